@@ -1,0 +1,39 @@
+"""The strictest JAX the tests can have: no silent promotion of types or ranks, four CPU devices, checked shapes."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+jax.config.update("jax_default_matmul_precision", "float32")
+
+# Shapes and types at public functions are checked while the tests run, and only then.
+install_import_hook("rnn_jax", "beartype.beartype")
+
+
+def pytest_configure(config):
+    cache = Path(config.cache.mkdir("jax"))
+    jax.config.update("jax_compilation_cache_dir", str(cache))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+@pytest.fixture
+def x64():
+    """Double precision for one test."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def real_data():
+    """The folder of real data sets; tests that need it say so when it is not there."""
+    folder = os.environ.get("RNN_JAX_DATA")
+    if not folder:
+        pytest.skip("RNN_JAX_DATA is not set: the real data sets are not at hand")
+    return Path(folder)

@@ -1,0 +1,87 @@
+"""``unroll``: run a cell through time. One method a file; every method gives the same values and gradients."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax.cells.base import Cell, Composite
+from rnn_jax.typing import Array, Carry, Params
+from rnn_jax.unroll.checks import check_arguments
+from rnn_jax.unroll.scope import Scope, where_rows
+from rnn_jax.unroll.sequential import sequential
+
+METHODS = {"sequential": sequential}
+
+
+class Unrolled(NamedTuple):
+    """What ``unroll`` returns, in the order of ``jax.lax.scan``: ``carry, ys = unroll(...)``."""
+
+    carry: Carry
+    ys: jax.Array
+
+
+def unroll(
+    cell: Cell,
+    params: Params,
+    xs: Array,
+    carry: Carry = None,
+    *,
+    lengths: Any = None,
+    resets: Any = None,
+    reverse: bool = False,
+    method: str = "auto",
+    checkpoint_every: int | None = None,
+    time_axis: int = 0,
+    key: jax.Array | None = None,
+) -> Unrolled:
+    """Run a cell (or a Stack, or a Bidirectional) over a sequence.
+
+    Args:
+        cell: what to run.
+        params: its parameters, from ``cell.init``.
+        xs: inputs ``[T, B, D]``; B is any number of batch dims, none included. T may be 0.
+        carry: where to start; the initial carry in the dtype of ``xs`` by default.
+        lengths: int ``[B]``, the valid steps of each row (right padding). Past them outputs are zero, the carry stays
+            as it was after the last valid step, and what stands in the padding has no influence, not even NaN. Values
+            outside 0..T are refused where they are known; under ``jit``, where they are not, they act as 0 or T.
+        resets: bool, the leading dims of ``xs``: where true, the carry becomes the initial carry before that step
+            (with ``reverse``, before that step in the order in which steps are taken).
+        reverse: go from the last valid step to the first; ``ys[t]`` still belongs to ``xs[t]``.
+        method: "sequential", or "auto", which chooses the fastest and never changes results beyond rounding.
+        checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
+            memory for T steps falls from T to about T / n + n. None keeps everything.
+        time_axis: where time stands in ``xs``, ``resets`` and ``ys``: 0 or 1.
+        key: a typed key for what is random in training (dropout, zoneout). Without it nothing is random.
+
+    Returns:
+        The final carry, and the outputs ``[T, B, H]``.
+
+    Raises:
+        ValueError: an argument has the wrong shape, type or value; the message names it.
+    """
+    check_arguments(cell, params, xs, carry, lengths, resets, method, METHODS, checkpoint_every, time_axis)
+    time_major = (lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0)) if time_axis else jnp.asarray
+    xs = time_major(xs)
+    resets = None if resets is None else time_major(resets)
+    batch_shape = xs.shape[1 : xs.ndim - len(cell.input_shape)]
+    valid = None
+    if lengths is not None:
+        steps = jnp.arange(xs.shape[0]).reshape((-1,) + (1,) * len(batch_shape))
+        valid = jnp.less(*jnp.broadcast_arrays(steps, jnp.asarray(lengths)[None]))
+        # Zeros in the padding keep its NaN and infinities out of the gradient, where 0 · NaN would let them back in.
+        xs = where_rows(valid, xs, jnp.zeros_like(xs))
+    if carry is None:
+        carry = cell.initial_carry(batch_shape, xs.dtype)
+    carry = jax.tree.map(jnp.asarray, carry)
+    scope = Scope(batch_shape, valid, resets, checkpoint_every)
+
+    def run(cell: Cell, params: Params, xs: jax.Array, carry: Carry, reverse: bool, key: jax.Array | None):
+        if isinstance(cell, Composite):
+            return cell.unroll_parts(run, params, xs, carry, reverse, key)
+        chosen = METHODS["sequential" if method == "auto" else method]
+        carry, ys = chosen(cell, params, xs, carry, scope, reverse, key)
+        return carry, ys if valid is None else where_rows(valid, ys, jnp.zeros_like(ys))
+
+    carry, ys = run(cell, params, xs, carry, reverse, key)
+    return Unrolled(carry, jnp.moveaxis(ys, 0, time_axis) if time_axis else ys)

@@ -1,0 +1,134 @@
+"""The gated recurrent unit: a reset and an update gate, no separate cell state.
+
+    rₜ = σ(W_rᵀ xₜ + b_r + U_rᵀ hₜ₋₁)
+    zₜ = σ(W_zᵀ xₜ + b_z + U_zᵀ hₜ₋₁)
+    nₜ = tanh(W_nᵀ xₜ + b_n + rₜ ⊙ (U_nᵀ hₜ₋₁ + c_n))     reset after the product: PyTorch, cuDNN (``GRU``)
+    nₜ = tanh(W_nᵀ xₜ + b_n + U_nᵀ (rₜ ⊙ hₜ₋₁))           reset before it: the paper (``GRUResetBefore``)
+    hₜ = (1 − zₜ) ⊙ nₜ + zₜ ⊙ hₜ₋₁,    yₜ = hₜ
+
+Cho et al. 2014, arXiv:1406.1078, equations 5 to 8 (biases, which the paper leaves out, are added); the form with the
+reset after the product: Chung et al. 2014, arXiv:1412.3555, footnote 1 of section 3.2, and cuDNN.
+
+Gates stand side by side in the order r, z, n, as in PyTorch. Parameters: 3 (D + H + 1) H, and H more with the reset
+after the product (c_n). PyTorch's other recurrent biases only ever appear in a sum with those of the input.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax import initializers
+from rnn_jax.cells.base import Cell, GatedCell, along_last, dense, sigmoid
+from rnn_jax.typing import Array, DType, Params
+
+
+def gru_gate(
+    hidden: jax.Array, z: jax.Array, r: jax.Array, candidate_bias: jax.Array | None
+) -> tuple[jax.Array, jax.Array]:
+    """hₜ and yₜ with the reset after the product; ``z`` and ``r`` are ``[..., 3 H]``, ``candidate_bias`` is c_n."""
+    z_reset, z_update, z_new = jnp.split(z, 3, axis=-1)
+    r_reset, r_update, r_new = jnp.split(r.astype(z.dtype), 3, axis=-1)
+    if candidate_bias is not None:
+        r_new = r_new + along_last(candidate_bias, r_new)
+    reset = sigmoid(z_reset + r_reset)
+    new = jnp.tanh(z_new + reset * r_new)
+    return _interpolate(hidden, sigmoid(z_update + r_update), new)
+
+
+def gru_step_reset_before(hidden: jax.Array, z: jax.Array, recurrent_kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """hₜ and yₜ with the reset before the product; ``z`` is ``[..., 3 H]``, the kernel ``[H, 3 H]``."""
+    size = hidden.shape[-1]
+    z_gates, z_new = z[..., : 2 * size], z[..., 2 * size :]
+    gates = sigmoid(z_gates + dense(hidden, recurrent_kernel[:, : 2 * size]).astype(z.dtype))
+    reset, update = jnp.split(gates, 2, axis=-1)
+    candidate = dense(reset.astype(hidden.dtype) * hidden, recurrent_kernel[:, 2 * size :])
+    return _interpolate(hidden, update, jnp.tanh(z_new + candidate.astype(z.dtype)))
+
+
+def _interpolate(hidden: jax.Array, update: jax.Array, new: jax.Array) -> tuple[jax.Array, jax.Array]:
+    wide = new.astype(hidden.dtype)
+    hidden = wide + update.astype(hidden.dtype) * (hidden - wide)
+    return hidden, hidden.astype(new.dtype)
+
+
+class _GRU(Cell):
+    """What both forms share: sizes, initial values and the input product."""
+
+    input_size: int
+    hidden_size: int
+    bias: bool
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        input_key, recurrent_key = jax.random.split(key)
+        size = self.hidden_size
+        side_by_side = initializers.side_by_side
+        input_kernel = side_by_side(
+            initializers.glorot_uniform, input_key, (self.input_size, size), gates=3, dtype=param_dtype
+        )
+        recurrent_kernel = side_by_side(
+            initializers.orthogonal, recurrent_key, (size, size), gates=3, dtype=param_dtype
+        )
+        params = {"input": {"kernel": input_kernel}, "recurrent": {"kernel": recurrent_kernel}}
+        if self.bias:
+            params["input"]["bias"] = jnp.zeros(3 * size, param_dtype)
+        return params
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+        return jnp.zeros((*batch_shape, self.hidden_size), dtype)
+
+    def project(self, params: Params, xs: Array) -> jax.Array:
+        return dense(xs, **params["input"])
+
+    def output(self, carry: jax.Array) -> jax.Array:
+        return carry
+
+
+@dataclasses.dataclass(frozen=True)
+class GRU(_GRU, GatedCell):
+    """Gated recurrent unit with the reset after the product; equations and sources at the top of this file.
+
+    Carry: hₜ ``[B, H]``. Params: ``input.kernel [D, 3 H]``, ``input.bias [3 H]``, ``recurrent.kernel [H, 3 H]``,
+    ``recurrent.bias [H]`` (c_n).
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        bias: whether there are biases.
+    """
+
+    input_size: int
+    hidden_size: int
+    bias: bool = dataclasses.field(default=True, kw_only=True)
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        params = super().init(key, param_dtype)
+        if self.bias:
+            params["recurrent"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
+        return params
+
+    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+        return dense(carry, params["recurrent"]["kernel"])
+
+    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return gru_gate(carry, z, r, params["recurrent"].get("bias"))
+
+
+@dataclasses.dataclass(frozen=True)
+class GRUResetBefore(_GRU):
+    """Gated recurrent unit with the reset before the product, as in the paper; equations at the top of this file.
+
+    Carry: hₜ ``[B, H]``. Params: ``input.kernel [D, 3 H]``, ``input.bias [3 H]``, ``recurrent.kernel [H, 3 H]``.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        bias: whether there is a bias.
+    """
+
+    input_size: int
+    hidden_size: int
+    bias: bool = dataclasses.field(default=True, kw_only=True)
+
+    def step(self, params: Params, carry: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return gru_step_reset_before(carry, z, params["recurrent"]["kernel"])

@@ -1,0 +1,338 @@
+"""Cells made of cells: stacks, two directions, residual connections, and what is random in training.
+
+Everything here goes wherever a cell goes. Randomness is an argument: ``unroll(..., key=key)`` trains with dropout and
+zoneout, without a key nothing is random, and a streamed step (``cell(params, carry, x)``) never is.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax.cells.base import Cell, Composite, GatedCell, check_choice, check_rate
+from rnn_jax.typing import Array, Carry, DType, Params
+
+
+def dropout(key: jax.Array, xs: jax.Array, rate: float, kind: str = "step") -> jax.Array:
+    """Zero each feature of ``xs [T, ...]`` with probability ``rate`` and scale the rest by 1 / (1 − rate).
+
+    Args:
+        key: a typed key.
+        xs: features of a sequence, time first.
+        rate: probability of a zero.
+        kind: "step", a new mask at every step (Srivastava et al. 2014; Zaremba et al. 2014, arXiv:1409.2329), or
+            "sequence", one mask for all steps of a row (variational; Gal & Ghahramani 2016, arXiv:1512.05287).
+    """
+    check_rate("rate", rate)
+    check_choice("kind", kind, ("step", "sequence"))
+    shape = xs.shape if kind == "step" else (1, *xs.shape[1:])
+    keep = jax.random.bernoulli(key, 1 - rate, shape)
+    return jnp.where(jnp.broadcast_to(keep, xs.shape), xs / (1 - rate), jnp.zeros_like(xs))
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack(Composite):
+    """Layers one above the other. Unrolled layer by layer, so that each input product is hoisted; streamed by steps.
+
+    Params: ``{"layer_0": ..., "layer_1": ...}``. Carry: a tuple, one entry a layer.
+
+    Args:
+        layers: cells (or composites), each reading the outputs of the one before.
+        dropout: rate on the inputs of every layer but the first, in training.
+        dropout_kind: "step" or "sequence"; see ``dropout``.
+
+    Raises:
+        ValueError: there is no layer, or two neighbours do not fit.
+    """
+
+    layers: tuple[Cell, ...]
+    dropout: float = dataclasses.field(default=0.0, kw_only=True)
+    dropout_kind: str = dataclasses.field(default="step", kw_only=True)
+
+    def __post_init__(self):
+        object.__setattr__(self, "layers", tuple(self.layers))
+        check_rate("dropout", self.dropout)
+        check_choice("dropout_kind", self.dropout_kind, ("step", "sequence"))
+        if not self.layers:
+            raise ValueError("layers=(): expected at least one cell")
+        for i, (below, above) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
+            if below.output_size != above.input_size:
+                raise ValueError(
+                    f"layers[{i + 1}].input_size={above.input_size}: expected {below.output_size}, "
+                    f"the output size of layers[{i}]"
+                )
+
+    @property
+    def input_size(self) -> int:
+        return self.layers[0].input_size
+
+    @property
+    def hidden_size(self) -> int:
+        return self.layers[-1].hidden_size
+
+    @property
+    def output_size(self) -> int:
+        return self.layers[-1].output_size
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return tuple(m for m in self.layers[0].methods if all(m in layer.methods for layer in self.layers))
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        keys = jax.random.split(key, len(self.layers))
+        return {f"layer_{i}": layer.init(keys[i], param_dtype) for i, layer in enumerate(self.layers)}
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> tuple[Carry, ...]:
+        return tuple(layer.initial_carry(batch_shape, dtype) for layer in self.layers)
+
+    def output(self, carry: tuple[Carry, ...]) -> jax.Array:
+        return self.layers[-1].output(carry[-1])
+
+    def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
+        after = []
+        for i, layer in enumerate(self.layers):
+            layer_key = None if key is None else jax.random.fold_in(key, i)
+            if i and self.dropout and key is not None:
+                mask_key, layer_key = jax.random.split(layer_key)
+                xs = dropout(mask_key, xs, self.dropout, self.dropout_kind)
+            layer_carry, xs = run(layer, params[f"layer_{i}"], xs, carry[i], reverse, layer_key)
+            after.append(layer_carry)
+        return tuple(after), xs
+
+    def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+        after = []
+        for i, layer in enumerate(self.layers):
+            layer_carry, x = layer(params[f"layer_{i}"], carry[i], x)
+            after.append(layer_carry)
+        return tuple(after), x
+
+
+class BidirectionalCarry(NamedTuple):
+    """The carries of the two directions."""
+
+    forward: Carry
+    backward: Carry
+
+
+@dataclasses.dataclass(frozen=True)
+class Bidirectional(Composite):
+    """Two cells over the same inputs, one in each direction; outputs joined on the last axis, forward first.
+
+    Both directions start inside the valid part of a row. Schuster & Paliwal 1997. ``resets`` act before a step in the
+    order in which a direction takes its steps: to keep packed sequences apart, unroll the two directions yourself,
+    the backward one with ``resets`` at the last step of each sequence.
+
+    Params: ``{"forward", "backward"}``. Carry: ``BidirectionalCarry``.
+
+    Args:
+        forward: the cell that runs from the first step to the last.
+        backward: the cell that runs from the last step to the first; one equal to ``forward`` by default.
+    """
+
+    forward: Cell
+    backward: Cell | None = None
+
+    def __post_init__(self):
+        if self.backward is None:
+            object.__setattr__(self, "backward", self.forward)
+        if self.forward.input_shape != self.backward.input_shape:
+            raise ValueError(
+                f"backward has inputs {self.backward.input_shape}: expected {self.forward.input_shape}, as forward"
+            )
+
+    @property
+    def input_size(self) -> int:
+        return self.forward.input_size
+
+    @property
+    def hidden_size(self) -> int:
+        return self.output_size
+
+    @property
+    def output_size(self) -> int:
+        return self.forward.output_size + self.backward.output_size
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return tuple(m for m in self.forward.methods if m in self.backward.methods)
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        forward_key, backward_key = jax.random.split(key)
+        return {
+            "forward": self.forward.init(forward_key, param_dtype),
+            "backward": self.backward.init(backward_key, param_dtype),
+        }
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> BidirectionalCarry:
+        return BidirectionalCarry(
+            self.forward.initial_carry(batch_shape, dtype), self.backward.initial_carry(batch_shape, dtype)
+        )
+
+    def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
+        forward_key, backward_key = (None, None) if key is None else jax.random.split(key)
+        forward, ys = run(self.forward, params["forward"], xs, carry[0], reverse, forward_key)
+        backward, reversed_ys = run(self.backward, params["backward"], xs, carry[1], not reverse, backward_key)
+        return BidirectionalCarry(forward, backward), jnp.concatenate([ys, reversed_ys], axis=-1)
+
+    def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+        raise ValueError(
+            "a Bidirectional cell cannot be streamed: its backward direction starts at the last step, "
+            "which a stream has not seen yet; use unroll on the whole sequence"
+        )
+
+
+class _Wrapper(Cell):
+    """A cell that changes one thing about another and leaves its sizes, parameters and carry as they are."""
+
+    cell: Cell
+
+    @property
+    def input_size(self) -> int:
+        return self.cell.input_size
+
+    @property
+    def hidden_size(self) -> int:
+        return self.cell.hidden_size
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.cell.input_shape
+
+    @property
+    def output_size(self) -> int:
+        return self.cell.output_size
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        return self.cell.init(key, param_dtype)
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
+        return self.cell.initial_carry(batch_shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Residual(_Wrapper, Composite):
+    """yₜ + xₜ: the identity around a cell or a composite. He et al. 2015, arXiv:1512.03385.
+
+    Raises:
+        ValueError: outputs and inputs differ in size.
+    """
+
+    cell: Cell
+
+    def __post_init__(self):
+        if self.cell.output_size != self.cell.input_size:
+            raise ValueError(
+                f"cell has input_size={self.cell.input_size} and output_size={self.cell.output_size}: "
+                "a residual connection needs them equal"
+            )
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return self.cell.methods
+
+    def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
+        carry, ys = run(self.cell, params, xs, carry, reverse, key)
+        return carry, ys + xs
+
+    def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+        carry, y = self.cell(params, carry, x)
+        return carry, y + x
+
+
+class _Noisy(_Wrapper):
+    """A wrapper that acts in training only; its own noise stands beside that of the cell inside."""
+
+    def project(self, params: Params, xs: Array) -> Any:
+        return self.cell.project(params, xs)
+
+    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
+        return self.cell.step(params, carry, z)
+
+    def output(self, carry: Carry) -> jax.Array:
+        return self.cell.output(carry)
+
+    def _masks(self, key: jax.Array, batch_shape: tuple[int, ...], rates: tuple[float, ...], length: int = 1) -> Any:
+        """Bool arrays ``[length, B, ...]`` like the carry's leaves, true with probability 1 − rate."""
+        leaves, tree = jax.tree.flatten(jax.eval_shape(lambda: self.initial_carry(batch_shape)))
+        keys = jax.random.split(key, len(leaves))
+        shapes = [(length, *leaf.shape) for leaf in leaves]
+        draws = [jax.random.bernoulli(k, 1 - rate, s) for k, rate, s in zip(keys, rates, shapes, strict=True)]
+        return jax.tree.unflatten(tree, draws)
+
+
+@dataclasses.dataclass(frozen=True)
+class RecurrentDropout(_Noisy):
+    """Dropout on the hidden state that enters the recurrent product: one mask for all steps of a row.
+
+    Gal & Ghahramani 2016, arXiv:1512.05287. The path of the gates (an LSTM's cell state) is untouched.
+
+    Args:
+        cell: a cell with one recurrent product (a ``GatedCell``).
+        rate: probability of a zero.
+    """
+
+    cell: Cell
+    rate: float
+
+    def __post_init__(self):
+        check_rate("rate", self.rate)
+        if not isinstance(self.cell, GatedCell):
+            raise ValueError(
+                f"cell={self.cell}: recurrent dropout needs a cell with one recurrent product (a GatedCell)"
+            )
+
+    def noise(self, key: jax.Array, length: int, batch_shape: tuple[int, ...]) -> Any:
+        leaves = len(jax.tree.leaves(self.initial_carry()))
+        masks = self._masks(key, batch_shape, (self.rate,) * leaves)
+        return jax.tree.map(lambda m: jnp.broadcast_to(m, (length, *m.shape[1:])), masks)
+
+    def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, jax.Array]:
+        kept = jax.tree.map(lambda c, m: jnp.where(m, c / (1 - self.rate), jnp.zeros_like(c)), carry, noise)
+        return self.cell.gate(params, carry, z, self.cell.recur(params, kept))
+
+
+@dataclasses.dataclass(frozen=True)
+class Zoneout(_Noisy):
+    """Each unit keeps its old value with probability ``rate``; outside training it takes the expectation.
+
+    Krueger et al. 2017, arXiv:1606.01305. The paper's rates for an LSTM: 0.05 for the hidden, 0.5 for the cell state.
+
+    Args:
+        cell: a cell whose output is a function of its carry.
+        rate: one probability, or one for each leaf of the carry, in its order.
+    """
+
+    cell: Cell
+    rate: float | tuple[float, ...]
+
+    def __post_init__(self):
+        carry = self.cell.initial_carry()
+        leaves = len(jax.tree.leaves(carry))
+        self.cell.output(carry)
+        rates = self.rate if isinstance(self.rate, tuple | list) else (self.rate,) * leaves
+        if len(rates) != leaves:
+            raise ValueError(
+                f"rate={self.rate!r}: expected one probability, or {leaves}, one for each part of the carry"
+            )
+        for rate in rates:
+            check_rate("rate", rate)
+        object.__setattr__(self, "rate", tuple(rates))
+
+    def noise(self, key: jax.Array, length: int, batch_shape: tuple[int, ...]) -> Any:
+        own_key, inner_key = jax.random.split(key)
+        own = self._masks(own_key, batch_shape, self.rate, length)
+        return own, self.cell.noise(inner_key, length, batch_shape)
+
+    def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, jax.Array]:
+        updates, inner = noise
+        after, y = self.cell.noisy_step(params, carry, z, inner)
+        after = jax.tree.map(jnp.where, updates, after, carry)
+        return after, self.cell.output(after).astype(y.dtype)
+
+    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
+        after, y = self.cell.step(params, carry, z)
+        leaves, tree = jax.tree.flatten(after)
+        mixed = [old * r + new * (1 - r) for r, new, old in zip(self.rate, leaves, jax.tree.leaves(carry), strict=True)]
+        after = jax.tree.unflatten(tree, mixed)
+        return after, self.cell.output(after).astype(y.dtype)

@@ -1,0 +1,78 @@
+"""The checks of ``unroll``'s arguments: each error names the argument, what it is, and what was expected."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rnn_jax.cells.base import Cell, check_input
+from rnn_jax.typing import Array, Carry, Params
+
+
+def check_arguments(
+    cell: Cell,
+    params: Params,
+    xs: Array,
+    carry: Carry,
+    lengths: Any,
+    resets: Any,
+    method: str,
+    methods: Iterable[str],
+    checkpoint_every: int | None,
+    time_axis: int,
+) -> None:
+    """Raise a ValueError for the first argument of ``unroll`` that is wrong."""
+    if not isinstance(cell, Cell):
+        raise ValueError(f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)")
+    if time_axis not in (0, 1):
+        raise ValueError(f"time_axis={time_axis!r}: expected 0 or 1")
+    check_input("xs", xs, cell.input_shape)
+    leading = tuple(xs.shape[: xs.ndim - len(cell.input_shape)])
+    if len(leading) < time_axis + 1:
+        raise ValueError(
+            f"xs has shape {tuple(xs.shape)}: expected time on axis {time_axis}, then the input dims {cell.input_shape}"
+        )
+    length = leading[time_axis]
+    batch_shape = leading[:time_axis] + leading[time_axis + 1 :]
+    _check_tree("params", params, jax.eval_shape(cell.init, jax.random.key(0)))
+    if carry is not None:
+        _check_tree("carry", carry, jax.eval_shape(lambda: cell.initial_carry(batch_shape)))
+    if lengths is not None:
+        _check_lengths(lengths, length, batch_shape)
+    if resets is not None:
+        shape, dtype = np.shape(resets), jnp.result_type(resets)
+        if shape != leading or dtype != jnp.bool_:
+            raise ValueError(f"resets is {dtype}{list(shape)}: expected bool{list(leading)}, the leading dims of xs")
+    if method != "auto" and method not in methods:
+        raise ValueError(f"method={method!r}: expected 'auto' or one of {', '.join(map(repr, methods))}")
+    if method != "auto" and method not in cell.methods:
+        raise ValueError(f"method={method!r}: {type(cell).__name__} can use {', '.join(map(repr, cell.methods))}")
+    if checkpoint_every is not None and (not isinstance(checkpoint_every, int) or checkpoint_every < 1):
+        raise ValueError(f"checkpoint_every={checkpoint_every!r}: expected None or an int of at least 1")
+
+
+def _check_lengths(lengths: Any, length: int, batch_shape: tuple[int, ...]) -> None:
+    shape, dtype = np.shape(lengths), jnp.result_type(lengths)
+    if shape != batch_shape or not jnp.issubdtype(dtype, jnp.integer):
+        raise ValueError(f"lengths is {dtype}{list(shape)}: expected integers {list(batch_shape)}, one for each row")
+    if isinstance(lengths, jax.core.Tracer):
+        return
+    values = np.asarray(lengths)
+    outside = values[(values < 0) | (values > length)]
+    if outside.size:
+        raise ValueError(f"lengths has {outside.ravel()[:5].tolist()}: expected 0 to {length}, the steps in xs")
+
+
+def _check_tree(name: str, tree: Any, expected: Any) -> None:
+    """Compare names and shapes leaf by leaf; dtypes are free (params may be float32 under bfloat16 inputs)."""
+    found = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    wanted = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(expected)}
+    for path in wanted.keys() - found.keys():
+        raise ValueError(f"{name}{path} is missing: expected an array {list(wanted[path].shape)}")
+    for path in found.keys() - wanted.keys():
+        raise ValueError(f"{name}{path} is not part of this cell: expected {', '.join(wanted) or 'nothing'}")
+    for path, leaf in wanted.items():
+        if np.shape(found[path]) != leaf.shape:
+            raise ValueError(f"{name}{path} has shape {np.shape(found[path])}: expected {leaf.shape}")

@@ -5,6 +5,7 @@ zoneout, without a key nothing is random, and a streamed step (``cell(params, ca
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -46,7 +47,7 @@ class Stack(Composite):
         ValueError: there is no layer, or two neighbours do not fit.
     """
 
-    layers: tuple[Cell, ...]
+    layers: Sequence[Cell]
     dropout: float = dataclasses.field(default=0.0, kw_only=True)
     dropout_kind: str = dataclasses.field(default="step", kw_only=True)
 

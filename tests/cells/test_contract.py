@@ -1,0 +1,128 @@
+"""Every cell keeps the contract, and the contract suite notices each way of breaking it."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import pytest
+import reference
+
+import rnn_jax
+from rnn_jax.testing import assert_cell_contract
+
+
+@pytest.mark.parametrize("name", rnn_jax.CELLS)
+def test_contract(name):
+    assert_cell_contract(rnn_jax.CELLS[name](3, 4), getattr(reference, name))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        rnn_jax.Elman(3, 4, activation="relu", bias=False),
+        rnn_jax.LSTM(3, 4, bias=False),
+        rnn_jax.GRU(3, 4, bias=False),
+        rnn_jax.Residual(rnn_jax.GRU(4, 4)),
+        rnn_jax.Zoneout(rnn_jax.LSTM(3, 4), (0.05, 0.5)),
+        rnn_jax.RecurrentDropout(rnn_jax.GRU(3, 4), 0.3),
+        rnn_jax.Stack([rnn_jax.LSTM(3, 4), rnn_jax.GRU(4, 2)], dropout=0.5),
+    ],
+    ids=str,
+)
+def test_contract_of_options_and_composites(cell):
+    assert_cell_contract(cell)
+
+
+class ForgetsDtype(rnn_jax.Elman):
+    def gate(self, params, carry, z, r):
+        y = jnp.tanh(z + r.astype(z.dtype))
+        return y, y
+
+
+class SeesTheBatch(rnn_jax.Elman):
+    def recur(self, params, carry):
+        product = super().recur(params, carry)
+        return product + carry.mean() if carry.ndim > 1 else product
+
+
+class IgnoresInput(rnn_jax.Elman):
+    def project(self, params, xs):
+        return jnp.zeros((*xs.shape[:-1], self.hidden_size), xs.dtype)
+
+
+class IgnoresKey(rnn_jax.Elman):
+    def init(self, key, param_dtype=jnp.float32):
+        return super().init(jax.random.key(0), param_dtype)
+
+
+class WrongGradient(rnn_jax.Elman):
+    def gate(self, params, carry, z, r):
+        return super().gate(params, jax.lax.stop_gradient(carry), z, jax.lax.stop_gradient(r))
+
+
+class Unequal(rnn_jax.Elman):
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):
+        return self is other
+
+
+@pytest.mark.parametrize("broken", [ForgetsDtype, SeesTheBatch, IgnoresInput, IgnoresKey, WrongGradient, Unequal])
+def test_contract_fails_for_a_broken_cell(broken):
+    with pytest.raises(AssertionError):
+        assert_cell_contract(broken(3, 4))
+
+
+def test_contract_fails_for_a_wrong_equation():
+    def swapped(params, carry, x):
+        (h, c), _ = reference.lstm(params, carry, x)
+        return (c, h), c
+
+    with pytest.raises(AssertionError, match="reference"):
+        assert_cell_contract(rnn_jax.LSTM(3, 4), swapped)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: rnn_jax.LSTM(0, 4), "input_size=0"),
+        (lambda: rnn_jax.GRU(3, True), "hidden_size=True"),
+        (lambda: rnn_jax.Elman(3, 4, activation="gelu"), "activation='gelu'.*'tanh', 'relu'"),
+        (lambda: rnn_jax.make_cell("lsmt", 3, 4), "did you mean 'lstm'"),
+        (lambda: rnn_jax.make_cell("lstm", 3, 4, peephole=True), "peephole"),
+    ],
+)
+def test_bad_construction_is_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_parameter_counts_are_the_documented_ones():
+    d, h = 3, 4
+    counts = {
+        "elman": (d + h + 1) * h,
+        "irnn": (d + h + 1) * h,
+        "lstm": 4 * (d + h + 1) * h,
+        "gru": 3 * (d + h + 1) * h + h,
+        "gru_reset_before": 3 * (d + h + 1) * h,
+    }
+    for name, cell in rnn_jax.CELLS.items():
+        assert rnn_jax.count_parameters(cell(d, h).init(jax.random.key(0))) == counts[name], name
+
+
+def test_initial_values_follow_the_papers():
+    def init(cell):
+        return cell.init(jax.random.key(0))
+
+    assert (init(rnn_jax.IRNN(3, 4))["recurrent"]["kernel"] == jnp.eye(4)).all()
+    bias = init(rnn_jax.LSTM(3, 2, forget_bias=1.5))["input"]["bias"]
+    assert bias.tolist() == [0, 0, 1.5, 1.5, 0, 0, 0, 0]
+    kernel = init(rnn_jax.GRU(3, 4))["recurrent"]["kernel"]
+    for block in jnp.split(kernel, 3, axis=1):
+        assert jnp.allclose(block.T @ block, jnp.eye(4), atol=1e-6)
+
+
+def test_cells_are_records():
+    cell = rnn_jax.LSTM(3, 4)
+    assert dataclasses.asdict(cell) == {"input_size": 3, "hidden_size": 4, "forget_bias": 1.0, "bias": True}
+    assert rnn_jax.describe(rnn_jax.Stack([cell]))["layers"][0]["type"] == "LSTM"

@@ -1,0 +1,92 @@
+"""A recurrent language model: embed each token, run a stack through time, score the next token."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from rnn_jax.cells.base import Cell
+from rnn_jax.compose import Stack, dropout
+from rnn_jax.nnx import Recurrent
+from rnn_jax.typing import Array, Carry, DType
+
+
+class LanguageModel(nnx.Module):
+    """p(next token | all tokens before it). Mikolov et al. 2010; Graves 2013, arXiv:1308.0850.
+
+    Args:
+        vocabulary_size: V.
+        embedding_size: features of an embedded token, the input size of the first layer.
+        stack: the recurrent layers; any cell.
+        dropout_rate: on the outputs of the stack, in training (the stack has its own between layers).
+        embedding_dropout: on the embedded tokens, in training.
+        dropout_kind: "step" or "sequence"; see ``rnn_jax.dropout``.
+        tied: score with the transposed embedding (Press & Wolf 2016, arXiv:1608.05859) instead of a kernel of its own.
+        dtype: of the computation; parameters are float32, and so are the scores.
+        rngs: the stream ``params`` (or ``default``) draws the parameters.
+
+    Raises:
+        ValueError: sizes do not fit.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        embedding_size: int,
+        stack: Cell,
+        *,
+        dropout_rate: float = 0.0,
+        embedding_dropout: float = 0.0,
+        dropout_kind: str = "step",
+        tied: bool = False,
+        dtype: DType = jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        if stack.input_size != embedding_size:
+            raise ValueError(f"embedding_size={embedding_size}: expected {stack.input_size}, the stack's input size")
+        if tied and stack.output_size != embedding_size:
+            raise ValueError(
+                f"tied=True with embedding_size={embedding_size} and outputs of {stack.output_size}: "
+                "a tied output needs them equal"
+            )
+        self.embed = nnx.Embed(vocabulary_size, embedding_size, dtype=dtype, rngs=rngs)
+        self.recurrent = Recurrent(stack, rngs=rngs)
+        self.score = None if tied else nnx.Linear(stack.output_size, vocabulary_size, dtype=dtype, rngs=rngs)
+        self.dropout_rate = dropout_rate
+        self.embedding_dropout = embedding_dropout
+        self.dropout_kind = dropout_kind
+        self.dtype = dtype
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = ()) -> Carry:
+        """The carry before the first token, in the dtype of the computation."""
+        return self.recurrent.initial_carry(batch_shape, self.dtype)
+
+    def __call__(
+        self, tokens: Array, carry: Carry = None, *, key: jax.Array | None = None, checkpoint_every: int | None = None
+    ) -> tuple[Carry, jax.Array]:
+        """Score what follows each token of a sequence.
+
+        Args:
+            tokens: int ``[T, B]``.
+            carry: where to start; the initial carry by default.
+            key: a typed key: training, with dropout. Without it nothing is random.
+            checkpoint_every: as in ``rnn_jax.unroll``.
+
+        Returns:
+            The carry after the last token, and logits float32 ``[T, B, V]``.
+        """
+        keys = (None, None, None) if key is None else jax.random.split(key, 3)
+        xs = self._dropped(keys[0], self.embed(tokens), self.embedding_dropout)
+        carry, ys = self.recurrent(xs, carry, key=keys[1], checkpoint_every=checkpoint_every)
+        return carry, self._logits(self._dropped(keys[2], ys, self.dropout_rate))
+
+    def step(self, carry: Carry, token: Array) -> tuple[Carry, jax.Array]:
+        """One token int ``[B]`` to the next carry and logits float32 ``[B, V]``, for streaming."""
+        carry, y = self.recurrent.step(carry, self.embed(token))
+        return carry, self._logits(y)
+
+    def _dropped(self, key: jax.Array | None, xs: jax.Array, rate: float) -> jax.Array:
+        return xs if key is None or not rate else dropout(key, xs, rate, self.dropout_kind)
+
+    def _logits(self, ys: jax.Array) -> jax.Array:
+        logits = self.embed.attend(ys) if self.score is None else self.score(ys)
+        return logits.astype(jnp.float32)

@@ -1,0 +1,76 @@
+"""Flax NNX layers over cells: this is where Flax and the cells meet.
+
+The layer holds a cell's parameters as ``nnx.Param`` and calls the pure ``unroll``; everything else that a model needs
+(Embed, Linear, LayerNorm, Dropout, attention) comes from Flax. The module has this name because it is used as
+``rnn_jax.nnx.Recurrent`` beside ``flax.nnx.Linear``.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from rnn_jax.cells.base import Cell
+from rnn_jax.typing import Array, Carry, DType
+from rnn_jax.unroll import Unrolled, unroll
+
+
+class Recurrent(nnx.Module):
+    """A cell, a Stack or a Bidirectional as a Flax layer.
+
+    Args:
+        cell: what to run through time.
+        param_dtype: of the parameters.
+        rngs: the stream ``params`` (or ``default``) draws them.
+
+    Attributes:
+        cell: as given, static.
+        params: the cell's nested dict, each array an ``nnx.Param``.
+    """
+
+    def __init__(self, cell: Cell, *, param_dtype: DType = jnp.float32, rngs: nnx.Rngs):
+        if not isinstance(cell, Cell):
+            raise ValueError(f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)")
+        self.cell = nnx.static(cell)
+        self.params = nnx.data(jax.tree.map(nnx.Param, cell.init(rngs.params(), param_dtype)))
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
+        """The cell's carry before the first step."""
+        return self.cell.initial_carry(batch_shape, dtype)
+
+    def __call__(
+        self,
+        xs: Array,
+        carry: Carry = None,
+        *,
+        lengths: Any = None,
+        resets: Any = None,
+        reverse: bool = False,
+        method: str = "auto",
+        checkpoint_every: int | None = None,
+        time_axis: int = 0,
+        key: jax.Array | None = None,
+    ) -> Unrolled:
+        """Unroll the cell over xs ``[T, B, D]``; arguments, result and errors as in ``rnn_jax.unroll``."""
+        return unroll(
+            self.cell,
+            self.pure_params(),
+            xs,
+            carry,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            method=method,
+            checkpoint_every=checkpoint_every,
+            time_axis=time_axis,
+            key=key,
+        )
+
+    def step(self, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+        """One step of the cell, x ``[B, D]``, for streaming."""
+        return self.cell(self.pure_params(), carry, x)
+
+    def pure_params(self) -> dict[str, Any]:
+        """The parameters as the nested dict of arrays that the cell's functions take."""
+        return jax.tree.map(lambda p: p[...], self.params, is_leaf=lambda p: isinstance(p, nnx.Param))

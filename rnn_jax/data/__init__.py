@@ -1,0 +1,24 @@
+"""Data: pinned data sets, the user's own text, tokenizers and batches."""
+
+from rnn_jax.data.archives import read_members
+from rnn_jax.data.catalogue import DATASETS, Dataset, IndexFile, UrlFile
+from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.streams import TokenStream, evaluation_rows
+from rnn_jax.data.text import load_text, read_text, split
+from rnn_jax.data.tokenizers import CharTokenizer
+
+__all__ = [
+    "DATASETS",
+    "CharTokenizer",
+    "DataError",
+    "Dataset",
+    "IndexFile",
+    "TokenStream",
+    "UrlFile",
+    "evaluation_rows",
+    "fetch",
+    "load_text",
+    "read_members",
+    "read_text",
+    "split",
+]

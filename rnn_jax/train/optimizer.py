@@ -1,0 +1,72 @@
+"""The optimizer of a run: AdamW or SGD behind gradient clipping, with a learning-rate schedule; all of it optax."""
+
+import dataclasses
+
+import optax
+
+from rnn_jax.cells.base import check_choice, check_rate, check_size
+
+SCHEDULES = ("cosine", "linear", "constant")
+OPTIMIZERS = ("adamw", "sgd")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimizerSettings:
+    """How parameters are updated. Experiments inherit these fields into their Config.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    optimizer: str = "adamw"
+    """adamw (Loshchilov & Hutter 2017, arXiv:1711.05101) or sgd."""
+    learning_rate: float = 2e-3
+    """The highest learning rate of the schedule."""
+    schedule: str = "cosine"
+    """How the learning rate falls after the warm-up: cosine, linear or constant."""
+    warmup_steps: int = 100
+    """Updates over which the learning rate rises from zero."""
+    final_fraction: float = 0.01
+    """The last learning rate as a fraction of the highest."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay (adamw)."""
+    momentum: float = 0.9
+    """Adam's b1, or the momentum of sgd."""
+    clip_norm: float = 1.0
+    """Gradients of a larger global norm are scaled down to this one (Pascanu et al. 2013, arXiv:1211.5063)."""
+
+    def __post_init__(self):
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_rate("momentum", self.momentum)
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above 0")
+        for name in ("warmup_steps", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number of at least 0")
+        if not 0 <= self.final_fraction <= 1:
+            raise ValueError(f"final_fraction={self.final_fraction!r}: expected a number from 0 to 1")
+
+
+def make_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
+    """The learning rate as a function of the update, for a run of ``steps`` updates."""
+    check_size("steps", steps)
+    warmup = min(settings.warmup_steps, steps)
+    peak, rest = settings.learning_rate, max(steps - warmup, 1)
+    fall = {
+        "cosine": lambda: optax.cosine_decay_schedule(peak, rest, settings.final_fraction),
+        "linear": lambda: optax.linear_schedule(peak, peak * settings.final_fraction, rest),
+        "constant": lambda: optax.constant_schedule(peak),
+    }[settings.schedule]()
+    return optax.join_schedules([optax.linear_schedule(0.0, peak, max(warmup, 1)), fall], [warmup])
+
+
+def make_optimizer(settings: OptimizerSettings, steps: int) -> optax.GradientTransformation:
+    """Clipping, then the optimizer, for a run of ``steps`` updates."""
+    schedule = make_schedule(settings, steps)
+    update = {
+        "adamw": lambda: optax.adamw(schedule, b1=settings.momentum, b2=0.99, weight_decay=settings.weight_decay),
+        "sgd": lambda: optax.sgd(schedule, momentum=settings.momentum or None),
+    }[settings.optimizer]()
+    return optax.chain(optax.clip_by_global_norm(settings.clip_norm), update)

@@ -1,0 +1,59 @@
+"""Data parallelism with JAX's own sharding: one mesh over all devices, the batch axis split over it, the rest copied.
+
+One device is a mesh of one, so there is no second code path. Several processes (a cluster, or several on one machine)
+each call ``join_processes`` before anything else of JAX; every process computes the same batches and keeps its part.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+
+def join_processes(address: str) -> None:
+    """Join the other processes of a run.
+
+    Args:
+        address: "auto" where JAX finds out by itself (Slurm, Open MPI, Kubernetes, TPU pods), or
+            "HOST:PORT/PROCESS/COUNT", such as "localhost:1234/0/2" for the first of two.
+
+    Raises:
+        ValueError: address is neither.
+    """
+    if address == "auto":
+        jax.distributed.initialize()
+        return
+    host, *numbers = address.split("/")
+    if ":" not in host or len(numbers) != 2 or not all(n.isdigit() for n in numbers):
+        raise ValueError(f"distributed={address!r}: expected 'auto' or HOST:PORT/PROCESS/COUNT")
+    process, count = map(int, numbers)
+    jax.distributed.initialize(coordinator_address=host, num_processes=count, process_id=process)
+
+
+def data_mesh() -> Mesh:
+    """All devices of all processes along one axis, ``batch``."""
+    return jax.make_mesh((jax.device_count(),), ("batch",))
+
+
+def batch_sharding(mesh: Mesh, axis: int | None) -> NamedSharding:
+    """Split ``axis`` over the mesh; None copies the whole array to every device."""
+    return NamedSharding(mesh, PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, "batch"))
+
+
+def place(array: Any, sharding: NamedSharding) -> jax.Array:
+    """An array that every process holds whole, as one global array; each device takes its part.
+
+    Raises:
+        ValueError: the split axis cannot be divided by the number of devices.
+    """
+    if jax.dtypes.issubdtype(getattr(array, "dtype", None), jax.dtypes.prng_key):
+        return jax.device_put(array, sharding)
+    array = np.asarray(array)
+    devices, axis = sharding.mesh.size, len(sharding.spec) - 1
+    if axis >= 0 and array.shape[axis] % devices:
+        raise ValueError(
+            f"batch_size={array.shape[axis]} cannot be divided by {devices} devices: "
+            f"use a multiple of {devices}, or fewer devices"
+        )
+    return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])

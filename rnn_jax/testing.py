@@ -229,11 +229,11 @@ def check_reference(example: Example, reference: Reference) -> None:
 
 def loop(
     cell: Cell, params: Params, xs: jax.Array, carry: Carry, lengths: Any = None, resets: Any = None, reverse=False
-) -> tuple[Carry, np.ndarray]:
+) -> tuple[Carry, jax.Array]:
     """What ``unroll`` means for xs ``[T, B, D]``, as a plain loop over steps and rows: slow, nothing to get wrong."""
     length, batch = xs.shape[:2]
     start = cell.initial_carry((), xs.dtype)
-    step = jax.jit(lambda params, carry, x: cell(params, carry, x))
+    step = jax.jit(type(cell).__call__, static_argnums=0)
     carries, outputs = [], []
     for row in range(batch):
         row_carry = jax.tree.map(lambda a, row=row: a[row], carry)
@@ -242,11 +242,11 @@ def loop(
         for t in reversed(range(valid)) if reverse else range(valid):
             if resets is not None and bool(resets[t, row]):
                 row_carry = start
-            row_carry, ys[t] = step(params, row_carry, xs[t, row])
+            row_carry, ys[t] = step(cell, params, row_carry, xs[t, row])
         shape = jax.eval_shape(cell, params, row_carry, xs[0, row])[1]
-        outputs.append(np.stack([np.zeros(shape.shape, shape.dtype) if y is None else y for y in ys]))
+        outputs.append(jnp.stack([jnp.zeros(shape.shape, shape.dtype) if y is None else y for y in ys]))
         carries.append(row_carry)
-    return jax.tree.map(lambda *rows: np.stack(rows), *carries), np.stack(outputs, axis=1)
+    return jax.tree.map(lambda *rows: jnp.stack(rows), *carries), jnp.stack(outputs, axis=1)
 
 
 def _signature(tree: Any) -> str:

@@ -1,7 +1,7 @@
 """An n-gram model, the baseline that a recurrent language model has to beat.
 
-Interpolated Kneser-Ney smoothing with one discount per order, D = n₁ / (n₁ + 2 n₂) from the numbers of n-grams seen once
-and twice (Ney, Essen & Kneser 1994); lower orders count in how many contexts a token appears instead of how often:
+Interpolated Kneser-Ney smoothing with one discount per order, D = n₁ / (n₁ + 2 n₂) from the numbers of n-grams seen
+once and twice (Ney, Essen & Kneser 1994); lower orders count in how many contexts a token appears instead of how often:
 
     P(w | h) = max(c(h w) − D, 0) / c(h) + D · N(h) / c(h) · P(w | h'),      P at order 0 = 1 / V
 

@@ -1,0 +1,34 @@
+"""Training: one loop for every experiment, its checkpoints, and the directory that a run leaves."""
+
+from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
+from rnn_jax.train.experiment import Prepared, RunOptions, train_experiment
+from rnn_jax.train.figures import draw_curves
+from rnn_jax.train.fit import Diverged, FitSettings, Outcome, Task, best_params, fit
+from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer, make_schedule
+from rnn_jax.train.run import Run, config_hash
+from rnn_jax.train.seeds import key_for
+from rnn_jax.train.state import TrainState, initial_state, make_dispatch
+
+__all__ = [
+    "CheckpointError",
+    "Checkpoints",
+    "Diverged",
+    "FitSettings",
+    "OptimizerSettings",
+    "Outcome",
+    "Prepared",
+    "Run",
+    "RunOptions",
+    "Task",
+    "TrainState",
+    "best_params",
+    "config_hash",
+    "draw_curves",
+    "fit",
+    "initial_state",
+    "key_for",
+    "make_dispatch",
+    "make_optimizer",
+    "make_schedule",
+    "train_experiment",
+]

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 
 def join_processes(address: str) -> None:
@@ -33,7 +33,7 @@ def join_processes(address: str) -> None:
 
 def data_mesh() -> Mesh:
     """All devices of all processes along one axis, ``batch``."""
-    return jax.make_mesh((jax.device_count(),), ("batch",))
+    return jax.make_mesh((jax.device_count(),), ("batch",), axis_types=(AxisType.Auto,))
 
 
 def batch_sharding(mesh: Mesh, axis: int | None) -> NamedSharding:

@@ -1,0 +1,27 @@
+# Everything a fresh machine needs is Python >= 3.11 with pip, and make.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+PYTEST_FLAGS ?= -n 2
+
+.PHONY: train test lint clean
+
+train: $(VENV)/experiments.installed  ## train a language model on Shakespeare's works
+	$(RUN) -m experiments.text_generation $(ARGS)
+
+test: $(VENV)/test.installed  ## run the whole suite
+	$(RUN) -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/develop.installed  ## style, unused code, types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m pyrefly check
+
+# One stamp for each extra; it is written only when the installation went through.
+$(VENV)/%.installed: pyproject.toml requirements.lock
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[$*]"
+	touch $@
+
+clean:  ## remove the environment and caches, not the runs
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,105 @@
+"""From run directories to the results that the project stands by, and from these to the README's table.
+
+    python -m experiments.report collect text_generation/tinyshakespeare runs/text_generation/gru-seed-*
+    python -m experiments.report table
+
+``collect`` writes experiments/results/EXPERIMENT.json, with the curves and samples of the first run beside it;
+``table`` draws the README's table from all such files. No figure in the documentation is typed by hand.
+"""
+
+import dataclasses
+import importlib
+import json
+import shutil
+import statistics
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from experiments.cli import run_commands
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- results: written by `python -m experiments.report table` -->", "<!-- end of results -->"
+
+
+def collect(task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Path]], results: Path = RESULTS) -> None:
+    """Sum up finished runs that differ only in their seed as one result, EXPERIMENT/TASK."""
+    experiment, _, name = task.partition("/")
+    if not name or not runs:
+        raise ValueError(f"task={task!r}, {len(runs)} runs: expected EXPERIMENT/TASK and at least one run directory")
+    finished = [json.loads((run / "result.json").read_text()) for run in runs]
+    configs = [json.loads((run / "config.json").read_text()) for run in runs]
+    for run, config in zip(runs, configs, strict=True):
+        for field in config:
+            if field != "seed" and config[field] != configs[0][field]:
+                raise ValueError(
+                    f"{run}: {field}={config[field]!r}, in {runs[0]} {configs[0][field]!r}; only seeds may differ"
+                )
+    if len({config["seed"] for config in configs}) < len(configs):
+        raise ValueError(f"seeds {[config['seed'] for config in configs]}: each seed counts once")
+    first, values = finished[0], [result["value"] for result in finished]
+    entry = {
+        "task": name, "model": first["model"], "metric": first["metric"], "higher_is_better": first["higher_is_better"],
+        "mean": statistics.fmean(values), "std": statistics.stdev(values) if len(values) > 1 else None,
+        "n": len(values), "values": values, "published": first["published"], "baselines": first["baseline"],
+        "params": first["params"], "config": {k: v for k, v in configs[0].items() if k != "seed"},
+        "seeds": [config["seed"] for config in configs], "command": command(experiment, configs[0]),
+        "seconds": [round(result["seconds"]) for result in finished], "device": first["device"],
+    }  # fmt: skip
+    file = results / f"{experiment}.json"
+    stored = json.loads(file.read_text()) if file.exists() else {"experiment": experiment, "results": []}
+    others = [r for r in stored["results"] if (r["task"], r["model"]) != (name, entry["model"])]
+    stored["results"] = sorted([*others, entry], key=lambda r: (r["task"], r["model"]))
+    file.write_text(json.dumps(stored, indent=1) + "\n")
+    for path in (runs[0] / "figures" / "curves.png", runs[0] / "sample.txt"):
+        if path.exists():
+            (results / experiment).mkdir(exist_ok=True)
+            shutil.copy(path, results / experiment / f"{name}-{path.name}")
+    print(f"{file}: {task} {entry['model']}: {entry['metric']} {entry['mean']:.4f} over {entry['n']} seeds")
+
+
+def command(experiment: str, config: dict[str, Any]) -> str:
+    """The command of a run, with the flags that differ from the experiment's defaults."""
+    defaults = dataclasses.asdict(importlib.import_module(f"experiments.{experiment}").Config())
+    flags = [
+        f"--{field.replace('_', '-')} {value}"
+        for field, value in config.items()
+        if field != "seed" and value != defaults[field]
+    ]
+    return " ".join([f"python -m experiments.{experiment}", *flags, "--seed SEED"])
+
+
+def table_text(results: Path = RESULTS) -> str:
+    """The results as a Markdown table."""
+    lines = ["| task | model | parameters | metric | here | published | baselines |", "|---|---|---|---|---|---|---|"]
+    for file in sorted(results.glob("*.json")):
+        stored = json.loads(file.read_text())
+        for r in stored["results"]:
+            spread = f" ± {r['std']:.3f}" if r["std"] is not None else ""
+            published = ", ".join(f"{p['who']} {p['value']}" for p in r["published"])
+            sources = "; ".join(sorted({p["source"] for p in r["published"]}))
+            published += f" ({sources})" if sources else ""
+            baselines = ", ".join(f"{name} {value:.3f}" for name, value in r["baselines"].items())
+            lines.append(
+                f"| {stored['experiment']}/{r['task']} | {r['model']} | {r['params']:,} | {r['metric']} | "
+                f"**{r['mean']:.3f}**{spread} (n = {r['n']}) | {published} | {baselines} |"
+            )
+    return "\n".join(lines)
+
+
+def table(check: bool = False) -> int:
+    """Write the table into the README, or only check that it is the one that stands there."""
+    text = README.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    wanted = f"{before}{BEGIN}\n{table_text()}\n{END}{after}"
+    if check:
+        return int(wanted != text)
+    README.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    run_commands({"collect": collect, "table": table}, default="table")

@@ -1,0 +1,264 @@
+"""Checkpoints that are whole or not there: written by Orbax, checked by digest, never silently wrong.
+
+Orbax writes a step under a temporary name and renames it when it is complete, so a killed process leaves no half step.
+Three things it does not do, and this file does: notice a flipped bit in array data (a SHA-256 of every leaf), refuse a
+leaf of another dtype (the trees are compared before loading), and look further when the newest step is damaged.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import re
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+from orbax.checkpoint import v1 as ocp
+
+from rnn_jax.train.agreement import in_writer, is_writer, together
+from rnn_jax.train.leaves import differences, digest, is_finite, named_leaves, place, to_host, type_name
+
+log = logging.getLogger(__name__)
+
+STEP = re.compile(r"0|[1-9][0-9]*")
+BARRIER_SECONDS = 300  # how long processes wait for one that is still writing, or has failed to
+LEFTOVER = re.compile(r"[0-9]+\.(orbax-checkpoint-tmp.*|deleting)")
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be written, or cannot be loaded as it was asked for."""
+
+
+class Loaded(NamedTuple):
+    """What a checkpoint gives back: the step it was saved at, the state, and the JSON saved beside it."""
+
+    step: int
+    state: PyTree
+    info: dict
+
+
+class Checkpoints:
+    """The checkpoints of one run, `directory/STEP/`: the newest `keep` steps and the best one.
+
+    A state is any pytree of arrays: typed PRNG keys, NamedTuples, optax states and zero-size arrays included. Saving is
+    synchronous: when `save` returns, the step is on disk. With several processes all of them call every method,
+    `directory` is one that they share, and process 0 writes. One run at a time saves to a directory; any number may
+    load from it, which is why `save`, not the constructor, removes what a killed process left half written.
+
+    Args:
+        directory: created at the first save.
+        keep: how many of the newest steps stay, beside the newest one saved with `best=True`; at least 1.
+
+    Raises:
+        ValueError: `keep` is less than 1.
+    """
+
+    def __init__(self, directory: Path, *, keep: int = 2):
+        if keep < 1:
+            raise ValueError(f"keep is {keep}; it must be at least 1, or no checkpoint would stay")
+        self.directory = Path(directory).absolute()
+        self.keep = keep
+
+    def steps(self) -> list[int]:
+        """The steps on disk, oldest first. Whether they are intact is found out by `load`."""
+        if not self.directory.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.directory.iterdir() if STEP.fullmatch(path.name))
+
+    @property
+    def latest_step(self) -> int | None:
+        """The newest step on disk, or None."""
+        return max(self.steps(), default=None)
+
+    @property
+    def best_step(self) -> int | None:
+        """The newest step saved with `best=True`, or None."""
+        return max((step for step, record in self._records().items() if record["best"]), default=None)
+
+    def save(self, step: int, state: PyTree, info: dict, *, best: bool = False) -> None:
+        """Write `state` and `info` as `step`, then delete the steps that are no longer kept.
+
+        Args:
+            step: how many training steps the state has seen. Each step is saved once.
+            state: a pytree of arrays, all of them finite.
+            info: what JSON gives back as it was (tuples come back as lists): counters, configuration, vocabulary.
+            best: whether this is the best state so far. Only the newest best step is kept.
+
+        Raises:
+            ValueError: `step` is not an int from 0, a leaf is not an array, or `info` does not survive JSON.
+            CheckpointError: a leaf holds NaN or infinity, the step is there already, or it could not be written, as on
+                a full disk. The steps saved before are untouched.
+        """
+        if not isinstance(step, int) or step < 0:
+            raise ValueError(f"step is {step!r}; it must be an int from 0, such as int(state.step)")
+        leaves = named_leaves(state)
+        arrays = {path: to_host(leaf) for path, leaf in leaves.items() if leaf.size}  # Orbax refuses empty arrays.
+        if not_finite := [path for path, array in arrays.items() if not is_finite(array)]:
+            raise CheckpointError(f"step {step} is not saved: {not_finite[0]} holds NaN or infinity{self._untouched()}")
+        record = {
+            "step": step,
+            "best": best,
+            "info": _checked_info(info),
+            "leaves": {path: type_name(leaf) for path, leaf in leaves.items()},
+            "digests": {path: digest(array) for path, array in arrays.items()},
+        }
+        try:
+            in_writer(lambda: self._prepare(step))
+            together(lambda: self._write(step, arrays, json.dumps(record)))
+        except Exception as error:
+            message = f"step {step} could not be written to {self.directory}: {_reason(error)}{self._untouched()}"
+            raise CheckpointError(message) from error
+        in_writer(self._delete_old)
+
+    def load(self, like: PyTree, step: int | None = None, *, best: bool = False) -> Loaded:
+        """Load the newest intact step, or the one that is asked for.
+
+        A damaged step is renamed to `STEP.corrupt-<UTC time>` with a warning that says why, and the next older one is
+        tried. A step asked for by number or as the best has no substitute: the error names the newest intact step.
+
+        Args:
+            like: the state wanted, as arrays or `jax.ShapeDtypeStruct`s. Its shardings are used; NumPy stays NumPy.
+            step: this step instead of the newest.
+            best: the newest step saved with `best=True` instead of the newest.
+
+        Raises:
+            ValueError: both `step` and `best` are given, or a leaf of `like` is not an array.
+            CheckpointError: there is no such intact step, or it holds other leaves, shapes or dtypes than `like`.
+        """
+        if step is not None and best:
+            raise ValueError(f"step={step} and best=True ask for two checkpoints; give one of them")
+        wanted = named_leaves(like)
+        types = {path: type_name(leaf) for path, leaf in wanted.items()}
+        damaged = []
+        for candidate in reversed(self.steps()):
+            if step not in (None, candidate):
+                continue
+            record = self._attempt(self._record, candidate, damaged)
+            if record is None or (best and not record["best"]):
+                continue
+            if lines := differences(record["leaves"], types):
+                raise CheckpointError("\n  ".join([f"{self.directory}/{candidate} is of another model", *lines]))
+            arrays = self._attempt(self._arrays, candidate, damaged)
+            if arrays is not None:
+                leaves = [place(arrays.get(path), leaf) for path, leaf in wanted.items()]
+                return Loaded(candidate, jax.tree.unflatten(jax.tree.structure(like), leaves), record["info"])
+            if best:
+                break
+        asked = "best step" if best else "checkpoint" if step is None else f"step {step}"
+        lines = [f"no intact {asked} in {self.directory}", *damaged]
+        if best or step is not None:
+            others = reversed(self.steps())
+            intact = next((other for other in others if self._attempt(self._arrays, other, lines) is not None), None)
+            lines.append(f"the newest intact step is {intact}; load(like, step=...) takes one by its number")
+        raise CheckpointError("\n  ".join(lines))
+
+    def _prepare(self, step: int) -> None:
+        if step in self.steps():
+            raise FileExistsError("it is there already; save a step once, and rewind a run into a new directory")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._remove_leftovers()
+
+    def _write(self, step: int, arrays: dict[str, np.ndarray], record: str) -> None:
+        context = ocp.Context()
+        context.asynchronous.timeout_secs = BARRIER_SECONDS
+        try:
+            metadata = {"record": record, "sha256": hashlib.sha256(record.encode()).hexdigest()}
+            with context:
+                ocp.save(self.directory / str(step), arrays, custom_metadata=metadata)
+        except BaseException:
+            self._remove_leftovers()
+            raise
+
+    def _delete_old(self) -> None:
+        records = self._records()
+        best = [step for step in records if records[step]["best"]]
+        for old in records.keys() - {*list(records)[-self.keep :], *best[-1:]}:
+            # Renamed first: a step that was half deleted by a killed process would pass for a damaged one.
+            (self.directory / str(old)).rename(self.directory / f"{old}.deleting")
+        self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        for path in self.directory.iterdir():
+            if LEFTOVER.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _record(self, step: int) -> dict:
+        """What `save` noted about a step; any Exception means that it is damaged."""
+        with _alone():
+            stored = ocp.metadata(self.directory / str(step)).custom_metadata
+        if stored["sha256"] != hashlib.sha256(stored["record"].encode()).hexdigest():
+            raise ValueError("the record does not match its digest")
+        record = json.loads(stored["record"])
+        if record["step"] != step:
+            raise ValueError(f"the record is that of step {record['step']}")
+        return record
+
+    def _records(self) -> dict[int, dict]:
+        """The readable records, oldest first."""
+        records = {}
+        for step in self.steps():
+            with contextlib.suppress(Exception):
+                records[step] = self._record(step)
+        return records
+
+    def _arrays(self, step: int) -> dict[str, np.ndarray]:
+        """The arrays of a step, on the host; any Exception means that it is damaged."""
+        digests = self._record(step)["digests"]
+        with _alone():
+            arrays = ocp.load(self.directory / str(step))
+        for path, expected in digests.items():
+            if digest(arrays[path]) != expected:
+                raise ValueError(f"{path} does not match its digest")
+        return arrays
+
+    def _attempt(self, read: Callable[[int], dict], step: int, damaged: list[str]) -> dict | None:
+        """`read(step)`, or None after the step was set aside because a process found it damaged."""
+        try:
+            return together(lambda: read(step))
+        except MemoryError:
+            raise
+        except Exception as error:
+            reason = _reason(error)
+        name = f"{step}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+        try:
+            in_writer(lambda: (self.directory / str(step)).rename(self.directory / name))
+            outcome = f"set aside as {name}" if is_writer() else "set aside"
+        except Exception as error:
+            outcome = f"left in place ({_reason(error)})"
+        damaged.append(f"step {step} is damaged ({reason}), {outcome}")
+        log.warning("%s: %s", self.directory, damaged[-1])
+        return None
+
+    def _untouched(self) -> str:
+        return "" if self.latest_step is None else f"; step {self.latest_step}, saved before, is untouched"
+
+
+def _alone() -> ocp.Context:
+    """Orbax without its barriers, to read in one process what another may fail to read."""
+    context = ocp.Context()
+    context.multiprocessing.primary_host = jax.process_index()
+    context.multiprocessing.active_processes = {jax.process_index()}
+    return context
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, without TensorStore's specification of the array."""
+    return f"{type(error).__name__}: {error}".splitlines()[0].split(" [tensorstore_spec")[0][:400]
+
+
+def _checked_info(info: dict) -> dict:
+    """`info`, if JSON gives it back as it was."""
+    try:
+        back = json.loads(json.dumps(info, allow_nan=False))
+        same = jax.tree.leaves_with_path(back) == jax.tree.leaves_with_path(info)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"info cannot be written as JSON: {error}; use str keys and plain finite values") from error
+    if not same:
+        raise ValueError("info comes back from JSON with other keys or values; use str keys and plain finite values")
+    return info

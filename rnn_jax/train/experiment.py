@@ -1,0 +1,102 @@
+"""From a config to a finished run directory: what every experiment does around ``fit``."""
+
+import dataclasses
+import datetime
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from rnn_jax.cells import count_parameters
+from rnn_jax.train.fit import Diverged, FitSettings, Outcome, Task, fit
+from rnn_jax.train.parallel import join_processes
+from rnn_jax.train.run import Run, config_hash
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where a run goes, and what happens with what is there."""
+
+    runs: Path = Path("runs")
+    """The folder of all runs; this one goes to RUNS/EXPERIMENT/NAME."""
+    name: str = ""
+    """Of the run; the time of its start by default."""
+    resume: bool = False
+    """Go on from the newest checkpoint of the run called NAME."""
+    overwrite: bool = False
+    """Delete what an earlier run of this name has left."""
+    distributed: str = ""
+    """Several processes: "auto" on a cluster, or HOST:PORT/PROCESS/COUNT."""
+
+    def __post_init__(self):
+        if self.resume and not self.name:
+            raise ValueError("resume=True needs name: which run to go on with")
+        if self.distributed and not self.name:
+            raise ValueError(f"distributed={self.distributed!r} needs name: one that all processes share")
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """An experiment that is ready to train.
+
+    Attributes:
+        task: for ``fit``.
+        finish: from the outcome and the run to ``result.json``; writes samples and figures on the way.
+        data: name and SHA-256 of every data set, for the manifest.
+        files: JSON files that the run keeps beside its config, such as a vocabulary.
+    """
+
+    task: Task
+    finish: Callable[[Outcome, Run], dict[str, Any]]
+    data: dict[str, str]
+    files: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def train_experiment(
+    experiment: str, config: FitSettings, options: RunOptions, prepare: Callable[[FitSettings], Prepared]
+) -> int:
+    """Train one run of an experiment and leave a directory that says everything about it.
+
+    Returns:
+        The exit code of the process: 0, or 128 + the number of the signal that stopped it.
+
+    Raises:
+        ValueError: the run's name or directory cannot be used, or its config is another one than on disk.
+        Diverged: see ``fit``.
+    """
+    if options.distributed:
+        join_processes(options.distributed)
+    name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    prepared = prepare(config)
+    run = Run.create(options.runs, experiment, name, config, resume=options.resume, overwrite=options.overwrite)
+    size = count_parameters(prepared.task.params)
+    if jax.process_index() == 0:
+        devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
+        print(
+            f"{experiment}: {size:,} parameters, {config.steps} updates on {devices}\nrun: {run.path}", file=sys.stderr
+        )
+    for file, content in prepared.files.items():
+        run.write_json(file, content)
+    run.write_manifest(seed=config.seed, data=prepared.data)
+    try:
+        outcome = fit(prepared.task, config, run, resume=options.resume)
+    except BaseException as error:
+        run.close_manifest("diverged" if isinstance(error, Diverged) else f"{type(error).__name__}: {error}")
+        raise
+    if outcome.exit_code == 0:
+        seconds = round(outcome.progress.seconds, 1)
+        measured = {
+            "config_hash": config_hash(config),
+            "params": size,
+            "steps": int(outcome.state.step),
+            "seconds": seconds,
+            "device": jax.devices()[0].device_kind,
+            "seed": config.seed,
+        }
+        run.write_json("result.json", {"experiment": experiment, **prepared.finish(outcome, run), **measured})
+    else:
+        print(f"stopped and saved; go on with: python -m experiments.{experiment} resume {run.path}", file=sys.stderr)
+    run.close_manifest(outcome.reason)
+    return outcome.exit_code

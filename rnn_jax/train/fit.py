@@ -1,0 +1,248 @@
+"""The one training loop: dispatch several updates, look at the metrics of the dispatch before, evaluate, save."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from rnn_jax.cells.base import check_size
+from rnn_jax.train.checkpoint import Checkpoints
+from rnn_jax.train.console import Console
+from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer, make_schedule
+from rnn_jax.train.parallel import batch_sharding, data_mesh, place
+from rnn_jax.train.run import Run
+from rnn_jax.train.seeds import key_for
+from rnn_jax.train.signals import stop_on_signals
+from rnn_jax.train.state import Batch, Loss, TrainState, initial_state, make_dispatch
+from rnn_jax.typing import Carry, Params
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitSettings(OptimizerSettings):
+    """How long and how to train. Experiments inherit these fields into their Config.
+
+    Raises:
+        ValueError: a value is out of range, or ``evaluate_every`` is not a multiple of ``steps_per_dispatch``.
+    """
+
+    seed: int = 0
+    """Of everything random: initial values, dropout, batches."""
+    steps: int = 1000
+    """Updates."""
+    steps_per_dispatch: int = 10
+    """Updates in one call of the compiled program."""
+    evaluate_every: int = 100
+    """Updates between two evaluations; each one is followed by a checkpoint."""
+    patience: int = 0
+    """Stop after so many evaluations without a better one; 0 never does."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        key_for(self.seed, "check")
+        for name in ("steps", "steps_per_dispatch", "evaluate_every"):
+            check_size(name, getattr(self, name))
+        if self.patience < 0:
+            raise ValueError(f"patience={self.patience}: expected 0 (never stop early) or more")
+        if self.evaluate_every % self.steps_per_dispatch:
+            raise ValueError(
+                f"evaluate_every={self.evaluate_every}: expected a multiple of "
+                f"steps_per_dispatch={self.steps_per_dispatch}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What an experiment gives the loop: initial values and pure functions.
+
+    Attributes:
+        params: initial parameters.
+        loss: ``(params, carry, batch, key) -> (loss, (carry, metrics))``.
+        batch: the training batch of update i, a dict of NumPy arrays of one shape, as a pure function of i.
+        batch_axes: which axis of each array is the batch; None for one that all rows share.
+        evaluate: validation metrics of some parameters.
+        carry: the initial carry of stateful training, its leaves ``[B, ...]``.
+        monitor: the validation metric that early stopping and the best checkpoint go by.
+        higher_is_better: of that metric.
+    """
+
+    params: Params
+    loss: Loss
+    batch: Callable[[int], Batch]
+    batch_axes: dict[str, int | None]
+    evaluate: Callable[[Params], dict[str, float]]
+    carry: Carry = ()
+    monitor: str = "validation_loss"
+    higher_is_better: bool = False
+
+
+class Diverged(RuntimeError):
+    """The loss or a gradient is not finite. The checkpoints before are good and stay."""
+
+
+@dataclasses.dataclass
+class Progress:
+    """What the loop itself remembers; stored with every checkpoint.
+
+    Attributes:
+        best: the best value of the monitored metric.
+        best_step: where it was reached.
+        without_gain: evaluations since then.
+        seconds: spent, all interrupted parts together.
+    """
+
+    best: float | None = None
+    best_step: int = 0
+    without_gain: int = 0
+    seconds: float = 0.0
+
+    def gained(self, value: float, step: int, higher_is_better: bool) -> bool:
+        """Take note of an evaluation; whether it is the best so far."""
+        if self.best is not None and (value <= self.best if higher_is_better else value >= self.best):
+            self.without_gain += 1
+            return False
+        self.best, self.best_step, self.without_gain = value, step, 0
+        return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        params: the best parameters by the monitored metric.
+        state: the last state.
+        progress: best value and step, seconds.
+        reason: "finished", "stopped early" or "signal".
+        exit_code: 0, or 128 + the signal's number.
+    """
+
+    params: Params
+    state: TrainState
+    progress: Progress
+    reason: str
+    exit_code: int
+
+
+def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) -> Outcome:
+    """Train until the steps are done, nothing improves any more, or a signal asks to stop.
+
+    A run that was interrupted in any way and resumed ends bitwise equal to one that was not, on the same machine and
+    versions: everything random follows from (seed, step), and every dispatch begins at the same step.
+
+    Raises:
+        Diverged: the loss or a gradient is not finite; the last good checkpoint is kept.
+        ValueError: the batch cannot be divided by the number of devices.
+    """
+    mesh = data_mesh()
+    optimizer = make_optimizer(settings, settings.steps)
+    schedule = make_schedule(settings, settings.steps)
+    copied = batch_sharding(mesh, None)
+    fresh = initial_state(task.params, optimizer, task.carry)
+    shardings = jax.tree.map(lambda _: copied, fresh)._replace(
+        carry=jax.tree.map(lambda _: batch_sharding(mesh, 0), fresh.carry)
+    )
+    state = jax.tree.map(place, fresh, shardings)
+    dispatch = jax.jit(
+        make_dispatch(task.loss, optimizer, key_for(settings.seed, "training")),
+        donate_argnums=0,
+        out_shardings=(shardings, copied),
+    )
+    checkpoints, progress, step = Checkpoints(run.checkpoints), Progress(), 0
+    if resume:
+        loaded = checkpoints.load(state)
+        state, step, progress = loaded.state, loaded.step, Progress(**loaded.info["progress"])
+        run.truncate_log(step)
+
+    began, console, pending = time.monotonic(), Console(settings.steps, step), None
+    before = progress.seconds
+
+    def report() -> None:
+        """Log the metrics of the newest dispatch, which has to be done by now or is waited for."""
+        nonlocal pending
+        if pending is None:
+            return
+        (last, stacked), pending = pending, None
+        host = jax.tree.map(np.asarray, stacked)
+        bad = ~(np.isfinite(host["loss"]) & np.isfinite(host["grad_norm"]))
+        if bad.any():
+            where = last - len(bad) + 1 + int(np.argmax(bad))
+            raise Diverged(
+                f"loss {host['loss'][bad][0]}, gradient norm {host['grad_norm'][bad][0]} in update {where}: "
+                f"stopped; the last good checkpoint is step {checkpoints.latest_step or 'none yet'}. "
+                "Try a lower learning_rate or clip_norm"
+            )
+        means = {name: float(values.mean()) for name, values in host.items()}
+        run.log({"step": last, **means, "learning_rate": float(schedule(last - 1)), "seconds": elapsed()})
+        console.show(last, {"loss": means["loss"]})
+
+    def elapsed() -> float:
+        return before + time.monotonic() - began
+
+    def save(best: bool) -> None:
+        progress.seconds = elapsed()
+        checkpoints.save(step, state, {"progress": dataclasses.asdict(progress)}, best=best)
+
+    saved = step
+    with stop_on_signals() as stop:
+        while step < settings.steps and not stop.requested and not _patience_over(progress, settings):
+            boundary = min(settings.steps, step - step % settings.evaluate_every + settings.evaluate_every)
+            count = min(settings.steps_per_dispatch, boundary - step)
+            batches = _stack([task.batch(i) for i in range(step, step + count)])
+            state, metrics = dispatch(state, _place(batches, task.batch_axes, mesh))
+            step += count
+            report()  # of the dispatch before: the device is already busy with this one
+            pending = (step, metrics)
+            if step == boundary:
+                report()
+                scores = task.evaluate(state.params)
+                best = progress.gained(scores[task.monitor], step, task.higher_is_better)
+                run.log({"step": step, **scores, "seconds": elapsed()})
+                shown = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
+                console.line(f"step {step}/{settings.steps}  {shown}{'  (best)' if best else ''}")
+                save(best)
+                saved = step
+        report()
+        if step > saved:
+            save(best=False)
+        console.close()
+        reason = "signal" if stop.requested else "finished" if step >= settings.steps else "stopped early"
+        exit_code = stop.exit_code if stop.requested else 0
+    best_params = state.params
+    if progress.best_step not in (0, step):
+        best_params = checkpoints.load(state, best=True).state.params
+    return Outcome(best_params, state, progress, reason, exit_code)
+
+
+def best_params(params: Params, carry: Carry, settings: FitSettings, run: Run) -> Params:
+    """The best parameters of a run on disk.
+
+    Args:
+        params: parameters of the same model, for their names, shapes and dtypes.
+        carry: the initial carry that the run trained with.
+        settings: of the run.
+        run: the run.
+
+    Raises:
+        CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
+    """
+    state = initial_state(params, make_optimizer(settings, settings.steps), carry)
+    return Checkpoints(run.checkpoints).load(state, best=True).state.params
+
+
+def _patience_over(progress: Progress, settings: FitSettings) -> bool:
+    return bool(settings.patience) and progress.without_gain >= settings.patience
+
+
+def _stack(batches: list[Batch]) -> Batch:
+    return {name: np.stack([b[name] for b in batches]) for name in batches[0]}
+
+
+def _place(batches: Batch, axes: dict[str, int | None], mesh: Any) -> Batch:
+    """Stacked batches on the mesh; stacking put one axis before the batch axis."""
+    return {
+        name: place(array, batch_sharding(mesh, None if axes[name] is None else axes[name] + 1))
+        for name, array in batches.items()
+    }

@@ -1,0 +1,63 @@
+"""Where and with what a run was computed: what a reader needs to run it again, and nothing private."""
+
+import collections
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from typing import Any
+
+import jax
+
+PACKAGES = ("rnn_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+LONGEST_DIFF = 100_000  # characters
+
+
+def environment() -> dict[str, Any]:
+    """Command, versions, devices, settings and source of this process, as JSON can hold them.
+
+    Of the environment variables only those that change what JAX computes are told: the others may hold secrets.
+    """
+    devices = collections.Counter((device.platform, device.device_kind) for device in jax.devices())
+    return {
+        "command": [os.path.basename(sys.executable), *sys.orig_argv[1:]],
+        "python": platform.python_version(),
+        "versions": {package: _version(package) for package in PACKAGES},
+        "devices": [{"platform": p, "kind": kind, "count": count} for (p, kind), count in devices.items()],
+        "processes": jax.process_count(),
+        "jax": jax.print_environment_info(return_string=True),
+        "matmul_precision": jax.config.jax_default_matmul_precision,
+        "x64": jax.config.jax_enable_x64,
+        "variables": {name: value for name, value in sorted(os.environ.items()) if _is_told(name)},
+        "git": git_state(),
+    }
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit and uncommitted changes of the working directory, or None outside a checkout or without git."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    diff = _git("diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color") or ""
+    cut = len(diff) > LONGEST_DIFF
+    return {"commit": commit.strip(), "diff": diff[:LONGEST_DIFF], "diff_is_cut": cut}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _is_told(name: str) -> bool:
+    return name.startswith(("JAX_", "XLA_")) or name in ("CUDA_VISIBLE_DEVICES", "PYTHONHASHSEED")

@@ -1,0 +1,261 @@
+"""The directory of one run, `RUNS/EXPERIMENT/NAME/`, which says everything about it.
+
+    config.json  manifest.json  metrics.jsonl  checkpoints/  figures/*.png  result.json
+
+Every JSON file is replaced as a whole, so that a killed process leaves the old one or the new one. With several
+processes all of them hold the same `Run` and call the same methods; process 0 writes.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from rnn_jax.train.agreement import in_writer, is_writer
+from rnn_jax.train.manifest import environment
+
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+CHECKPOINT = re.compile(r"[0-9]+(\..+)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run directory. `Run.create` begins or resumes one, `Run.open` looks at one that is there."""
+
+    path: Path
+
+    @classmethod
+    def create(
+        cls,
+        runs: Path,
+        experiment: str,
+        name: str,
+        config: Any,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        may_differ: tuple[str, ...] = (),
+    ) -> "Run":
+        """Begin the run `runs/experiment/name`, or go on with it.
+
+        Args:
+            runs: the folder of all runs.
+            experiment: letters, digits, `.`, `_` and `-`, not beginning with a dot; so is `name`.
+            name: of this run.
+            config: a dataclass.
+            resume: go on with the run that is there.
+            overwrite: delete what a run has left there, and nothing else.
+            may_differ: fields of `config` that resuming may change; config.json then holds the new values.
+
+        Raises:
+            ValueError: a name is not allowed or leads out of `runs`; the directory is not empty and neither `resume` nor
+                `overwrite` was asked for; it is not a run; or its config differs from `config`.
+        """
+        root = Path(runs).resolve()
+        path = (root / _checked_name(experiment) / _checked_name(name)).resolve()
+        if not path.is_relative_to(root):
+            raise ValueError(f"{root / experiment / name} is a link to {path}, which is outside of {root}")
+        if resume and overwrite:
+            raise ValueError("resume=True and overwrite=True contradict each other; give one of them")
+        run = cls(path)
+
+        def prepare() -> None:
+            if resume:
+                cls.open(path)._refuse_differences(plain(config), may_differ)
+            elif path.exists() and any(path.iterdir()):
+                if not overwrite:
+                    raise ValueError(f"{path} is not empty; use --resume to go on with it, --overwrite to replace it")
+                cls.open(path)._delete_files()
+            run.figures.mkdir(parents=True, exist_ok=True)
+            if not resume:
+                write_atomically(path / "manifest.json", to_json(_empty_manifest(experiment, name)))
+            run.write_json("config.json", config)
+
+        in_writer(prepare)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """The run that is at `path`.
+
+        Raises:
+            ValueError: there is no run of this package.
+        """
+        run = cls(Path(path).resolve())
+        try:
+            known = run.read_json("manifest.json")["program"] == "rnn_jax"
+        except (OSError, ValueError, KeyError, TypeError):
+            known = False
+        if not known:
+            raise ValueError(f"{path} is not a run: it has no manifest.json written by rnn_jax")
+        return run
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the figures."""
+        return self.path / "figures"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The content of config.json."""
+        return self.read_json("config.json")
+
+    def read_json(self, file: str) -> Any:
+        """The content of one of the run's JSON files."""
+        return json.loads((self.path / _checked_name(file)).read_text())
+
+    def write_json(self, file: str, content: Any) -> None:
+        """Write `content`, which may hold dataclasses, paths and NumPy scalars; NaN and infinity become null."""
+        self.write_text(file, to_json(content))
+
+    def write_text(self, file: str, text: str) -> None:
+        """Write a text file into the run directory."""
+        if is_writer():
+            manifest = self.read_json("manifest.json")
+            if _checked_name(file) not in manifest["files"]:
+                manifest["files"].append(file)
+                write_atomically(self.path / "manifest.json", to_json(manifest))
+            write_atomically(self.path / file, text)
+
+    def write_manifest(self, **facts: Any) -> None:
+        """Note that this process starts or resumes the run: `environment()`, and facts such as `seed` and `data`."""
+        if is_writer():
+            manifest = self.read_json("manifest.json")
+            session = {"start": _now(), "end": None, "exit_reason": None, **facts, **environment()}
+            manifest["config_hash"] = config_hash(self.config)
+            manifest["sessions"].append(session)
+            write_atomically(self.path / "manifest.json", to_json(manifest))
+
+    def close_manifest(self, reason: str) -> None:
+        """Note the time and the reason of the end of what `write_manifest` began."""
+        if is_writer():
+            manifest = self.read_json("manifest.json")
+            manifest["sessions"][-1] |= {"end": _now(), "exit_reason": reason}
+            write_atomically(self.path / "manifest.json", to_json(manifest))
+
+    def log(self, metrics: Mapping[str, Any]) -> None:
+        """Append one line to metrics.jsonl.
+
+        Raises:
+            ValueError: `metrics` has no int under "step".
+        """
+        if not isinstance(metrics.get("step"), int):
+            raise ValueError(f"metrics has step={metrics.get('step')!r}; it must be an int, such as int(state.step)")
+        if is_writer():
+            with (self.path / "metrics.jsonl").open("a") as file:
+                file.write(to_json(metrics, indent=None))
+
+    def records(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl, without a last one that a killed process left unfinished.
+
+        Raises:
+            ValueError: another line is damaged.
+        """
+        file = self.path / "metrics.jsonl"
+        lines = file.read_text(errors="replace").splitlines(keepends=True) if file.exists() else []
+        if lines and not lines[-1].endswith("\n"):
+            lines.pop()
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise ValueError(f"{file} is damaged: {error}; mend or delete the line") from error
+
+    def truncate_log(self, step: int) -> None:
+        """Drop the lines after `step`, which a resumed run computes again, and an unfinished last line."""
+        if is_writer():
+            kept = [to_json(record, indent=None) for record in self.records() if record["step"] <= step]
+            write_atomically(self.path / "metrics.jsonl", "".join(kept))
+
+    def _refuse_differences(self, config: dict[str, Any], may_differ: tuple[str, ...]) -> None:
+        stored = self.config
+        fields = [f for f in {**stored, **config} if f not in may_differ and stored.get(f) != config.get(f)]
+        if fields:
+            lines = [f"{f}: stored {stored.get(f)!r}, now {config.get(f)!r}" for f in fields]
+            remedy = "resume with the stored values, or begin a run of another name"
+            raise ValueError("\n  ".join([f"config differs from {self.path / 'config.json'}; {remedy}", *lines]))
+
+    def _delete_files(self) -> None:
+        """Delete what a run writes. The manifest, by which a run is known as one, goes last."""
+        folders = [folder for folder in (self.checkpoints, self.figures) if not folder.is_symlink()]
+        inside = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
+        for entry in inside:
+            if entry.parent == self.checkpoints and CHECKPOINT.fullmatch(entry.name) and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.parent == self.figures and entry.suffix == ".png":
+                entry.unlink()
+        for file in ("metrics.jsonl", *map(_checked_name, self.read_json("manifest.json")["files"]), "manifest.json"):
+            (self.path / file).unlink(missing_ok=True)
+
+
+def config_hash(config: Any) -> str:
+    """The first 12 hexadecimal digits of the SHA-256 of a config (a dataclass or what config.json holds)."""
+    text = json.dumps(plain(config), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def to_json(content: Any, indent: int | None = 2) -> str:
+    """Strict JSON with a line end; see `plain`."""
+    return json.dumps(plain(content), indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: dataclasses are dicts, paths strings, scalar arrays numbers, NaN and infinity None.
+
+    Raises:
+        ValueError: a value or a key has no counterpart in JSON.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError(f"the keys {list(value)!r:.80} cannot be written as JSON; use str")
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
+        value = np.asarray(value).item()
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    raise ValueError(f"{value!r:.80} ({type(value).__name__}) cannot be written as JSON; use plain values")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file as a whole: a reader sees the old content or the new one, also after a crash."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    with unfinished.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _checked_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError(f"name {name!r}: use letters, digits, '.', '_' and '-', and no dot at the beginning")
+    return name
+
+
+def _empty_manifest(experiment: str, name: str) -> dict[str, Any]:
+    return {"program": "rnn_jax", "experiment": experiment, "run": name, "files": [], "sessions": []}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -21,5 +21,6 @@ def token_cross_entropy(logits: Array, targets: Array, weights: Array | None = N
     losses = optax.softmax_cross_entropy_with_integer_labels(jnp.asarray(logits, jnp.float32), targets)
     if weights is None:
         return losses.sum(), jnp.float32(losses.size)
+    weights = jnp.asarray(weights, jnp.float32)
     # where, not a product: a weight of 0 must also silence an infinite loss.
     return jnp.where(weights > 0, losses * weights, 0.0).sum(), weights.sum()

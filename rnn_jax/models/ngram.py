@@ -36,12 +36,18 @@ def ngram_nats(train: np.ndarray, test: np.ndarray, vocabulary_size: int, order:
         Nats per token.
 
     Raises:
-        ValueError: order is below 1, a text is too short, or V to the power n does not fit 63 bits.
+        ValueError: order is below 1, a text is too short or has tokens outside 0..V-1, or V to the power n does not
+            fit 63 bits.
     """
     if order < 1 or vocabulary_size**order >= 2**63:
         raise ValueError(f"order={order} with {vocabulary_size} tokens: expected at least 1 and V**order below 2**63")
     if len(train) < order or len(test) < 2:
         raise ValueError(f"train has {len(train)} tokens and test {len(test)}: expected at least {order} and 2")
+    for name, tokens in (("train", train), ("test", test)):
+        if tokens.min() < 0 or tokens.max() >= vocabulary_size:
+            raise ValueError(
+                f"{name} has tokens from {tokens.min()} to {tokens.max()}: expected 0 to {vocabulary_size - 1}"
+            )
     probabilities = np.full(len(test), 1 / vocabulary_size)
     for n, table in enumerate(reversed(_tables(train, vocabulary_size, order)), start=1):
         codes = _codes(test, vocabulary_size, n)
@@ -70,10 +76,11 @@ def _tables(train: np.ndarray, size: int, order: int) -> list[_Order]:
 
 
 def _codes(tokens: np.ndarray, size: int, n: int) -> np.ndarray:
-    """Each n-gram as one integer in base ``size``, ``[N - n + 1]``."""
-    codes = np.zeros(len(tokens) - n + 1, np.int64)
+    """Each n-gram as one integer in base ``size``, ``[N - n + 1]``; none in a text shorter than n."""
+    count = max(len(tokens) - n + 1, 0)
+    codes = np.zeros(count, np.int64)
     for i in range(n):
-        codes = codes * size + tokens[i : len(tokens) - n + 1 + i]
+        codes = codes * size + tokens[i : i + count]
     return codes
 
 

@@ -1,0 +1,233 @@
+"""``unroll`` is a loop over the cell, for any lengths, resets, direction, segments and layout: values and gradients."""
+
+import functools
+import math
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rnn_jax
+from rnn_jax.testing import BATCH, LENGTH, Example, loop
+
+CELLS = (rnn_jax.LSTM(2, 3), rnn_jax.GRU(2, 3))
+STACK = rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.LSTM(3, 2)])
+BOTH_WAYS = rnn_jax.Stack([rnn_jax.LSTM(2, 3), rnn_jax.Bidirectional(rnn_jax.GRU(3, 2))])
+
+examples = functools.partial(settings, derandomize=True, deadline=None)
+some_lengths = st.lists(st.integers(0, LENGTH), min_size=BATCH, max_size=BATCH).map(np.array)
+some_resets = st.integers(0, 2 ** (LENGTH * BATCH) - 1).map(
+    lambda bits: np.array([bits >> i & 1 for i in range(LENGTH * BATCH)], bool).reshape(LENGTH, BATCH)
+)
+close = functools.partial(chex.assert_trees_all_close, rtol=1e-12, atol=1e-12)
+
+
+@functools.cache
+def example(cell):
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        return Example.draw(cell, jax.random.key(1))
+
+
+def with_gradients(run, cell):
+    """The carry and outputs of ``run(cell, params, xs, carry)`` and the gradients of a loss over all of them."""
+
+    def loss(*args):
+        carry, ys = run(cell, *args)
+        return sum(jnp.sin(leaf).sum() for leaf in jax.tree.leaves((carry, ys))), (carry, ys)
+
+    ours = example(cell)
+    gradients, result = jax.grad(loss, argnums=(0, 1, 2), has_aux=True)(ours.params, ours.xs, ours.carry)
+    return result, gradients
+
+
+@functools.partial(jax.jit, static_argnames=("cell", "reverse"))
+def three_ways(cell, lengths, resets, reverse):
+    """At once, in segments with a rest, and in two calls, the second starting from the first one's carry."""
+
+    def at_once(cell, params, xs, carry):
+        return rnn_jax.unroll(cell, params, xs, carry, lengths=lengths, resets=resets, reverse=reverse)
+
+    def in_segments(cell, params, xs, carry):
+        return rnn_jax.unroll(
+            cell, params, xs, carry, lengths=lengths, resets=resets, reverse=reverse, checkpoint_every=3
+        )
+
+    def in_two_calls(cell, params, xs, carry):
+        ys = {}
+        for part in reversed(("first", "last")) if reverse else ("first", "last"):
+            steps = slice(0, 4) if part == "first" else slice(4, None)
+            valid = jnp.minimum(lengths, 4) if part == "first" else jnp.maximum(lengths - 4, 0)
+            carry, ys[part] = rnn_jax.unroll(
+                cell, params, xs[steps], carry, lengths=valid, resets=resets[steps], reverse=reverse
+            )
+        return carry, jnp.concatenate([ys["first"], ys["last"]])
+
+    return [with_gradients(run, cell) for run in (at_once, in_segments, in_two_calls)]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+@examples(max_examples=10)
+@given(lengths=some_lengths, resets=some_resets)
+def test_unroll_is_a_loop(cell, reverse, lengths, resets):
+    with jax.enable_x64(True):
+        reference = functools.partial(loop, lengths=lengths, resets=resets, reverse=reverse)
+        wanted = with_gradients(reference, cell)
+        for found in three_ways(cell, lengths, resets, reverse):
+            close(found, wanted)
+
+
+def test_padding_has_no_influence_whatever_it_holds(x64):
+    lengths = np.array([LENGTH, 0, 4])
+    padding = np.arange(LENGTH)[:, None] >= lengths
+
+    @jax.jit
+    def padded_with(value):
+        def run(cell, params, xs, carry):
+            xs = jnp.where(padding[..., None], value, xs)
+            return rnn_jax.unroll(cell, params, xs, carry, lengths=lengths, checkpoint_every=3)
+
+        return with_gradients(run, BOTH_WAYS)
+
+    zero = padded_with(0.0)
+    (carry, ys), (_, xs_gradient, _) = zero
+    assert not np.any(ys[padding]) and not np.any(xs_gradient[padding])
+    assert np.all(ys[~padding]) and np.all(xs_gradient[~padding])
+    chex.assert_trees_all_equal(*jax.tree.map(lambda a: a[1], (carry, example(BOTH_WAYS).carry)))
+    for value in (1e30, jnp.nan, jnp.inf):
+        chex.assert_trees_all_equal(padded_with(value), zero)
+
+
+@pytest.mark.parametrize("batch_shape", [(), (2, 3)])
+def test_batch_dims_and_the_time_axis_are_a_matter_of_layout(x64, batch_shape):
+    rows = math.prod(batch_shape)
+    rng = np.random.default_rng(0)
+    xs, resets = rng.normal(size=(LENGTH, rows, 2)), rng.random((LENGTH, rows)) < 0.3
+    lengths = rng.integers(0, LENGTH + 1, rows)
+    cell, params = BOTH_WAYS, example(BOTH_WAYS).params
+    flat = rnn_jax.unroll(cell, params, xs, lengths=lengths, resets=resets)
+
+    def shaped(a, axis=0):
+        return a.reshape((*a.shape[:axis], *batch_shape, *a.shape[axis + 1 :]))
+
+    wanted = rnn_jax.Unrolled(jax.tree.map(shaped, flat.carry), shaped(flat.ys, 1))
+    xs, resets, lengths = shaped(xs, 1), shaped(resets, 1), shaped(lengths)
+    close(rnn_jax.unroll(cell, params, xs, lengths=lengths, resets=resets), wanted)
+    if batch_shape:
+        xs, resets, ys = (jnp.moveaxis(a, 0, 1) for a in (xs, resets, wanted.ys))
+        found = rnn_jax.unroll(cell, params, xs, lengths=lengths, resets=resets, time_axis=1)
+        close(found, rnn_jax.Unrolled(wanted.carry, ys))
+
+
+def test_resets_keep_packed_sequences_apart(x64):
+    params, xs, carry = example(STACK).params, example(STACK).xs[:6], example(STACK).carry
+    run = jax.jit(functools.partial(rnn_jax.unroll, STACK, params), static_argnames="reverse")
+    for reverse, boundaries in ((False, [0, 3]), (True, [2, 5])):
+        resets = np.isin(np.arange(6), boundaries)[:, None].repeat(BATCH, axis=1)
+        packed = run(xs, carry, resets=resets, reverse=reverse)
+        apart = [run(part, reverse=reverse) for part in (xs[:3], xs[3:])]
+        close(packed.ys, jnp.concatenate([part.ys for part in apart]))
+        close(packed.carry, apart[0 if reverse else 1].carry)
+
+
+def test_no_steps_give_back_the_carry(x64):
+    params, carry = example(BOTH_WAYS).params, example(BOTH_WAYS).carry
+    for options in ({}, {"reverse": True, "lengths": np.zeros(BATCH, int), "resets": np.zeros((0, BATCH), bool)}):
+        result = rnn_jax.unroll(BOTH_WAYS, params, np.zeros((0, BATCH, 2)), carry, checkpoint_every=2, **options)
+        chex.assert_trees_all_equal(result.carry, carry)
+        assert result.ys.shape == (0, BATCH, BOTH_WAYS.output_size)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_low_precision_inputs_leave_the_carry_and_parameters_in_float32(cell):
+    ours = example(cell)
+    params, xs, carry = jax.tree.map(lambda a: a.astype(np.float32), (ours.params, ours.xs, ours.carry))
+
+    @jax.jit
+    def run(params, xs):
+        def loss(params):
+            result = rnn_jax.unroll(cell, params, xs, carry)
+            return result.ys.astype(jnp.float32).sum(), result
+
+        return jax.grad(loss, has_aux=True)(params)
+
+    gradients, low = run(params, xs.astype(jnp.bfloat16))
+    wanted_gradients, wanted = run(params, xs)
+    assert low.ys.dtype == jnp.bfloat16
+    assert {leaf.dtype for leaf in jax.tree.leaves((low.carry, gradients))} == {np.dtype("float32")}
+    chex.assert_trees_all_close(low.carry, wanted.carry, atol=0.03)
+    chex.assert_trees_all_close(gradients, wanted_gradients, atol=0.3, rtol=0.03)
+    start = rnn_jax.unroll(cell, params, xs.astype(jnp.bfloat16)).carry
+    assert {leaf.dtype for leaf in jax.tree.leaves(start)} == {jnp.dtype("bfloat16")}
+
+
+def test_checkpoint_every_saves_memory():
+    cell, length = rnn_jax.LSTM(4, 16), 1024
+    params, xs = cell.init(jax.random.key(0)), jnp.zeros((length, 4, 4))
+
+    def peak(every):
+        loss = jax.jit(jax.grad(lambda params: rnn_jax.unroll(cell, params, xs, checkpoint_every=every).ys.sum()))
+        return loss.lower(params).compile().memory_analysis().temp_size_in_bytes
+
+    assert peak(None) > 8 * peak(math.isqrt(length))
+
+
+def test_equal_cells_share_one_trace():
+    traces = []
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def run(cell, params, xs):
+        traces.append(cell)
+        return rnn_jax.unroll(cell, params, xs).ys
+
+    for seed in (0, 1):
+        cell = rnn_jax.Stack([rnn_jax.LSTM(2, 3), rnn_jax.Bidirectional(rnn_jax.GRU(3, 2))])
+        run(cell, cell.init(jax.random.key(seed)), jnp.full((2, 1, 2), float(seed)))
+    assert len(traces) == 1
+
+
+def test_lengths_out_of_range_act_as_the_nearest_in_range_under_jit():
+    cell, xs = CELLS[0], jnp.ones((4, 2, 2))
+    params = cell.init(jax.random.key(0))
+    run = jax.jit(lambda lengths: rnn_jax.unroll(cell, params, xs, lengths=lengths))
+    chex.assert_trees_all_equal(run(np.array([-3, 9])), run(np.array([0, 4])))
+
+
+LSTM = CELLS[0]
+PARAMS = {"input": {"kernel": np.zeros((2, 12)), "bias": np.zeros(12)}, "recurrent": {"kernel": np.zeros((3, 12))}}
+XS = np.zeros((4, 5, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"xs": XS.astype(int)}, r"xs has dtype int64: .*embed tokens"),
+        ({"xs": XS[..., :1]}, r"xs has shape \(4, 5, 1\): expected \[\.\.\., 2\]"),
+        ({"xs": XS[0, 0]}, r"xs has shape \(2,\): expected time on axis 0"),
+        ({"xs": XS[0], "time_axis": 1}, r"xs has shape \(5, 2\): expected time on axis 1"),
+        ({"time_axis": 2}, r"time_axis=2: expected 0 or 1"),
+        ({"params": {"input": PARAMS["input"]}}, r"params\['recurrent'\]\['kernel'\] is missing: .*\[3, 12\]"),
+        ({"params": PARAMS | {"output": XS}}, r"params\['output'\] is not part of this cell"),
+        (
+            {"params": PARAMS | {"recurrent": {"kernel": XS}}},
+            r"params\['recurrent'\]\['kernel'\] has shape \(4, 5, 2\)",
+        ),
+        ({"carry": LSTM.initial_carry((4,))}, r"carry\.hidden has shape \(4, 3\): expected \(5, 3\)"),
+        ({"carry": np.zeros((5, 3))}, r"carry\.\w+ is missing"),
+        ({"lengths": np.zeros(4, int)}, r"lengths is int\d+\[4\]: expected integers \[5\]"),
+        ({"lengths": np.zeros(5)}, r"lengths is float\d+\[5\]: expected integers \[5\]"),
+        ({"lengths": np.array([0, 4, 5, -1, 2])}, r"lengths has \[5, -1\]: expected 0 to 4"),
+        ({"resets": np.zeros((5, 4), bool)}, r"resets is bool\[5, 4\]: expected bool\[4, 5\]"),
+        ({"resets": np.zeros((4, 5), int)}, r"resets is int\d+\[4, 5\]: expected bool\[4, 5\]"),
+        ({"method": "parallel"}, r"method='parallel': expected 'auto' or one of 'sequential'"),
+        ({"checkpoint_every": 0}, r"checkpoint_every=0: expected None or an int of at least 1"),
+    ],
+)
+def test_errors_name_the_argument_and_its_value(options, message):
+    arguments = {"params": PARAMS, "xs": XS} | options
+    with pytest.raises(ValueError, match=message):
+        rnn_jax.unroll(LSTM, **arguments)

@@ -57,7 +57,8 @@ def place(array: np.ndarray | None, like: Any) -> Any:
     `None` stands for an array of size zero.
 
     Raises:
-        ValueError: JAX would change the dtype, as it does with float64 unless `jax_enable_x64` is set.
+        ValueError: JAX would change the dtype, as it does with float64 unless `jax_enable_x64` is set; or the sharding
+            of `like` names no devices, as that of `jax.eval_shape` under an explicit mesh.
     """
     if array is None:
         data = jax.eval_shape(jax.random.key_data, like) if _is_key(like) else like
@@ -66,6 +67,8 @@ def place(array: np.ndarray | None, like: Any) -> Any:
         return array
     # What JAX may move stays free to move: after an array tied to its device, jit compiles again or refuses a mesh.
     sharding = like.sharding if getattr(like, "committed", True) else None
+    if isinstance(getattr(sharding, "mesh", None), jax.sharding.AbstractMesh):
+        raise ValueError(f"{sharding} names no devices; give arrays or concrete shardings as like")
     if sharding is None:
         placed = jnp.asarray(array)
     else:

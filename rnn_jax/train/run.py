@@ -57,8 +57,8 @@ class Run:
             may_differ: fields of `config` that resuming may change; config.json then holds the new values.
 
         Raises:
-            ValueError: a name is not allowed or leads out of `runs`; the directory is not empty and neither `resume` nor
-                `overwrite` was asked for; it is not a run; or its config differs from `config`.
+            ValueError: a name is not allowed or leads out of `runs`; the directory is not empty and neither `resume`
+                nor `overwrite` was asked for; it is not a run; or its config differs from `config`.
         """
         root = Path(runs).resolve()
         path = (root / _checked_name(experiment) / _checked_name(name)).resolve()
@@ -75,9 +75,10 @@ class Run:
                 if not overwrite:
                     raise ValueError(f"{path} is not empty; use --resume to go on with it, --overwrite to replace it")
                 cls.open(path)._delete_files()
-            run.figures.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
             if not resume:
                 write_atomically(path / "manifest.json", to_json(_empty_manifest(experiment, name)))
+            run.figures.mkdir(exist_ok=True)
             run.write_json("config.json", config)
 
         in_writer(prepare)
@@ -116,7 +117,7 @@ class Run:
 
     def read_json(self, file: str) -> Any:
         """The content of one of the run's JSON files."""
-        return json.loads((self.path / _checked_name(file)).read_text())
+        return json.loads((self.path / _checked_name(file)).read_text("utf-8"))
 
     def write_json(self, file: str, content: Any) -> None:
         """Write `content`, which may hold dataclasses, paths and NumPy scalars; NaN and infinity become null."""
@@ -156,7 +157,7 @@ class Run:
         if not isinstance(metrics.get("step"), int):
             raise ValueError(f"metrics has step={metrics.get('step')!r}; it must be an int, such as int(state.step)")
         if is_writer():
-            with (self.path / "metrics.jsonl").open("a") as file:
+            with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
                 file.write(to_json(metrics, indent=None))
 
     def records(self) -> list[dict[str, Any]]:
@@ -166,9 +167,7 @@ class Run:
             ValueError: another line is damaged.
         """
         file = self.path / "metrics.jsonl"
-        lines = file.read_text(errors="replace").splitlines(keepends=True) if file.exists() else []
-        if lines and not lines[-1].endswith("\n"):
-            lines.pop()
+        lines = file.read_text("utf-8", "replace").split("\n")[:-1] if file.exists() else []
         try:
             return [json.loads(line) for line in lines]
         except ValueError as error:
@@ -209,7 +208,7 @@ def config_hash(config: Any) -> str:
 
 def to_json(content: Any, indent: int | None = 2) -> str:
     """Strict JSON with a line end; see `plain`."""
-    return json.dumps(plain(content), indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
+    return json.dumps(plain(content), indent=indent, allow_nan=False) + "\n"
 
 
 def plain(value: Any) -> Any:
@@ -240,7 +239,7 @@ def plain(value: Any) -> Any:
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file as a whole: a reader sees the old content or the new one, also after a crash."""
     unfinished = path.with_name(f".{path.name}.tmp")
-    with unfinished.open("w") as file:
+    with unfinished.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -24,7 +24,7 @@ class StopRequest:
 
     @property
     def exit_code(self) -> int:
-        """What the process should return: 128 + the signal's number (130 for SIGINT, 143 for SIGTERM), 0 without one."""
+        """What the process should return: 128 + the signal's number (SIGINT 130, SIGTERM 143), 0 without one."""
         return 0 if self.signal_number is None else 128 + self.signal_number
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

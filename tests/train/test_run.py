@@ -1,0 +1,157 @@
+"""A run directory keeps what it was given, refuses what would harm it, and deletes nothing of others."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import subprocess
+from pathlib import Path
+
+import jax.numpy as jnp
+import pytest
+
+from rnn_jax.train.manifest import git_state
+from rnn_jax.train.run import Run, config_hash, plain
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    steps: int = 100
+    learning_rate: float = 1e-3
+    corpus: Path = Path("text.txt")
+    sizes: tuple[int, ...] = (3, 4)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path, "copy", "first", Config())
+
+
+def test_a_run_says_everything_about_itself(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_TEST_SETTING", "1")
+    monkeypatch.setenv("SECRET_TOKEN", "hunter2")
+    run.write_manifest(seed=7, data={"text": "abc"})
+    run.close_manifest("finished")
+    manifest = json.loads((tmp_path / "copy/first/manifest.json").read_text())
+    (session,) = manifest["sessions"]
+    assert session["seed"] == 7 and session["data"] == {"text": "abc"} and session["exit_reason"] == "finished"
+    assert session["start"] <= session["end"] and session["devices"][0]["count"] == 4
+    assert session["versions"]["jax"] and session["matmul_precision"] == "float32" and "jaxlib" in session["jax"]
+    assert session["variables"]["JAX_TEST_SETTING"] == "1" and "hunter2" not in json.dumps(manifest)
+    assert manifest["config_hash"] == config_hash(Config()) == config_hash(run.config)
+    assert run.config == {"steps": 100, "learning_rate": 1e-3, "corpus": "text.txt", "sizes": [3, 4]}
+    assert Run.open(run.path) == run
+
+
+def test_the_hash_of_a_config_is_stable_and_sees_every_field():
+    canonical = b'{"corpus":"text.txt","learning_rate":0.001,"sizes":[3,4],"steps":100}'
+    assert config_hash(Config()) == hashlib.sha256(canonical).hexdigest()[:12]
+    others = [Config(steps=101), Config(learning_rate=2e-3), Config(corpus=Path("b")), Config(sizes=(3,))]
+    assert len({config_hash(c) for c in [Config(), *others]}) == 5
+
+
+def test_git_state_is_commit_and_diff_or_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert git_state() is None
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    Path("a.txt").write_text("one\n")
+    for command in (["init", "-q"], ["add", "a.txt"], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *command], check=True)
+    Path("a.txt").write_text("two\n" * 50_000)
+    state = git_state()
+    assert len(state["commit"]) == 40 and "+two" in state["diff"] and state["diff_is_cut"]
+    monkeypatch.setenv("PATH", "")
+    assert git_state() is None
+
+
+def test_metrics_survive_a_torn_line_and_a_resume_drops_what_comes_again(run):
+    for step in range(4):
+        run.log({"step": step, "loss": jnp.float32(step / 2), "grad_norm": math.inf})
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "lo')
+    assert [r["step"] for r in run.records()] == [0, 1, 2, 3]
+    run.truncate_log(2)
+    run.log({"step": 3, "loss": 9.0})
+    assert run.records()[2:] == [{"step": 2, "loss": 1.0, "grad_norm": None}, {"step": 3, "loss": 9.0}]
+    (run.path / "metrics.jsonl").write_text('{"st\n{"step": 1}\n')
+    with pytest.raises(ValueError, match=r"metrics\.jsonl is damaged"):
+        run.records()
+    with pytest.raises(ValueError, match="step=None"):
+        run.log({"loss": 1.0})
+
+
+@pytest.mark.parametrize("value", [{1: "a"}, [object()], {"a": jnp.zeros(2)}, {"a": {2, 3}}])
+def test_what_json_cannot_hold_is_refused(run, value):
+    with pytest.raises(ValueError, match="cannot be written as JSON"):
+        run.write_json("result.json", value)
+    assert not (run.path / "result.json").exists()
+
+
+def test_what_json_cannot_say_becomes_null():
+    assert plain({"a": math.nan, "b": (jnp.float32(math.inf), jnp.int32(3), True)}) == {"a": None, "b": [None, 3, True]}
+
+
+def test_a_failed_write_leaves_the_old_file(run, monkeypatch):
+    run.write_json("result.json", {"value": 1})
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        run.write_json("result.json", {"value": 2})
+    assert run.read_json("result.json") == {"value": 1}
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../up", "a/b", "/etc", ".hidden", "a b", "a\n", "é", "a\0"])
+def test_names_that_are_not_names_are_refused(tmp_path, name):
+    for arguments in (("copy", name), (name, "first")):
+        with pytest.raises(ValueError, match="use letters, digits"):
+            Run.create(tmp_path / "runs", *arguments, Config())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_link_out_of_the_runs_is_refused(tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "runs/copy").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match="outside of"):
+        Run.create(tmp_path / "runs", "copy", "first", Config())
+
+
+def test_a_run_is_not_overwritten_unasked(run, tmp_path):
+    with pytest.raises(ValueError, match=r"not empty; use --resume .* --overwrite"):
+        Run.create(tmp_path, "copy", "first", Config())
+
+
+def test_overwriting_deletes_what_the_run_wrote_and_nothing_else(run, tmp_path):
+    run.write_text("sample.txt", "x")
+    run.log({"step": 1})
+    elsewhere = tmp_path / "elsewhere"
+    for folder in (run.checkpoints / "5/state", run.checkpoints / "3.corrupt-20260101T000000.000000Z", elsewhere):
+        folder.mkdir(parents=True)
+    foreign = [run.path / "notes.txt", run.checkpoints / "notes.txt", run.figures / "mine.svg", elsewhere / "kept"]
+    for path in [*foreign, run.figures / "curves.png"]:
+        path.write_text("x")
+    (run.checkpoints / "7").symlink_to(elsewhere)
+    Run.create(tmp_path, "copy", "first", Config(steps=5), overwrite=True)
+    left = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {*foreign, run.path / "config.json", run.path / "manifest.json"}
+    assert run.config["steps"] == 5
+
+
+@pytest.mark.parametrize("choice", ["resume", "overwrite"])
+def test_a_folder_that_is_not_a_run_is_left_alone(tmp_path, choice):
+    folder = tmp_path / "copy/first"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match="is not a run"):
+        Run.create(tmp_path, "copy", "first", Config(), **{choice: True})
+    assert (folder / "config.json").read_text() == "{}"
+
+
+def test_resuming_with_another_config_names_each_field(run, tmp_path):
+    other = Config(steps=200, learning_rate=0.5)
+    with pytest.raises(ValueError) as caught:
+        Run.create(tmp_path, "copy", "first", other, resume=True)
+    assert "learning_rate: stored 0.001, now 0.5" in str(caught.value)
+    assert "steps: stored 100, now 200" in str(caught.value) and "sizes" not in str(caught.value)
+    Run.create(tmp_path, "copy", "first", Config(steps=200), resume=True, may_differ=("steps",))
+    assert run.config["steps"] == 200

@@ -300,7 +300,7 @@ class Zoneout(_Noisy):
     Krueger et al. 2017, arXiv:1606.01305. The paper's rates for an LSTM: 0.05 for the hidden, 0.5 for the cell state.
 
     Args:
-        cell: a cell whose output is a function of its carry.
+        cell: a cell whose output is a function of its carry, not a composite.
         rate: one probability, or one for each leaf of the carry, in its order.
     """
 
@@ -308,6 +308,11 @@ class Zoneout(_Noisy):
     rate: float | tuple[float, ...]
 
     def __post_init__(self):
+        if isinstance(self.cell, Composite):
+            raise ValueError(
+                f"cell={self.cell}: a composite has noise of its own that zoneout would lose; "
+                "zone out its parts instead"
+            )
         carry = self.cell.initial_carry()
         leaves = len(jax.tree.leaves(carry))
         self.cell.output(carry)

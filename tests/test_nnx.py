@@ -1,0 +1,58 @@
+"""The Flax layer is ``unroll`` over its own parameters, and a model can be split into pure parameters and back."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+import rnn_jax
+from rnn_jax.nnx import Recurrent, functional
+
+CELL = rnn_jax.Stack([rnn_jax.LSTM(2, 3), rnn_jax.Elman(3, 2)], dropout=0.5)
+XS = np.random.default_rng(0).normal(size=(3, 4, 2)).astype(np.float32)
+
+
+def test_a_layer_is_unroll_over_its_params():
+    layer = Recurrent(CELL, rngs=nnx.Rngs(0))
+    params = nnx.to_pure_dict(nnx.state(layer, nnx.Param))["params"]
+    chex.assert_trees_all_equal_shapes_and_dtypes(params, CELL.init(jax.random.key(0)))
+    chex.assert_trees_all_equal(params, layer.pure_params())
+    for options in (
+        {"lengths": np.array([1, 2, 3]), "resets": np.eye(3, 4, dtype=bool), "time_axis": 1, "key": 1},
+        {"carry": CELL.initial_carry((4,)), "reverse": True, "checkpoint_every": 2, "method": "sequential"},
+    ):
+        # One key object each: a key is used once.
+        keyed = [options | {"key": jax.random.key(1)} if "key" in options else options for _ in range(2)]
+        chex.assert_trees_all_equal(layer(XS, **keyed[0]), rnn_jax.unroll(CELL, params, XS, **keyed[1]))
+    carry = layer.initial_carry((4,), jnp.float32)
+    chex.assert_trees_all_equal(layer.step(carry, XS[0]), CELL(params, carry, XS[0]))
+
+
+def test_parameters_come_from_the_params_stream_in_the_dtype_asked_for():
+    streams = nnx.Rngs(params=1), nnx.Rngs(params=1, default=9), nnx.Rngs(params=2)
+    first, same, other = (Recurrent(CELL, rngs=rngs).pure_params() for rngs in streams)
+    chex.assert_trees_all_equal(first, same)
+    assert (first["layer_0"]["input"]["kernel"] != other["layer_0"]["input"]["kernel"]).any()
+    low = Recurrent(rnn_jax.IRNN(2, 3), param_dtype=jnp.bfloat16, rngs=nnx.Rngs(0)).pure_params()
+    assert {leaf.dtype for leaf in jax.tree.leaves(low)} == {jnp.dtype("bfloat16")}
+
+
+def test_functional_splits_a_model_and_builds_it_again():
+    class Model(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs):
+            self.recurrent = Recurrent(rnn_jax.IRNN(2, 3), rngs=rngs)
+            self.out = nnx.Linear(3, 1, rngs=rngs)
+
+        def __call__(self, xs):
+            return self.out(self.recurrent(xs).ys)
+
+    model = Model(nnx.Rngs(0))
+    params, rebuild = functional(model)
+    assert params.keys() == {"recurrent", "out"} and params["recurrent"].keys() == {"params"}
+    gradients = jax.jit(jax.grad(lambda params: jnp.square(rebuild(params)(XS)).sum()))(params)
+    chex.assert_trees_all_equal_shapes_and_dtypes(gradients, params)
+    assert all(np.any(leaf) for leaf in jax.tree.leaves(gradients))
+    np.testing.assert_array_equal(rebuild(params)(XS), model(XS))
+    moved = rebuild(jax.tree.map(jnp.zeros_like, params))
+    assert not moved(XS).any() and model(XS).any() and rebuild(params)(XS).any()

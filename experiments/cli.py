@@ -1,6 +1,8 @@
 """The command line that all experiments share: ``python -m experiments.NAME [COMMAND] [--flags]``."""
 
 import dataclasses
+import difflib
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +19,23 @@ Flags = tyro.conf.OmitArgPrefixes
 def run_commands(commands: dict[str, Callable], default: str, arguments: list[str] | None = None) -> None:
     """Run one of ``commands``, ``default`` where none is named; flags come from the function's signature.
 
-    What a user can mend (a wrong value, a missing file, a damaged checkpoint) ends in one line and exit code 1; a
-    traceback means a mistake in the program.
+    ``--help`` without a command prints the experiment's page and the flags of the default command. What a user can
+    mend (a wrong value, a missing file, a damaged checkpoint) ends in one line and exit code 1 or 2; a traceback means
+    a mistake in the program.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] not in (*commands, "-h", "--help"):
-        arguments = [default, *arguments]
+    module = inspect.getmodule(commands[default])
+    program = f"python -m {module.__spec__.name}"
+    named = bool(arguments) and arguments[0] in commands
+    if arguments and not named and not arguments[0].startswith("-"):
+        near = difflib.get_close_matches(arguments[0], commands, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        print(f"error: unknown command {arguments[0]!r}: {hint}The commands are {', '.join(commands)}", file=sys.stderr)
+        raise SystemExit(2)
+    name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)
+    page = module.__doc__ if set(rest) & {"-h", "--help"} and not named else None
     try:
-        code = tyro.extras.subcommand_cli_from_dict(commands, args=arguments)
+        code = tyro.cli(commands[name], args=rest, prog=f"{program} {name}", description=page)
     except (ValueError, CheckpointError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -37,7 +48,7 @@ def open_run(path: Path, config_type: type) -> tuple[Run, Any]:
     Raises:
         ValueError: there is no run, or it is one of another experiment.
     """
-    run = Run(path)
+    run = Run.open(path)
     stored = run.read_json("config.json")
     if set(stored) != {field.name for field in dataclasses.fields(config_type)}:
         raise ValueError(f"run={str(path)!r} belongs to another experiment or version: its config has {sorted(stored)}")

@@ -20,11 +20,10 @@ import jax.numpy as jnp
 import tyro
 from flax import nnx
 
-import rnn_jax
 from experiments.cli import Flags, open_run, run_commands
-from rnn_jax.data import DATASETS, CharTokenizer, TokenStream, load_text, read_text, split
+from rnn_jax.data import CharTokenizer, TokenStream, digests, load_corpus, split
 from rnn_jax.losses import token_cross_entropy
-from rnn_jax.models import LanguageModel
+from rnn_jax.models import LanguageModel, RecurrentSettings
 from rnn_jax.models.text import make_text_score, text_baselines, write_text
 from rnn_jax.nnx import functional
 from rnn_jax.train import (
@@ -46,17 +45,11 @@ SOURCE = "Feng et al. 2024, arXiv:2410.01201"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(FitSettings):
+class Config(RecurrentSettings, FitSettings):
     """A recurrent language model over the characters of a text; the last tenth is for validation."""
 
     corpus: str = "shakespeare"
     """shakespeare, tinyshakespeare, or the path of a UTF-8 text file."""
-    cell: str = "lstm"
-    """A name in rnn_jax.CELLS."""
-    hidden_size: int = 320
-    """Features of each layer."""
-    layers: int = 1
-    """Recurrent layers, one above the other."""
     embedding_size: int = 64
     """Features of an embedded character."""
     tied: bool = False
@@ -65,45 +58,24 @@ class Config(FitSettings):
     """Rows of the text that are read in parallel."""
     length: int = 128
     """Characters of a row in one batch: how far gradients reach back."""
-    dropout: float = 0.1
-    """Rate on the outputs of every layer."""
-    dropout_kind: str = "step"
-    """step: a new mask at every step; sequence: one for the whole batch."""
-    recurrent_dropout: float = 0.0
-    """Rate on the hidden state that enters the recurrent product."""
-    dtype: str = "float32"
-    """Of the computation: float32 or bfloat16; parameters and losses are float32."""
+    hidden_size: int = 320
     steps: int = 600
     evaluate_every: int = 200
     learning_rate: float = 4e-3
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"dtype={self.dtype!r}: expected 'float32' or 'bfloat16'")
-
-
-def corpus(name: str) -> tuple[str, str]:
-    """The training and the validation text of a data set or a file."""
-    return split(load_text(name) if name in DATASETS else read_text(name), (0.9, 0.1))
-
 
 def build_model(config: Config, vocabulary_size: int) -> LanguageModel:
     """The model with the initial values of config.seed."""
-    layers = []
-    for input_size in [config.embedding_size] + [config.hidden_size] * (config.layers - 1):
-        cell = rnn_jax.make_cell(config.cell, input_size, config.hidden_size)
-        layers.append(rnn_jax.RecurrentDropout(cell, config.recurrent_dropout) if config.recurrent_dropout else cell)
-    stack = rnn_jax.Stack(layers, dropout=config.dropout, dropout_kind=config.dropout_kind)
     return LanguageModel(
-        vocabulary_size, config.embedding_size, stack, dropout_rate=config.dropout, dropout_kind=config.dropout_kind,
-        tied=config.tied, dtype=jnp.dtype(config.dtype), rngs=nnx.Rngs(params=key_for(config.seed, "init")),
+        vocabulary_size, config.embedding_size, config.stack(config.embedding_size), tied=config.tied,
+        dropout_rate=config.dropout, dropout_kind=config.dropout_kind, dtype=jnp.dtype(config.dtype),
+        rngs=nnx.Rngs(params=key_for(config.seed, "init")),
     )  # fmt: skip
 
 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
-    texts = corpus(config.corpus)
+    texts = split(load_corpus(config.corpus))
     tokenizer = CharTokenizer.fit("".join(texts))
     stream = TokenStream(tokenizer.encode(texts[0]), config.batch_size, config.length, config.seed)
     model = build_model(config, len(tokenizer))
@@ -125,19 +97,21 @@ def prepare(config: Config) -> Prepared:
         letters = write_text(rebuild(outcome.params), tokenizer, first, key_for(config.seed, "sample"), temperature=0.8)
         text = "".join(itertools.islice(letters, 600))
         run.write_text("sample.txt", text)
-        title = f"{Path(config.corpus).name}: {config.cell} {config.layers} x {config.hidden_size}"
-        draw_curves(run.records(), run.path / "figures/curves.png", title=title, unit="nats/char", lines=baselines)
+        model = f"{config.cell} {config.layers} x {config.hidden_size}"
+        curves, title = run.figures / "curves.png", f"{Path(config.corpus).name}: {model}"
+        draw_curves(run.records(), curves, title=title, unit="nats/char", lines=baselines)
         print(f"\nsample, temperature 0.8\n{text}\n\nmore:   python -m experiments.{NAME} sample {run.path}")
         print(f"longer: python -m experiments.{NAME} --steps {10 * config.steps}   (--help lists every option)")
-        published = [{"value": v, "who": who, "source": SOURCE} for who, v in PUBLISHED.items()]
-        return {"model": f"{config.cell} {config.layers} x {config.hidden_size}", "metric": "nats/char", "value": value, "higher_is_better": False, "baseline": baselines,
-                "published": published if config.corpus == "tinyshakespeare" else []}  # fmt: skip
+        known = PUBLISHED if config.corpus == "tinyshakespeare" else {}
+        published = [{"value": nats, "who": who, "source": SOURCE} for who, nats in known.items()]
+        return {"model": model, "metric": "nats/char", "value": value, "higher_is_better": False,
+                "baseline": baselines, "published": published}  # fmt: skip
 
     return Prepared(
         Task(params, loss, stream.batch, {"inputs": 1, "targets": 1, "fresh": None},
              lambda params: {"validation_loss": score(params)}, carry=start),
         finish,
-        data={f.name: f.sha256 for f in DATASETS[config.corpus].files} if config.corpus in DATASETS else {},
+        data=digests(config.corpus),
         files={"vocabulary.json": tokenizer.vocabulary},
     )  # fmt: skip
 
@@ -165,7 +139,7 @@ def trained(run: Path) -> tuple[Config, LanguageModel, CharTokenizer]:
 def evaluate(run: tyro.conf.Positional[Path], corpus_file: Annotated[str, tyro.conf.arg(name="corpus")] = "") -> None:
     """Print the nats per character of a trained model on its validation text, or on all of another text."""
     config, model, tokenizer = trained(run)
-    text = read_text(corpus_file) if corpus_file else corpus(config.corpus)[1]
+    text = load_corpus(corpus_file) if corpus_file else split(load_corpus(config.corpus))[1]
     params, rebuild = functional(model)
     print(f"{make_text_score(rebuild, tokenizer.encode(text))(params):.4f} nats per character, {len(text)} characters")
 

@@ -24,7 +24,7 @@ from rnn_jax.typing import Array, DType, Params
 
 
 def gru_gate(
-    hidden: jax.Array, z: jax.Array, r: jax.Array, candidate_bias: jax.Array | None
+    hidden: jax.Array, z: jax.Array, r: jax.Array, candidate_bias: Array | None
 ) -> tuple[jax.Array, jax.Array]:
     """hₜ and yₜ with the reset after the product; ``z`` and ``r`` are ``[..., 3 H]``, ``candidate_bias`` is c_n."""
     z_reset, z_update, z_new = jnp.split(z, 3, axis=-1)

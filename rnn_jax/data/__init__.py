@@ -1,10 +1,10 @@
 """Data: pinned data sets, the user's own text, tokenizers and batches."""
 
 from rnn_jax.data.archives import read_members
-from rnn_jax.data.catalogue import DATASETS, Dataset, IndexFile, UrlFile
+from rnn_jax.data.catalogue import DATASETS, Dataset, IndexFile, UrlFile, digests
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.streams import TokenStream, evaluation_rows
-from rnn_jax.data.text import load_text, read_text, split
+from rnn_jax.data.text import load_corpus, load_text, read_text, split
 from rnn_jax.data.tokenizers import CharTokenizer
 
 __all__ = [
@@ -15,8 +15,10 @@ __all__ = [
     "IndexFile",
     "TokenStream",
     "UrlFile",
+    "digests",
     "evaluation_rows",
     "fetch",
+    "load_corpus",
     "load_text",
     "read_members",
     "read_text",

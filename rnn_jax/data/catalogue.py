@@ -3,7 +3,9 @@
 A new data set is a new entry in `DATASETS` and a function that reads its files.
 """
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 RAW_ADDRESS = "https://raw.githubusercontent.com"
 
@@ -121,3 +123,10 @@ DATASETS: dict[str, Dataset] = {
         ),
     )
 }
+
+
+def digests(name: str) -> dict[str, str]:
+    """The SHA-256 of each file of a data set, or of the file at a path, for the manifest of a run."""
+    if name not in DATASETS:
+        return {Path(name).name: hashlib.sha256(Path(name).read_bytes()).hexdigest()}
+    return {file.name: file.sha256 for file in DATASETS[name].files}

@@ -36,6 +36,17 @@ def _shakespeare() -> str:
 _READERS = {"tinyshakespeare": _tinyshakespeare, "shakespeare": _shakespeare}
 
 
+def load_corpus(name: str) -> str:
+    """Return the corpus of that name in the catalogue, or else the text of the file at that path.
+
+    Raises:
+        DataError: it is neither, or it cannot be had.
+    """
+    if name not in _READERS and not Path(name).exists():
+        raise DataError(f"corpus={name!r} is no file, and no corpus of the catalogue: these are {', '.join(_READERS)}")
+    return load_text(name) if name in _READERS else read_text(name)
+
+
 def read_text(path: str | Path) -> str:
     """Return the text of a UTF-8 file, exactly as it stands but for a byte order mark at its start.
 

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from rnn_jax.cells import count_parameters
-from rnn_jax.train.fit import Diverged, FitSettings, Outcome, Task, fit
+from rnn_jax.train.loop import Diverged, FitSettings, Outcome, Task, fit
 from rnn_jax.train.parallel import join_processes
 from rnn_jax.train.run import Run, config_hash
 
@@ -95,7 +95,8 @@ def train_experiment(
             "device": jax.devices()[0].device_kind,
             "seed": config.seed,
         }
-        run.write_json("result.json", {"experiment": experiment, **prepared.finish(outcome, run), **measured})
+        if jax.process_index() == 0:  # the best parameters need no other process
+            run.write_json("result.json", {"experiment": experiment, **prepared.finish(outcome, run), **measured})
     else:
         print(f"stopped and saved; go on with: python -m experiments.{experiment} resume {run.path}", file=sys.stderr)
     run.close_manifest(outcome.reason)

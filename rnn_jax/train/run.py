@@ -136,16 +136,16 @@ class Run:
         """Note that this process starts or resumes the run: `environment()`, and facts such as `seed` and `data`."""
         if is_writer():
             manifest = self.read_json("manifest.json")
-            session = {"start": _now(), "end": None, "exit_reason": None, **facts, **environment()}
+            begun = {"start": _now(), "end": None, "exit_reason": None, **facts, **environment()}
             manifest["config_hash"] = config_hash(self.config)
-            manifest["sessions"].append(session)
+            manifest["starts"].append(begun)
             write_atomically(self.path / "manifest.json", to_json(manifest))
 
     def close_manifest(self, reason: str) -> None:
         """Note the time and the reason of the end of what `write_manifest` began."""
         if is_writer():
             manifest = self.read_json("manifest.json")
-            manifest["sessions"][-1] |= {"end": _now(), "exit_reason": reason}
+            manifest["starts"][-1] |= {"end": _now(), "exit_reason": reason}
             write_atomically(self.path / "manifest.json", to_json(manifest))
 
     def log(self, metrics: Mapping[str, Any]) -> None:
@@ -253,7 +253,7 @@ def _checked_name(name: str) -> str:
 
 
 def _empty_manifest(experiment: str, name: str) -> dict[str, Any]:
-    return {"program": "rnn_jax", "experiment": experiment, "run": name, "files": [], "sessions": []}
+    return {"program": "rnn_jax", "experiment": experiment, "run": name, "files": [], "starts": []}
 
 
 def _now() -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import secrets
 import subprocess
 from pathlib import Path
 
@@ -29,15 +30,16 @@ def run(tmp_path):
 
 def test_a_run_says_everything_about_itself(run, tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_TEST_SETTING", "1")
-    monkeypatch.setenv("SECRET_TOKEN", "hunter2")
+    secret = secrets.token_hex()  # drawn anew: this file itself may be in the manifest's diff
+    monkeypatch.setenv("SECRET_TOKEN", secret)
     run.write_manifest(seed=7, data={"text": "abc"})
     run.close_manifest("finished")
     manifest = json.loads((tmp_path / "copy/first/manifest.json").read_text())
-    (session,) = manifest["sessions"]
-    assert session["seed"] == 7 and session["data"] == {"text": "abc"} and session["exit_reason"] == "finished"
-    assert session["start"] <= session["end"] and session["devices"][0]["count"] == 4
-    assert session["versions"]["jax"] and session["matmul_precision"] == "float32" and "jaxlib" in session["jax"]
-    assert session["variables"]["JAX_TEST_SETTING"] == "1" and "hunter2" not in json.dumps(manifest)
+    (begun,) = manifest["starts"]
+    assert begun["seed"] == 7 and begun["data"] == {"text": "abc"} and begun["exit_reason"] == "finished"
+    assert begun["start"] <= begun["end"] and begun["devices"][0]["count"] == 4
+    assert begun["versions"]["jax"] and begun["matmul_precision"] == "float32" and "jaxlib" in begun["jax"]
+    assert begun["variables"]["JAX_TEST_SETTING"] == "1" and secret not in json.dumps(manifest)
     assert manifest["config_hash"] == config_hash(Config()) == config_hash(run.config)
     assert run.config == {"steps": 100, "learning_rate": 1e-3, "corpus": "text.txt", "sizes": [3, 4]}
     assert Run.open(run.path) == run

@@ -3,10 +3,11 @@
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from rnn_jax.cells.base import check_size
 from rnn_jax.train.checkpoint import Checkpoints
@@ -14,7 +15,7 @@ from rnn_jax.train.console import Console
 from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer, make_schedule
 from rnn_jax.train.parallel import batch_sharding, data_mesh, place
 from rnn_jax.train.run import Run
-from rnn_jax.train.seeds import key_for
+from rnn_jax.train.seeds import check_seed, key_for
 from rnn_jax.train.signals import stop_on_signals
 from rnn_jax.train.state import Batch, Loss, TrainState, initial_state, make_dispatch
 from rnn_jax.typing import Carry, Params
@@ -41,7 +42,7 @@ class FitSettings(OptimizerSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        key_for(self.seed, "check")
+        check_seed(self.seed)
         for name in ("steps", "steps_per_dispatch", "evaluate_every"):
             check_size(name, getattr(self, name))
         if self.patience < 0:
@@ -112,7 +113,7 @@ class Outcome:
     """How a training ended.
 
     Attributes:
-        params: the best parameters by the monitored metric.
+        params: the best parameters by the monitored metric, on the default device of each process.
         state: the last state.
         progress: best value and step, seconds.
         reason: "finished", "stopped early" or "signal".
@@ -169,14 +170,15 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         bad = ~(np.isfinite(host["loss"]) & np.isfinite(host["grad_norm"]))
         if bad.any():
             where = last - len(bad) + 1 + int(np.argmax(bad))
-            raise Diverged(
-                f"loss {host['loss'][bad][0]}, gradient norm {host['grad_norm'][bad][0]} in update {where}: "
-                f"stopped; the last good checkpoint is step {checkpoints.latest_step or 'none yet'}. "
-                "Try a lower learning_rate or clip_norm"
-            )
+            raise diverged(f"loss {host['loss'][bad][0]}, gradient norm {host['grad_norm'][bad][0]} in update {where}")
         means = {name: float(values.mean()) for name, values in host.items()}
         run.log({"step": last, **means, "learning_rate": float(schedule(last - 1)), "seconds": elapsed()})
         console.show(last, {"loss": means["loss"]})
+
+    def diverged(what: str) -> Diverged:
+        good = checkpoints.latest_step
+        kept = "there is no checkpoint yet" if good is None else f"the last good checkpoint is step {good}"
+        return Diverged(f"{what}: stopped, {kept}. Try a lower learning_rate or clip_norm")
 
     def elapsed() -> float:
         return before + time.monotonic() - began
@@ -190,14 +192,16 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         while step < settings.steps and not stop.requested and not _patience_over(progress, settings):
             boundary = min(settings.steps, step - step % settings.evaluate_every + settings.evaluate_every)
             count = min(settings.steps_per_dispatch, boundary - step)
-            batches = _stack([task.batch(i) for i in range(step, step + count)])
-            state, metrics = dispatch(state, _place(batches, task.batch_axes, mesh))
+            batches = place_batches([task.batch(i) for i in range(step, step + count)], task.batch_axes, mesh)
+            state, metrics = dispatch(state, batches)
             step += count
             report()  # of the dispatch before: the device is already busy with this one
             pending = (step, metrics)
             if step == boundary:
                 report()
                 scores = task.evaluate(state.params)
+                if not np.isfinite(scores[task.monitor]):
+                    raise diverged(f"{task.monitor} {scores[task.monitor]} after update {step}")
                 best = progress.gained(scores[task.monitor], step, task.higher_is_better)
                 run.log({"step": step, **scores, "seconds": elapsed()})
                 shown = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
@@ -210,10 +214,12 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         console.close()
         reason = "signal" if stop.requested else "finished" if step >= settings.steps else "stopped early"
         exit_code = stop.exit_code if stop.requested else 0
-    best_params = state.params
+    best = state.params
     if progress.best_step not in (0, step):
-        best_params = checkpoints.load(state, best=True).state.params
-    return Outcome(best_params, state, progress, reason, exit_code)
+        best = checkpoints.load(state, best=True).state.params
+    # By way of the host, so that they belong to one process and no longer to the mesh.
+    local = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), best)
+    return Outcome(local, state, progress, reason, exit_code)
 
 
 def best_params(params: Params, carry: Carry, settings: FitSettings, run: Run) -> Params:
@@ -236,13 +242,16 @@ def _patience_over(progress: Progress, settings: FitSettings) -> bool:
     return bool(settings.patience) and progress.without_gain >= settings.patience
 
 
-def _stack(batches: list[Batch]) -> Batch:
-    return {name: np.stack([b[name] for b in batches]) for name in batches[0]}
+def place_batches(batches: list[Batch], axes: dict[str, int | None], mesh: Mesh | None = None) -> Batch:
+    """Batches of one shape stacked for one dispatch and spread over a mesh (all devices by default).
 
-
-def _place(batches: Batch, axes: dict[str, int | None], mesh: Any) -> Batch:
-    """Stacked batches on the mesh; stacking put one axis before the batch axis."""
-    return {
-        name: place(array, batch_sharding(mesh, None if axes[name] is None else axes[name] + 1))
-        for name, array in batches.items()
-    }
+    Raises:
+        ValueError: the batch axis cannot be divided by the number of devices.
+    """
+    mesh = mesh or data_mesh()
+    placed = {}
+    for name, axis in axes.items():
+        stacked = np.stack([batch[name] for batch in batches])
+        # Stacking has put one axis before the batch axis.
+        placed[name] = place(stacked, batch_sharding(mesh, None if axis is None else axis + 1))
+    return placed

@@ -25,7 +25,7 @@ def run_commands(commands: dict[str, Callable], default: str, arguments: list[st
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     module = inspect.getmodule(commands[default])
-    program = f"python -m {module.__spec__.name}"
+    program = f"python -m {module.__spec__.name}" if module and module.__spec__ else sys.argv[0]
     named = bool(arguments) and arguments[0] in commands
     if arguments and not named and not arguments[0].startswith("-"):
         near = difflib.get_close_matches(arguments[0], commands, n=1)
@@ -33,7 +33,7 @@ def run_commands(commands: dict[str, Callable], default: str, arguments: list[st
         print(f"error: unknown command {arguments[0]!r}: {hint}The commands are {', '.join(commands)}", file=sys.stderr)
         raise SystemExit(2)
     name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)
-    page = module.__doc__ if set(rest) & {"-h", "--help"} and not named else None
+    page = module.__doc__ if module and set(rest) & {"-h", "--help"} and not named else None
     try:
         code = tyro.cli(commands[name], args=rest, prog=f"{program} {name}", description=page)
     except (ValueError, CheckpointError, Diverged, OSError) as error:

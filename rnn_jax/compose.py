@@ -15,7 +15,7 @@ from rnn_jax.cells.base import Cell, Composite, GatedCell, check_choice, check_r
 from rnn_jax.typing import Array, Carry, DType, Params
 
 
-def dropout(key: jax.Array, xs: jax.Array, rate: float, kind: str = "step") -> jax.Array:
+def dropout(key: jax.Array, xs: Array, rate: float, kind: str = "step") -> jax.Array:
     """Zero each feature of ``xs [T, ...]`` with probability ``rate`` and scale the rest by 1 / (1 − rate).
 
     Args:
@@ -27,6 +27,7 @@ def dropout(key: jax.Array, xs: jax.Array, rate: float, kind: str = "step") -> j
     """
     check_rate("rate", rate)
     check_choice("kind", kind, ("step", "sequence"))
+    xs = jnp.asarray(xs)
     shape = xs.shape if kind == "step" else (1, *xs.shape[1:])
     keep = jax.random.bernoulli(key, 1 - rate, shape)
     return jnp.where(jnp.broadcast_to(keep, xs.shape), xs / (1 - rate), jnp.zeros_like(xs))
@@ -93,10 +94,11 @@ class Stack(Composite):
     def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
         after = []
         for i, layer in enumerate(self.layers):
-            layer_key = None if key is None else jax.random.fold_in(key, i)
-            if i and self.dropout and key is not None:
-                mask_key, layer_key = jax.random.split(layer_key)
-                xs = dropout(mask_key, xs, self.dropout, self.dropout_kind)
+            layer_key = None
+            if key is not None:
+                mask_key, layer_key = jax.random.split(jax.random.fold_in(key, i))
+                if i and self.dropout:
+                    xs = dropout(mask_key, xs, self.dropout, self.dropout_kind)
             layer_carry, xs = run(layer, params[f"layer_{i}"], xs, carry[i], reverse, layer_key)
             after.append(layer_carry)
         return tuple(after), xs
@@ -106,7 +108,7 @@ class Stack(Composite):
         for i, layer in enumerate(self.layers):
             layer_carry, x = layer(params[f"layer_{i}"], carry[i], x)
             after.append(layer_carry)
-        return tuple(after), x
+        return tuple(after), jnp.asarray(x)
 
 
 class BidirectionalCarry(NamedTuple):
@@ -135,12 +137,14 @@ class Bidirectional(Composite):
     backward: Cell | None = None
 
     def __post_init__(self):
-        if self.backward is None:
-            object.__setattr__(self, "backward", self.forward)
-        if self.forward.input_shape != self.backward.input_shape:
-            raise ValueError(
-                f"backward has inputs {self.backward.input_shape}: expected {self.forward.input_shape}, as forward"
-            )
+        forward, backward = self.directions
+        if forward.input_shape != backward.input_shape:
+            raise ValueError(f"backward has inputs {backward.input_shape}: expected {forward.input_shape}, as forward")
+
+    @property
+    def directions(self) -> tuple[Cell, Cell]:
+        """The forward and the backward cell."""
+        return self.forward, self.backward or self.forward
 
     @property
     def input_size(self) -> int:
@@ -152,29 +156,28 @@ class Bidirectional(Composite):
 
     @property
     def output_size(self) -> int:
-        return self.forward.output_size + self.backward.output_size
+        forward, backward = self.directions
+        return forward.output_size + backward.output_size
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return tuple(m for m in self.forward.methods if m in self.backward.methods)
+        forward, backward = self.directions
+        return tuple(m for m in forward.methods if m in backward.methods)
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
-        forward_key, backward_key = jax.random.split(key)
-        return {
-            "forward": self.forward.init(forward_key, param_dtype),
-            "backward": self.backward.init(backward_key, param_dtype),
-        }
+        keys = jax.random.split(key)
+        forward, backward = (cell.init(k, param_dtype) for cell, k in zip(self.directions, keys, strict=True))
+        return {"forward": forward, "backward": backward}
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> BidirectionalCarry:
-        return BidirectionalCarry(
-            self.forward.initial_carry(batch_shape, dtype), self.backward.initial_carry(batch_shape, dtype)
-        )
+        return BidirectionalCarry(*(cell.initial_carry(batch_shape, dtype) for cell in self.directions))
 
     def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
-        forward_key, backward_key = (None, None) if key is None else jax.random.split(key)
-        forward, ys = run(self.forward, params["forward"], xs, carry[0], reverse, forward_key)
-        backward, reversed_ys = run(self.backward, params["backward"], xs, carry[1], not reverse, backward_key)
-        return BidirectionalCarry(forward, backward), jnp.concatenate([ys, reversed_ys], axis=-1)
+        forward, backward = self.directions
+        keys = (None, None) if key is None else jax.random.split(key)
+        forward_carry, forward_ys = run(forward, params["forward"], xs, carry[0], reverse, keys[0])
+        backward_carry, backward_ys = run(backward, params["backward"], xs, carry[1], not reverse, keys[1])
+        return BidirectionalCarry(forward_carry, backward_carry), jnp.concatenate([forward_ys, backward_ys], axis=-1)
 
     def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
         raise ValueError(
@@ -290,7 +293,8 @@ class RecurrentDropout(_Noisy):
 
     def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, jax.Array]:
         kept = jax.tree.map(lambda c, m: jnp.where(m, c / (1 - self.rate), jnp.zeros_like(c)), carry, noise)
-        return self.cell.gate(params, carry, z, self.cell.recur(params, kept))
+        gated: Any = self.cell  # by the check at construction
+        return gated.gate(params, carry, z, gated.recur(params, kept))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -301,11 +305,11 @@ class Zoneout(_Noisy):
 
     Args:
         cell: a cell whose output is a function of its carry, not a composite.
-        rate: one probability, or one for each leaf of the carry, in its order.
+        rate: one probability, or a tuple with one for each leaf of the carry, in its order; kept as a tuple.
     """
 
     cell: Cell
-    rate: float | tuple[float, ...]
+    rate: Any
 
     def __post_init__(self):
         if isinstance(self.cell, Composite):

@@ -87,7 +87,8 @@ def stream_tokens(
         token = sample_token(jax.random.fold_in(key, i), logits, temperature, top_k, top_p)
         return *step(carry, token), token
 
-    for token in prompt:
+    carry, logits = read(carry, jnp.int32(prompt[0]))
+    for token in prompt[1:]:
         carry, logits = read(carry, jnp.int32(token))
     i = 0
     while True:

@@ -6,7 +6,7 @@ The layer holds a cell's parameters as ``nnx.Param`` and calls the pure ``unroll
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,8 @@ from flax import nnx
 from rnn_jax.cells.base import Cell
 from rnn_jax.typing import Array, Carry, DType
 from rnn_jax.unroll import Unrolled, unroll
+
+Model = TypeVar("Model", bound=nnx.Module)
 
 
 class Recurrent(nnx.Module):
@@ -79,7 +81,7 @@ class Recurrent(nnx.Module):
         return jax.tree.map(lambda p: p[...], self.params, is_leaf=lambda p: isinstance(p, nnx.Param))
 
 
-def functional(model: nnx.Module) -> tuple[dict[str, Any], Callable[[dict[str, Any]], nnx.Module]]:
+def functional(model: Model) -> tuple[dict[str, Any], Callable[[dict[str, Any]], Model]]:
     """Split a model once, so that training is pure from there: its parameters, and the way back.
 
     Returns:
@@ -88,7 +90,7 @@ def functional(model: nnx.Module) -> tuple[dict[str, Any], Callable[[dict[str, A
     """
     graph, state = nnx.split(model)
 
-    def rebuild(params: dict[str, Any]) -> nnx.Module:
+    def rebuild(params: dict[str, Any]) -> Model:
         fresh = jax.tree.map(lambda leaf: leaf, state)
         nnx.replace_by_pure_dict(fresh, params)
         return nnx.merge(graph, fresh)

@@ -83,7 +83,7 @@ def jittered(key: jax.Array, tree: Any) -> Any:
 
 def check_value_type(cell: Cell) -> None:
     """A cell is a value: equal to its copy, hashable, and described by JSON."""
-    copy = dataclasses.replace(cell)
+    copy = _copy(cell)
     assert copy == cell and hash(copy) == hash(cell), f"{cell}: a copy must be equal and hash alike"
     json.dumps(describe(cell))
 
@@ -159,7 +159,7 @@ def check_jit(example: Example) -> None:
 
     compiled = jax.jit(step, static_argnums=0)
     first = compiled(example.cell, example.params, example.carry, example.xs[0])
-    compiled(dataclasses.replace(example.cell), example.params, example.carry, example.xs[1])
+    compiled(_copy(example.cell), example.params, example.carry, example.xs[1])
     assert len(traces) == 1, f"traced {len(traces)} times: the cell is not equal to its copy"
     _assert_close(first, example.cell(example.params, example.carry, example.xs[0]), "jit against no jit")
 
@@ -170,8 +170,8 @@ def check_rows_apart(example: Example) -> None:
     clean = compiled(example.cell, example.params, example.xs, example.carry)
     spoilt = compiled(example.cell, example.params, example.xs.at[0, 0].set(jnp.nan), example.carry)
     _assert_close(spoilt.ys[:, 1:], clean.ys[:, 1:], "rows beside one with NaN")
-    others = [jax.tree.map(lambda a: a[1:], r.carry) for r in (spoilt, clean)]
-    _assert_close(*others, "carries beside a row with NaN")
+    others, wanted = (jax.tree.map(lambda a: a[1:], r.carry) for r in (spoilt, clean))
+    _assert_close(others, wanted, "carries beside a row with NaN")
     assert np.isnan(spoilt.ys[:, 0]).any(), "NaN in an input vanished from its row"
 
 
@@ -211,7 +211,7 @@ def check_gradients(example: Example) -> None:
     def loss(point: jax.Array) -> jax.Array:
         params, carry, xs = unravel(point)
         leaves = jax.tree.leaves(unroll(example.cell, params, xs, carry))
-        return sum(jnp.sum(jnp.sin(leaf)) for leaf in leaves)
+        return jnp.stack([jnp.sum(jnp.sin(leaf)) for leaf in leaves]).sum()
 
     check_grads(loss, (point,), order=2, modes=("fwd", "rev"), eps=1e-4)
 
@@ -247,6 +247,10 @@ def loop(
         outputs.append(jnp.stack([jnp.zeros(shape.shape, shape.dtype) if y is None else y for y in ys]))
         carries.append(row_carry)
     return jax.tree.map(lambda *rows: jnp.stack(rows), *carries), jnp.stack(outputs, axis=1)
+
+
+def _copy(cell: Any) -> Any:
+    return dataclasses.replace(cell)
 
 
 def _signature(tree: Any) -> str:

@@ -50,7 +50,8 @@ def test_functional_splits_a_model_and_builds_it_again():
     model = Model(nnx.Rngs(0))
     params, rebuild = functional(model)
     assert params.keys() == {"recurrent", "out"} and params["recurrent"].keys() == {"params"}
-    gradients = jax.jit(jax.grad(lambda params: jnp.square(rebuild(params)(XS)).sum()))(params)
+    with jax.checking_leaks():
+        gradients = jax.jit(jax.grad(lambda params: jnp.square(rebuild(params)(XS)).sum()))(params)
     chex.assert_trees_all_equal_shapes_and_dtypes(gradients, params)
     assert all(np.any(leaf) for leaf in jax.tree.leaves(gradients))
     np.testing.assert_array_equal(rebuild(params)(XS), model(XS))

@@ -1,13 +1,14 @@
 """Every recurrent cell, by class and by name."""
 
 import difflib
+from typing import Any
 
 from rnn_jax.cells.base import Cell, Composite, GatedCell, count_parameters, describe
 from rnn_jax.cells.elman import IRNN, Elman
 from rnn_jax.cells.gru import GRU, GRUResetBefore
 from rnn_jax.cells.lstm import LSTM, LSTMCarry
 
-CELLS: dict[str, type[Cell]] = {
+CELLS: dict[str, type[Any]] = {
     "elman": Elman,
     "irnn": IRNN,
     "lstm": LSTM,

@@ -177,7 +177,8 @@ def count_parameters(params: Params) -> int:
 
 def describe(cell: Cell) -> dict[str, Any]:
     """A cell as JSON-able nested dicts: its type's name and its fields."""
-    fields = {f.name: getattr(cell, f.name) for f in dataclasses.fields(cell)}
+    record: Any = cell  # the base class is no dataclass, every subclass is
+    fields = {f.name: getattr(cell, f.name) for f in dataclasses.fields(record)}
     return {"type": type(cell).__name__} | {name: _plain(value) for name, value in fields.items()}
 
 

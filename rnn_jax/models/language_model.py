@@ -75,13 +75,13 @@ class LanguageModel(nnx.Module):
             The carry after the last token, and logits float32 ``[T, B, V]``.
         """
         keys = (None, None, None) if key is None else jax.random.split(key, 3)
-        xs = self._dropped(keys[0], self.embed(tokens), self.embedding_dropout)
+        xs = self._dropped(keys[0], self.embed(jnp.asarray(tokens)), self.embedding_dropout)
         carry, ys = self.recurrent(xs, carry, key=keys[1], checkpoint_every=checkpoint_every)
         return carry, self._logits(self._dropped(keys[2], ys, self.dropout_rate))
 
     def step(self, carry: Carry, token: Array) -> tuple[Carry, jax.Array]:
         """One token int ``[B]`` to the next carry and logits float32 ``[B, V]``, for streaming."""
-        carry, y = self.recurrent.step(carry, self.embed(token))
+        carry, y = self.recurrent.step(carry, self.embed(jnp.asarray(token)))
         return carry, self._logits(y)
 
     def _dropped(self, key: jax.Array | None, xs: jax.Array, rate: float) -> jax.Array:

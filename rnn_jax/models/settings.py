@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from rnn_jax.cells import make_cell
+from rnn_jax.cells import Cell, make_cell
 from rnn_jax.cells.base import check_choice, check_rate, check_size
 from rnn_jax.compose import RecurrentDropout, Stack
 
@@ -41,8 +41,10 @@ class RecurrentSettings:
 
     def stack(self, input_size: int) -> Stack:
         """The stack for inputs of some size."""
-        layers = []
+        layers: list[Cell] = []
         for size in [input_size] + [self.hidden_size] * (self.layers - 1):
-            cell = make_cell(self.cell, size, self.hidden_size)
-            layers.append(RecurrentDropout(cell, self.recurrent_dropout) if self.recurrent_dropout else cell)
+            cell: Cell = make_cell(self.cell, size, self.hidden_size)
+            if self.recurrent_dropout:
+                cell = RecurrentDropout(cell, self.recurrent_dropout)
+            layers.append(cell)
         return Stack(layers, dropout=self.dropout, dropout_kind=self.dropout_kind)

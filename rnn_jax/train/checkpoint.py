@@ -14,16 +14,17 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import PyTree
-from orbax.checkpoint import v1 as ocp
+from orbax.checkpoint import v1
 
 from rnn_jax.train.agreement import in_writer, is_writer, together
 from rnn_jax.train.leaves import differences, digest, is_finite, named_leaves, place, to_host, type_name
 
+ocp: Any = v1  # its annotations are stricter than what it takes
 log = logging.getLogger(__name__)
 
 STEP = re.compile(r"0|[1-9][0-9]*")

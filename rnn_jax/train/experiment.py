@@ -5,7 +5,7 @@ import datetime
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
@@ -13,6 +13,8 @@ from rnn_jax.cells import count_parameters
 from rnn_jax.train.loop import Diverged, FitSettings, Outcome, Task, fit
 from rnn_jax.train.parallel import join_processes
 from rnn_jax.train.run import Run, config_hash
+
+Config = TypeVar("Config", bound=FitSettings)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ class Prepared:
 
 
 def train_experiment(
-    experiment: str, config: FitSettings, options: RunOptions, prepare: Callable[[FitSettings], Prepared]
+    experiment: str, config: Config, options: RunOptions, prepare: Callable[[Config], Prepared]
 ) -> int:
     """Train one run of an experiment and leave a directory that says everything about it.
 

@@ -18,10 +18,10 @@ def draw_curves(records: list[dict[str, Any]], file: Path, *, title: str, unit: 
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    for metric, style in (("loss", {"linewidth": 0.8, "alpha": 0.6}), ("validation_loss", {"marker": "o"})):
+    for metric, marker in (("loss", ""), ("validation_loss", "o")):
         points = [(r["step"], r[metric]) for r in records if r.get(metric) is not None]
         if points:
-            axes.plot(*zip(*points, strict=True), label=metric.replace("_", " "), **style)
+            axes.plot(*zip(*points, strict=True), label=metric.replace("_", " "), marker=marker, linewidth=1)
     for i, (name, value) in enumerate(lines.items()):
         axes.axhline(value, linestyle="--", linewidth=1, color=f"C{i + 2}", label=f"{name} {value:.3f}")
     axes.set(title=title, xlabel="update", ylabel=unit)

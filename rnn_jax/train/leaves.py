@@ -81,7 +81,7 @@ def place(array: np.ndarray | None, like: Any) -> Any:
 def digest(array: np.ndarray) -> str:
     """SHA-256 over dtype, shape and bytes, in hexadecimal."""
     sha = hashlib.sha256(type_name(array).encode())
-    sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return sha.hexdigest()
 
 

@@ -172,7 +172,7 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
             where = last - len(bad) + 1 + int(np.argmax(bad))
             raise diverged(f"loss {host['loss'][bad][0]}, gradient norm {host['grad_norm'][bad][0]} in update {where}")
         means = {name: float(values.mean()) for name, values in host.items()}
-        run.log({"step": last, **means, "learning_rate": float(schedule(last - 1)), "seconds": elapsed()})
+        run.log({"step": last, **means, "learning_rate": float(np.asarray(schedule(last - 1))), "seconds": elapsed()})
         console.show(last, {"loss": means["loss"]})
 
     def diverged(what: str) -> Diverged:

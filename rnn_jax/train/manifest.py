@@ -19,6 +19,7 @@ def environment() -> dict[str, Any]:
 
     Of the environment variables only those that change what JAX computes are told: the others may hold secrets.
     """
+    config: Any = jax.config  # its attributes are made at run time
     devices = collections.Counter((device.platform, device.device_kind) for device in jax.devices())
     return {
         "command": [os.path.basename(sys.executable), *sys.orig_argv[1:]],
@@ -27,8 +28,8 @@ def environment() -> dict[str, Any]:
         "devices": [{"platform": p, "kind": kind, "count": count} for (p, kind), count in devices.items()],
         "processes": jax.process_count(),
         "jax": jax.print_environment_info(return_string=True),
-        "matmul_precision": jax.config.jax_default_matmul_precision,
-        "x64": jax.config.jax_enable_x64,
+        "matmul_precision": config.jax_default_matmul_precision,
+        "x64": config.jax_enable_x64,
         "variables": {name: value for name, value in sorted(os.environ.items()) if _is_told(name)},
         "git": git_state(),
     }

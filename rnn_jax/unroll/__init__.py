@@ -76,7 +76,7 @@ def unroll(
     carry = jax.tree.map(jnp.asarray, carry)
     scope = Scope(batch_shape, valid, resets, checkpoint_every)
 
-    def run(cell: Cell, params: Params, xs: jax.Array, carry: Carry, reverse: bool, key: jax.Array | None):
+    def run(cell: Cell, params: Params, xs: jax.Array, carry: Carry, reverse: bool, key: jax.Array | None) -> Any:
         if isinstance(cell, Composite):
             return cell.unroll_parts(run, params, xs, carry, reverse, key)
         chosen = METHODS["sequential" if method == "auto" else method]

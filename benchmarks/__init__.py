@@ -1,1 +1,1 @@
-"""Measurements, each a command: ``python -m benchmarks.NAME``."""
+"""Measurements, each a command: `python -m benchmarks.NAME`."""

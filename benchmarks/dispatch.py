@@ -2,13 +2,12 @@
 
     python -m benchmarks.dispatch
 
-Trains the text generation experiment's model by ``fit`` and, in turns, runs the same compiled program on batches that
+Trains the text generation experiment's model by `fit` and, in turns, runs the same compiled program on batches that
 are already in place, with nothing in between. The ratio of the two times per update is the share of the wall time in
 which the device works; what is missing is Python: batches, metrics, logs. Evaluation and checkpoints are left out.
 """
 
 import dataclasses
-import json
 import statistics
 import tempfile
 import time
@@ -22,7 +21,7 @@ from rnn_jax.train import Run, fit, initial_state, key_for, make_dispatch, make_
 from rnn_jax.train.loop import place_batches
 
 
-def main(config: tyro.conf.OmitArgPrefixes[Config] = Config(), repeats: int = 3, dispatches: int = 3) -> None:  # noqa: B008
+def main(config: tyro.conf.OmitArgPrefixes[Config] = Config(), repeats: int = 5, dispatches: int = 5) -> None:  # noqa: B008
     count = config.steps_per_dispatch
     config = dataclasses.replace(config, steps=count * (dispatches + 1), evaluate_every=count * (dispatches + 1))
     task = dataclasses.replace(prepare(config).task, evaluate=lambda params: {"validation_loss": 0.0})
@@ -50,13 +49,15 @@ def _device_seconds(program, state, batches, dispatches: int) -> float:
 
 
 def _wall_seconds(task, config: Config) -> float:
-    """Seconds of one dispatch in ``fit``, by its own log, without the first one, which compiles."""
+    """Seconds of one dispatch in `fit`, by its own log, without the first one, which compiles."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder), "benchmark", "dispatch", config)
         fit(task, config, run)
-        seconds = [json.loads(line)["seconds"] for line in (run.path / "metrics.jsonl").read_text().splitlines()]
-    # The last line is the evaluation's; those before it are written when a dispatch is done.
-    return (seconds[-2] - seconds[0]) / (len(seconds) - 2)
+        seconds = [record["seconds"] for record in run.records()]
+    # A line is written while the dispatch after it runs or, where dispatching waits, when that one is done: either way
+    # one dispatch apart. The last two lines follow at once: that of the last dispatch, and the evaluation's.
+    periods = seconds[:-2]
+    return (periods[-1] - periods[0]) / (len(periods) - 1)
 
 
 if __name__ == "__main__":

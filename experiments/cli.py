@@ -1,4 +1,4 @@
-"""The command line that all experiments share: ``python -m experiments.NAME [COMMAND] [--flags]``."""
+"""The command line that all experiments share: `python -m experiments.NAME [COMMAND] [--flags]`."""
 
 import dataclasses
 import difflib
@@ -17,9 +17,9 @@ Flags = tyro.conf.OmitArgPrefixes
 
 
 def run_commands(commands: dict[str, Callable], default: str, arguments: list[str] | None = None) -> None:
-    """Run one of ``commands``, ``default`` where none is named; flags come from the function's signature.
+    """Run one of `commands`, `default` where none is named; flags come from the function's signature.
 
-    ``--help`` without a command prints the experiment's page and the flags of the default command. What a user can
+    `--help` without a command prints the experiment's page and the flags of the default command. What a user can
     mend (a wrong value, a missing file, a damaged checkpoint) ends in one line and exit code 1 or 2; a traceback means
     a mistake in the program.
     """

@@ -3,8 +3,8 @@
     python -m experiments.report collect text_generation/tinyshakespeare runs/text_generation/gru-seed-*
     python -m experiments.report table
 
-``collect`` writes experiments/results/EXPERIMENT.json, with the curves and samples of the first run beside it;
-``table`` draws the README's table from all such files. No figure in the documentation is typed by hand.
+`collect` writes experiments/results/EXPERIMENT.json, with the curves and samples of the first run beside it;
+`table` draws the README's table from all such files. No figure in the documentation is typed by hand.
 """
 
 import dataclasses

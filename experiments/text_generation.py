@@ -56,12 +56,13 @@ class Config(RecurrentSettings, FitSettings):
     """Score with the transposed embedding; embedding_size must equal hidden_size."""
     batch_size: int = 64
     """Rows of the text that are read in parallel."""
-    length: int = 128
+    length: int = 64
     """Characters of a row in one batch: how far gradients reach back."""
     hidden_size: int = 320
-    steps: int = 600
-    evaluate_every: int = 200
-    learning_rate: float = 4e-3
+    dropout: float = 0.0
+    steps: int = 1200
+    evaluate_every: int = 400
+    learning_rate: float = 5e-3
 
 
 def build_model(config: Config, vocabulary_size: int) -> LanguageModel:

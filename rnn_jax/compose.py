@@ -1,7 +1,7 @@
 """Cells made of cells: stacks, two directions, residual connections, and what is random in training.
 
-Everything here goes wherever a cell goes. Randomness is an argument: ``unroll(..., key=key)`` trains with dropout and
-zoneout, without a key nothing is random, and a streamed step (``cell(params, carry, x)``) never is.
+Everything here goes wherever a cell goes. Randomness is an argument: `unroll(..., key=key)` trains with dropout and
+zoneout, without a key nothing is random, and a streamed step (`cell(params, carry, x)`) never is.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from rnn_jax.typing import Array, Carry, DType, Params
 
 
 def dropout(key: jax.Array, xs: Array, rate: float, kind: str = "step") -> jax.Array:
-    """Zero each feature of ``xs [T, ...]`` with probability ``rate`` and scale the rest by 1 / (1 − rate).
+    """Zero each feature of `xs [T, ...]` with probability `rate` and scale the rest by 1 / (1 − rate).
 
     Args:
         key: a typed key.
@@ -37,12 +37,12 @@ def dropout(key: jax.Array, xs: Array, rate: float, kind: str = "step") -> jax.A
 class Stack(Composite):
     """Layers one above the other. Unrolled layer by layer, so that each input product is hoisted; streamed by steps.
 
-    Params: ``{"layer_0": ..., "layer_1": ...}``. Carry: a tuple, one entry a layer.
+    Params: `{"layer_0": ..., "layer_1": ...}`. Carry: a tuple, one entry a layer.
 
     Args:
         layers: cells (or composites), each reading the outputs of the one before.
         dropout: rate on the inputs of every layer but the first, in training.
-        dropout_kind: "step" or "sequence"; see ``dropout``.
+        dropout_kind: "step" or "sequence"; see `dropout`.
 
     Raises:
         ValueError: there is no layer, or two neighbours do not fit.
@@ -122,15 +122,15 @@ class BidirectionalCarry(NamedTuple):
 class Bidirectional(Composite):
     """Two cells over the same inputs, one in each direction; outputs joined on the last axis, forward first.
 
-    Both directions start inside the valid part of a row. Schuster & Paliwal 1997. ``resets`` act before a step in the
+    Both directions start inside the valid part of a row. Schuster & Paliwal 1997. `resets` act before a step in the
     order in which a direction takes its steps: to keep packed sequences apart, unroll the two directions yourself,
-    the backward one with ``resets`` at the last step of each sequence.
+    the backward one with `resets` at the last step of each sequence.
 
-    Params: ``{"forward", "backward"}``. Carry: ``BidirectionalCarry``.
+    Params: `{"forward", "backward"}`. Carry: `BidirectionalCarry`.
 
     Args:
         forward: the cell that runs from the first step to the last.
-        backward: the cell that runs from the last step to the first; one equal to ``forward`` by default.
+        backward: the cell that runs from the last step to the first; one equal to `forward` by default.
     """
 
     forward: Cell
@@ -144,7 +144,7 @@ class Bidirectional(Composite):
     @property
     def directions(self) -> tuple[Cell, Cell]:
         """The forward and the backward cell."""
-        return self.forward, self.backward or self.forward
+        return self.forward, self.forward if self.backward is None else self.backward
 
     @property
     def input_size(self) -> int:
@@ -257,7 +257,7 @@ class _Noisy(_Wrapper):
         return self.cell.output(carry)
 
     def _masks(self, key: jax.Array, batch_shape: tuple[int, ...], rates: tuple[float, ...], length: int = 1) -> Any:
-        """Bool arrays ``[length, B, ...]`` like the carry's leaves, true with probability 1 − rate."""
+        """Bool arrays `[length, B, ...]` like the carry's leaves, true with probability 1 − rate."""
         leaves, tree = jax.tree.flatten(jax.eval_shape(lambda: self.initial_carry(batch_shape)))
         keys = jax.random.split(key, len(leaves))
         shapes = [(length, *leaf.shape) for leaf in leaves]
@@ -272,7 +272,7 @@ class RecurrentDropout(_Noisy):
     Gal & Ghahramani 2016, arXiv:1512.05287. The path of the gates (an LSTM's cell state) is untouched.
 
     Args:
-        cell: a cell with one recurrent product (a ``GatedCell``).
+        cell: a cell with one recurrent product (a `GatedCell`).
         rate: probability of a zero.
     """
 
@@ -299,7 +299,7 @@ class RecurrentDropout(_Noisy):
 
 @dataclasses.dataclass(frozen=True)
 class Zoneout(_Noisy):
-    """Each unit keeps its old value with probability ``rate``; outside training it takes the expectation.
+    """Each unit keeps its old value with probability `rate`; outside training it takes the expectation.
 
     Krueger et al. 2017, arXiv:1606.01305. The paper's rates for an LSTM: 0.05 for the hidden, 0.5 for the cell state.
 

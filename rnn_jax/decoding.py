@@ -1,5 +1,6 @@
 """Sampling: from logits to a token, and one token after the other."""
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import jax
@@ -15,26 +16,23 @@ def sample_token(
 
     Args:
         key: a typed key.
-        logits: ``[..., V]``.
+        logits: `[..., V]`.
         temperature: divides the logits; 0 takes the likeliest token.
         top_k: keep only the k likeliest tokens; 0 keeps all.
         top_p: keep the likeliest tokens that together reach this probability (the likeliest always stays); 1 keeps
             all. Holtzman et al. 2019, arXiv:1904.09751.
 
     Returns:
-        int32 ``[...]``.
+        int32 `[...]`.
 
     Raises:
         ValueError: a parameter is out of range.
     """
     logits = jnp.asarray(logits, jnp.float32)
     size = logits.shape[-1]
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature={temperature}: expected a number of at least 0")
-    if not 0 <= top_k <= size:
+    check_sampling(temperature, top_k, top_p)
+    if top_k > size:
         raise ValueError(f"top_k={top_k}: expected 0 (all) to {size}, the size of the vocabulary")
-    if not 0 < top_p <= 1:
-        raise ValueError(f"top_p={top_p}: expected a probability above 0 and up to 1")
     if temperature == 0:
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
     logits = logits / temperature
@@ -51,6 +49,16 @@ def sample_token(
     return jax.random.categorical(key, logits, axis=-1).astype(jnp.int32)
 
 
+def check_sampling(temperature: float, top_k: int, top_p: float) -> None:
+    """Raise a ValueError unless the parameters of `sample_token` are in their ranges."""
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"temperature={temperature}: expected a number of at least 0")
+    if top_k < 0:
+        raise ValueError(f"top_k={top_k}: expected 0 (all) or how many of the likeliest tokens stay")
+    if not 0 < top_p <= 1:
+        raise ValueError(f"top_p={top_p}: expected a probability above 0 and up to 1")
+
+
 def stream_tokens(
     step: Callable[[Carry, jax.Array], tuple[Carry, jax.Array]],
     carry: Carry,
@@ -64,19 +72,20 @@ def stream_tokens(
     """Read a prompt, then draw tokens for ever, each fed back as the next input.
 
     Args:
-        step: one token to the next carry and logits ``[V]``: ``(carry, token) -> (carry, logits)``.
+        step: one token to the next carry and logits `[V]`: `(carry, token) -> (carry, logits)`.
         carry: where to start, without batch dims.
-        prompt: int ``[n]``, at least one token.
-        key: a typed key; token i is drawn with ``fold_in(key, i)``.
-        temperature: see ``sample_token``.
-        top_k: see ``sample_token``.
-        top_p: see ``sample_token``.
+        prompt: int `[n]`, at least one token.
+        key: a typed key; token i is drawn with `fold_in(key, i)`.
+        temperature: see `sample_token`.
+        top_k: see `sample_token`.
+        top_p: see `sample_token`.
 
     Raises:
         ValueError: the prompt is empty, or a parameter is out of range.
     """
     if len(prompt) == 0:
         raise ValueError("prompt is empty: expected at least one token to start from")
+    check_sampling(temperature, top_k, top_p)
 
     @jax.jit
     def read(carry: Carry, token: jax.Array) -> tuple[Carry, jax.Array]:
@@ -87,11 +96,12 @@ def stream_tokens(
         token = sample_token(jax.random.fold_in(key, i), logits, temperature, top_k, top_p)
         return *step(carry, token), token
 
-    carry, logits = read(carry, jnp.int32(prompt[0]))
-    for token in prompt[1:]:
-        carry, logits = read(carry, jnp.int32(token))
-    i = 0
-    while True:
-        carry, logits, token = draw(carry, logits, jnp.int32(i))
-        yield int(token)
-        i += 1
+    def stream(carry: Carry) -> Iterator[int]:
+        carry, logits = read(carry, jnp.int32(prompt[0]))
+        for token in prompt[1:]:
+            carry, logits = read(carry, jnp.int32(token))
+        for i in itertools.count():
+            carry, logits, token = draw(carry, logits, jnp.int32(i))
+            yield int(token)
+
+    return stream(carry)

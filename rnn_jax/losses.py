@@ -11,16 +11,19 @@ def token_cross_entropy(logits: Array, targets: Array, weights: Array | None = N
     """The summed negative log likelihood of tokens in nats, and how many tokens it is summed over.
 
     Args:
-        logits: ``[..., V]``; computed on in float32.
-        targets: int ``[...]``.
-        weights: ``[...]``, 0 where a target does not count; ones by default.
+        logits: `[..., V]`; computed on in float32.
+        targets: int `[...]`.
+        weights: `[...]`, 0 where a target does not count; ones by default.
 
     Returns:
         Two float32 scalars; their quotient is nats per token.
     """
-    losses = optax.softmax_cross_entropy_with_integer_labels(jnp.asarray(logits, jnp.float32), targets)
+    logits = jnp.asarray(logits, jnp.float32)
+    if weights is not None:
+        # Before the loss, not after it: what is not counted must not reach the gradient either, where 0 · NaN is NaN.
+        weights = jnp.asarray(weights, jnp.float32)
+        logits = jnp.where(jnp.broadcast_to(weights[..., None] > 0, logits.shape), logits, 0.0)
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
     if weights is None:
         return losses.sum(), jnp.float32(losses.size)
-    weights = jnp.asarray(weights, jnp.float32)
-    # where, not a product: a weight of 0 must also silence an infinite loss.
-    return jnp.where(weights > 0, losses * weights, 0.0).sum(), weights.sum()
+    return (losses * weights).sum(), weights.sum()

@@ -1,8 +1,8 @@
 """Flax NNX layers over cells: this is where Flax and the cells meet.
 
-The layer holds a cell's parameters as ``nnx.Param`` and calls the pure ``unroll``; everything else that a model needs
+The layer holds a cell's parameters as `nnx.Param` and calls the pure `unroll`; everything else that a model needs
 (Embed, Linear, LayerNorm, Dropout, attention) comes from Flax. The module has this name because it is used as
-``rnn_jax.nnx.Recurrent`` beside ``flax.nnx.Linear``.
+`rnn_jax.nnx.Recurrent` beside `flax.nnx.Linear`.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,11 @@ class Recurrent(nnx.Module):
     Args:
         cell: what to run through time.
         param_dtype: of the parameters.
-        rngs: the stream ``params`` (or ``default``) draws them.
+        rngs: the stream `params` (or `default`) draws them.
 
     Attributes:
         cell: as given, static.
-        params: the cell's nested dict, each array an ``nnx.Param``.
+        params: the cell's nested dict, each array an `nnx.Param`.
     """
 
     def __init__(self, cell: Cell, *, param_dtype: DType = jnp.float32, rngs: nnx.Rngs):
@@ -57,7 +57,7 @@ class Recurrent(nnx.Module):
         time_axis: int = 0,
         key: jax.Array | None = None,
     ) -> Unrolled:
-        """Unroll the cell over xs ``[T, B, D]``; arguments, result and errors as in ``rnn_jax.unroll``."""
+        """Unroll the cell over xs `[T, B, D]`; arguments, result and errors as in `rnn_jax.unroll`."""
         return unroll(
             self.cell,
             self.pure_params(),
@@ -73,7 +73,7 @@ class Recurrent(nnx.Module):
         )
 
     def step(self, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
-        """One step of the cell, x ``[B, D]``, for streaming."""
+        """One step of the cell, x `[B, D]`, for streaming."""
         return self.cell(self.pure_params(), carry, x)
 
     def pure_params(self) -> dict[str, Any]:
@@ -86,13 +86,16 @@ def functional(model: Model) -> tuple[dict[str, Any], Callable[[dict[str, Any]],
 
     Returns:
         The parameters as nested dicts of arrays, and a function from such a dict to a model that holds them; call it
-        inside ``jax.jit``, ``jax.grad`` or ``jax.vmap``.
+        inside `jax.jit`, `jax.grad` or `jax.vmap`.
     """
-    graph, state = nnx.split(model)
+    graph, state, rest = nnx.split(model, nnx.Param, ...)
+    names = jax.tree.structure(nnx.to_pure_dict(state))
 
     def rebuild(params: dict[str, Any]) -> Model:
+        if jax.tree.structure(params) != names:
+            raise ValueError(f"params have the tree {jax.tree.structure(params)}: expected {names}, as in the model")
         fresh = jax.tree.map(lambda leaf: leaf, state)
         nnx.replace_by_pure_dict(fresh, params)
-        return nnx.merge(graph, fresh)
+        return nnx.merge(graph, fresh, rest)
 
     return nnx.to_pure_dict(state), rebuild

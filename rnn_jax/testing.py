@@ -1,4 +1,4 @@
-"""``assert_cell_contract``: check a cell, yours included, against everything the rest of the library relies on.
+"""`assert_cell_contract`: check a cell, yours included, against everything the rest of the library relies on.
 
     from rnn_jax.testing import assert_cell_contract
     assert_cell_contract(MyCell(3, 5))
@@ -28,11 +28,11 @@ LENGTH, BATCH = 7, 3
 
 
 def assert_cell_contract(cell: Cell, reference: Reference | None = None, *, seed: int = 0) -> None:
-    """Raise an AssertionError unless ``cell`` keeps the whole contract.
+    """Raise an AssertionError unless `cell` keeps the whole contract.
 
     Args:
         cell: a small one: second derivatives are checked by finite differences.
-        reference: the equations in NumPy, ``(params, carry, x) -> (carry, y)`` on float64 arrays, written from the
+        reference: the equations in NumPy, `(params, carry, x) -> (carry, y)` on float64 arrays, written from the
             paper; compared to 1e-12.
         seed: of the random parameters and inputs.
     """
@@ -55,7 +55,7 @@ def assert_cell_contract(cell: Cell, reference: Reference | None = None, *, seed
 
 @dataclasses.dataclass
 class Example:
-    """A cell with random float64 parameters, carry and inputs ``[T, B, ...]``."""
+    """A cell with random float64 parameters, carry and inputs `[T, B, ...]`."""
 
     cell: Cell
     params: Params
@@ -74,7 +74,7 @@ class Example:
 
 
 def jittered(key: jax.Array, tree: Any) -> Any:
-    """``tree`` with noise added to every leaf, so that no zero (a bias, a carry) hides a mistake."""
+    """`tree` with noise added to every leaf, so that no zero (a bias, a carry) hides a mistake."""
     leaves, structure = jax.tree.flatten(tree)
     keys = jax.random.split(key, max(len(leaves), 1))
     noisy = [x + 0.3 * jax.random.normal(k, x.shape, x.dtype) for k, x in zip(keys, leaves, strict=False)]
@@ -186,7 +186,7 @@ def check_causal(example: Example) -> None:
 
 
 def check_unroll(example: Example) -> None:
-    """``unroll`` is a loop over the cell: lengths, resets, both directions, segments, a carry given or not."""
+    """`unroll` is a loop over the cell: lengths, resets, both directions, segments, a carry given or not."""
     lengths, resets = jnp.array([LENGTH, 0, 4]), jnp.zeros((LENGTH, BATCH), bool).at[2, 0].set(True).at[3, 2].set(True)
     for reverse in (False, True):
         for every in (None, 3):
@@ -230,7 +230,7 @@ def check_reference(example: Example, reference: Reference) -> None:
 def loop(
     cell: Cell, params: Params, xs: jax.Array, carry: Carry, lengths: Any = None, resets: Any = None, reverse=False
 ) -> tuple[Carry, jax.Array]:
-    """What ``unroll`` means for xs ``[T, B, D]``, as a plain loop over steps and rows: slow, nothing to get wrong."""
+    """What `unroll` means for xs `[T, B, D]`, as a plain loop over steps and rows: slow, nothing to get wrong."""
     length, batch = xs.shape[:2]
     start = cell.initial_carry((), xs.dtype)
     step = jax.jit(type(cell).__call__, static_argnums=0)

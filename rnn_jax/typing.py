@@ -3,7 +3,7 @@
     T  time steps          B  batch (any number of leading dims, none included)
     D  input features      H  hidden features       V  vocabulary
 
-Inside the library arrays are time-major, ``[T, B, ...]``. Time is counted in steps unless a docstring gives a unit.
+Inside the library arrays are time-major, `[T, B, ...]`. Time is counted in steps unless a docstring gives a unit.
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ import jax
 import numpy as np
 
 Array = jax.Array | np.ndarray
-"""What public functions accept; they return ``jax.Array``."""
+"""What public functions accept; they return `jax.Array`."""
 
 Params = Any
-"""Nested dicts of arrays: ``{"input": {"kernel", "bias"}, "recurrent": {"kernel", ...}}``; kernels are (in, out)."""
+"""Nested dicts of arrays: `{"input": {"kernel", "bias"}, "recurrent": {"kernel", ...}}`; kernels are (in, out)."""
 
 Carry = Any
-"""A pytree of arrays ``[B, ...]``: everything a cell remembers between two steps."""
+"""A pytree of arrays `[B, ...]`: everything a cell remembers between two steps."""
 
 DType = Any
-"""Anything that ``jnp.dtype`` takes."""
+"""Anything that `jnp.dtype` takes."""

@@ -38,7 +38,7 @@ class Noise(rnn_jax.IRNN):
 
 
 def mean_is(values, expected):
-    """Five standard errors of a mean of ``values``: a failure by chance is a matter of millions of runs."""
+    """Five standard errors of a mean of `values`: a failure by chance is a matter of millions of runs."""
     values = np.asarray(values, float)
     assert abs(values.mean() - expected) <= 5 * max(values.std(), 1e-9) / np.sqrt(values.size)
 

@@ -37,6 +37,8 @@ def test_a_weight_of_zero_silences_an_infinite_loss():
     total, gradient = loss(logits)
     np.testing.assert_allclose(total, NATS.sum() - NATS[1, 2], rtol=1e-6)
     assert np.isfinite(gradient).all() and not gradient[1, 2].any()
+    logits[1, 2] = np.nan
+    assert np.isfinite(loss(logits)[1]).all(), "NaN behind a weight of 0 reached the gradient"
 
 
 def test_low_precision_logits_are_summed_in_float32():

@@ -1,4 +1,4 @@
-"""The Flax layer is ``unroll`` over its own parameters, and a model can be split into pure parameters and back."""
+"""The Flax layer is `unroll` over its own parameters, and a model can be split into pure parameters and back."""
 
 import chex
 import jax

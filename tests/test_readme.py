@@ -14,7 +14,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"``{language}\n(.*?)``", README, re.DOTALL)
 
 
 def test_the_example_runs():

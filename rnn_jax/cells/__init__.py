@@ -19,7 +19,7 @@ CELLS: dict[str, type[Any]] = {
 
 
 def make_cell(name: str, input_size: int, hidden_size: int, **options) -> Cell:
-    """The cell called ``name`` in ``CELLS``.
+    """The cell called `name` in `CELLS`.
 
     Raises:
         ValueError: there is no cell of that name (the message has the nearest one) or it has no such option.

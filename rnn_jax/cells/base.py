@@ -1,4 +1,4 @@
-"""The cell contract: a cell is a few pure functions of ``(params, carry, input)``.
+"""The cell contract: a cell is a few pure functions of `(params, carry, input)`.
 
 A cell is a frozen dataclass that names these functions and binds sizes and options to them:
 
@@ -6,9 +6,9 @@ A cell is a frozen dataclass that names these functions and binds sizes and opti
     carry    = cell.initial_carry((B,))           pytree of [B, ...]
     z        = cell.project(params, xs)           what does not depend on the carry, for any leading dims at once
     carry, y = cell.step(params, carry, z)        the truly recurrent part
-    carry, y = cell(params, carry, x)             both: a body for ``jax.lax.scan`` as it stands
+    carry, y = cell(params, carry, x)             both: a body for `jax.lax.scan` as it stands
 
-``unroll`` calls ``project`` once for a whole sequence, as one matrix product, and scans ``step``.
+`unroll` calls `project` once for a whole sequence, as one matrix product, and scans `step`.
 """
 
 import abc
@@ -24,7 +24,7 @@ from rnn_jax.typing import Array, Carry, DType, Params
 class Cell(abc.ABC):
     """Base of all cells. Subclasses are frozen dataclasses: hashable, equal by value, valid static arguments of jit.
 
-    A subclass has the fields or properties ``input_size`` and ``hidden_size`` and the four methods below.
+    A subclass has the fields or properties `input_size` and `hidden_size` and the four methods below.
     """
 
     input_size: int
@@ -46,12 +46,12 @@ class Cell(abc.ABC):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods of ``unroll`` that this cell can use."""
+        """The methods of `unroll` that this cell can use."""
         return ("sequential",)
 
     @abc.abstractmethod
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
-        """New parameters, drawn with a typed ``key``."""
+        """New parameters, drawn with a typed `key`."""
 
     @abc.abstractmethod
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
@@ -59,41 +59,41 @@ class Cell(abc.ABC):
 
     @abc.abstractmethod
     def project(self, params: Params, xs: Array) -> Any:
-        """The part of the step that does not depend on the carry, ``[..., D]`` to ``[..., anything]``."""
+        """The part of the step that does not depend on the carry, `[..., D]` to `[..., anything]`."""
 
     @abc.abstractmethod
     def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
-        """One step from the projected input. Carries keep their dtype, the output has the dtype of ``z``."""
+        """One step from the projected input. Carries keep their dtype, the output has the dtype of `z`."""
 
     def output(self, carry: Carry) -> jax.Array:
         """The output as a function of the carry alone, for cells that have one (zoneout needs it)."""
         raise ValueError(f"cell={type(self).__name__}: its output is not a function of its carry alone")
 
     def noise(self, key: jax.Array, length: int, batch_shape: tuple[int, ...]) -> Any:
-        """What is random in ``length`` training steps, as arrays ``[T, B, ...]`` drawn at once; None for most cells."""
+        """What is random in `length` training steps, as arrays `[T, B, ...]` drawn at once; None for most cells."""
         del key, length, batch_shape
         return None
 
     def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, jax.Array]:
-        """``step`` in training, with one time step of ``noise``."""
+        """`step` in training, with one time step of `noise`."""
         del noise
         return self.step(params, carry, z)
 
     def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
-        """One step from the input: x ``[B, D]`` to the next carry and y ``[B, H]``, for any leading dims.
+        """One step from the input: x `[B, D]` to the next carry and y `[B, H]`, for any leading dims.
 
         Raises:
-            ValueError: x is not floating point or its last dims are not ``input_shape``.
+            ValueError: x is not floating point or its last dims are not `input_shape`.
         """
         check_input("x", x, self.input_shape)
         return self.step(params, carry, self.project(params, x))
 
 
 class GatedCell(Cell):
-    """A cell whose only matrix product with the carry stands apart: ``step = gate(params, carry, z, recur(...))``.
+    """A cell whose only matrix product with the carry stands apart: `step = gate(params, carry, z, recur(...))`.
 
     The split lets an engine take the gradient of the recurrent weights out of the loop, or fuse the gates with the
-    product. ``gate`` is pointwise over the batch dims.
+    product. `gate` is pointwise over the batch dims.
     """
 
     @abc.abstractmethod
@@ -102,18 +102,18 @@ class GatedCell(Cell):
 
     @abc.abstractmethod
     def gate(self, params: Params, carry: Carry, z: Any, r: jax.Array) -> tuple[Carry, jax.Array]:
-        """The next carry and the output from the projected input ``z`` and the recurrent product ``r``."""
+        """The next carry and the output from the projected input `z` and the recurrent product `r`."""
 
     def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
         return self.gate(params, carry, z, self.recur(params, carry))
 
 
 class Composite(Cell):
-    """A cell made of cells (a stack, two directions). ``unroll`` hands it the means to unroll its parts, one by one."""
+    """A cell made of cells (a stack, two directions). `unroll` hands it the means to unroll its parts, one by one."""
 
     @abc.abstractmethod
     def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
-        """Unroll the parts with ``run(cell, params, xs, carry, reverse, key) -> (carry, ys)``; same return order."""
+        """Unroll the parts with `run(cell, params, xs, carry, reverse, key) -> (carry, ys)`; same return order."""
 
     def project(self, params: Params, xs: Array) -> Array:
         """A composite hoists nothing by itself: its parts project their own inputs."""
@@ -125,13 +125,13 @@ class Composite(Cell):
 
 
 def dense(x: Array, kernel: Array, bias: Array | None = None) -> jax.Array:
-    """``x @ kernel + bias`` in the dtype of ``x``, for any leading dims."""
+    """`x @ kernel + bias` in the dtype of `x`, for any leading dims."""
     y = jnp.matmul(x, jnp.asarray(kernel, x.dtype))
     return y if bias is None else y + along_last(bias, y)
 
 
 def along_last(vector: Array, like: jax.Array) -> jax.Array:
-    """A vector ``[H]`` shaped and typed to be combined with ``like`` ``[..., H]`` (no rank is promoted silently)."""
+    """A vector `[H]` shaped and typed to be combined with `like` `[..., H]` (no rank is promoted silently)."""
     return jnp.asarray(vector, like.dtype).reshape((1,) * (like.ndim - 1) + (-1,))
 
 
@@ -141,25 +141,25 @@ def sigmoid(x: jax.Array) -> jax.Array:
 
 
 def check_size(name: str, value: Any) -> None:
-    """Raise a ValueError unless ``value`` is an int of at least 1."""
+    """Raise a ValueError unless `value` is an int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name}={value!r}: expected an int of at least 1")
 
 
 def check_rate(name: str, value: Any) -> None:
-    """Raise a ValueError unless ``value`` is a probability below 1."""
+    """Raise a ValueError unless `value` is a probability below 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ValueError(f"{name}={value!r}: expected a probability, 0 <= {name} < 1")
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise a ValueError unless ``value`` is one of ``choices``."""
+    """Raise a ValueError unless `value` is one of `choices`."""
     if value not in choices:
         raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(repr, choices))}")
 
 
 def check_input(name: str, x: Any, input_shape: tuple[int, ...]) -> None:
-    """Raise a ValueError unless ``x`` is a floating-point array that ends in ``input_shape``."""
+    """Raise a ValueError unless `x` is a floating-point array that ends in `input_shape`."""
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise ValueError(f"{name}: expected an array, got {type(x).__name__}; convert it with jnp.asarray")
     if not jnp.issubdtype(x.dtype, jnp.inexact):
@@ -171,7 +171,7 @@ def check_input(name: str, x: Any, input_shape: tuple[int, ...]) -> None:
 
 
 def count_parameters(params: Params) -> int:
-    """How many numbers the arrays of ``params`` hold."""
+    """How many numbers the arrays of `params` hold."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 

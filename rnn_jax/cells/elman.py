@@ -21,7 +21,7 @@ ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
 def elman_gate(hidden: jax.Array, z: jax.Array, r: jax.Array, activation: str = "tanh") -> tuple[jax.Array, jax.Array]:
-    """hₜ from the projected input ``z`` and the recurrent product ``r``, all ``[..., H]``."""
+    """hₜ from the projected input `z` and the recurrent product `r`, all `[..., H]`."""
     y = ACTIVATIONS[activation](z + r.astype(z.dtype))
     return y.astype(hidden.dtype), y
 
@@ -30,7 +30,7 @@ def elman_gate(hidden: jax.Array, z: jax.Array, r: jax.Array, activation: str = 
 class Elman(GatedCell):
     """The plain recurrent cell; equations and source at the top of this file.
 
-    Carry: hₜ ``[B, H]``. Params: ``input.kernel [D, H]``, ``input.bias [H]``, ``recurrent.kernel [H, H]``.
+    Carry: hₜ `[B, H]`. Params: `input.kernel [D, H]`, `input.bias [H]`, `recurrent.kernel [H, H]`.
 
     Args:
         input_size: D.

@@ -2,8 +2,8 @@
 
     rₜ = σ(W_rᵀ xₜ + b_r + U_rᵀ hₜ₋₁)
     zₜ = σ(W_zᵀ xₜ + b_z + U_zᵀ hₜ₋₁)
-    nₜ = tanh(W_nᵀ xₜ + b_n + rₜ ⊙ (U_nᵀ hₜ₋₁ + c_n))     reset after the product: PyTorch, cuDNN (``GRU``)
-    nₜ = tanh(W_nᵀ xₜ + b_n + U_nᵀ (rₜ ⊙ hₜ₋₁))           reset before it: the paper (``GRUResetBefore``)
+    nₜ = tanh(W_nᵀ xₜ + b_n + rₜ ⊙ (U_nᵀ hₜ₋₁ + c_n))     reset after the product: PyTorch, cuDNN (`GRU`)
+    nₜ = tanh(W_nᵀ xₜ + b_n + U_nᵀ (rₜ ⊙ hₜ₋₁))           reset before it: the paper (`GRUResetBefore`)
     hₜ = (1 − zₜ) ⊙ nₜ + zₜ ⊙ hₜ₋₁,    yₜ = hₜ
 
 Cho et al. 2014, arXiv:1406.1078, equations 5 to 8 (biases, which the paper leaves out, are added); the form with the
@@ -26,7 +26,7 @@ from rnn_jax.typing import Array, DType, Params
 def gru_gate(
     hidden: jax.Array, z: jax.Array, r: jax.Array, candidate_bias: Array | None
 ) -> tuple[jax.Array, jax.Array]:
-    """hₜ and yₜ with the reset after the product; ``z`` and ``r`` are ``[..., 3 H]``, ``candidate_bias`` is c_n."""
+    """hₜ and yₜ with the reset after the product; `z` and `r` are `[..., 3 H]`, `candidate_bias` is c_n."""
     z_reset, z_update, z_new = jnp.split(z, 3, axis=-1)
     r_reset, r_update, r_new = jnp.split(r.astype(z.dtype), 3, axis=-1)
     if candidate_bias is not None:
@@ -37,7 +37,7 @@ def gru_gate(
 
 
 def gru_step_reset_before(hidden: jax.Array, z: jax.Array, recurrent_kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """hₜ and yₜ with the reset before the product; ``z`` is ``[..., 3 H]``, the kernel ``[H, 3 H]``."""
+    """hₜ and yₜ with the reset before the product; `z` is `[..., 3 H]`, the kernel `[H, 3 H]`."""
     size = hidden.shape[-1]
     z_gates, z_new = z[..., : 2 * size], z[..., 2 * size :]
     gates = sigmoid(z_gates + dense(hidden, recurrent_kernel[:, : 2 * size]).astype(z.dtype))
@@ -88,8 +88,8 @@ class _GRU(Cell):
 class GRU(_GRU, GatedCell):
     """Gated recurrent unit with the reset after the product; equations and sources at the top of this file.
 
-    Carry: hₜ ``[B, H]``. Params: ``input.kernel [D, 3 H]``, ``input.bias [3 H]``, ``recurrent.kernel [H, 3 H]``,
-    ``recurrent.bias [H]`` (c_n).
+    Carry: hₜ `[B, H]`. Params: `input.kernel [D, 3 H]`, `input.bias [3 H]`, `recurrent.kernel [H, 3 H]`,
+    `recurrent.bias [H]` (c_n).
 
     Args:
         input_size: D.
@@ -118,7 +118,7 @@ class GRU(_GRU, GatedCell):
 class GRUResetBefore(_GRU):
     """Gated recurrent unit with the reset before the product, as in the paper; equations at the top of this file.
 
-    Carry: hₜ ``[B, H]``. Params: ``input.kernel [D, 3 H]``, ``input.bias [3 H]``, ``recurrent.kernel [H, 3 H]``.
+    Carry: hₜ `[B, H]`. Params: `input.kernel [D, 3 H]`, `input.bias [3 H]`, `recurrent.kernel [H, 3 H]`.
 
     Args:
         input_size: D.

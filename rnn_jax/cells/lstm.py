@@ -24,14 +24,14 @@ from rnn_jax.typing import Array, DType, Params
 
 
 class LSTMCarry(NamedTuple):
-    """hₜ and cₜ, each ``[B, H]``, in PyTorch's order."""
+    """hₜ and cₜ, each `[B, H]`, in PyTorch's order."""
 
     hidden: jax.Array
     cell: jax.Array
 
 
 def lstm_gate(carry: LSTMCarry, z: jax.Array, r: jax.Array) -> tuple[LSTMCarry, jax.Array]:
-    """(hₜ, cₜ) and yₜ from the projected input ``z`` and the recurrent product ``r``, both ``[..., 4 H]``."""
+    """(hₜ, cₜ) and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 4 H]`."""
     i, f, g, o = jnp.split(z + r.astype(z.dtype), 4, axis=-1)
     update = sigmoid(i) * jnp.tanh(g)
     cell = sigmoid(f).astype(carry.cell.dtype) * carry.cell + update.astype(carry.cell.dtype)
@@ -43,8 +43,8 @@ def lstm_gate(carry: LSTMCarry, z: jax.Array, r: jax.Array) -> tuple[LSTMCarry, 
 class LSTM(GatedCell):
     """Long short-term memory; equations and sources at the top of this file.
 
-    Carry: ``LSTMCarry(hidden [B, H], cell [B, H])``.
-    Params: ``input.kernel [D, 4 H]``, ``input.bias [4 H]``, ``recurrent.kernel [H, 4 H]``.
+    Carry: `LSTMCarry(hidden [B, H], cell [B, H])`.
+    Params: `input.kernel [D, 4 H]`, `input.bias [4 H]`, `recurrent.kernel [H, 4 H]`.
 
     Args:
         input_size: D.

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import Cell
+from rnn_jax.cells.base import Cell, check_choice, check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Carry, DType
@@ -19,10 +19,10 @@ class LanguageModel(nnx.Module):
         stack: the recurrent layers; any cell.
         dropout_rate: on the outputs of the stack, in training (the stack has its own between layers).
         embedding_dropout: on the embedded tokens, in training.
-        dropout_kind: "step" or "sequence"; see ``rnn_jax.dropout``.
+        dropout_kind: "step" or "sequence"; see `rnn_jax.dropout`.
         tied: score with the transposed embedding (Press & Wolf 2016, arXiv:1608.05859) instead of a kernel of its own.
         dtype: of the computation; parameters are float32, and so are the scores.
-        rngs: the stream ``params`` (or ``default``) draws the parameters.
+        rngs: the stream `params` (or `default`) draws the parameters.
 
     Raises:
         ValueError: sizes do not fit.
@@ -41,6 +41,9 @@ class LanguageModel(nnx.Module):
         dtype: DType = jnp.float32,
         rngs: nnx.Rngs,
     ):
+        check_rate("dropout_rate", dropout_rate)
+        check_rate("embedding_dropout", embedding_dropout)
+        check_choice("dropout_kind", dropout_kind, ("step", "sequence"))
         if stack.input_size != embedding_size:
             raise ValueError(f"embedding_size={embedding_size}: expected {stack.input_size}, the stack's input size")
         if tied and stack.output_size != embedding_size:
@@ -66,13 +69,13 @@ class LanguageModel(nnx.Module):
         """Score what follows each token of a sequence.
 
         Args:
-            tokens: int ``[T, B]``.
+            tokens: int `[T, B]`.
             carry: where to start; the initial carry by default.
             key: a typed key: training, with dropout. Without it nothing is random.
-            checkpoint_every: as in ``rnn_jax.unroll``.
+            checkpoint_every: as in `rnn_jax.unroll`.
 
         Returns:
-            The carry after the last token, and logits float32 ``[T, B, V]``.
+            The carry after the last token, and logits float32 `[T, B, V]`.
         """
         keys = (None, None, None) if key is None else jax.random.split(key, 3)
         xs = self._dropped(keys[0], self.embed(jnp.asarray(tokens)), self.embedding_dropout)
@@ -80,7 +83,7 @@ class LanguageModel(nnx.Module):
         return carry, self._logits(self._dropped(keys[2], ys, self.dropout_rate))
 
     def step(self, carry: Carry, token: Array) -> tuple[Carry, jax.Array]:
-        """One token int ``[B]`` to the next carry and logits float32 ``[B, V]``, for streaming."""
+        """One token int `[B]` to the next carry and logits float32 `[B, V]`, for streaming."""
         carry, y = self.recurrent.step(carry, self.embed(jnp.asarray(token)))
         return carry, self._logits(y)
 

@@ -27,8 +27,8 @@ def ngram_nats(train: np.ndarray, test: np.ndarray, vocabulary_size: int, order:
     """The mean negative log likelihood of a test text under an n-gram model of a training text.
 
     Args:
-        train: tokens ``[N]``.
-        test: tokens ``[M]``; the first one is not scored, as in a recurrent model that has read nothing before it.
+        train: tokens `[N]`.
+        test: tokens `[M]`; the first one is not scored, as in a recurrent model that has read nothing before it.
         vocabulary_size: V.
         order: n; 1 is the unigram model, which knows only how frequent each token is.
 
@@ -76,7 +76,7 @@ def _tables(train: np.ndarray, size: int, order: int) -> list[_Order]:
 
 
 def _codes(tokens: np.ndarray, size: int, n: int) -> np.ndarray:
-    """Each n-gram as one integer in base ``size``, ``[N - n + 1]``; none in a text shorter than n."""
+    """Each n-gram as one integer in base `size`, `[N - n + 1]`; none in a text shorter than n."""
     count = max(len(tokens) - n + 1, 0)
     codes = np.zeros(count, np.int64)
     for i in range(n):

@@ -20,12 +20,12 @@ Rebuild = Callable[[Params], LanguageModel]
 def make_text_score(rebuild: Rebuild, tokens: np.ndarray, *, rows: int = 64) -> Callable[[Params], float]:
     """A function from parameters to the mean nats per token of a text, compiled once.
 
-    The text is read in ``rows`` parallel parts, each warmed up on the 256 tokens before it; every token but the first
+    The text is read in `rows` parallel parts, each warmed up on the 256 tokens before it; every token but the first
     of the text is scored exactly once.
 
     Args:
-        rebuild: from ``rnn_jax.nnx.functional``.
-        tokens: the text, int32 ``[N]``.
+        rebuild: from `rnn_jax.nnx.functional`.
+        tokens: the text, int32 `[N]`.
         rows: how many parts.
     """
     batches = evaluation_rows(tokens, batch_size=rows, length=256, context=256)
@@ -54,7 +54,7 @@ def write_text(
         tokenizer: of the model.
         prompt: at least one character, all of them known to the tokenizer.
         key: a typed key.
-        sampling: ``temperature``, ``top_k`` and ``top_p`` of ``rnn_jax.decoding.sample_token``.
+        sampling: `temperature`, `top_k` and `top_p` of `rnn_jax.decoding.sample_token`.
 
     Raises:
         ValueError: the prompt is empty or has unknown characters, or a sampling parameter is out of range.

@@ -1,4 +1,4 @@
-"""From a config to a finished run directory: what every experiment does around ``fit``."""
+"""From a config to a finished run directory: what every experiment does around `fit`."""
 
 import dataclasses
 import datetime
@@ -44,8 +44,8 @@ class Prepared:
     """An experiment that is ready to train.
 
     Attributes:
-        task: for ``fit``.
-        finish: from the outcome and the run to ``result.json``; writes samples and figures on the way.
+        task: for `fit`.
+        finish: from the outcome and the run to `result.json`; writes samples and figures on the way.
         data: name and SHA-256 of every data set, for the manifest.
         files: JSON files that the run keeps beside its config, such as a vocabulary.
     """
@@ -66,7 +66,7 @@ def train_experiment(
 
     Raises:
         ValueError: the run's name or directory cannot be used, or its config is another one than on disk.
-        Diverged: see ``fit``.
+        Diverged: see `fit`.
     """
     if options.distributed:
         join_processes(options.distributed)

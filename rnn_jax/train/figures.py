@@ -1,4 +1,4 @@
-"""Figures of a run. matplotlib comes with the extra ``experiments`` and is imported when a figure is drawn."""
+"""Figures of a run. matplotlib comes with the extra `experiments` and is imported when a figure is drawn."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ def draw_curves(records: list[dict[str, Any]], file: Path, *, title: str, unit: 
     """Training and validation loss against the update, with published or baseline figures as horizontal lines.
 
     Args:
-        records: the run's metrics: dicts with ``step`` and ``loss`` or ``validation_loss``.
+        records: the run's metrics: dicts with `step` and `loss` or `validation_loss`.
         file: a .png to write.
         title: above the figure.
         unit: of the loss.

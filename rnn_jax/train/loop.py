@@ -26,7 +26,7 @@ class FitSettings(OptimizerSettings):
     """How long and how to train. Experiments inherit these fields into their Config.
 
     Raises:
-        ValueError: a value is out of range, or ``evaluate_every`` is not a multiple of ``steps_per_dispatch``.
+        ValueError: a value is out of range, or `evaluate_every` is not a multiple of `steps_per_dispatch`.
     """
 
     seed: int = 0
@@ -60,11 +60,11 @@ class Task:
 
     Attributes:
         params: initial parameters.
-        loss: ``(params, carry, batch, key) -> (loss, (carry, metrics))``.
+        loss: `(params, carry, batch, key) -> (loss, (carry, metrics))`.
         batch: the training batch of update i, a dict of NumPy arrays of one shape, as a pure function of i.
         batch_axes: which axis of each array is the batch; None for one that all rows share.
         evaluate: validation metrics of some parameters.
-        carry: the initial carry of stateful training, its leaves ``[B, ...]``.
+        carry: the initial carry of stateful training, its leaves `[B, ...]`.
         monitor: the validation metric that early stopping and the best checkpoint go by.
         higher_is_better: of that metric.
     """

@@ -50,7 +50,7 @@ class OptimizerSettings:
 
 
 def make_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
-    """The learning rate as a function of the update, for a run of ``steps`` updates."""
+    """The learning rate as a function of the update, for a run of `steps` updates."""
     check_size("steps", steps)
     warmup = min(settings.warmup_steps, steps)
     peak, rest = settings.learning_rate, max(steps - warmup, 1)
@@ -63,7 +63,7 @@ def make_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
 
 
 def make_optimizer(settings: OptimizerSettings, steps: int) -> optax.GradientTransformation:
-    """Clipping, then the optimizer, for a run of ``steps`` updates."""
+    """Clipping, then the optimizer, for a run of `steps` updates."""
     schedule = make_schedule(settings, steps)
     update = {
         "adamw": lambda: optax.adamw(schedule, b1=settings.momentum, b2=0.99, weight_decay=settings.weight_decay),

@@ -1,7 +1,7 @@
 """Data parallelism with JAX's own sharding: one mesh over all devices, the batch axis split over it, the rest copied.
 
 One device is a mesh of one, so there is no second code path. Several processes (a cluster, or several on one machine)
-each call ``join_processes`` before anything else of JAX; every process computes the same batches and keeps its part.
+each call `join_processes` before anything else of JAX; every process computes the same batches and keeps its part.
 """
 
 from typing import Any
@@ -32,12 +32,12 @@ def join_processes(address: str) -> None:
 
 
 def data_mesh() -> Mesh:
-    """All devices of all processes along one axis, ``batch``."""
+    """All devices of all processes along one axis, `batch`."""
     return jax.make_mesh((jax.device_count(),), ("batch",), axis_types=(AxisType.Auto,))
 
 
 def batch_sharding(mesh: Mesh, axis: int | None) -> NamedSharding:
-    """Split ``axis`` over the mesh; None copies the whole array to every device."""
+    """Split `axis` over the mesh; None copies the whole array to every device."""
     return NamedSharding(mesh, PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, "batch"))
 
 

@@ -16,6 +16,6 @@ def key_for(seed: int, purpose: str) -> jax.Array:
 
 
 def check_seed(seed: int) -> None:
-    """Raise a ValueError unless ``seed`` is an int from 0 to 2³² − 1. Needs no device, unlike making a key."""
+    """Raise a ValueError unless `seed` is an int from 0 to 2³² − 1. Needs no device, unlike making a key."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed={seed!r}: expected an int from 0 to 2**32 - 1")

@@ -20,7 +20,7 @@ class TrainState(NamedTuple):
         step: updates made, int32.
         params: of the model.
         optimizer: optax's state.
-        carry: the recurrent state that is carried from batch to batch; ``()`` where batches stand alone.
+        carry: the recurrent state that is carried from batch to batch; `()` where batches stand alone.
     """
 
     step: jax.Array
@@ -35,18 +35,18 @@ def initial_state(params: Params, optimizer: optax.GradientTransformation, carry
 
 
 def make_dispatch(loss: Loss, optimizer: optax.GradientTransformation, key: jax.Array):
-    """A pure function ``(state, batches) -> (state, metrics)`` that makes one update for each of n stacked batches.
+    """A pure function `(state, batches) -> (state, metrics)` that makes one update for each of n stacked batches.
 
     One dispatch costs Python once, and the buffers of the state stay where they are from update to update.
 
     Args:
-        loss: ``(params, carry, batch, key) -> (loss, (carry, metrics))``; the carry it returns enters the next batch
+        loss: `(params, carry, batch, key) -> (loss, (carry, metrics))`; the carry it returns enters the next batch
             as a plain input, so that gradients stop there: truncated backpropagation through time.
         optimizer: an optax transformation.
-        key: of all randomness in training; update i uses ``fold_in(key, i)``.
+        key: of all randomness in training; update i uses `fold_in(key, i)`.
 
     Returns:
-        The function; its metrics are those of ``loss`` plus ``loss`` and ``grad_norm``, each ``[n]``.
+        The function; its metrics are those of `loss` plus `loss` and `grad_norm`, each `[n]`.
     """
 
     def update(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:

@@ -1,4 +1,4 @@
-"""``unroll``: run a cell through time. One method a file; every method gives the same values and gradients."""
+"""`unroll`: run a cell through time. One method a file; every method gives the same values and gradients."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ METHODS = {"sequential": sequential}
 
 
 class Unrolled(NamedTuple):
-    """What ``unroll`` returns, in the order of ``jax.lax.scan``: ``carry, ys = unroll(...)``."""
+    """What `unroll` returns, in the order of `jax.lax.scan`: `carry, ys = unroll(...)`."""
 
     carry: Carry
     ys: jax.Array
@@ -37,25 +37,27 @@ def unroll(
 ) -> Unrolled:
     """Run a cell (or a Stack, or a Bidirectional) over a sequence.
 
+    Call it inside `jax.jit` (with `cell` static or closed over): outside, every call traces and compiles anew.
+
     Args:
         cell: what to run.
-        params: its parameters, from ``cell.init``.
-        xs: inputs ``[T, B, D]``; B is any number of batch dims, none included. T may be 0.
-        carry: where to start; the initial carry in the dtype of ``xs`` by default.
-        lengths: int ``[B]``, the valid steps of each row (right padding). Past them outputs are zero, the carry stays
+        params: its parameters, from `cell.init`.
+        xs: inputs `[T, B, D]`; B is any number of batch dims, none included. T may be 0.
+        carry: where to start; the initial carry in the dtype of `xs` by default.
+        lengths: int `[B]`, the valid steps of each row (right padding). Past them outputs are zero, the carry stays
             as it was after the last valid step, and what stands in the padding has no influence, not even NaN. Values
-            outside 0..T are refused where they are known; under ``jit``, where they are not, they act as 0 or T.
-        resets: bool, the leading dims of ``xs``: where true, the carry becomes the initial carry before that step
-            (with ``reverse``, before that step in the order in which steps are taken).
-        reverse: go from the last valid step to the first; ``ys[t]`` still belongs to ``xs[t]``.
+            outside 0..T are refused where they are known; under `jit`, where they are not, they act as 0 or T.
+        resets: bool, the leading dims of `xs`: where true, the carry becomes the initial carry before that step
+            (with `reverse`, before that step in the order in which steps are taken).
+        reverse: go from the last valid step to the first; `ys[t]` still belongs to `xs[t]`.
         method: "sequential", or "auto", which chooses the fastest and never changes results beyond rounding.
         checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
             memory for T steps falls from T to about T / n + n. None keeps everything.
-        time_axis: where time stands in ``xs``, ``resets`` and ``ys``: 0 or 1.
+        time_axis: where time stands in `xs`, `resets` and `ys`: 0 or 1.
         key: a typed key for what is random in training (dropout, zoneout). Without it nothing is random.
 
     Returns:
-        The final carry, and the outputs ``[T, B, H]``.
+        The final carry, and the outputs `[T, B, H]`.
 
     Raises:
         ValueError: an argument has the wrong shape, type or value; the message names it.

@@ -1,4 +1,4 @@
-"""The checks of ``unroll``'s arguments: each error names the argument, what it is, and what was expected."""
+"""The checks of `unroll`'s arguments: each error names the argument, what it is, and what was expected."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import Cell, check_input
+from rnn_jax.cells.base import Cell, check_input, check_size
 from rnn_jax.typing import Array, Carry, Params
 
 
@@ -23,7 +23,7 @@ def check_arguments(
     checkpoint_every: int | None,
     time_axis: int,
 ) -> None:
-    """Raise a ValueError for the first argument of ``unroll`` that is wrong."""
+    """Raise a ValueError for the first argument of `unroll` that is wrong."""
     if not isinstance(cell, Cell):
         raise ValueError(f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)")
     if time_axis not in (0, 1):
@@ -49,8 +49,8 @@ def check_arguments(
         raise ValueError(f"method={method!r}: expected 'auto' or one of {', '.join(map(repr, methods))}")
     if method != "auto" and method not in cell.methods:
         raise ValueError(f"method={method!r}: {type(cell).__name__} can use {', '.join(map(repr, cell.methods))}")
-    if checkpoint_every is not None and (not isinstance(checkpoint_every, int) or checkpoint_every < 1):
-        raise ValueError(f"checkpoint_every={checkpoint_every!r}: expected None or an int of at least 1")
+    if checkpoint_every is not None:
+        check_size("checkpoint_every", checkpoint_every)
 
 
 def _check_lengths(lengths: Any, length: int, batch_shape: tuple[int, ...]) -> None:

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
-    """The masks and options of one ``unroll``, shared by all parts of a composite.
+    """The masks and options of one `unroll`, shared by all parts of a composite.
 
     Attributes:
         batch_shape: B.
-        valid: bool ``[T, B]``, true before each row's length; None where all steps are valid.
-        resets: bool ``[T, B]``, true where the carry starts anew; None where it never does.
+        valid: bool `[T, B]`, true before each row's length; None where all steps are valid.
+        resets: bool `[T, B]`, true where the carry starts anew; None where it never does.
         checkpoint_every: steps between two kept carries; None keeps all.
     """
 
@@ -25,7 +25,7 @@ class Scope:
 
 
 def where_rows(mask: jax.Array, on: Any, off: Any) -> Any:
-    """``on`` in the rows where ``mask`` is true, ``off`` elsewhere: leaf by leaf, over the trailing dims of each."""
+    """`on` in the rows where `mask` is true, `off` elsewhere: leaf by leaf, over the trailing dims of each."""
 
     def select(on: jax.Array, off: jax.Array) -> jax.Array:
         rows = mask.reshape(mask.shape + (1,) * (on.ndim - mask.ndim))

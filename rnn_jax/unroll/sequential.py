@@ -1,4 +1,4 @@
-"""Step by step: inputs projected as one product, then a ``jax.lax.scan`` over the recurrent part."""
+"""Step by step: inputs projected as one product, then a `jax.lax.scan` over the recurrent part."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from rnn_jax.unroll.scope import Scope, where_rows
 def sequential(
     cell: Cell, params: Params, xs: jax.Array, carry: Carry, scope: Scope, reverse: bool, key: jax.Array | None
 ) -> tuple[Carry, jax.Array]:
-    """The final carry and the outputs ``[T, B, H]`` of one cell, for any cell."""
+    """The final carry and the outputs `[T, B, H]` of one cell, for any cell."""
     length = xs.shape[0]
     noise = None if key is None else cell.noise(key, length, scope.batch_shape)
     start = None
@@ -43,7 +43,7 @@ def sequential(
 
 
 def _in_segments(segment, carry: Carry, inputs: Any, length: int, every: int, reverse: bool):
-    """Scan over segments of ``every`` steps; the last steps of a sequence that does not divide are one more segment."""
+    """Scan over segments of `every` steps; the last steps of a sequence that does not divide are one more segment."""
     whole = length - length % every
     body = jax.tree.map(lambda a: a[:whole].reshape(-1, every, *a.shape[1:]), inputs)
     tail = jax.tree.map(lambda a: a[whole:], inputs)

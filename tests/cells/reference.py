@@ -8,7 +8,7 @@ def logistic(x):
 
 
 def gates(params, layer, count):
-    """The kernels of ``layer`` one by one: the code's layout puts them side by side."""
+    """The kernels of `layer` one by one: the code's layout puts them side by side."""
     return np.split(params[layer]["kernel"], count, axis=1)
 
 

@@ -155,7 +155,7 @@ def test_a_run_is_not_overwritten_and_resumes_only_as_it_was(trained, capsys):
     assert command(*flags, *SMALL) == 1
     assert "not empty" in (said := capsys.readouterr().err) and "--resume" in said and "--overwrite" in said
     assert command(*flags, *SMALL, "--resume", "--dropout", "0.5") == 1
-    assert "dropout: stored 0.1, now 0.5" in capsys.readouterr().err
+    assert "dropout: stored 0.0, now 0.5" in capsys.readouterr().err
     assert (trained / "result.json").read_text() == before
 
 

@@ -1,6 +1,6 @@
 """A task small enough to train in a test, with everything that a resumed run could get wrong: a carry and noise.
 
-Run as a program, ``python tiny.py RUNS``, it trains or goes on, and writes the final parameters to RUNS/final.npz.
+Run as a program, `python tiny.py RUNS`, it trains or goes on, and writes the final parameters to RUNS/final.npz.
 """
 
 import sys

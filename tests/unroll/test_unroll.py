@@ -1,4 +1,4 @@
-"""``unroll`` is a loop over the cell, for any lengths, resets, direction, segments and layout: values and gradients."""
+"""`unroll` is a loop over the cell, for any lengths, resets, direction, segments and layout: values and gradients."""
 
 import functools
 import math
@@ -33,7 +33,7 @@ def example(cell):
 
 
 def with_gradients(run, cell):
-    """The carry and outputs of ``run(cell, params, xs, carry)`` and the gradients of a loss over all of them."""
+    """The carry and outputs of `run(cell, params, xs, carry)` and the gradients of a loss over all of them."""
 
     def loss(*args):
         carry, ys = run(cell, *args)

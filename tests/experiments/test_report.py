@@ -1,0 +1,46 @@
+import json
+
+import pytest
+
+from experiments import report
+from experiments.text_generation import Config
+from rnn_jax.train.run import plain
+
+
+def finished_run(folder, seed, value, **changes):
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(plain(Config(seed=seed, hidden_size=8)) | changes))
+    result = {
+        "model": "gru 1 x 8", "metric": "nats/char", "value": value, "higher_is_better": False, "params": 1234,
+        "published": [{"value": 1.5, "who": "A", "source": "B 2020"}], "baseline": {"unigram": 3.0}, "seconds": 1.2,
+        "device": "cpu",
+    }  # fmt: skip
+    (folder / "result.json").write_text(json.dumps(result))
+    (folder / "sample.txt").write_text("to be")
+    return folder
+
+
+def test_runs_of_several_seeds_become_one_row(tmp_path):
+    runs = [finished_run(tmp_path / f"run{seed}", seed, value) for seed, value in enumerate((1.0, 2.0, 3.0))]
+    results = tmp_path / "results"
+    results.mkdir()
+    for _ in range(2):  # collecting again replaces the row
+        report.collect("text_generation/some-text", runs, results=results)
+    (row,) = json.loads((results / "text_generation.json").read_text())["results"]
+    assert (row["mean"], row["std"], row["n"], row["values"], row["seeds"]) == (2.0, 1.0, 3, [1.0, 2.0, 3.0], [0, 1, 2])
+    assert row["command"] == "python -m experiments.text_generation --hidden-size 8 --seed SEED"
+    assert (results / "text_generation/some-text-sample.txt").read_text() == "to be"
+    table = report.table_text(results)
+    assert (
+        "| text_generation/some-text | gru 1 x 8 | 1,234 | nats/char | **2.000** ± 1.000 (n = 3) | A 1.5 (B 2020) |"
+        in table
+    )
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_refused(tmp_path):
+    runs = [finished_run(tmp_path / "a", 0, 1.0), finished_run(tmp_path / "b", 1, 1.0, dropout=0.5)]
+    with pytest.raises(ValueError, match=r"b: dropout=0.5, in .*a 0.0; only seeds may differ"):
+        report.collect("text_generation/some-text", runs, results=tmp_path)
+    again = [runs[0], finished_run(tmp_path / "c", 0, 1.0)]
+    with pytest.raises(ValueError, match="each seed counts once"):
+        report.collect("text_generation/some-text", again, results=tmp_path)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import TextIO
+from io import TextIOBase
 
 from tqdm import tqdm
 
@@ -17,7 +17,7 @@ class Console:
         stream: where to; standard error by default, so that standard output stays free for results.
     """
 
-    def __init__(self, total: int, start: int = 0, interval: float = 10.0, stream: TextIO | None = None):
+    def __init__(self, total: int, start: int = 0, interval: float = 10.0, stream: TextIOBase | None = None):
         self._stream = stream or sys.stderr
         self._total, self._start, self._interval = total, start, interval
         self._began = self._last = time.monotonic()

@@ -32,3 +32,10 @@ def together(action: Callable[[], Any]) -> Any:
 def in_writer(action: Callable[[], Any]) -> None:
     """Do `action` in the writing process while the others wait; an error there is an error everywhere."""
     together(action if is_writer() else lambda: None)
+
+
+def anywhere(flag: bool) -> bool:
+    """Whether `flag` is true in any process; every process gets the same answer."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))

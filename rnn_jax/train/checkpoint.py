@@ -73,6 +73,11 @@ class Checkpoints:
         return sorted(int(path.name) for path in self.directory.iterdir() if STEP.fullmatch(path.name))
 
     @property
+    def ever_saved(self) -> bool:
+        """Whether a step was ever complete here, intact or not, set aside or not."""
+        return bool(self.steps()) or any(self.directory.glob("*.corrupt-*"))
+
+    @property
     def latest_step(self) -> int | None:
         """The newest step on disk, or None."""
         return max(self.steps(), default=None)

@@ -1,6 +1,8 @@
 """The one training loop: dispatch several updates, look at the metrics of the dispatch before, evaluate, save."""
 
+import contextlib
 import dataclasses
+import signal
 import time
 from collections.abc import Callable
 
@@ -10,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from rnn_jax.cells.base import check_size
+from rnn_jax.train.agreement import anywhere
 from rnn_jax.train.checkpoint import Checkpoints
 from rnn_jax.train.console import Console
 from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer, make_schedule
@@ -152,13 +155,16 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         out_shardings=(shardings, copied),
     )
     checkpoints, progress, step = Checkpoints(run.checkpoints), Progress(), 0
-    if resume:
+    # A run that was interrupted before its first checkpoint goes on from the beginning.
+    if resume and checkpoints.ever_saved:
         loaded = checkpoints.load(state)
         state, step, progress = loaded.state, loaded.step, Progress(**loaded.info["progress"])
-        run.truncate_log(step)
+    run.truncate_log(step)
 
     began, console, pending = time.monotonic(), Console(settings.steps, step), None
     before = progress.seconds
+    if resume:
+        console.line(f"going on after step {step}")
 
     def report() -> None:
         """Log the metrics of the newest dispatch, which has to be done by now or is waited for."""
@@ -188,8 +194,8 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         checkpoints.save(step, state, {"progress": dataclasses.asdict(progress)}, best=best)
 
     saved = step
-    with stop_on_signals() as stop:
-        while step < settings.steps and not stop.requested and not _patience_over(progress, settings):
+    with stop_on_signals() as stop, contextlib.closing(console):
+        while step < settings.steps and not anywhere(stop.requested) and not _patience_over(progress, settings):
             boundary = min(settings.steps, step - step % settings.evaluate_every + settings.evaluate_every)
             count = min(settings.steps_per_dispatch, boundary - step)
             batches = place_batches([task.batch(i) for i in range(step, step + count)], task.batch_axes, mesh)
@@ -211,9 +217,10 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         report()
         if step > saved:
             save(best=False)
-        console.close()
-        reason = "signal" if stop.requested else "finished" if step >= settings.steps else "stopped early"
-        exit_code = stop.exit_code if stop.requested else 0
+        stopped = anywhere(stop.requested)
+        reason = "signal" if stopped else "finished" if step >= settings.steps else "stopped early"
+        # A process that had no signal itself stops for the SIGTERM of another.
+        exit_code = (stop.exit_code or 128 + signal.SIGTERM) if stopped else 0
     best = state.params
     if progress.best_step not in (0, step):
         best = checkpoints.load(state, best=True).state.params

@@ -92,6 +92,21 @@ def test_a_signal_saves_and_resuming_changes_nothing(tmp_path, uninterrupted, nu
     assert without_time(run) == without_time(uninterrupted[0])
 
 
+def test_a_run_without_a_checkpoint_goes_on_from_the_beginning(tmp_path, uninterrupted, capsys):
+    run = new_run(tmp_path)
+    run.log({"step": 5, "loss": 1.0})  # killed before the first evaluation
+    assert_bitwise(fit(tiny.task(), tiny.settings(), run, resume=True).state, uninterrupted[1].state)
+    assert "going on after step 0" in capsys.readouterr().err and len(run.records()) == len(uninterrupted[0].records())
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_does_not_start_anew_in_silence(tmp_path):
+    run = new_run(tmp_path)
+    fit(tiny.task(), tiny.settings(steps=10), run)
+    (run.checkpoints / "10").rename(run.checkpoints / "10.corrupt-20200101T000000Z")
+    with pytest.raises(CheckpointError, match="no intact checkpoint"):
+        fit(tiny.task(), tiny.settings(), run, resume=True)
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_and_resumed_ends_bitwise_equal(tmp_path):
     program = [sys.executable, Path(__file__).parent / "tiny.py"]

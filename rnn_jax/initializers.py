@@ -1,5 +1,7 @@
 """Initial values of recurrent parameters: gates side by side, the identity, a constant in one gate's bias."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
@@ -40,3 +42,32 @@ def side_by_side(
 def gate_bias(values: tuple[float, ...], hidden_size: int, dtype: DType = jnp.float32) -> jax.Array:
     """A bias `[gates * H]` with one constant a gate: `(0, 1, 0, 0)` opens the forget gate of an LSTM."""
     return jnp.repeat(jnp.asarray(values, dtype), hidden_size)
+
+
+def gated_kernels(
+    key: jax.Array,
+    input_size: int,
+    hidden_size: int,
+    gates: int,
+    param_dtype: DType = jnp.float32,
+    recurrent: Callable[..., jax.Array] = orthogonal,
+) -> dict[str, dict[str, jax.Array]]:
+    """The kernels of a cell whose gates read input and hidden state alike, before any bias is added.
+
+    Args:
+        key: a typed key.
+        input_size: D.
+        hidden_size: H.
+        gates: how many gates stand side by side.
+        param_dtype: of the kernels.
+        recurrent: initializer of each recurrent block; the input blocks are Glorot-uniform.
+
+    Returns:
+        `{"input": {"kernel": [D, gates H]}, "recurrent": {"kernel": [H, gates H]}}`.
+    """
+    input_key, recurrent_key = jax.random.split(key)
+    shape = (input_size, hidden_size)
+    return {
+        "input": {"kernel": side_by_side(glorot_uniform, input_key, shape, gates, param_dtype)},
+        "recurrent": {"kernel": side_by_side(recurrent, recurrent_key, (hidden_size, hidden_size), gates, param_dtype)},
+    }

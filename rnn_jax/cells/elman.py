@@ -52,15 +52,10 @@ class Elman(GatedCell):
         check_choice("recurrent_init", self.recurrent_init, ("orthogonal", "identity"))
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
-        input_key, recurrent_key = jax.random.split(key)
         recurrent = getattr(initializers, self.recurrent_init)
-        size = self.hidden_size
-        params = {
-            "input": {"kernel": initializers.glorot_uniform(input_key, (self.input_size, size), param_dtype)},
-            "recurrent": {"kernel": recurrent(recurrent_key, (size, size), param_dtype)},
-        }
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype, recurrent)
         if self.bias:
-            params["input"]["bias"] = jnp.zeros(size, param_dtype)
+            params["input"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         return params
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:

@@ -60,18 +60,9 @@ class _GRU(Cell):
     bias: bool
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
-        input_key, recurrent_key = jax.random.split(key)
-        size = self.hidden_size
-        side_by_side = initializers.side_by_side
-        input_kernel = side_by_side(
-            initializers.glorot_uniform, input_key, (self.input_size, size), gates=3, dtype=param_dtype
-        )
-        recurrent_kernel = side_by_side(
-            initializers.orthogonal, recurrent_key, (size, size), gates=3, dtype=param_dtype
-        )
-        params = {"input": {"kernel": input_kernel}, "recurrent": {"kernel": recurrent_kernel}}
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype)
         if self.bias:
-            params["input"]["bias"] = jnp.zeros(3 * size, param_dtype)
+            params["input"]["bias"] = jnp.zeros(3 * self.hidden_size, param_dtype)
         return params
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:

@@ -59,18 +59,10 @@ class LSTM(GatedCell):
     bias: bool = dataclasses.field(default=True, kw_only=True)
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
-        input_key, recurrent_key = jax.random.split(key)
-        size = self.hidden_size
-        side_by_side = initializers.side_by_side
-        input_kernel = side_by_side(
-            initializers.glorot_uniform, input_key, (self.input_size, size), gates=4, dtype=param_dtype
-        )
-        recurrent_kernel = side_by_side(
-            initializers.orthogonal, recurrent_key, (size, size), gates=4, dtype=param_dtype
-        )
-        params = {"input": {"kernel": input_kernel}, "recurrent": {"kernel": recurrent_kernel}}
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 4, param_dtype)
         if self.bias:
-            params["input"]["bias"] = initializers.gate_bias((0.0, self.forget_bias, 0.0, 0.0), size, param_dtype)
+            starts = (0.0, self.forget_bias, 0.0, 0.0)
+            params["input"]["bias"] = initializers.gate_bias(starts, self.hidden_size, param_dtype)
         return params
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> LSTMCarry:

@@ -1,4 +1,10 @@
-"""Recurrent networks in JAX: cells as pure functions, unrolled through time with exact lengths and resets."""
+"""Recurrent networks in JAX: cells as pure functions, unrolled through time with exact lengths and resets.
+
+The modules `nnx`, `models`, `data`, `train`, `decoding`, `losses`, `metrics` and `testing` are imported when they are
+first used: `rnn_jax.nnx.Recurrent` works after `import rnn_jax`, which itself needs JAX alone.
+"""
+
+import importlib
 
 from rnn_jax.cells import (
     CELLS,
@@ -43,3 +49,11 @@ __all__ = [
     "unroll",
 ]
 __version__ = "0.1.0"
+
+_MODULES = ("data", "decoding", "losses", "metrics", "models", "nnx", "testing", "train")
+
+
+def __getattr__(name: str):
+    if name in _MODULES:
+        return importlib.import_module(f"rnn_jax.{name}")
+    raise AttributeError(f"module 'rnn_jax' has no attribute {name!r}")

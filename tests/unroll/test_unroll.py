@@ -240,7 +240,7 @@ XS = np.zeros((4, 5, 2), np.float32)
         ({"resets": np.zeros((5, 4), bool)}, r"resets is bool\[5, 4\]: expected bool\[4, 5\]"),
         ({"resets": np.zeros((4, 5), int)}, r"resets is int\d+\[4, 5\]: expected bool\[4, 5\]"),
         ({"method": "parallel"}, r"method='parallel': expected 'auto' or one of 'sequential'"),
-        ({"checkpoint_every": 0}, r"checkpoint_every=0: expected None or an int of at least 1"),
+        ({"checkpoint_every": 0}, r"checkpoint_every=0: expected an int of at least 1"),
     ],
 )
 def test_errors_name_the_argument_and_its_value(options, message):

@@ -37,7 +37,7 @@ from rnn_jax.train import (
     draw_curves,
     key_for,
     train_experiment,
-)  # fmt: skip
+)
 
 NAME = "text_generation"
 PUBLISHED = {"minGRU": 1.548, "minLSTM": 1.555, "Mamba": 1.575, "transformer": 1.547}
@@ -124,8 +124,8 @@ def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOpti
 
 def resume(run: tyro.conf.Positional[Path]) -> int:
     """Go on with a run that was interrupted, from its newest checkpoint."""
-    _, config = open_run(run, Config)
-    return train(config, RunOptions(runs=run.parent.parent, name=run.name, resume=True))
+    opened, config = open_run(run, Config)  # its path is absolute, so that RUN may be "." too
+    return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
 
 
 def trained(run: Path) -> tuple[Config, LanguageModel, CharTokenizer]:

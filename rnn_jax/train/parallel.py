@@ -47,8 +47,6 @@ def place(array: Any, sharding: NamedSharding) -> jax.Array:
     Raises:
         ValueError: the split axis cannot be divided by the number of devices.
     """
-    if jax.dtypes.issubdtype(getattr(array, "dtype", None), jax.dtypes.prng_key):
-        return jax.device_put(array, sharding)
     array = np.asarray(array)
     devices, axis = sharding.mesh.size, len(sharding.spec) - 1
     if axis >= 0 and array.shape[axis] % devices:

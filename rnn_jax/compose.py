@@ -103,6 +103,9 @@ class Stack(Composite):
             after.append(layer_carry)
         return tuple(after), xs
 
+    def trainable(self, params: Params) -> Params:
+        return {f"layer_{i}": layer.trainable(params[f"layer_{i}"]) for i, layer in enumerate(self.layers)}
+
     def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
         after = []
         for i, layer in enumerate(self.layers):
@@ -179,6 +182,9 @@ class Bidirectional(Composite):
         backward_carry, backward_ys = run(backward, params["backward"], xs, carry[1], not reverse, keys[1])
         return BidirectionalCarry(forward_carry, backward_carry), jnp.concatenate([forward_ys, backward_ys], axis=-1)
 
+    def trainable(self, params: Params) -> Params:
+        return {name: cell.trainable(params[name]) for name, cell in zip(params, self.directions, strict=True)}
+
     def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
         raise ValueError(
             "a Bidirectional cell cannot be streamed: its backward direction starts at the last step, "
@@ -213,6 +219,9 @@ class _Wrapper(Cell):
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
         return self.cell.initial_carry(batch_shape, dtype)
 
+    def trainable(self, params: Params) -> Params:
+        return self.cell.trainable(params)
+
 
 @dataclasses.dataclass(frozen=True)
 class Residual(_Wrapper, Composite):
@@ -246,6 +255,9 @@ class Residual(_Wrapper, Composite):
 
 class _Noisy(_Wrapper):
     """A wrapper that acts in training only; its own noise stands beside that of the cell inside."""
+
+    def prepare(self, params: Params) -> Params:
+        return self.cell.prepare(params)
 
     def project(self, params: Params, xs: Array) -> Any:
         return self.cell.project(params, xs)

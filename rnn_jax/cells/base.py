@@ -13,11 +13,12 @@ A cell is a frozen dataclass that names these functions and binds sizes and opti
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
+from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, Carry, DType, Params
 
 
@@ -29,6 +30,8 @@ class Cell(abc.ABC):
 
     input_size: int
     hidden_size: int
+    papers: ClassVar[tuple[Paper, ...]] = ()
+    """Where the cell comes from, the first source first; see `rnn_jax.citation`."""
 
     def __post_init__(self):
         for name in ("input_size", "hidden_size"):
@@ -65,6 +68,18 @@ class Cell(abc.ABC):
     def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
         """One step from the projected input. Carries keep their dtype, the output has the dtype of `z`."""
 
+    def prepare(self, params: Params) -> Params:
+        """`params` with what depends on them alone worked out, such as a matrix exponential.
+
+        `unroll` calls it once for a sequence. Doing it twice changes nothing, and the other functions take `params`
+        either way.
+        """
+        return params
+
+    def trainable(self, params: Params) -> Params:
+        """The tree of `params` with True where training may change a leaf (not the reservoir of an echo state net)."""
+        return jax.tree.map(lambda _: True, params)
+
     def output(self, carry: Carry) -> jax.Array:
         """The output as a function of the carry alone, for cells that have one (zoneout needs it)."""
         raise ValueError(f"cell={type(self).__name__}: its output is not a function of its carry alone")
@@ -86,7 +101,24 @@ class Cell(abc.ABC):
             ValueError: x is not floating point or its last dims are not `input_shape`.
         """
         check_input("x", x, self.input_shape)
+        params = self.prepare(params)
         return self.step(params, carry, self.project(params, x))
+
+
+class HiddenCell(Cell):
+    """A cell whose carry is one hidden state `[B, H]`, zero at first, which is also its output.
+
+    The input goes through one kernel and a bias: `params["input"]`.
+    """
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+        return jnp.zeros((*batch_shape, self.hidden_size), dtype)
+
+    def project(self, params: Params, xs: Array) -> jax.Array:
+        return dense(xs, **params["input"])
+
+    def output(self, carry: jax.Array) -> jax.Array:
+        return carry
 
 
 class GatedCell(Cell):
@@ -138,6 +170,13 @@ def along_last(vector: Array, like: jax.Array) -> jax.Array:
 def sigmoid(x: jax.Array) -> jax.Array:
     """The logistic function by way of tanh, which XLA vectorises on CPU and which cannot overflow."""
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
+
+
+def interpolate(hidden: jax.Array, keep: jax.Array, new: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(1 − keep) ⊙ new + keep ⊙ hidden, in the dtype of `hidden` for the carry and of `new` for the output."""
+    wide = new.astype(hidden.dtype)
+    hidden = wide + keep.astype(hidden.dtype) * (hidden - wide)
+    return hidden, hidden.astype(new.dtype)
 
 
 def check_size(name: str, value: Any) -> None:

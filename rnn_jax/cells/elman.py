@@ -5,7 +5,7 @@
 Elman 1990, "Finding structure in time", Cognitive Science 14(2), with φ = tanh. IRNN, Le, Jaitly & Hinton 2015,
 arXiv:1504.00941, section 3: φ = relu, Wₕₕ starts as the identity and b as zero.
 
-Parameters: (D + H + 1) H. One bias instead of PyTorch's two, which only ever appear as their sum.
+One bias instead of PyTorch's two, which only ever appear as their sum.
 """
 
 import dataclasses
@@ -14,9 +14,24 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, check_choice, dense
-from rnn_jax.typing import Array, Carry, DType, Params
+from rnn_jax.cells.base import GatedCell, HiddenCell, check_choice, dense
+from rnn_jax.cells.papers import Paper
+from rnn_jax.typing import Carry, DType, Params
 
+ELMAN_1990 = Paper(
+    key="elman1990finding",
+    authors="Elman, Jeffrey L.",
+    title="Finding structure in time",
+    year=1990,
+    journal="Cognitive Science 14(2)",
+)
+LE_2015 = Paper(
+    key="le2015simple",
+    authors="Le, Quoc V. and Jaitly, Navdeep and Hinton, Geoffrey E.",
+    title="A simple way to initialize recurrent networks of rectified linear units",
+    year=2015,
+    arxiv="1504.00941",
+)
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
@@ -27,10 +42,11 @@ def elman_gate(hidden: jax.Array, z: jax.Array, r: jax.Array, activation: str = 
 
 
 @dataclasses.dataclass(frozen=True)
-class Elman(GatedCell):
+class Elman(HiddenCell, GatedCell):
     """The plain recurrent cell; equations and source at the top of this file.
 
     Carry: hₜ `[B, H]`. Params: `input.kernel [D, H]`, `input.bias [H]`, `recurrent.kernel [H, H]`.
+    Parameters: (D + H + 1) H.
 
     Args:
         input_size: D.
@@ -45,6 +61,7 @@ class Elman(GatedCell):
     activation: str = dataclasses.field(default="tanh", kw_only=True)
     recurrent_init: str = dataclasses.field(default="orthogonal", kw_only=True)
     bias: bool = dataclasses.field(default=True, kw_only=True)
+    papers = (ELMAN_1990,)
 
     def __post_init__(self):
         super().__post_init__()
@@ -58,25 +75,20 @@ class Elman(GatedCell):
             params["input"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         return params
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
-        return jnp.zeros((*batch_shape, self.hidden_size), dtype)
-
-    def project(self, params: Params, xs: Array) -> jax.Array:
-        return dense(xs, **params["input"])
-
     def recur(self, params: Params, carry: Carry) -> jax.Array:
         return dense(carry, params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: Carry, z: jax.Array, r: jax.Array) -> tuple[Carry, jax.Array]:
         return elman_gate(carry, z, r, self.activation)
 
-    def output(self, carry: Carry) -> jax.Array:
-        return carry
-
 
 @dataclasses.dataclass(frozen=True)
 class IRNN(Elman):
-    """Elman with relu and a recurrent kernel that starts as the identity; Le et al. 2015, arXiv:1504.00941."""
+    """Elman with relu and a recurrent kernel that starts as the identity; Le et al. 2015, arXiv:1504.00941.
+
+    Carry, Params and Args as in `Elman`. Parameters: (D + H + 1) H.
+    """
 
     activation: str = dataclasses.field(default="relu", kw_only=True)
     recurrent_init: str = dataclasses.field(default="identity", kw_only=True)
+    papers = (LE_2015,)

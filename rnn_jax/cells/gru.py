@@ -9,8 +9,8 @@
 Cho et al. 2014, arXiv:1406.1078, equations 5 to 8 (biases, which the paper leaves out, are added); the form with the
 reset after the product: Chung et al. 2014, arXiv:1412.3555, footnote 1 of section 3.2, and cuDNN.
 
-Gates stand side by side in the order r, z, n, as in PyTorch. Parameters: 3 (D + H + 1) H, and H more with the reset
-after the product (c_n). PyTorch's other recurrent biases only ever appear in a sum with those of the input.
+Gates stand side by side in the order r, z, n, as in PyTorch, whose recurrent biases other than c_n only ever appear in
+a sum with those of the input.
 """
 
 import dataclasses
@@ -19,8 +19,26 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import Cell, GatedCell, along_last, dense, sigmoid
+from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, dense, interpolate, sigmoid
+from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params
+
+CHO_2014 = Paper(
+    key="cho2014learning",
+    authors="Cho, Kyunghyun and van Merrienboer, Bart and Gulcehre, Caglar and Bahdanau, Dzmitry and Bougares, Fethi "
+    "and Schwenk, Holger and Bengio, Yoshua",
+    title="Learning phrase representations using RNN encoder-decoder for statistical machine translation",
+    year=2014,
+    booktitle="Empirical Methods in Natural Language Processing",
+    arxiv="1406.1078",
+)
+CHUNG_2014 = Paper(
+    key="chung2014empirical",
+    authors="Chung, Junyoung and Gulcehre, Caglar and Cho, KyungHyun and Bengio, Yoshua",
+    title="Empirical evaluation of gated recurrent neural networks on sequence modeling",
+    year=2014,
+    arxiv="1412.3555",
+)
 
 
 def gru_gate(
@@ -33,7 +51,7 @@ def gru_gate(
         r_new = r_new + along_last(candidate_bias, r_new)
     reset = sigmoid(z_reset + r_reset)
     new = jnp.tanh(z_new + reset * r_new)
-    return _interpolate(hidden, sigmoid(z_update + r_update), new)
+    return interpolate(hidden, sigmoid(z_update + r_update), new)
 
 
 def gru_step_reset_before(hidden: jax.Array, z: jax.Array, recurrent_kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -43,17 +61,11 @@ def gru_step_reset_before(hidden: jax.Array, z: jax.Array, recurrent_kernel: jax
     gates = sigmoid(z_gates + dense(hidden, recurrent_kernel[:, : 2 * size]).astype(z.dtype))
     reset, update = jnp.split(gates, 2, axis=-1)
     candidate = dense(reset.astype(hidden.dtype) * hidden, recurrent_kernel[:, 2 * size :])
-    return _interpolate(hidden, update, jnp.tanh(z_new + candidate.astype(z.dtype)))
+    return interpolate(hidden, update, jnp.tanh(z_new + candidate.astype(z.dtype)))
 
 
-def _interpolate(hidden: jax.Array, update: jax.Array, new: jax.Array) -> tuple[jax.Array, jax.Array]:
-    wide = new.astype(hidden.dtype)
-    hidden = wide + update.astype(hidden.dtype) * (hidden - wide)
-    return hidden, hidden.astype(new.dtype)
-
-
-class _GRU(Cell):
-    """What both forms share: sizes, initial values and the input product."""
+class _GRU(HiddenCell):
+    """What both forms share: sizes and initial values."""
 
     input_size: int
     hidden_size: int
@@ -65,22 +77,13 @@ class _GRU(Cell):
             params["input"]["bias"] = jnp.zeros(3 * self.hidden_size, param_dtype)
         return params
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
-        return jnp.zeros((*batch_shape, self.hidden_size), dtype)
-
-    def project(self, params: Params, xs: Array) -> jax.Array:
-        return dense(xs, **params["input"])
-
-    def output(self, carry: jax.Array) -> jax.Array:
-        return carry
-
 
 @dataclasses.dataclass(frozen=True)
 class GRU(_GRU, GatedCell):
     """Gated recurrent unit with the reset after the product; equations and sources at the top of this file.
 
     Carry: hₜ `[B, H]`. Params: `input.kernel [D, 3 H]`, `input.bias [3 H]`, `recurrent.kernel [H, 3 H]`,
-    `recurrent.bias [H]` (c_n).
+    `recurrent.bias [H]` (c_n). Parameters: 3 (D + H + 1) H + H.
 
     Args:
         input_size: D.
@@ -91,6 +94,7 @@ class GRU(_GRU, GatedCell):
     input_size: int
     hidden_size: int
     bias: bool = dataclasses.field(default=True, kw_only=True)
+    papers = (CHO_2014, CHUNG_2014)
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = super().init(key, param_dtype)
@@ -110,6 +114,7 @@ class GRUResetBefore(_GRU):
     """Gated recurrent unit with the reset before the product, as in the paper; equations at the top of this file.
 
     Carry: hₜ `[B, H]`. Params: `input.kernel [D, 3 H]`, `input.bias [3 H]`, `recurrent.kernel [H, 3 H]`.
+    Parameters: 3 (D + H + 1) H.
 
     Args:
         input_size: D.
@@ -120,6 +125,7 @@ class GRUResetBefore(_GRU):
     input_size: int
     hidden_size: int
     bias: bool = dataclasses.field(default=True, kw_only=True)
+    papers = (CHO_2014,)
 
     def step(self, params: Params, carry: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
         return gru_step_reset_before(carry, z, params["recurrent"]["kernel"])

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, Composite
 from rnn_jax.typing import Array, Carry, Params
+from rnn_jax.unroll.associative import associative
 from rnn_jax.unroll.checks import check_arguments
 from rnn_jax.unroll.scope import Scope, where_rows
 from rnn_jax.unroll.sequential import sequential
 
-METHODS = {"sequential": sequential}
+METHODS = {"sequential": sequential, "associative": associative}
 
 
 class Unrolled(NamedTuple):
@@ -50,7 +51,8 @@ def unroll(
         resets: bool, the leading dims of `xs`: where true, the carry becomes the initial carry before that step
             (with `reverse`, before that step in the order in which steps are taken).
         reverse: go from the last valid step to the first; `ys[t]` still belongs to `xs[t]`.
-        method: "sequential", or "auto", which chooses the fastest and never changes results beyond rounding.
+        method: "sequential", for every cell; "associative", parallel over time, for a `LinearCell`; "auto" chooses
+            and never changes results beyond rounding.
         checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
             memory for T steps falls from T to about T / n + n. None keeps everything.
         time_axis: where time stands in `xs`, `resets` and `ys`: 0 or 1.
@@ -82,7 +84,7 @@ def unroll(
         if isinstance(cell, Composite):
             return cell.unroll_parts(run, params, xs, carry, reverse, key)
         chosen = METHODS["sequential" if method == "auto" else method]
-        carry, ys = chosen(cell, params, xs, carry, scope, reverse, key)
+        carry, ys = chosen(cell, cell.prepare(params), xs, carry, scope, reverse, key)
         return carry, ys if valid is None else where_rows(valid, ys, jnp.zeros_like(ys))
 
     carry, ys = run(cell, params, xs, carry, reverse, key)

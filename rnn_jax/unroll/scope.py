@@ -6,6 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from rnn_jax.cells.base import Cell
+from rnn_jax.typing import Carry
+
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
@@ -22,6 +25,10 @@ class Scope:
     valid: jax.Array | None
     resets: jax.Array | None
     checkpoint_every: int | None
+
+    def start(self, cell: Cell, carry: Carry) -> Carry:
+        """The initial carry of `cell`, in the dtypes of `carry`."""
+        return jax.tree.map(lambda s, c: s.astype(c.dtype), cell.initial_carry(self.batch_shape), carry)
 
 
 def where_rows(mask: jax.Array, on: Any, off: Any) -> Any:

@@ -3,22 +3,19 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell
 from rnn_jax.typing import Carry, Params
 from rnn_jax.unroll.scope import Scope, where_rows
+from rnn_jax.unroll.segments import in_segments
 
 
 def sequential(
     cell: Cell, params: Params, xs: jax.Array, carry: Carry, scope: Scope, reverse: bool, key: jax.Array | None
 ) -> tuple[Carry, jax.Array]:
     """The final carry and the outputs `[T, B, H]` of one cell, for any cell."""
-    length = xs.shape[0]
-    noise = None if key is None else cell.noise(key, length, scope.batch_shape)
-    start = None
-    if scope.resets is not None:
-        start = jax.tree.map(lambda s, c: s.astype(c.dtype), cell.initial_carry(scope.batch_shape), carry)
+    noise = None if key is None else cell.noise(key, xs.shape[0], scope.batch_shape)
+    start = None if scope.resets is None else scope.start(cell, carry)
 
     def step(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         z, noise, valid, resets = inputs
@@ -35,23 +32,4 @@ def sequential(
         xs, *rest = inputs
         return jax.lax.scan(step, carry, (cell.project(params, xs), *rest), reverse=reverse)
 
-    inputs = (xs, noise, scope.valid, scope.resets)
-    every = scope.checkpoint_every
-    if every is None or every >= length:
-        return segment(carry, inputs)
-    return _in_segments(jax.checkpoint(segment), carry, inputs, length, every, reverse)
-
-
-def _in_segments(segment, carry: Carry, inputs: Any, length: int, every: int, reverse: bool):
-    """Scan over segments of `every` steps; the last steps of a sequence that does not divide are one more segment."""
-    whole = length - length % every
-    body = jax.tree.map(lambda a: a[:whole].reshape(-1, every, *a.shape[1:]), inputs)
-    tail = jax.tree.map(lambda a: a[whole:], inputs)
-    tail_ys = None
-    if reverse and whole < length:
-        carry, tail_ys = segment(carry, tail)
-    carry, ys = jax.lax.scan(segment, carry, body, reverse=reverse)
-    ys = ys.reshape(whole, *ys.shape[2:])
-    if not reverse and whole < length:
-        carry, tail_ys = segment(carry, tail)
-    return carry, ys if tail_ys is None else jnp.concatenate([ys, tail_ys])
+    return in_segments(segment, carry, (xs, noise, scope.valid, scope.resets), scope.checkpoint_every, reverse)

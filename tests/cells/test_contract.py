@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import pytest
-import reference
+from references import classic, reference
 
 import rnn_jax
 from rnn_jax.testing import assert_cell_contract
@@ -13,7 +13,7 @@ from rnn_jax.testing import assert_cell_contract
 
 @pytest.mark.parametrize("name", rnn_jax.CELLS)
 def test_contract(name):
-    assert_cell_contract(rnn_jax.CELLS[name](3, 4), getattr(reference, name))
+    assert_cell_contract(rnn_jax.CELLS[name](3, 4), reference(name))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_contract_fails_for_a_broken_cell(broken):
 
 def test_contract_fails_for_a_wrong_equation():
     def swapped(params, carry, x):
-        (h, c), _ = reference.lstm(params, carry, x)
+        (h, c), _ = classic.lstm(params, carry, x)
         return (c, h), c
 
     with pytest.raises(AssertionError, match="reference"):

@@ -1,15 +1,8 @@
-"""The equations of each cell in NumPy, written from the papers, one gate a line: an oracle, not a second library."""
+"""Elman, IRNN, LSTM, GRU."""
 
 import numpy as np
 
-
-def logistic(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def gates(params, layer, count):
-    """The kernels of `layer` one by one: the code's layout puts them side by side."""
-    return np.split(params[layer]["kernel"], count, axis=1)
+from references.numerics import blocks, logistic
 
 
 def elman(params, h, x):
@@ -24,8 +17,8 @@ def irnn(params, h, x):
 
 def lstm(params, carry, x):
     h, c = carry
-    w_i, w_f, w_g, w_o = gates(params, "input", 4)
-    u_i, u_f, u_g, u_o = gates(params, "recurrent", 4)
+    w_i, w_f, w_g, w_o = blocks(params, "input", 4)
+    u_i, u_f, u_g, u_o = blocks(params, "recurrent", 4)
     b_i, b_f, b_g, b_o = np.split(params["input"]["bias"], 4)
     i = logistic(x @ w_i + b_i + h @ u_i)
     f = logistic(x @ w_f + b_f + h @ u_f)
@@ -37,8 +30,8 @@ def lstm(params, carry, x):
 
 
 def gru(params, h, x):
-    w_r, w_z, w_n = gates(params, "input", 3)
-    u_r, u_z, u_n = gates(params, "recurrent", 3)
+    w_r, w_z, w_n = blocks(params, "input", 3)
+    u_r, u_z, u_n = blocks(params, "recurrent", 3)
     b_r, b_z, b_n = np.split(params["input"]["bias"], 3)
     r = logistic(x @ w_r + b_r + h @ u_r)
     z = logistic(x @ w_z + b_z + h @ u_z)
@@ -48,8 +41,8 @@ def gru(params, h, x):
 
 
 def gru_reset_before(params, h, x):
-    w_r, w_z, w_n = gates(params, "input", 3)
-    u_r, u_z, u_n = gates(params, "recurrent", 3)
+    w_r, w_z, w_n = blocks(params, "input", 3)
+    u_r, u_z, u_n = blocks(params, "recurrent", 3)
     b_r, b_z, b_n = np.split(params["input"]["bias"], 3)
     r = logistic(x @ w_r + b_r + h @ u_r)
     z = logistic(x @ w_z + b_z + h @ u_z)

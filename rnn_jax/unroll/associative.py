@@ -1,0 +1,48 @@
+"""All steps at once: the maps of a linear cell composed by a parallel prefix scan. Blelloch 1990."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax.typing import Carry, Params
+from rnn_jax.unroll.scope import Scope, where_rows
+from rnn_jax.unroll.segments import in_segments
+
+
+def associative(
+    cell: Any, params: Params, xs: jax.Array, carry: Carry, scope: Scope, reverse: bool, key: jax.Array | None
+) -> tuple[Carry, jax.Array]:
+    """The final carry and the outputs `[T, B, H]` of one `LinearCell`. Accumulates in float32 or wider."""
+    del key  # linear cells have no noise
+    dtypes = jax.tree.map(lambda c: c.dtype, carry)
+    carry = jax.tree.map(_widened, carry)
+    start = None if scope.resets is None else scope.start(cell, carry)
+
+    def segment(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+        xs, valid, resets = inputs
+        z = cell.project(params, xs)
+        elements = jax.tree.map(_widened, cell.elements(params, z))
+        if resets is not None:
+            anew = cell.constant(elements, cell.apply(elements, _over_time(start, xs.shape[0])))
+            elements = where_rows(resets, anew, elements)
+        if valid is not None:
+            elements = where_rows(valid, elements, cell.identity(elements))
+        prefixes = jax.lax.associative_scan(cell.combine, elements, reverse=reverse)
+        carries = cell.apply(prefixes, _over_time(carry, xs.shape[0]))
+        ys = cell.read(params, carries, z)
+        return jax.tree.map(lambda c: c[0 if reverse else -1], carries), ys
+
+    if xs.shape[0] == 0:
+        ys = cell.read(params, _over_time(carry, 0), cell.project(params, xs))
+    else:
+        carry, ys = in_segments(segment, carry, (xs, scope.valid, scope.resets), scope.checkpoint_every, reverse)
+    return jax.tree.map(lambda c, dtype: c.astype(dtype), carry, dtypes), ys
+
+
+def _widened(a: jax.Array) -> jax.Array:
+    return a if jnp.finfo(a.dtype).bits >= 32 else a.astype(jnp.float32)
+
+
+def _over_time(carry: Carry, length: int) -> Carry:
+    return jax.tree.map(lambda c: jnp.broadcast_to(c[None], (length, *c.shape)), carry)

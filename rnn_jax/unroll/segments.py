@@ -1,0 +1,34 @@
+"""Long sequences in segments: only the carries between them are kept for the gradient."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax.typing import Carry
+
+Segment = Callable[[Carry, Any], tuple[Carry, jax.Array]]
+
+
+def in_segments(segment: Segment, carry: Carry, inputs: Any, every: int | None, reverse: bool):
+    """`segment(carry, inputs)` over stretches of `every` steps; inputs are arrays `[T, ...]`.
+
+    The last steps of a sequence that does not divide are one more segment. None, or more steps than there are, is one
+    segment of all, whose steps are kept.
+    """
+    length = jax.tree.leaves(inputs)[0].shape[0]
+    if every is None or every >= length:
+        return segment(carry, inputs)
+    segment = jax.checkpoint(segment)
+    whole = length - length % every
+    body = jax.tree.map(lambda a: a[:whole].reshape(-1, every, *a.shape[1:]), inputs)
+    tail = jax.tree.map(lambda a: a[whole:], inputs)
+    tail_ys = None
+    if reverse and whole < length:
+        carry, tail_ys = segment(carry, tail)
+    carry, ys = jax.lax.scan(segment, carry, body, reverse=reverse)
+    ys = ys.reshape(whole, *ys.shape[2:])
+    if not reverse and whole < length:
+        carry, tail_ys = segment(carry, tail)
+    return carry, ys if tail_ys is None else jnp.concatenate([ys, tail_ys])

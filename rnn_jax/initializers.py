@@ -1,6 +1,7 @@
-"""Initial values of recurrent parameters: gates side by side, the identity, a constant in one gate's bias."""
+"""Initial values of recurrent parameters: gates side by side, the identity, what one gate's bias starts as."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +45,26 @@ def gate_bias(values: tuple[float, ...], hidden_size: int, dtype: DType = jnp.fl
     return jnp.repeat(jnp.asarray(values, dtype), hidden_size)
 
 
+def chrono(key: jax.Array, hidden_size: int, longest: int, dtype: DType = jnp.float32) -> jax.Array:
+    """A forget gate's bias `[H]` for dependences of up to `longest` steps: ln U(1, longest − 1).
+
+    A gate that stays at σ(b) remembers for about 1 + eᵇ steps, so the units cover 2 to `longest` steps evenly. The bias
+    of a separate input gate is the negative of this one. Tallec & Ollivier 2018, arXiv:1804.11188, section 2.
+
+    Raises:
+        ValueError: `longest` is not an int of at least 2.
+    """
+    check_longest(longest)
+    wide = dtype if jnp.finfo(dtype).bits >= 32 else jnp.float32
+    return jnp.log(jax.random.uniform(key, (hidden_size,), wide, 1.0, longest - 1.0)).astype(dtype)
+
+
+def check_longest(longest: Any) -> None:
+    """Raise a ValueError unless `longest` is a time that `chrono` takes."""
+    if isinstance(longest, bool) or not isinstance(longest, int) or longest < 2:
+        raise ValueError(f"longest={longest!r}: expected an int of at least 2, in steps")
+
+
 def gated_kernels(
     key: jax.Array,
     input_size: int,
@@ -51,8 +72,9 @@ def gated_kernels(
     gates: int,
     param_dtype: DType = jnp.float32,
     recurrent: Callable[..., jax.Array] = orthogonal,
+    recurrent_gates: int | None = None,
 ) -> dict[str, dict[str, jax.Array]]:
-    """The kernels of a cell whose gates read input and hidden state alike, before any bias is added.
+    """The kernels of a cell whose gates read the input and the hidden state, before any bias is added.
 
     Args:
         key: a typed key.
@@ -61,13 +83,15 @@ def gated_kernels(
         gates: how many gates stand side by side.
         param_dtype: of the kernels.
         recurrent: initializer of each recurrent block; the input blocks are Glorot-uniform.
+        recurrent_gates: how many of them read the hidden state; as many as read the input by default.
 
     Returns:
-        `{"input": {"kernel": [D, gates H]}, "recurrent": {"kernel": [H, gates H]}}`.
+        `{"input": {"kernel": [D, gates H]}, "recurrent": {"kernel": [H, recurrent_gates H]}}`.
     """
+    recurrent_gates = gates if recurrent_gates is None else recurrent_gates
     input_key, recurrent_key = jax.random.split(key)
-    shape = (input_size, hidden_size)
+    shape, square = (input_size, hidden_size), (hidden_size, hidden_size)
     return {
         "input": {"kernel": side_by_side(glorot_uniform, input_key, shape, gates, param_dtype)},
-        "recurrent": {"kernel": side_by_side(recurrent, recurrent_key, (hidden_size, hidden_size), gates, param_dtype)},
+        "recurrent": {"kernel": side_by_side(recurrent, recurrent_key, square, recurrent_gates, param_dtype)},
     }

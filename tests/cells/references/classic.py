@@ -1,4 +1,4 @@
-"""Elman, IRNN, LSTM, GRU."""
+"""Elman, IRNN, GRU."""
 
 import numpy as np
 
@@ -13,20 +13,6 @@ def elman(params, h, x):
 def irnn(params, h, x):
     h = np.maximum(0, x @ params["input"]["kernel"] + params["input"]["bias"] + h @ params["recurrent"]["kernel"])
     return h, h
-
-
-def lstm(params, carry, x):
-    h, c = carry
-    w_i, w_f, w_g, w_o = blocks(params, "input", 4)
-    u_i, u_f, u_g, u_o = blocks(params, "recurrent", 4)
-    b_i, b_f, b_g, b_o = np.split(params["input"]["bias"], 4)
-    i = logistic(x @ w_i + b_i + h @ u_i)
-    f = logistic(x @ w_f + b_f + h @ u_f)
-    g = np.tanh(x @ w_g + b_g + h @ u_g)
-    o = logistic(x @ w_o + b_o + h @ u_o)
-    c = f * c + i * g
-    h = o * np.tanh(c)
-    return (h, c), h
 
 
 def gru(params, h, x):

@@ -1,0 +1,49 @@
+"""The LSTM with its options, each gate on its own; `variant` makes the reference for any choice of them."""
+
+import numpy as np
+
+from references.numerics import logistic
+
+
+def variant(coupled=False, without=(), peepholes=False, layer_norm=False, projected=False):
+    gates = [g for g in "ifgo" if not (g == "f" and coupled) and f"{NAMES.get(g)}_gate" not in without]
+
+    def step(params, carry, x):
+        h, c = carry
+        input_kernels = dict(zip(gates, np.split(params["input"]["kernel"], len(gates), axis=1), strict=True))
+        hidden_kernels = dict(zip(gates, np.split(params["recurrent"]["kernel"], len(gates), axis=1), strict=True))
+        biases = dict(zip(gates, np.split(params["input"]["bias"], len(gates)), strict=True))
+        from_x = np.concatenate([x @ input_kernels[g] for g in gates], axis=-1)
+        from_h = np.concatenate([h @ hidden_kernels[g] for g in gates], axis=-1)
+        if layer_norm:
+            from_x = normalise(from_x) * params["norm"]["input"]
+            from_h = normalise(from_h) * params["norm"]["recurrent"]
+        inputs = dict(zip(gates, np.split(from_x + from_h, len(gates), axis=-1), strict=True))
+        inputs = {g: inputs[g] + biases[g] for g in gates}
+        p = {g: params["peephole"][g] if peepholes else 0.0 for g in gates if g != "g"}
+        i = logistic(inputs["i"] + p["i"] * c) if "i" in gates else 1.0
+        f = 1 - i if coupled else logistic(inputs["f"] + p["f"] * c) if "f" in gates else 1.0
+        g = inputs["g"] if "input_activation" in without else np.tanh(inputs["g"])
+        c = f * c + i * g
+        o = logistic(inputs["o"] + p["o"] * c) if "o" in gates else 1.0
+        read = normalise(c) * params["norm"]["cell"] + params["norm"]["cell_bias"] if layer_norm else c
+        h = o * (read if "output_activation" in without else np.tanh(read))
+        if projected:
+            h = h @ params["projection"]["kernel"]
+        return (h, c), h
+
+    return step
+
+
+NAMES = {"i": "input", "f": "forget", "o": "output"}
+
+
+def normalise(a):
+    return (a - a.mean(axis=-1, keepdims=True)) / np.sqrt(a.var(axis=-1, keepdims=True) + 1e-5)
+
+
+lstm = variant()
+peephole_lstm = variant(peepholes=True)
+coupled_lstm = variant(coupled=True)
+layer_norm_lstm = variant(layer_norm=True)
+lstmp = variant(projected=True)

@@ -1,0 +1,69 @@
+"""The table of all cells, drawn from the cells themselves: `python -m rnn_jax.cells.table` rewrites it in README.md."""
+
+import re
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax.cells import CELLS, Cell, count_parameters
+
+README = Path(__file__).parent / "README.md"
+BEGIN, END = "<!-- cells: written by `python -m rnn_jax.cells.table` -->", "<!-- end of cells -->"
+SIZE = 256
+
+
+def parameter_formula(cell: type[Cell]) -> str:
+    """The count of parameters with the default options, as the docstring of a cell's class gives it.
+
+    D and H are the sizes, other letters the arguments whose description starts with them ("state_size: N.").
+
+    Raises:
+        ValueError: there is no line "Parameters: FORMULA.".
+    """
+    found = re.search(r"Parameters: (.+?)\.(?:\s|$)", cell.__doc__ or "", re.DOTALL)
+    if found is None:
+        raise ValueError(f"cell={cell.__name__}: its docstring has no line 'Parameters: FORMULA.'")
+    return " ".join(found[1].split())
+
+
+def table() -> str:
+    """All cells as a Markdown table."""
+    lines = [
+        f"| name | class | source | parameters | carry at H = {SIZE} | operations per step, Elman = 1 | methods |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    elman = _flops(CELLS["elman"](SIZE, SIZE))
+    for name, cell_type in CELLS.items():
+        cell = cell_type(SIZE, SIZE)
+        carry = count_parameters(jax.eval_shape(cell.initial_carry))
+        source = cell_type.papers[0].short()
+        cost = _flops(cell) / elman
+        lines.append(
+            f"| `{name}` | `{cell_type.__name__}` | {source} | {parameter_formula(cell_type)} | {carry:,} | {cost:.2g} "
+            f"| {', '.join(cell.methods)} |"
+        )
+    return "\n".join(lines)
+
+
+def write(readme: Path = README) -> None:
+    """Put the table in its place in the README."""
+    before, _, rest = readme.read_text().partition(BEGIN)
+    readme.write_text(f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}")
+
+
+def _flops(cell: Cell) -> float:
+    """Operations of one step of one row, as XLA counts them before it optimises."""
+    carry = jax.eval_shape(cell.initial_carry)
+    params = jax.eval_shape(cell.init, jax.random.key(0))
+    prepared = jax.eval_shape(cell.prepare, params)
+    x = jax.ShapeDtypeStruct(cell.input_shape, jnp.float32)
+
+    def step(params, carry, x):
+        return cell.step(params, carry, cell.project(params, x))
+
+    return jax.jit(step).lower(prepared, carry, x).cost_analysis()["flops"]
+
+
+if __name__ == "__main__":
+    write()

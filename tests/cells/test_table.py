@@ -1,0 +1,64 @@
+"""What the docstrings promise is so, and the table of the cells is the one that the code draws."""
+
+import inspect
+import re
+
+import jax
+import pytest
+
+import rnn_jax
+from rnn_jax.cells import table
+
+
+def promised_parameters(cell):
+    """The formula of a cell's docstring, worked out for its sizes and default options."""
+    letters = {"D": cell.input_size, "H": cell.hidden_size}
+    for base in reversed(type(cell).__mro__):
+        for name, letter in re.findall(r"^ +(\w+): ([A-Z])[.,; ]", base.__doc__ or "", re.MULTILINE):
+            value = getattr(cell, name, None)
+            letters[letter] = len(value) if isinstance(value, tuple) else value
+    formula = table.parameter_formula(type(cell)).replace("²", "^2").replace("−", "-")
+    formula = re.sub(r"(?<=[\w)]) +(?=[\w(])", " * ", formula).replace("^", "**")
+    return eval(formula, {"__builtins__": {}}, letters)
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (8, 6), (1, 1)])
+@pytest.mark.parametrize("name", rnn_jax.CELLS)
+def test_parameter_formulas(name, sizes):
+    cell = rnn_jax.CELLS[name](*sizes)
+    params = jax.eval_shape(cell.init, jax.random.key(0))
+    assert rnn_jax.count_parameters(params) == promised_parameters(cell)
+
+
+@pytest.mark.parametrize("name", rnn_jax.CELLS)
+def test_every_cell_has_its_equations_and_its_paper(name, capsys):
+    cell = rnn_jax.CELLS[name]
+    assert "ₜ" in inspect.getmodule(cell).__doc__, "the module's docstring has no equations"
+    assert "Carry" in cell.__doc__ or "Arguments as in" in cell.__doc__
+    for paper in cell.papers:
+        assert 1940 < paper.year < 2030 and "," in paper.authors and paper.title
+        assert not paper.arxiv or re.fullmatch(r"\d{4}\.\d{4,5}|[a-z-]+/\d{7}", paper.arxiv)
+    assert rnn_jax.citation(cell).count("@") >= 1
+    assert f"title = {{{{{cell.papers[0].title}}}}}" in capsys.readouterr().out
+
+
+def test_a_stack_cites_its_layers_once_each(capsys):
+    stack = rnn_jax.Stack([rnn_jax.LSTM(2, 3), rnn_jax.Bidirectional(rnn_jax.GRU(3, 3)), rnn_jax.GRU(6, 3)])
+    rnn_jax.citation(stack)
+    keys = re.findall(r"@\w+{(\w+),", capsys.readouterr().out)
+    assert keys[0] == "hochreiter1997long" and len(keys) == len(set(keys)) and "cho2014learning" in keys
+
+
+def test_a_cell_without_a_paper_says_so():
+    class Own(rnn_jax.Elman):
+        papers = ()
+
+    with pytest.raises(ValueError, match="cell=Own: it names no paper"):
+        rnn_jax.citation(Own)
+
+
+def test_the_table_in_the_readme_is_current(tmp_path):
+    copy = tmp_path / "README.md"
+    copy.write_text(table.README.read_text())
+    table.write(copy)
+    assert copy.read_text() == table.README.read_text(), "run `python -m rnn_jax.cells.table`"

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +63,8 @@ def _flops(cell: Cell) -> float:
     def step(params, carry, x):
         return cell.step(params, carry, cell.project(params, x))
 
-    return jax.jit(step).lower(prepared, carry, x).cost_analysis()["flops"]
+    analysis: Any = jax.jit(step).lower(prepared, carry, x).cost_analysis()
+    return analysis["flops"]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,105 @@
+"""A saved step gives in another process, without this library, what it gave here."""
+
+import functools
+import json
+import subprocess
+import sys
+import zipfile
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import rnn_jax
+from rnn_jax.interop.stablehlo import load_step, save_step
+
+STACK = rnn_jax.Stack([rnn_jax.LSTM(3, 4), rnn_jax.GRU(4, 5)])
+X = jax.ShapeDtypeStruct((3,), jnp.float32)
+
+
+@pytest.fixture(scope="module")
+def params():
+    return STACK.init(jax.random.key(0))
+
+
+@pytest.fixture(scope="module")
+def saved(params, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "step.rnn"
+    save_step(path, functools.partial(STACK, params), STACK.initial_carry, X)
+    return path
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_a_loaded_step_streams_like_the_cell(saved, params, batch):
+    step = load_step(saved)
+    xs = jax.random.normal(jax.random.key(1), (5, batch, 3))
+    carry, ys = step.initial_carry(batch), []
+    for x in xs:
+        carry, y = step(carry, x)
+        ys.append(y)
+    wanted = jax.jit(functools.partial(rnn_jax.unroll, STACK))(params, xs)
+    chex.assert_trees_all_close((jnp.stack(ys), carry), (wanted.ys, jax.tree.leaves(wanted.carry)), atol=1e-6)
+
+
+def test_another_process_needs_jax_alone(saved, params, tmp_path):
+    xs = np.asarray(jax.random.normal(jax.random.key(1), (2, 3)))
+    np.save(tmp_path / "x.npy", xs)
+    reader = f"""
+import json, sys, zipfile
+import numpy as np
+from jax import export
+with zipfile.ZipFile({str(saved)!r}) as archive:
+    step = export.deserialize(bytearray(archive.read("step.stablehlo")))
+    starts = json.loads(archive.read("metadata.json"))["initial_carry"]
+x = np.load({str(tmp_path / "x.npy")!r})
+carry = [np.tile(np.asarray(start["value"], start["dtype"]), (2, 1)) for start in starts]
+print(json.dumps(np.asarray(step.call(carry, x)[1]).tolist()))
+assert "rnn_jax" not in sys.modules
+"""
+    said = subprocess.run([sys.executable, "-c", reader], capture_output=True, text=True, check=True).stdout
+    wanted = jax.jit(STACK)(params, STACK.initial_carry((2,)), xs)[1]
+    np.testing.assert_allclose(json.loads(said), wanted, atol=1e-6)
+
+
+def test_a_language_model_is_saved_like_a_cell(tmp_path):
+    embedding = jax.random.normal(jax.random.key(0), (11, 3))
+    params = STACK.init(jax.random.key(1))
+
+    def step(carry, token):
+        return STACK(params, carry, embedding[token])
+
+    save_step(tmp_path / "model.rnn", step, STACK.initial_carry, jax.ShapeDtypeStruct((), jnp.int32))
+    loaded = load_step(tmp_path / "model.rnn")
+    tokens = jnp.array([3, 10], jnp.int32)
+    chex.assert_trees_all_close(
+        loaded(loaded.initial_carry(2), tokens)[1], jax.jit(step)(STACK.initial_carry((2,)), tokens)[1], atol=1e-6
+    )
+
+
+def test_wrong_inputs_and_damaged_files_are_named(saved, tmp_path):
+    step = load_step(saved)
+    with pytest.raises(ValueError, match=r"x is float32\[2, 4\]: this step takes float32\[batch, 3\]"):
+        step(step.initial_carry(2), jnp.ones((2, 4)))
+    with pytest.raises(ValueError, match="x is int32"):
+        step(step.initial_carry(2), jnp.ones((2, 3), jnp.int32))
+    (tmp_path / "text").write_text("no archive")
+    with pytest.raises(ValueError, match=r"text': not a file written by save_step"):
+        load_step(tmp_path / "text")
+    with zipfile.ZipFile(saved) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+
+    def rewritten(**changed):
+        with zipfile.ZipFile(tmp_path / "changed", "w") as archive:
+            for name, content in contents.items():
+                archive.writestr(name, changed.get(name.partition(".")[0], content))
+        return tmp_path / "changed"
+
+    flipped = bytearray(contents["step.stablehlo"])
+    flipped[len(flipped) // 2] ^= 1
+    with pytest.raises(ValueError, match=r"step\.stablehlo does not match its SHA-256"):
+        load_step(rewritten(step=bytes(flipped)))
+    later = json.dumps(json.loads(contents["metadata.json"]) | {"format": 2})
+    with pytest.raises(ValueError, match="has format 2: this version reads 1"):
+        load_step(rewritten(metadata=later))

@@ -1,7 +1,7 @@
 """Recurrent networks in JAX: cells as pure functions, unrolled through time with exact lengths and resets.
 
-The modules `nnx`, `models`, `data`, `train`, `decoding`, `losses`, `metrics` and `testing` are imported when they are
-first used: `rnn_jax.nnx.Recurrent` works after `import rnn_jax`, which itself needs JAX alone.
+The modules `nnx`, `models`, `data`, `train`, `decoding`, `losses`, `metrics`, `interop` and `testing` are imported when
+they are first used: `rnn_jax.nnx.Recurrent` works after `import rnn_jax`, which itself needs JAX alone.
 """
 
 import importlib
@@ -15,15 +15,19 @@ from rnn_jax.cells import (
     Cell,
     Composite,
     CoupledLSTM,
+    DiagonalCell,
     Elman,
     GatedCell,
     GRUResetBefore,
+    HiddenCell,
     LayerNormLSTM,
+    LinearCell,
     LSTMCarry,
     Paper,
     PeepholeLSTM,
     citation,
     count_parameters,
+    dense,
     describe,
     make_cell,
 )
@@ -41,11 +45,14 @@ __all__ = [
     "Cell",
     "Composite",
     "CoupledLSTM",
+    "DiagonalCell",
     "Elman",
     "GRUResetBefore",
     "GatedCell",
+    "HiddenCell",
     "LSTMCarry",
     "LayerNormLSTM",
+    "LinearCell",
     "Paper",
     "PeepholeLSTM",
     "RecurrentDropout",
@@ -55,6 +62,7 @@ __all__ = [
     "Zoneout",
     "citation",
     "count_parameters",
+    "dense",
     "describe",
     "dropout",
     "make_cell",
@@ -62,7 +70,7 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-_MODULES = ("data", "decoding", "losses", "metrics", "models", "nnx", "testing", "train")
+_MODULES = ("data", "decoding", "interop", "losses", "metrics", "models", "nnx", "testing", "train")
 
 
 def __getattr__(name: str):

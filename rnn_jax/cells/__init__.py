@@ -6,9 +6,10 @@ import os
 import sys
 from typing import Any
 
-from rnn_jax.cells.base import Cell, Composite, GatedCell, count_parameters, describe
+from rnn_jax.cells.base import Cell, Composite, GatedCell, HiddenCell, count_parameters, dense, describe
 from rnn_jax.cells.elman import IRNN, Elman
 from rnn_jax.cells.gru import GRU, GRUResetBefore
+from rnn_jax.cells.linear import DiagonalCell, LinearCell
 from rnn_jax.cells.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
 from rnn_jax.cells.papers import Paper, citation
 
@@ -65,15 +66,19 @@ __all__ = [
     "Cell",
     "Composite",
     "CoupledLSTM",
+    "DiagonalCell",
     "Elman",
     "GRUResetBefore",
     "GatedCell",
+    "HiddenCell",
     "LSTMCarry",
     "LayerNormLSTM",
+    "LinearCell",
     "Paper",
     "PeepholeLSTM",
     "citation",
     "count_parameters",
+    "dense",
     "describe",
     "make_cell",
 ]

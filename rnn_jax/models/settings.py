@@ -16,7 +16,7 @@ class RecurrentSettings:
     """
 
     cell: str = "gru"
-    """A name in rnn_jax.CELLS."""
+    """A name in rnn_jax.CELLS, or your own as module:Class."""
     hidden_size: int = 256
     """Features of each layer."""
     layers: int = 1
@@ -36,14 +36,18 @@ class RecurrentSettings:
         check_rate("recurrent_dropout", self.recurrent_dropout)
         check_choice("dropout_kind", self.dropout_kind, ("step", "sequence"))
         check_choice("dtype", self.dtype, ("float32", "bfloat16"))
-        make_cell(self.cell, 1, self.hidden_size)
+        cell = make_cell(self.cell, 1, self.hidden_size)
+        if len(cell.input_shape) > 1:
+            raise ValueError(
+                f"cell={self.cell!r} reads inputs {list(cell.input_shape)}: expected one that reads vectors"
+            )
         getattr(super(), "__post_init__", lambda: None)()  # of the settings beside these in a Config
 
     def stack(self, input_size: int) -> Stack:
         """The stack for inputs of some size."""
         layers: list[Cell] = []
-        for size in [input_size] + [self.hidden_size] * (self.layers - 1):
-            cell: Cell = make_cell(self.cell, size, self.hidden_size)
+        for _ in range(self.layers):
+            cell: Cell = make_cell(self.cell, layers[-1].output_size if layers else input_size, self.hidden_size)
             if self.recurrent_dropout:
                 cell = RecurrentDropout(cell, self.recurrent_dropout)
             layers.append(cell)

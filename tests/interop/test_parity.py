@@ -1,0 +1,33 @@
+"""Outputs, final states and all gradients of PyTorch's and Keras's layers and of the cells that they become."""
+
+import parity
+import peer_keras
+import peer_torch
+import pytest
+
+PEERS = {"PyTorch": peer_torch, "Keras": peer_keras}
+every_case = pytest.mark.parametrize(
+    ("name", "case"), [pytest.param(name, case, id=str(case)) for name, peer in PEERS.items() for case in peer.CASES]
+)
+
+
+@every_case
+def test_a_layer_and_its_cell_agree(name, case, precision, record_property):
+    dtype, tolerance = precision
+    peer = PEERS[name]
+    drawn = parity.draw(case, peer, dtype)
+    found = parity.run_here(case, peer, drawn)
+    golden = parity.load_golden(case, found)
+    if parity.installed(case.peer):
+        parity.assert_close(found, peer.run(case, drawn), tolerance)
+    else:
+        record_property("note", f"{name} is not installed: parity is checked against golden arrays")
+    parity.assert_close(found, golden, tolerance)
+
+
+@every_case
+def test_params_go_there_and_back(name, case):
+    peer = PEERS[name]
+    cell = peer.expected_cell(case)
+    params = parity.random_params(cell)
+    parity.assert_equal(peer.read(cell, peer.write(cell, params)), params)

@@ -23,6 +23,14 @@ def pytest_configure(config):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say at the end of the run what tests noted with `record_property("note", ...)`."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    properties = {tuple(pair) for report in reports for pair in getattr(report, "user_properties", ())}
+    for _, note in sorted(pair for pair in properties if pair[0] == "note"):
+        terminalreporter.write_line(note)
+
+
 @pytest.fixture
 def x64():
     """Double precision for one test."""

@@ -7,11 +7,23 @@ import sys
 from typing import Any
 
 from rnn_jax.cells.base import Cell, Composite, GatedCell, HiddenCell, count_parameters, dense, describe
+from rnn_jax.cells.cfn import CFN
 from rnn_jax.cells.elman import IRNN, Elman
+from rnn_jax.cells.fastgrnn import FastGRNN, FastRNN
 from rnn_jax.cells.gru import GRU, GRUResetBefore
+from rnn_jax.cells.gru_variants import GRU1, GRU2, GRU3
+from rnn_jax.cells.indrnn import IndRNN
+from rnn_jax.cells.janet import JANET
+from rnn_jax.cells.ligru import LiGRU
 from rnn_jax.cells.linear import DiagonalCell, LinearCell
 from rnn_jax.cells.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
+from rnn_jax.cells.mgu import MGU
+from rnn_jax.cells.multiplicative_lstm import MultiplicativeLSTM
 from rnn_jax.cells.papers import Paper, citation
+from rnn_jax.cells.ran import RAN
+from rnn_jax.cells.rhn import RHN
+from rnn_jax.cells.star import STAR
+from rnn_jax.cells.ugrnn import UGRNN
 
 CELLS: dict[str, type[Any]] = {
     "elman": Elman,
@@ -23,6 +35,21 @@ CELLS: dict[str, type[Any]] = {
     "lstmp": LSTMP,
     "gru": GRU,
     "gru_reset_before": GRUResetBefore,
+    "gru1": GRU1,
+    "gru2": GRU2,
+    "gru3": GRU3,
+    "mgu": MGU,
+    "ugrnn": UGRNN,
+    "janet": JANET,
+    "indrnn": IndRNN,
+    "cfn": CFN,
+    "rhn": RHN,
+    "multiplicative_lstm": MultiplicativeLSTM,
+    "fastrnn": FastRNN,
+    "fastgrnn": FastGRNN,
+    "ligru": LiGRU,
+    "ran": RAN,
+    "star": STAR,
 }
 """Names for configs, tests and benchmarks."""
 
@@ -59,21 +86,36 @@ def _imported(name: str) -> type[Any]:
 
 __all__ = [
     "CELLS",
+    "CFN",
     "GRU",
+    "GRU1",
+    "GRU2",
+    "GRU3",
     "IRNN",
+    "JANET",
     "LSTM",
     "LSTMP",
+    "MGU",
+    "RAN",
+    "RHN",
+    "STAR",
+    "UGRNN",
     "Cell",
     "Composite",
     "CoupledLSTM",
     "DiagonalCell",
     "Elman",
+    "FastGRNN",
+    "FastRNN",
     "GRUResetBefore",
     "GatedCell",
     "HiddenCell",
+    "IndRNN",
     "LSTMCarry",
     "LayerNormLSTM",
+    "LiGRU",
     "LinearCell",
+    "MultiplicativeLSTM",
     "Paper",
     "PeepholeLSTM",
     "citation",

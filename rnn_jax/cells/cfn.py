@@ -1,0 +1,72 @@
+"""The chaos-free network: a gated cell whose state, left without input, can only decay to zero.
+
+    θₜ = σ(W_θᵀ xₜ + b_θ + U_θᵀ hₜ₋₁)
+    ηₜ = σ(W_ηᵀ xₜ + b_η + U_ηᵀ hₜ₋₁)
+    hₜ = θₜ ⊙ tanh(hₜ₋₁) + ηₜ ⊙ tanh(Wᵀ xₜ),    yₜ = hₜ
+
+Laurent & von Brecht 2017, arXiv:1612.06212. Each unit is at most its old self plus its own input, so the
+autonomous system has zero as its one attractor.
+
+Gates stand side by side in the order θ, η, candidate; the candidate reads the input alone and has no bias. As in the
+paper b_θ starts at 1 and b_η at −1. Kernels start Glorot-uniform and orthogonal, which fits any size; the paper takes
+uniform values in ±0.07 for its large layers.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax import initializers
+from rnn_jax.cells.base import GatedCell, HiddenCell, dense, sigmoid
+from rnn_jax.cells.papers import Paper
+from rnn_jax.typing import Array, DType, Params
+
+LAURENT_2017 = Paper(
+    key="laurent2017recurrent",
+    authors="Laurent, Thomas and von Brecht, James",
+    title="A recurrent neural network without chaos",
+    year=2017,
+    booktitle="International Conference on Learning Representations",
+    arxiv="1612.06212",
+)
+
+
+def cfn_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """hₜ and yₜ from the projected input `z` `[..., 3 H]` and the recurrent product `r` `[..., 2 H]`."""
+    size = hidden.shape[-1]
+    theta, eta = jnp.split(sigmoid(z[..., : 2 * size] + r.astype(z.dtype)), 2, axis=-1)
+    update = eta * jnp.tanh(z[..., 2 * size :])
+    hidden = theta.astype(hidden.dtype) * jnp.tanh(hidden) + update.astype(hidden.dtype)
+    return hidden, hidden.astype(z.dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class CFN(HiddenCell, GatedCell):
+    """Chaos-free network; equations and source at the top of this file.
+
+    Carry: hₜ `[B, H]`. Params: `input.kernel [D, 3 H]`, `input.bias [2 H]`, `recurrent.kernel [H, 2 H]`.
+    Parameters: (3 D + 2 H + 2) H.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+    """
+
+    input_size: int
+    hidden_size: int
+    papers = (LAURENT_2017,)
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype, recurrent_gates=2)
+        params["input"]["bias"] = initializers.gate_bias((1.0, -1.0), self.hidden_size, param_dtype)
+        return params
+
+    def project(self, params: Params, xs: Array) -> jax.Array:
+        return dense(xs, params["input"]["kernel"], jnp.pad(params["input"]["bias"], (0, self.hidden_size)))
+
+    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+        return dense(carry, params["recurrent"]["kernel"])
+
+    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return cfn_gate(carry, z, r)

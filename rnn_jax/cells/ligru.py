@@ -1,0 +1,65 @@
+"""The light gated recurrent unit: one gate, rectified candidates.
+
+    zₜ = σ(W_zᵀ xₜ + b_z + U_zᵀ hₜ₋₁)
+    nₜ = relu(W_nᵀ xₜ + b_n + U_nᵀ hₜ₋₁)
+    hₜ = (1 − zₜ) ⊙ nₜ + zₜ ⊙ hₜ₋₁,    yₜ = hₜ
+
+Ravanelli et al. 2018, arXiv:1803.10225. The paper normalises W_zᵀ xₜ and W_nᵀ xₜ over the batch; here biases stand in
+its place. Nothing else keeps the state bounded, so normalise the inputs.
+
+Gates stand side by side in the order z, n. As in the paper input kernels start Glorot-uniform and recurrent ones
+orthogonal; biases start as zero.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax import initializers
+from rnn_jax.cells.base import GatedCell, HiddenCell, dense, interpolate, sigmoid
+from rnn_jax.cells.papers import Paper
+from rnn_jax.typing import DType, Params
+
+RAVANELLI_2018 = Paper(
+    key="ravanelli2018light",
+    authors="Ravanelli, Mirco and Brakel, Philemon and Omologo, Maurizio and Bengio, Yoshua",
+    title="Light gated recurrent units for speech recognition",
+    year=2018,
+    journal="IEEE Transactions on Emerging Topics in Computational Intelligence 2(2)",
+    arxiv="1803.10225",
+)
+
+
+def ligru_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """hₜ and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 2 H]`."""
+    update, candidate = jnp.split(z + r.astype(z.dtype), 2, axis=-1)
+    return interpolate(hidden, sigmoid(update), jax.nn.relu(candidate))
+
+
+@dataclasses.dataclass(frozen=True)
+class LiGRU(HiddenCell, GatedCell):
+    """Light gated recurrent unit; equations and source at the top of this file.
+
+    Carry: hₜ `[B, H]`. Params: `input.kernel [D, 2 H]`, `input.bias [2 H]`, `recurrent.kernel [H, 2 H]`.
+    Parameters: 2 (D + H + 1) H.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+    """
+
+    input_size: int
+    hidden_size: int
+    papers = (RAVANELLI_2018,)
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)
+        params["input"]["bias"] = jnp.zeros(2 * self.hidden_size, param_dtype)
+        return params
+
+    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+        return dense(carry, params["recurrent"]["kernel"])
+
+    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return ligru_gate(carry, z, r)

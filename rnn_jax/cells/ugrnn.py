@@ -1,0 +1,66 @@
+"""The update gate network: a plain recurrent network and one gate that says how much of its old state to keep.
+
+    gₜ = σ(W_gᵀ xₜ + b_g + U_gᵀ hₜ₋₁)
+    cₜ = tanh(W_cᵀ xₜ + b_c + U_cᵀ hₜ₋₁)
+    hₜ = gₜ ⊙ hₜ₋₁ + (1 − gₜ) ⊙ cₜ,    yₜ = hₜ
+
+Collins, Sohl-Dickstein & Sussillo 2017, arXiv:1611.09913. The paper adds a constant to b_g, tuned for each task; here
+b_g starts at that constant, which is the same function.
+
+Gates stand side by side in the order g, c.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax import initializers
+from rnn_jax.cells.base import GatedCell, HiddenCell, dense, interpolate, sigmoid
+from rnn_jax.cells.papers import Paper
+from rnn_jax.typing import DType, Params
+
+COLLINS_2017 = Paper(
+    key="collins2017capacity",
+    authors="Collins, Jasmine and Sohl-Dickstein, Jascha and Sussillo, David",
+    title="Capacity and trainability in recurrent neural networks",
+    year=2017,
+    booktitle="International Conference on Learning Representations",
+    arxiv="1611.09913",
+)
+
+
+def ugrnn_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """hₜ and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 2 H]`."""
+    update, candidate = jnp.split(z + r.astype(z.dtype), 2, axis=-1)
+    return interpolate(hidden, sigmoid(update), jnp.tanh(candidate))
+
+
+@dataclasses.dataclass(frozen=True)
+class UGRNN(HiddenCell, GatedCell):
+    """Update gate network; equations and source at the top of this file.
+
+    Carry: hₜ `[B, H]`. Params: `input.kernel [D, 2 H]`, `input.bias [2 H]`, `recurrent.kernel [H, 2 H]`.
+    Parameters: 2 (D + H + 1) H.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        forget_bias: what the gate's bias starts as; a larger one keeps the old state longer.
+    """
+
+    input_size: int
+    hidden_size: int
+    forget_bias: float = dataclasses.field(default=1.0, kw_only=True)
+    papers = (COLLINS_2017,)
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)
+        params["input"]["bias"] = initializers.gate_bias((self.forget_bias, 0.0), self.hidden_size, param_dtype)
+        return params
+
+    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+        return dense(carry, params["recurrent"]["kernel"])
+
+    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return ugrnn_gate(carry, z, r)

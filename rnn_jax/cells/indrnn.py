@@ -3,8 +3,8 @@
     hₜ = φ(Wᵀ xₜ + b + u ⊙ hₜ₋₁),    yₜ = hₜ
 
 Li et al. 2018, arXiv:1803.04831, section 3: φ = relu, or tanh. A unit's gradient over n steps of relu is uⁿ, so |u|
-should not be much above one: the paper clips it after each training step to γ^(1/T) with γ = 2 for sequences of T
-steps, which is left to the training loop.
+should not be much above one: for sequences of T steps the authors clip it to 2^(1/T) after each training step, which is
+left to the training loop.
 
 u starts uniform in (0, 1), so that the units remember for different times. For the last layer of a task that only needs
 the output of the last step, the authors start it close to one (github.com/Sunnydreamrain/IndRNN_Theano_Lasagne):

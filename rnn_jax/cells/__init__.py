@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from rnn_jax.cells.antisymmetric import AntisymmetricRNN, GatedAntisymmetricRNN
 from rnn_jax.cells.base import Cell, Composite, GatedCell, HiddenCell, count_parameters, dense, describe
 from rnn_jax.cells.cfn import CFN
 from rnn_jax.cells.elman import IRNN, Elman
@@ -19,6 +20,7 @@ from rnn_jax.cells.linear import DiagonalCell, LinearCell
 from rnn_jax.cells.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
 from rnn_jax.cells.mgu import MGU
 from rnn_jax.cells.multiplicative_lstm import MultiplicativeLSTM
+from rnn_jax.cells.orthogonal import CayleyRNN, ExpRNN
 from rnn_jax.cells.papers import Paper, citation
 from rnn_jax.cells.ran import RAN
 from rnn_jax.cells.rhn import RHN
@@ -50,6 +52,10 @@ CELLS: dict[str, type[Any]] = {
     "ligru": LiGRU,
     "ran": RAN,
     "star": STAR,
+    "antisymmetric": AntisymmetricRNN,
+    "gated_antisymmetric": GatedAntisymmetricRNN,
+    "exprnn": ExpRNN,
+    "cayley": CayleyRNN,
 }
 """Names for configs, tests and benchmarks."""
 
@@ -100,14 +106,18 @@ __all__ = [
     "RHN",
     "STAR",
     "UGRNN",
+    "AntisymmetricRNN",
+    "CayleyRNN",
     "Cell",
     "Composite",
     "CoupledLSTM",
     "DiagonalCell",
     "Elman",
+    "ExpRNN",
     "FastGRNN",
     "FastRNN",
     "GRUResetBefore",
+    "GatedAntisymmetricRNN",
     "GatedCell",
     "HiddenCell",
     "IndRNN",

@@ -9,6 +9,7 @@ from typing import Any
 from rnn_jax.cells.antisymmetric import AntisymmetricRNN, GatedAntisymmetricRNN
 from rnn_jax.cells.base import Cell, Composite, GatedCell, HiddenCell, count_parameters, dense, describe
 from rnn_jax.cells.cfn import CFN
+from rnn_jax.cells.conv import ConvGRU, ConvLSTM
 from rnn_jax.cells.elman import IRNN, Elman
 from rnn_jax.cells.fastgrnn import FastGRNN, FastRNN
 from rnn_jax.cells.gru import GRU, GRUResetBefore
@@ -56,6 +57,8 @@ CELLS: dict[str, type[Any]] = {
     "gated_antisymmetric": GatedAntisymmetricRNN,
     "exprnn": ExpRNN,
     "cayley": CayleyRNN,
+    "conv_lstm": ConvLSTM,
+    "conv_gru": ConvGRU,
 }
 """Names for configs, tests and benchmarks."""
 
@@ -110,6 +113,8 @@ __all__ = [
     "CayleyRNN",
     "Cell",
     "Composite",
+    "ConvGRU",
+    "ConvLSTM",
     "CoupledLSTM",
     "DiagonalCell",
     "Elman",

@@ -1,8 +1,8 @@
 """Flax NNX layers over cells: this is where Flax and the cells meet.
 
-The layer holds a cell's parameters as `nnx.Param` and calls the pure `unroll`; everything else that a model needs
-(Embed, Linear, LayerNorm, Dropout, attention) comes from Flax. The module has this name because it is used as
-`rnn_jax.nnx.Recurrent` beside `flax.nnx.Linear`.
+The layer holds a cell's parameters as `nnx.Param`, those never trained as `Fixed`, and calls the pure `unroll`;
+everything else that a model needs (Embed, Linear, LayerNorm, Dropout, attention) comes from Flax. The module has this
+name because it is used as `rnn_jax.nnx.Recurrent` beside `flax.nnx.Linear`.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,10 @@ from rnn_jax.unroll import Unrolled, unroll
 Model = TypeVar("Model", bound=nnx.Module)
 
 
+class Fixed(nnx.Variable):
+    """An array of a cell that is never trained: no `nnx.Param`, so that no optimizer and no weight decay touches it."""
+
+
 class Recurrent(nnx.Module):
     """A cell, a Stack or a Bidirectional as a Flax layer.
 
@@ -29,7 +33,7 @@ class Recurrent(nnx.Module):
 
     Attributes:
         cell: as given, static.
-        params: the cell's nested dict, each array an `nnx.Param`.
+        params: the cell's nested dict, each array an `nnx.Param`, or a `Fixed` where `cell.trainable` says so.
     """
 
     def __init__(self, cell: Cell, *, param_dtype: DType = jnp.float32, rngs: nnx.Rngs):
@@ -38,7 +42,9 @@ class Recurrent(nnx.Module):
                 f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)"
             )
         self.cell = nnx.static(cell)
-        self.params = nnx.data(jax.tree.map(nnx.Param, cell.init(rngs.params(), param_dtype)))
+        params = cell.init(rngs.params(), param_dtype)
+        held = jax.tree.map(lambda leaf, free: (nnx.Param if free else Fixed)(leaf), params, cell.trainable(params))
+        self.params = nnx.data(held)
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
         """The cell's carry before the first step."""
@@ -78,7 +84,7 @@ class Recurrent(nnx.Module):
 
     def pure_params(self) -> dict[str, Any]:
         """The parameters as the nested dict of arrays that the cell's functions take."""
-        return jax.tree.map(lambda p: p[...], self.params, is_leaf=lambda p: isinstance(p, nnx.Param))
+        return jax.tree.map(lambda p: p[...], self.params, is_leaf=lambda p: isinstance(p, nnx.Variable))
 
 
 def functional(model: Model) -> tuple[dict[str, Any], Callable[[dict[str, Any]], Model]]:

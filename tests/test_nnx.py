@@ -4,10 +4,11 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from flax import nnx
 
 import rnn_jax
-from rnn_jax.nnx import Recurrent, functional
+from rnn_jax.nnx import Fixed, Recurrent, functional
 
 CELL = rnn_jax.Stack([rnn_jax.LSTM(2, 3), rnn_jax.Elman(3, 2)], dropout=0.5)
 XS = np.random.default_rng(0).normal(size=(3, 4, 2)).astype(np.float32)
@@ -57,3 +58,20 @@ def test_functional_splits_a_model_and_builds_it_again():
     np.testing.assert_array_equal(rebuild(params)(XS), model(XS))
     moved = rebuild(jax.tree.map(jnp.zeros_like, params))
     assert not moved(XS).any() and model(XS).any() and rebuild(params)(XS).any()
+
+
+def test_what_is_never_trained_is_no_parameter():
+    cell = rnn_jax.Stack([rnn_jax.EchoState(2, 3), rnn_jax.LSTM(3, 2)])
+    layer = Recurrent(cell, rngs=nnx.Rngs(0))
+    fixed, trained = nnx.to_pure_dict(nnx.state(layer, Fixed)), nnx.to_pure_dict(nnx.state(layer, nnx.Param))
+    assert fixed["params"].keys() == {"layer_0"} and trained["params"].keys() == {"layer_1"}
+    params, rebuild = functional(layer)
+    chex.assert_trees_all_equal_shapes(layer.pure_params(), cell.init(jax.random.key(0)))
+    zeros = rebuild(jax.tree.map(jnp.zeros_like, params)).pure_params()
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(zeros["layer_1"]))
+    chex.assert_trees_all_equal(zeros["layer_0"], layer.pure_params()["layer_0"])
+    optimizer = nnx.Optimizer(layer, optax.chain(optax.add_decayed_weights(0.5), optax.sgd(0.1)), wrt=nnx.Param)
+    optimizer.update(layer, nnx.grad(lambda layer: layer(XS).ys.sum())(layer))
+    moved = layer.pure_params()
+    chex.assert_trees_all_equal(moved["layer_0"], zeros["layer_0"])
+    assert np.any(moved["layer_1"]["recurrent"]["kernel"] != params["params"]["layer_1"]["recurrent"]["kernel"])

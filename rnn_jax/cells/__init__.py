@@ -9,13 +9,17 @@ from typing import Any
 from rnn_jax.cells.antisymmetric import AntisymmetricRNN, GatedAntisymmetricRNN
 from rnn_jax.cells.base import Cell, Composite, GatedCell, HiddenCell, count_parameters, dense, describe
 from rnn_jax.cells.cfn import CFN
+from rnn_jax.cells.clockwork import Clockwork, ClockworkCarry
 from rnn_jax.cells.conv import ConvGRU, ConvLSTM
+from rnn_jax.cells.cornn import CoRNN, CoRNNCarry
+from rnn_jax.cells.echo_state import EchoState
 from rnn_jax.cells.elman import IRNN, Elman
 from rnn_jax.cells.fastgrnn import FastGRNN, FastRNN
 from rnn_jax.cells.gru import GRU, GRUResetBefore
 from rnn_jax.cells.gru_variants import GRU1, GRU2, GRU3
 from rnn_jax.cells.indrnn import IndRNN
 from rnn_jax.cells.janet import JANET
+from rnn_jax.cells.lem import LEM, LEMCarry
 from rnn_jax.cells.ligru import LiGRU
 from rnn_jax.cells.linear import DiagonalCell, LinearCell
 from rnn_jax.cells.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
@@ -23,8 +27,11 @@ from rnn_jax.cells.mgu import MGU
 from rnn_jax.cells.multiplicative_lstm import MultiplicativeLSTM
 from rnn_jax.cells.orthogonal import CayleyRNN, ExpRNN
 from rnn_jax.cells.papers import Paper, citation
+from rnn_jax.cells.qrnn import QRNN, QRNNCarry
 from rnn_jax.cells.ran import RAN
 from rnn_jax.cells.rhn import RHN
+from rnn_jax.cells.slstm import SLSTM, SLSTMCarry
+from rnn_jax.cells.sru import SRU
 from rnn_jax.cells.star import STAR
 from rnn_jax.cells.ugrnn import UGRNN
 
@@ -59,6 +66,13 @@ CELLS: dict[str, type[Any]] = {
     "cayley": CayleyRNN,
     "conv_lstm": ConvLSTM,
     "conv_gru": ConvGRU,
+    "sru": SRU,
+    "qrnn": QRNN,
+    "cornn": CoRNN,
+    "lem": LEM,
+    "clockwork": Clockwork,
+    "slstm": SLSTM,
+    "echo_state": EchoState,
 }
 """Names for configs, tests and benchmarks."""
 
@@ -102,21 +116,30 @@ __all__ = [
     "GRU3",
     "IRNN",
     "JANET",
+    "LEM",
     "LSTM",
     "LSTMP",
     "MGU",
+    "QRNN",
     "RAN",
     "RHN",
+    "SLSTM",
+    "SRU",
     "STAR",
     "UGRNN",
     "AntisymmetricRNN",
     "CayleyRNN",
     "Cell",
+    "Clockwork",
+    "ClockworkCarry",
+    "CoRNN",
+    "CoRNNCarry",
     "Composite",
     "ConvGRU",
     "ConvLSTM",
     "CoupledLSTM",
     "DiagonalCell",
+    "EchoState",
     "Elman",
     "ExpRNN",
     "FastGRNN",
@@ -126,6 +149,7 @@ __all__ = [
     "GatedCell",
     "HiddenCell",
     "IndRNN",
+    "LEMCarry",
     "LSTMCarry",
     "LayerNormLSTM",
     "LiGRU",
@@ -133,6 +157,8 @@ __all__ = [
     "MultiplicativeLSTM",
     "Paper",
     "PeepholeLSTM",
+    "QRNNCarry",
+    "SLSTMCarry",
     "citation",
     "count_parameters",
     "dense",

@@ -1,0 +1,102 @@
+"""The coupled oscillatory network: every unit is a damped oscillator, driven by the others and by the input.
+
+    zₜ = zₜ₋₁ + Δt (tanh(Wᵀ yₜ₋₁ + W̃ᵀ zₜ₋₁ + Vᵀ xₜ + b) − γ yₜ₋₁ − ε zₜ₋₁)
+    yₜ = yₜ₋₁ + Δt zₜ,    the output
+
+Rusch & Mishra 2021, arXiv:2010.00951, equation 3 with n̄ = n − 1 (the damping taken explicitly), as in the authors'
+code. y is the position of the oscillators, z their velocity, γ their squared frequency and ε their damping.
+
+The recurrent kernel holds W above W̃.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax.cells.base import GatedCell, dense
+from rnn_jax.cells.options import check_number
+from rnn_jax.cells.papers import Paper
+from rnn_jax.typing import Array, DType, Params
+
+RUSCH_2021 = Paper(
+    key="rusch2021coupled",
+    authors="Rusch, T. Konstantin and Mishra, Siddhartha",
+    title="Coupled oscillatory recurrent neural network (coRNN): an accurate and (gradient) stable architecture for "
+    "learning long time dependencies",
+    year=2021,
+    booktitle="International Conference on Learning Representations",
+    arxiv="2010.00951",
+)
+
+
+class CoRNNCarry(NamedTuple):
+    """yₜ and zₜ, each `[B, H]`."""
+
+    position: jax.Array
+    velocity: jax.Array
+
+
+def cornn_gate(
+    carry: CoRNNCarry, z: jax.Array, r: jax.Array, dt: float, gamma: float, epsilon: float
+) -> tuple[CoRNNCarry, jax.Array]:
+    """(yₜ, zₜ) and the output from the projected input `z` and the recurrent product `r`, both `[..., H]`."""
+    force = jnp.tanh(z + r.astype(z.dtype)).astype(carry.velocity.dtype)
+    velocity = carry.velocity + dt * (force - gamma * carry.position - epsilon * carry.velocity)
+    position = carry.position + dt * velocity
+    return CoRNNCarry(position, velocity), position.astype(z.dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class CoRNN(GatedCell):
+    """Coupled oscillatory network; equations and source at the top of this file.
+
+    Carry: `CoRNNCarry(position [B, H], velocity [B, H])`.
+    Params: `input.kernel [D, H]`, `input.bias [H]`, `recurrent.kernel [2 H, H]`. Parameters: (D + 2 H + 1) H.
+
+    All start uniform in ±1 / √(D + 2 H), as in the authors' code; dt, gamma and epsilon are by default those of its
+    sequential MNIST.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        dt: Δt, the step size.
+        gamma: γ, the squared frequency of a unit alone.
+        epsilon: ε, the damping. Steps are stable for Δt below about 1 / ε and 1 / √γ.
+    """
+
+    input_size: int
+    hidden_size: int
+    dt: float = dataclasses.field(default=0.042, kw_only=True)
+    gamma: float = dataclasses.field(default=2.7, kw_only=True)
+    epsilon: float = dataclasses.field(default=4.7, kw_only=True)
+    papers = (RUSCH_2021,)
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("dt", "gamma", "epsilon"):
+            check_number(name, getattr(self, name), above=0)
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        rows, size = self.input_size + 2 * self.hidden_size + 1, self.hidden_size
+        bound = (rows - 1) ** -0.5
+        drawn = jax.random.uniform(key, (rows, size), param_dtype, -bound, bound)
+        kernel, recurrent, bias = jnp.split(drawn, [self.input_size, rows - 1])
+        return {"input": {"kernel": kernel, "bias": bias[0]}, "recurrent": {"kernel": recurrent}}
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> CoRNNCarry:
+        zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
+        return CoRNNCarry(zeros, zeros)
+
+    def project(self, params: Params, xs: Array) -> jax.Array:
+        return dense(xs, **params["input"])
+
+    def recur(self, params: Params, carry: CoRNNCarry) -> jax.Array:
+        return dense(jnp.concatenate(carry, axis=-1), params["recurrent"]["kernel"])
+
+    def gate(self, params: Params, carry: CoRNNCarry, z: jax.Array, r: jax.Array) -> tuple[CoRNNCarry, jax.Array]:
+        return cornn_gate(carry, z, r, self.dt, self.gamma, self.epsilon)
+
+    def output(self, carry: CoRNNCarry) -> jax.Array:
+        return carry.position

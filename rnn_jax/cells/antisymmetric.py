@@ -5,9 +5,9 @@
     zₜ = σ(M hₜ₋₁ + V_zᵀ xₜ + b_z)
     hₜ = hₜ₋₁ + ε zₜ ⊙ tanh(M hₜ₋₁ + Vᵀ xₜ + b),                          yₜ = hₜ    GatedAntisymmetricRNN
 
-Chang, Chen, Haber & Chi 2019, arXiv:1902.09689, section 3. The eigenvalues of W − Wᵀ are imaginary, so the
-equation keeps what it has; the diffusion γ moves them to the left by γ, where Euler's steps of size ε are stable. W is
-strictly upper triangular, which is all that W − Wᵀ can tell. The gate shares M, that the property may last.
+Chang, Chen, Haber & Chi 2019, arXiv:1902.09689. The eigenvalues of W − Wᵀ are imaginary, so the equation keeps what
+it has; the diffusion moves them to the left by γ, where Euler's steps of size ε are stable. W is strictly upper
+triangular, which is all that W − Wᵀ can tell. The gate shares M, so that the property lasts.
 
 The gated kernel holds V_z first, then V; so does its bias.
 """

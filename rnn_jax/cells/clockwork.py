@@ -8,7 +8,8 @@ the longest, and a module reads from itself and from slower ones only: with kern
 triangular. The kernel is stored whole; its blocks above the diagonal are never read and start as zero.
 
 The carry counts the steps modulo the least common multiple of the periods: the count stays exact in any dtype that can
-hold it, for sequences of any length. A reset starts the clock anew, padding stops it.
+hold it, for sequences of any length. A reset starts the clock anew, padding stops it. Zoneout takes two rates, the
+second of which is the clock's and has to be zero.
 """
 
 import dataclasses

@@ -6,8 +6,8 @@ Jaeger 2001, "The echo state approach to analysing and training recurrent neural
 Jaeger, Lukoševičius, Popovici & Siewert 2007, Neural Networks 20(3). Without feedback from the readout, which is a
 linear layer of your own over the outputs.
 
-`trainable` says that no parameter may change, and no gradient reaches one. The spectral radius of U, set when it is
-drawn, is how slowly the reservoir forgets: below 1 it nearly always does.
+`trainable` says that no parameter may change, and no gradient reaches one. The spectral radius of U is set when U is
+drawn: below 1, the reservoir nearly always forgets where it started, the sooner the smaller it is.
 """
 
 import dataclasses

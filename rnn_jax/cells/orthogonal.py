@@ -1,9 +1,9 @@
-"""Networks whose recurrent matrix is orthogonal for any parameters: it neither shrinks nor stretches a gradient.
+"""Networks with a recurrent matrix that is orthogonal for any parameters: it neither shrinks nor stretches gradients.
 
     hₜ = modReLU(Vᵀ xₜ + Q hₜ₋₁),    modReLU(u) = sign(u) relu(|u| + b),    yₜ = hₜ
 
     Q = exp(A)                         ExpRNN: the matrix exponential reaches every rotation
-    Q = (I + A)⁻¹ (I − A) Λ            CayleyRNN: Λ, a fixed diagonal of ±1, lets it reach every orthogonal matrix
+    Q = (I + A)⁻¹ (I − A) Λ            CayleyRNN: every orthogonal matrix, with the right fixed diagonal Λ of ±1
 
 A is skew-symmetric. ExpRNN: Lezcano-Casado & Martínez-Rubio 2019, arXiv:1901.08428. CayleyRNN, there scoRNN: Helfrich,
 Willmott & Ye 2018, arXiv:1707.09520. modReLU: Arjovsky, Shah & Bengio 2016, arXiv:1511.06464, here on real numbers.
@@ -39,7 +39,7 @@ LEZCANO_2019 = Paper(
 )
 HELFRICH_2018 = Paper(
     key="helfrich2018orthogonal",
-    authors="Helfrich, Kyle and Willmott, Devin and Ye, Qiang",
+    authors="Helfrich, Kyle E. and Willmott, Devin and Ye, Qiang",
     title="Orthogonal recurrent neural networks with scaled Cayley transform",
     year=2018,
     booktitle="International Conference on Machine Learning",

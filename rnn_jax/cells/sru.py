@@ -3,7 +3,7 @@
     fₜ = σ(W_fᵀ xₜ + v_f ⊙ cₜ₋₁ + b_f)        cₜ = fₜ ⊙ cₜ₋₁ + (1 − fₜ) ⊙ Wᵀ xₜ
     rₜ = σ(W_rᵀ xₜ + v_r ⊙ cₜ₋₁ + b_r)        yₜ = rₜ ⊙ cₜ + (1 − rₜ) ⊙ α xₜ
 
-Lei, Zhang, Wang, Dai & Artzi 2018, arXiv:1709.02755, section 3, in its final form, with v ⊙ c in the gates. The highway
+Lei, Zhang, Wang, Dai & Artzi 2018, arXiv:1709.02755, in its final form, with v ⊙ c in the gates. The highway
 term α xₜ has α = √(1 + 2 exp(b)), b being where b_r starts; where D ≠ H it is a fourth product W_hᵀ xₜ instead, whose
 kernel starts α times as large.
 

@@ -1,5 +1,6 @@
 """Initial values of recurrent parameters: gates side by side, the identity, what one gate's bias starts as."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,18 @@ def identity(key: jax.Array, shape: tuple[int, ...], dtype: DType = jnp.float32)
     """The identity matrix, which makes a linear recurrence remember perfectly; Le et al. 2015, arXiv:1504.00941."""
     del key
     return jnp.eye(*shape, dtype=dtype)
+
+
+def columns(
+    initializer: Callable[..., jax.Array],
+    key: jax.Array,
+    input_size: int,
+    sizes: tuple[int, ...],
+    dtype: DType = jnp.float32,
+) -> jax.Array:
+    """One kernel `[in, sum(sizes)]` whose blocks `[in, size]` are drawn apart, as in `side_by_side`, of any sizes."""
+    keys = jax.random.split(key, len(sizes))
+    return jnp.concatenate([initializer(k, (input_size, n), dtype) for k, n in zip(keys, sizes, strict=True)], axis=1)
 
 
 def side_by_side(
@@ -49,7 +62,7 @@ def chrono(key: jax.Array, hidden_size: int, longest: int, dtype: DType = jnp.fl
     """A forget gate's bias `[H]` for dependences of up to `longest` steps: ln U(1, longest − 1).
 
     A gate that stays at σ(b) remembers for about 1 + eᵇ steps, so the units cover 2 to `longest` steps evenly. The bias
-    of a separate input gate is the negative of this one. Tallec & Ollivier 2018, arXiv:1804.11188, section 2.
+    of a separate input gate is the negative of this one. Tallec & Ollivier 2018, arXiv:1804.11188.
 
     Raises:
         ValueError: `longest` is not an int of at least 2.
@@ -63,6 +76,38 @@ def check_longest(longest: Any) -> None:
     """Raise a ValueError unless `longest` is a time that `chrono` takes."""
     if isinstance(longest, bool) or not isinstance(longest, int) or longest < 2:
         raise ValueError(f"longest={longest!r}: expected an int of at least 2, in steps")
+
+
+def ring(
+    key: jax.Array, size: int, r_min: float = 0.0, r_max: float = 1.0, max_phase: float = 2 * math.pi
+) -> tuple[jax.Array, jax.Array]:
+    """Eigenvalues exp(−exp(ν) + i exp(θ)) uniform over a ring, as ν and θ `[size]`; Orvieto et al. 2023, lemma 3.2.
+
+    Args:
+        key: a typed key.
+        size: how many eigenvalues.
+        r_min: the ring's inner radius, 0 or more.
+        r_max: its outer radius, at most 1.
+        max_phase: phases lie between 0 and this, in radians.
+    """
+    epsilon = float(jnp.finfo(jnp.float32).eps)
+    radius, phase = jax.random.uniform(key, (2, size), minval=epsilon, maxval=1 - epsilon)
+    # One minus the squared radius, which keeps its digits where the radius is close to one.
+    gap = 1 - r_max**2 + radius * (r_max**2 - r_min**2)
+    return jnp.log(-0.5 * jnp.log1p(-gap)), jnp.log(max_phase * phase)
+
+
+def log_uniform(
+    key: jax.Array, shape: tuple[int, ...], low: float, high: float, dtype: DType = jnp.float32
+) -> jax.Array:
+    """The logarithms of values between `low` and `high`, uniform: the time steps of state space models."""
+    return jax.random.uniform(key, shape, minval=math.log(low), maxval=math.log(high)).astype(dtype)
+
+
+def softplus_bias(key: jax.Array, size: int, low: float, high: float, dtype: DType = jnp.float32) -> jax.Array:
+    """A bias `[size]` whose softplus is log-uniform between `low` and `high`; Gu & Dao 2023, arXiv:2312.00752."""
+    a = jnp.exp(log_uniform(key, (size,), low, high))
+    return (a + jnp.log(-jnp.expm1(-a))).astype(dtype)
 
 
 def gated_kernels(

@@ -13,8 +13,20 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Carry, Params
+from rnn_jax.cells.base import Cell, dense
+from rnn_jax.typing import Array, Carry, DType, Params
+
+
+def widened(a: Array) -> jax.Array:
+    """`a` in float32 or wider: bfloat16 cannot tell a decay of 0.999 from one that forgets nothing."""
+    a = jnp.asarray(a)
+    return a if jnp.finfo(a.dtype).bits >= 32 else a.astype(jnp.float32)
+
+
+def along_trailing(a: Array, like: jax.Array) -> jax.Array:
+    """An array shaped and typed to be combined with `like`, whose last dims are its own (compare `along_last`)."""
+    a = jnp.asarray(a, like.dtype)
+    return a.reshape((1,) * (like.ndim - a.ndim) + a.shape)
 
 
 class LinearCell(Cell):
@@ -104,3 +116,42 @@ class ComplexDiagonalCell(DiagonalCell):
         real, imaginary = jnp.split(element.decay, 2, axis=-1)
         one = jnp.concatenate([jnp.ones_like(real), jnp.zeros_like(imaginary)], axis=-1)
         return Affine(one, jnp.zeros_like(element.update))
+
+
+class StateSpaceCell(ComplexDiagonalCell):
+    """hₜ = λ ⊙ hₜ₋₁ + γ ⊙ B xₜ, yₜ = s Re(C hₜ) + D xₜ: a linear system of N complex states, the same at all steps.
+
+    A subclass says in `discretize` how λ and γ come of the parameters in `params["recurrent"]`, and has the fields or
+    properties `states` (N) and `multiplicity` (s). `input.kernel [D, 2 N]` holds Re B, then Im B; the rows of
+    `output.kernel [2 N, H]` are Re C, then −Im C; `skip.kernel [D, H]` is the real matrix D.
+    """
+
+    states: int
+    multiplicity: float = 1.0
+
+    @abc.abstractmethod
+    def discretize(self, recurrent: Params) -> tuple[jax.Array, jax.Array]:
+        """λ and γ, each `[2 N]`, in float32 or wider."""
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+        return jnp.zeros((*batch_shape, 2 * self.states), dtype)
+
+    def prepare(self, params: Params) -> Params:
+        if "discrete" in params:
+            return params
+        decay, gain = self.discretize(params["recurrent"])
+        update = complex_multiply(widened(params["input"]["kernel"]).astype(gain.dtype), gain[None])
+        kernel = jnp.concatenate([update, jnp.asarray(params["skip"]["kernel"], gain.dtype)], axis=1)
+        return params | {"discrete": {"decay": decay, "kernel": kernel}}
+
+    def project(self, params: Params, xs: Array) -> jax.Array:
+        return dense(xs, self.prepare(params)["discrete"]["kernel"])
+
+    def elements(self, params: Params, z: jax.Array) -> Affine:
+        update = widened(z[..., : 2 * self.states])
+        decay = along_trailing(self.prepare(params)["discrete"]["decay"], update)
+        return Affine(jnp.broadcast_to(decay, update.shape), update)
+
+    def read(self, params: Params, carry: jax.Array, z: jax.Array) -> jax.Array:
+        seen = dense(carry.astype(z.dtype), params["output"]["kernel"])
+        return self.multiplicity * seen + z[..., 2 * self.states :]

@@ -1,4 +1,4 @@
-"""The check that numeric options of cells have in common."""
+"""Checks that numeric options of cells have in common."""
 
 import math
 from typing import Any
@@ -17,3 +17,9 @@ def check_number(
         limits = {"above": above, "at least": least, "at most": most}
         wanted = " and ".join(f"{word} {limit:g}" for word, limit in limits.items() if limit is not None)
         raise ValueError(f"{name}={value!r}: expected a finite number {wanted}".rstrip())
+
+
+def check_time_steps(dt_min: Any, dt_max: Any) -> None:
+    """Raise a ValueError unless 0 < `dt_min` <= `dt_max`: the range that a state space model's time steps start in."""
+    check_number("dt_min", dt_min, above=0)
+    check_number("dt_max", dt_max, least=dt_min)

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from rnn_jax.cells.linear import widened
 from rnn_jax.typing import Carry, Params
 from rnn_jax.unroll.scope import Scope, where_rows
 from rnn_jax.unroll.segments import in_segments
@@ -16,13 +17,13 @@ def associative(
     """The final carry and the outputs `[T, B, H]` of one `LinearCell`. Accumulates in float32 or wider."""
     del key  # linear cells have no noise
     dtypes = jax.tree.map(lambda c: c.dtype, carry)
-    carry = jax.tree.map(_widened, carry)
+    carry = jax.tree.map(widened, carry)
     start = None if scope.resets is None else scope.start(cell, carry)
 
     def segment(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         xs, valid, resets = inputs
         z = cell.project(params, xs)
-        elements = jax.tree.map(_widened, cell.elements(params, z))
+        elements = jax.tree.map(widened, cell.elements(params, z))
         if resets is not None:
             anew = cell.constant(elements, cell.apply(elements, _over_time(start, xs.shape[0])))
             elements = where_rows(resets, anew, elements)
@@ -38,10 +39,6 @@ def associative(
     else:
         carry, ys = in_segments(segment, carry, (xs, scope.valid, scope.resets), scope.checkpoint_every, reverse)
     return jax.tree.map(lambda c, dtype: c.astype(dtype), carry, dtypes), ys
-
-
-def _widened(a: jax.Array) -> jax.Array:
-    return a if jnp.finfo(a.dtype).bits >= 32 else a.astype(jnp.float32)
 
 
 def _over_time(carry: Carry, length: int) -> Carry:

@@ -21,15 +21,19 @@ from rnn_jax.cells.indrnn import IndRNN
 from rnn_jax.cells.janet import JANET
 from rnn_jax.cells.lem import LEM, LEMCarry
 from rnn_jax.cells.ligru import LiGRU
-from rnn_jax.cells.linear import DiagonalCell, LinearCell
+from rnn_jax.cells.linear import Affine, ComplexDiagonalCell, DiagonalCell, LinearCell
+from rnn_jax.cells.lru import LRU, RGLRU
 from rnn_jax.cells.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
 from rnn_jax.cells.mgu import MGU
+from rnn_jax.cells.mingru import MinGRU, MinLSTM
 from rnn_jax.cells.multiplicative_lstm import MultiplicativeLSTM
 from rnn_jax.cells.orthogonal import CayleyRNN, ExpRNN
 from rnn_jax.cells.papers import Paper, citation
 from rnn_jax.cells.qrnn import QRNN, QRNNCarry
 from rnn_jax.cells.ran import RAN
 from rnn_jax.cells.rhn import RHN
+from rnn_jax.cells.s5 import S4D, S5
+from rnn_jax.cells.s6 import S6
 from rnn_jax.cells.slstm import SLSTM, SLSTMCarry
 from rnn_jax.cells.sru import SRU
 from rnn_jax.cells.star import STAR
@@ -73,6 +77,13 @@ CELLS: dict[str, type[Any]] = {
     "clockwork": Clockwork,
     "slstm": SLSTM,
     "echo_state": EchoState,
+    "mingru": MinGRU,
+    "minlstm": MinLSTM,
+    "lru": LRU,
+    "rg_lru": RGLRU,
+    "s5": S5,
+    "s4d": S4D,
+    "s6": S6,
 }
 """Names for configs, tests and benchmarks."""
 
@@ -117,16 +128,22 @@ __all__ = [
     "IRNN",
     "JANET",
     "LEM",
+    "LRU",
     "LSTM",
     "LSTMP",
     "MGU",
     "QRNN",
     "RAN",
+    "RGLRU",
     "RHN",
+    "S4D",
+    "S5",
+    "S6",
     "SLSTM",
     "SRU",
     "STAR",
     "UGRNN",
+    "Affine",
     "AntisymmetricRNN",
     "CayleyRNN",
     "Cell",
@@ -134,6 +151,7 @@ __all__ = [
     "ClockworkCarry",
     "CoRNN",
     "CoRNNCarry",
+    "ComplexDiagonalCell",
     "Composite",
     "ConvGRU",
     "ConvLSTM",
@@ -154,6 +172,8 @@ __all__ = [
     "LayerNormLSTM",
     "LiGRU",
     "LinearCell",
+    "MinGRU",
+    "MinLSTM",
     "MultiplicativeLSTM",
     "Paper",
     "PeepholeLSTM",

@@ -12,6 +12,7 @@ from rnn_jax.cells.cfn import CFN
 from rnn_jax.cells.clockwork import Clockwork, ClockworkCarry
 from rnn_jax.cells.conv import ConvGRU, ConvLSTM
 from rnn_jax.cells.cornn import CoRNN, CoRNNCarry
+from rnn_jax.cells.deltanet import DeltaNet, GatedDeltaNet
 from rnn_jax.cells.echo_state import EchoState
 from rnn_jax.cells.elman import IRNN, Elman
 from rnn_jax.cells.fastgrnn import FastGRNN, FastRNN
@@ -22,10 +23,12 @@ from rnn_jax.cells.janet import JANET
 from rnn_jax.cells.lem import LEM, LEMCarry
 from rnn_jax.cells.ligru import LiGRU
 from rnn_jax.cells.linear import Affine, ComplexDiagonalCell, DiagonalCell, LinearCell
+from rnn_jax.cells.linear_attention import GLA, RetNet
 from rnn_jax.cells.lru import LRU, RGLRU
 from rnn_jax.cells.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
 from rnn_jax.cells.mgu import MGU
 from rnn_jax.cells.mingru import MinGRU, MinLSTM
+from rnn_jax.cells.mlstm import MLSTM, MLSTMCarry
 from rnn_jax.cells.multiplicative_lstm import MultiplicativeLSTM
 from rnn_jax.cells.orthogonal import CayleyRNN, ExpRNN
 from rnn_jax.cells.papers import Paper, citation
@@ -84,6 +87,11 @@ CELLS: dict[str, type[Any]] = {
     "s5": S5,
     "s4d": S4D,
     "s6": S6,
+    "retnet": RetNet,
+    "gla": GLA,
+    "mlstm": MLSTM,
+    "deltanet": DeltaNet,
+    "gated_deltanet": GatedDeltaNet,
 }
 """Names for configs, tests and benchmarks."""
 
@@ -121,6 +129,7 @@ def _imported(name: str) -> type[Any]:
 __all__ = [
     "CELLS",
     "CFN",
+    "GLA",
     "GRU",
     "GRU1",
     "GRU2",
@@ -132,6 +141,7 @@ __all__ = [
     "LSTM",
     "LSTMP",
     "MGU",
+    "MLSTM",
     "QRNN",
     "RAN",
     "RGLRU",
@@ -156,6 +166,7 @@ __all__ = [
     "ConvGRU",
     "ConvLSTM",
     "CoupledLSTM",
+    "DeltaNet",
     "DiagonalCell",
     "EchoState",
     "Elman",
@@ -165,6 +176,7 @@ __all__ = [
     "GRUResetBefore",
     "GatedAntisymmetricRNN",
     "GatedCell",
+    "GatedDeltaNet",
     "HiddenCell",
     "IndRNN",
     "LEMCarry",
@@ -172,12 +184,14 @@ __all__ = [
     "LayerNormLSTM",
     "LiGRU",
     "LinearCell",
+    "MLSTMCarry",
     "MinGRU",
     "MinLSTM",
     "MultiplicativeLSTM",
     "Paper",
     "PeepholeLSTM",
     "QRNNCarry",
+    "RetNet",
     "SLSTMCarry",
     "citation",
     "count_parameters",

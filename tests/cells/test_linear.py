@@ -167,6 +167,8 @@ def test_s5_starts_as_the_real_system_with_the_hippo_matrix(x64):
     upper = vectors[:, 2:]
     b = 2 * (upper @ references._complex(params["input"]["kernel"]).T).real
     c = 2 * (references._complex(params["output"]["kernel"].T).conj() @ upper.conj().T).real
+    drawn = jax.nn.initializers.lecun_normal()(jax.random.split(jax.random.key(0), 4)[0], (2, 4), jnp.float32)
+    np.testing.assert_allclose(b.T, drawn, rtol=1e-5)
     held = expm(step * np.block([[matrix.real, b], [np.zeros((2, 6))]]))
     xs, state, ys = np.random.default_rng(0).normal(size=(6, 2)), np.zeros(4), []
     for x in xs:
@@ -208,12 +210,12 @@ def test_exponential_gates_do_not_overflow_and_their_common_scale_does_not_matte
     params = cell.init(jax.random.key(0), jnp.float64)
     xs = jax.random.normal(jax.random.key(1), (20, 2, 3))
 
-    def outputs(log_input):
+    def outputs(log_input, xs):
         bias = params["input"]["bias"].at[-2].set(log_input)
         return rnn_jax.unroll(cell, {"input": params["input"] | {"bias": bias}}, xs).ys
 
-    np.testing.assert_allclose(outputs(1e4), outputs(20.0), rtol=1e-6)
-    assert not np.any(outputs(-1e4))
+    np.testing.assert_allclose(outputs(1e4, xs), outputs(20.0, xs), rtol=1e-6)
+    assert not np.any(outputs(-1e4, xs)) and not np.any(outputs(1e4, 0 * xs))
 
 
 def bits_in_a_sign(cell, params):

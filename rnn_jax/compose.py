@@ -64,10 +64,19 @@ class Stack(Composite):
                     f"layers[{i + 1}].input_size={above.input_size}: expected {below.output_size}, "
                     f"the output size of layers[{i}]"
                 )
+            if below.input_shape[:-1] != above.input_shape[:-1]:
+                raise ValueError(
+                    f"layers[{i + 1}] reads space {above.input_shape[:-1]}: expected {below.input_shape[:-1]}, "
+                    f"as layers[{i}]"
+                )
 
     @property
     def input_size(self) -> int:
         return self.layers[0].input_size
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.layers[0].input_shape
 
     @property
     def hidden_size(self) -> int:
@@ -152,6 +161,10 @@ class Bidirectional(Composite):
     @property
     def input_size(self) -> int:
         return self.forward.input_size
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.forward.input_shape
 
     @property
     def hidden_size(self) -> int:

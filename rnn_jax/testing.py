@@ -220,6 +220,8 @@ def check_unroll(example: Example) -> None:
         _assert_close(backward, wanted, f"{method} against a loop, reverse=True, checkpoint_every=3")
         wanted = loop(cell, params, example.xs, cell.initial_carry((BATCH,), jnp.float64))
         _assert_close(anew, wanted, f"{method}: no carry against the initial carry")
+        spoilt = results(params, example.xs.at[0, 2].set(jnp.nan), example.carry)[0]
+        _assert_close(spoilt.ys[3:], forward.ys[3:], f"{method}: outputs after a reset, with NaN before it")
 
 
 def check_gradients(example: Example) -> None:

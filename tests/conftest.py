@@ -31,6 +31,13 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(note)
 
 
+def pytest_make_parametrize_id(val):
+    """Cells are named by what they are; functions keep pytest's names, for their text holds an address."""
+    from rnn_jax import Cell  # not before the hook above
+
+    return str(val) if isinstance(val, Cell) else None
+
+
 @pytest.fixture
 def x64():
     """Double precision for one test."""

@@ -180,3 +180,16 @@ def test_zoneout_draws_anew_at_every_step_and_passes_noise_on():
 def test_errors_of_construction(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_cells_over_space_stack_and_run_both_ways(x64):
+    conv = functools.partial(rnn_jax.ConvLSTM, spatial_shape=(3, 2))
+    cell = Stack([conv(2, 3), Bidirectional(conv(3, 2)), rnn_jax.ConvGRU(4, 2, spatial_shape=(3, 2))])
+    example = Example.draw(cell, jax.random.key(0))
+    run = functools.partial(unroll, cell, example.params, lengths=jnp.array([LENGTH, 0, 4]))
+    carry, ys = run(example.xs, example.carry)
+    assert ys.shape == (LENGTH, 3, 3, 2, 2) and ys[3, 2].all() and not ys[4:, 2].any()
+    padded = run(example.xs.at[4:, 2].set(jnp.nan), example.carry)
+    chex.assert_trees_all_equal((carry, ys), tuple(padded))
+    with pytest.raises(ValueError, match=r"layers\[1\] reads space \(4, 4\): expected \(3, 2\)"):
+        Stack([conv(2, 3), rnn_jax.ConvLSTM(3, 2)])

@@ -143,10 +143,6 @@ class _DeltaRule(AssociativeMemory):
     def identity(self, element: DeltaMap) -> DeltaMap:
         return DeltaMap(_identity(element.transition), jnp.zeros_like(element.update))
 
-    def constant(self, element: DeltaMap, carry: jax.Array) -> DeltaMap:
-        update = jnp.broadcast_to(carry, element.update.shape).astype(element.update.dtype)
-        return DeltaMap(jnp.zeros_like(element.transition), update)
-
 
 @dataclasses.dataclass(frozen=True)
 class DeltaNet(_DeltaRule):

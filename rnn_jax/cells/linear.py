@@ -59,10 +59,6 @@ class LinearCell(Cell):
     def identity(self, element: Any) -> Any:
         """The map that changes nothing, with the shapes and dtypes of `element`."""
 
-    @abc.abstractmethod
-    def constant(self, element: Any, carry: Carry) -> Any:
-        """The map that gives `carry` whatever came before, with the shapes and dtypes of `element`."""
-
     def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
         carry = self.apply(self.elements(params, z), carry)
         return carry, self.read(params, carry, z)
@@ -86,10 +82,6 @@ class DiagonalCell(LinearCell):
 
     def identity(self, element: Affine) -> Affine:
         return Affine(jnp.ones_like(element.decay), jnp.zeros_like(element.update))
-
-    def constant(self, element: Affine, carry: jax.Array) -> Affine:
-        update = jnp.broadcast_to(carry, element.update.shape).astype(element.update.dtype)
-        return Affine(jnp.zeros_like(element.decay), update)
 
 
 def complex_multiply(a: jax.Array, b: jax.Array) -> jax.Array:

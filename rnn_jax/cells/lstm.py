@@ -109,9 +109,7 @@ class _LSTM(Cell):
             if part not in PARTS:
                 raise ValueError(f"without={self.without!r}: expected a tuple of {', '.join(map(repr, PARTS))}")
         if self.coupled and {"input_gate", "forget_gate"} & set(self.without):
-            raise ValueError(
-                f"coupled=True with without={self.without!r}: the coupled gates cannot be left out"
-            )
+            raise ValueError(f"coupled=True with without={self.without!r}: the coupled gates cannot be left out")
 
     @property
     def gates(self) -> str:

@@ -146,10 +146,6 @@ class MLSTM(AssociativeMemory):
     def identity(self, element: Span) -> Span:
         return Span(jnp.zeros_like(element.log_decay), _empty(element.state))
 
-    def constant(self, element: Span, carry: MLSTMCarry) -> Span:
-        state = jax.tree.map(lambda c, like: jnp.broadcast_to(c, like.shape).astype(like.dtype), carry, element.state)
-        return Span(jnp.full_like(element.log_decay, -1e30), state)
-
 
 def _empty(state: MLSTMCarry) -> MLSTMCarry:
     # Finite, since the difference of two infinities is no number.

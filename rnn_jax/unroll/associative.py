@@ -24,15 +24,25 @@ def associative(
         xs, valid, resets = inputs
         z = cell.project(params, xs)
         elements = jax.tree.map(widened, cell.elements(params, z))
-        if resets is not None:
-            anew = cell.constant(elements, cell.apply(elements, _over_time(start, xs.shape[0])))
-            elements = where_rows(resets, anew, elements)
         if valid is not None:
             elements = where_rows(valid, elements, cell.identity(elements))
-        prefixes = jax.lax.associative_scan(cell.combine, elements, reverse=reverse)
-        carries = cell.apply(prefixes, _over_time(carry, xs.shape[0]))
+        before = _over_time(carry, xs.shape[0])
+        if resets is None:
+            prefixes = jax.lax.associative_scan(cell.combine, elements, reverse=reverse)
+        else:
+            if valid is not None:
+                resets = resets & valid
+            prefixes, resets = jax.lax.associative_scan(since_reset, (elements, resets), reverse=reverse)
+            before = where_rows(resets, _over_time(start, xs.shape[0]), before)
+        carries = cell.apply(prefixes, before)
         ys = cell.read(params, carries, z)
         return jax.tree.map(lambda c: c[0 if reverse else -1], carries), ys
+
+    def since_reset(first: Any, second: Any) -> Any:
+        """Compose maps, forgetting what is before a reset: selected away, so that not even its NaN comes through."""
+        (earlier, was_reset), (later, is_reset) = first, second
+        kept = where_rows(is_reset, cell.identity(earlier), earlier)
+        return cell.combine(kept, later), was_reset | is_reset
 
     if xs.shape[0] == 0:
         ys = cell.read(params, _over_time(carry, 0), cell.project(params, xs))

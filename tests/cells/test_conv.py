@@ -21,7 +21,6 @@ D, H = 2, 3
         (rnn_jax.ConvGRU(D, H, spatial_shape=(5,), kernel_size=1), convolutional.conv_gru),
         (rnn_jax.ConvGRU(D, H, spatial_shape=(2, 3, 2)), convolutional.conv_gru),
     ],
-    ids=str,
 )
 def test_every_number_of_dims_follows_the_equations(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)

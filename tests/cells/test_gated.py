@@ -25,14 +25,13 @@ SURE = 1e3  # the logistic function of it is one
         (rnn_jax.FastGRNN(D, H, input_rank=2, recurrent_rank=5), gated.fastgrnn),
         (rnn_jax.RAN(D, H, activation="identity"), functools.partial(gated.ran, activation="identity")),
     ],
-    ids=str,
 )
 def test_options_follow_the_paper(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)
 
 
 @pytest.mark.parametrize(
-    "cell", [rnn_jax.RHN(D, H, depth=3, coupled=False), rnn_jax.FastGRNN(D, H, input_rank=2, recurrent_rank=1)], ids=str
+    "cell", [rnn_jax.RHN(D, H, depth=3, coupled=False), rnn_jax.FastGRNN(D, H, input_rank=2, recurrent_rank=1)]
 )
 def test_contract_of_options(cell):
     assert_cell_contract(cell)
@@ -138,7 +137,6 @@ def lstm_of_multiplicative_lstm(p):
         (rnn_jax.FastGRNN(D, H), rnn_jax.UGRNN(D, H), ugrnn_of_fastgrnn),
         (rnn_jax.MultiplicativeLSTM(D, H), rnn_jax.LSTM(D, H), lstm_of_multiplicative_lstm),
     ],
-    ids=str,
 )
 def test_a_cell_is_a_special_case_of_another(x64, cell, other, convert):
     example = Example.draw(cell, jax.random.key(0))

@@ -30,7 +30,6 @@ D, H = 3, 5
         (rnn_jax.CayleyRNN(D, H, negative=0.0), functools.partial(recurrent.cayley, negatives=0)),
         (rnn_jax.CayleyRNN(D, H, negative=0.8), functools.partial(recurrent.cayley, negatives=4)),
     ],
-    ids=str,
 )
 def test_options_follow_the_paper(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)

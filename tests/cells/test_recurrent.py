@@ -37,7 +37,6 @@ D, H = 3, 4
             functools.partial(recurrent.slstm, forget_gate="exponential"),
         ),
     ],
-    ids=str,
 )
 def test_options_follow_the_paper(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)

@@ -39,9 +39,9 @@ def table() -> str:
         cell = cell_type(SIZE, SIZE)
         carry = count_parameters(jax.eval_shape(cell.initial_carry))
         source = cell_type.papers[0].short()
-        cost = _flops(cell) / elman
+        cost = float(f"{_flops(cell) / elman:.2g}")
         lines.append(
-            f"| `{name}` | `{cell_type.__name__}` | {source} | {parameter_formula(cell_type)} | {carry:,} | {cost:.2g} "
+            f"| `{name}` | `{cell_type.__name__}` | {source} | {parameter_formula(cell_type)} | {carry:,} | {cost:g} "
             f"| {', '.join(cell.methods)} |"
         )
     return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""Result files: JSON, one row for each case and program, written again after every case.
+
+    {"benchmark": "compare", "environment": {...}, "rows": [
+      {"case": "training lstm T100 B32 D64 H128", "program": "rnn_jax", "median": 0.01, "spread": 0.001,
+       "seconds": [...], "ratios": {"torch": {"value": 1.5, "low": 1.4, "high": 1.6}, ...}}, ...]}
+
+The times are seconds. A row may hold more, such as bytes; `ratios` stands in the row of the program under test, each
+another program's time over its own. A run that was killed goes on with the first case that is not there.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.timing import environment
+
+FOLDER = Path(__file__).parent / "results"
+Row = dict[str, Any]
+
+
+class Results:
+    """The rows of one result file.
+
+    Attributes:
+        path: the file.
+        rows: its rows.
+
+    Raises:
+        ValueError: the file is of another benchmark, or was measured with other versions or another device.
+    """
+
+    def __init__(self, path: Path, benchmark: str, fresh: bool = False):
+        self.path, self.benchmark, self.environment = path, benchmark, environment()
+        self.rows: list[Row] = []
+        if fresh or not path.exists():
+            return
+        stored = read(path)
+        for name, here in (("benchmark", benchmark), ("environment", self.environment)):
+            if stored[name] != here:
+                raise ValueError(
+                    f"{path} has {name} {_difference(stored[name], here)}: "
+                    "rows of both in one file could not be compared; name another file, or measure all anew (--fresh)"
+                )
+        self.rows = stored["rows"]
+
+    def __contains__(self, case: str) -> bool:
+        return any(row["case"] == case for row in self.rows)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Append all rows of one case and write the file, whole or not at all."""
+        self.rows += rows
+        stored = {"benchmark": self.benchmark, "environment": self.environment, "rows": self.rows}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_suffix(".part")
+        part.write_text(_text(stored))
+        os.replace(part, self.path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A result file.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    try:
+        stored = json.loads(path.read_text())
+        if {"benchmark", "environment", "rows"} <= stored.keys() and all("case" in row for row in stored["rows"]):
+            return stored
+    except (json.JSONDecodeError, AttributeError, TypeError):
+        pass
+    raise ValueError(f"{path} is not a result file: expected JSON with benchmark, environment and rows")
+
+
+def _text(stored: dict[str, Any]) -> str:
+    """One row a line, numbers with six digits: a file that can be read, and compared by its lines."""
+    head = json.dumps({k: v for k, v in stored.items() if k != "rows"}, indent=1)
+    lines = ",\n".join(json.dumps(_rounded(row)) for row in stored["rows"])
+    return f'{head[:-2]},\n "rows": [\n{lines}\n ]\n}}\n'
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _difference(stored: Any, here: Any) -> str:
+    if not isinstance(stored, dict) or not isinstance(here, dict):
+        return f"{stored!r}, here {here!r}"
+    names = sorted(k for k in stored.keys() | here.keys() if stored.get(k) != here.get(k))
+    return "; ".join(f"{k} {_difference(stored.get(k), here.get(k))}" for k in names)

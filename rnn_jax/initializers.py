@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.typing import DType
+from rnn_jax.typing import DType, at_least_float32
 
 glorot_uniform = jax.nn.initializers.glorot_uniform()
 """Uniform in ±√(6 / (in + out)); Glorot & Bengio 2010."""
@@ -16,8 +16,7 @@ glorot_uniform = jax.nn.initializers.glorot_uniform()
 def orthogonal(key: jax.Array, shape: tuple[int, ...], dtype: DType = jnp.float32) -> jax.Array:
     """A random orthogonal matrix, all singular values one; Saxe et al. 2013, arXiv:1312.6120."""
     # The QR decomposition behind it exists in float32 and float64 only.
-    wide = dtype if jnp.finfo(dtype).bits >= 32 else jnp.float32
-    return jax.nn.initializers.orthogonal()(key, shape, wide).astype(dtype)
+    return jax.nn.initializers.orthogonal()(key, shape, at_least_float32(dtype)).astype(dtype)
 
 
 def identity(key: jax.Array, shape: tuple[int, ...], dtype: DType = jnp.float32) -> jax.Array:
@@ -68,8 +67,8 @@ def chrono(key: jax.Array, hidden_size: int, longest: int, dtype: DType = jnp.fl
         ValueError: `longest` is not an int of at least 2.
     """
     check_longest(longest)
-    wide = dtype if jnp.finfo(dtype).bits >= 32 else jnp.float32
-    return jnp.log(jax.random.uniform(key, (hidden_size,), wide, 1.0, longest - 1.0)).astype(dtype)
+    spans = jax.random.uniform(key, (hidden_size,), at_least_float32(dtype), 1.0, longest - 1.0)
+    return jnp.log(spans).astype(dtype)
 
 
 def check_longest(longest: Any) -> None:

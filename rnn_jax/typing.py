@@ -9,6 +9,7 @@ Inside the library arrays are time-major, `[T, B, ...]`. Time is counted in step
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 Array = jax.Array | np.ndarray
@@ -22,3 +23,8 @@ Carry = Any
 
 DType = Any
 """Anything that `jnp.dtype` takes."""
+
+
+def at_least_float32(dtype: DType) -> DType:
+    """`dtype`, or float32 where it is narrower: for what bfloat16 is too coarse for, or has no routine for."""
+    return dtype if jnp.finfo(dtype).bits >= 32 else jnp.float32

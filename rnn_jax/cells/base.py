@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import Array, Carry, DType, Params
+from rnn_jax.typing import Array, Carry, DType, Params, at_least_float32
 
 
 class Cell(abc.ABC):
@@ -140,6 +140,13 @@ class GatedCell(Cell):
         return self.gate(params, carry, z, self.recur(params, carry))
 
 
+class GatedHiddenCell(HiddenCell, GatedCell):
+    """Both: one hidden state, whose product with one kernel is all that the gates see of it."""
+
+    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+        return dense(carry, params["recurrent"]["kernel"])
+
+
 class Composite(Cell):
     """A cell made of cells (a stack, two directions). `unroll` hands it the means to unroll its parts, one by one."""
 
@@ -162,9 +169,16 @@ def dense(x: Array, kernel: Array, bias: Array | None = None) -> jax.Array:
     return y if bias is None else y + along_last(bias, y)
 
 
-def along_last(vector: Array, like: jax.Array) -> jax.Array:
-    """A vector `[H]` shaped and typed to be combined with `like` `[..., H]` (no rank is promoted silently)."""
-    return jnp.asarray(vector, like.dtype).reshape((1,) * (like.ndim - 1) + (-1,))
+def along_last(a: Array, like: jax.Array) -> jax.Array:
+    """An array shaped and typed to be combined with the last dims of `like` (no rank is promoted silently)."""
+    a = jnp.asarray(a, like.dtype)
+    return a.reshape((1,) * (like.ndim - a.ndim) + a.shape)
+
+
+def widened(a: Array) -> jax.Array:
+    """`a` in float32 or wider: bfloat16 cannot tell a decay of 0.999 from one that forgets nothing."""
+    a = jnp.asarray(a)
+    return a.astype(at_least_float32(a.dtype))
 
 
 def sigmoid(x: jax.Array) -> jax.Array:

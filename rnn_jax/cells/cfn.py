@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, dense, sigmoid
+from rnn_jax.cells.base import GatedHiddenCell, dense, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params
 
@@ -42,7 +42,7 @@ def cfn_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, 
 
 
 @dataclasses.dataclass(frozen=True)
-class CFN(HiddenCell, GatedCell):
+class CFN(GatedHiddenCell):
     """Chaos-free network; equations and source at the top of this file.
 
     Carry: hₜ `[B, H]`. Params: `input.kernel [D, 3 H]`, `input.bias [2 H]`, `recurrent.kernel [H, 2 H]`.
@@ -64,9 +64,6 @@ class CFN(HiddenCell, GatedCell):
 
     def project(self, params: Params, xs: Array) -> jax.Array:
         return dense(xs, params["input"]["kernel"], jnp.pad(params["input"]["bias"], (0, self.hidden_size)))
-
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
-        return dense(carry, params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
         return cfn_gate(carry, z, r)

@@ -67,19 +67,6 @@ def convolve(x: Array, kernel: Array, bias: Array | None = None) -> jax.Array:
     return y if bias is None else y + along_last(bias, y)
 
 
-def peephole_gate(carry: LSTMCarry, z: jax.Array, r: jax.Array, peephole: Array) -> tuple[LSTMCarry, jax.Array]:
-    """(hₜ, cₜ) and yₜ of a ConvLSTM whose gates see the cell state; `peephole [*spatial, 3 H]` holds Pᵢ, P_f, Pₒ."""
-    i, f, g, o = jnp.split(z + r.astype(z.dtype), 4, axis=-1)
-    peephole = jnp.asarray(peephole, z.dtype).reshape((1,) * (z.ndim - peephole.ndim) + peephole.shape)
-    p_i, p_f, p_o = jnp.split(peephole, 3, axis=-1)
-    seen = carry.cell.astype(z.dtype)
-    update = sigmoid(i + p_i * seen) * jnp.tanh(g)
-    forget = sigmoid(f + p_f * seen)
-    cell = forget.astype(carry.cell.dtype) * carry.cell + update.astype(carry.cell.dtype)
-    y = sigmoid(o + p_o * cell.astype(z.dtype)) * jnp.tanh(cell.astype(z.dtype))
-    return LSTMCarry(y.astype(carry.hidden.dtype), cell), y
-
-
 def conv_gru_step(hidden: jax.Array, z: jax.Array, kernel: Array) -> tuple[jax.Array, jax.Array]:
     """hₜ and yₜ from the projected input `z [..., *spatial, 3 H]` and the recurrent kernel `[*window, H, 3 H]`."""
     size = hidden.shape[-1]
@@ -175,7 +162,8 @@ class ConvLSTM(_ConvCell, GatedCell):
 
     def gate(self, params: Params, carry: LSTMCarry, z: jax.Array, r: jax.Array) -> tuple[LSTMCarry, jax.Array]:
         if self.peepholes:
-            return peephole_gate(carry, z, r, params["peephole"]["kernel"])
+            maps = jnp.split(jnp.asarray(params["peephole"]["kernel"]), 3, axis=-1)
+            params = params | {"peephole": dict(zip("ifo", maps, strict=True))}
         return lstm_gate(params, carry, z, r)
 
     def output(self, carry: LSTMCarry) -> jax.Array:

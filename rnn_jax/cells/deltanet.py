@@ -26,8 +26,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import along_last, dense, sigmoid
-from rnn_jax.cells.linear import widened
+from rnn_jax.cells.base import along_last, dense, sigmoid, widened
 from rnn_jax.cells.linear_attention import Association, AssociativeMemory, outer, recall
 from rnn_jax.cells.papers import Paper
 from rnn_jax.cells.s6 import GRAZZI_2025

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, check_choice, dense
+from rnn_jax.cells.base import GatedHiddenCell, check_choice
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Carry, DType, Params
 
@@ -42,7 +42,7 @@ def elman_gate(hidden: jax.Array, z: jax.Array, r: jax.Array, activation: str = 
 
 
 @dataclasses.dataclass(frozen=True)
-class Elman(HiddenCell, GatedCell):
+class Elman(GatedHiddenCell):
     """The plain recurrent cell; equations and source at the top of this file.
 
     Carry: hₜ `[B, H]`. Params: `input.kernel [D, H]`, `input.bias [H]`, `recurrent.kernel [H, H]`.
@@ -74,9 +74,6 @@ class Elman(HiddenCell, GatedCell):
         if self.bias:
             params["input"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         return params
-
-    def recur(self, params: Params, carry: Carry) -> jax.Array:
-        return dense(carry, params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: Carry, z: jax.Array, r: jax.Array) -> tuple[Carry, jax.Array]:
         return elman_gate(carry, z, r, self.activation)

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, dense, interpolate, sigmoid
+from rnn_jax.cells.base import GatedHiddenCell, HiddenCell, along_last, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params
 
@@ -79,7 +79,7 @@ class _GRU(HiddenCell):
 
 
 @dataclasses.dataclass(frozen=True)
-class GRU(_GRU, GatedCell):
+class GRU(_GRU, GatedHiddenCell):
     """Gated recurrent unit with the reset after the product; equations and sources at the top of this file.
 
     Carry: hₜ `[B, H]`. Params: `input.kernel [D, 3 H]`, `input.bias [3 H]`, `recurrent.kernel [H, 3 H]`,
@@ -101,9 +101,6 @@ class GRU(_GRU, GatedCell):
         if self.bias:
             params["recurrent"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         return params
-
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
-        return dense(carry, params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
         return gru_gate(carry, z, r, params["recurrent"].get("bias"))

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, dense, sigmoid
+from rnn_jax.cells.base import GatedHiddenCell, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import DType, Params
 
@@ -48,7 +48,7 @@ def janet_gate(state: jax.Array, z: jax.Array, r: jax.Array, beta: float) -> tup
 
 
 @dataclasses.dataclass(frozen=True)
-class JANET(HiddenCell, GatedCell):
+class JANET(GatedHiddenCell):
     """Forget-gate-only memory; equations and sources at the top of this file.
 
     Carry: cₜ `[B, H]`. Params: `input.kernel [D, 2 H]`, `input.bias [2 H]`, `recurrent.kernel [H, 2 H]`.
@@ -81,9 +81,6 @@ class JANET(HiddenCell, GatedCell):
             forget = initializers.chrono(bias_key, self.hidden_size, self.longest, param_dtype)
         params["input"]["bias"] = jnp.concatenate([forget, jnp.zeros_like(forget)])
         return params
-
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
-        return dense(carry, params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
         return janet_gate(carry, z, r, self.beta)

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, dense, interpolate, sigmoid
+from rnn_jax.cells.base import GatedHiddenCell, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import DType, Params
 
@@ -38,7 +38,7 @@ def ligru_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class LiGRU(HiddenCell, GatedCell):
+class LiGRU(GatedHiddenCell):
     """Light gated recurrent unit; equations and source at the top of this file.
 
     Carry: hₜ `[B, H]`. Params: `input.kernel [D, 2 H]`, `input.bias [2 H]`, `recurrent.kernel [H, 2 H]`.
@@ -57,9 +57,6 @@ class LiGRU(HiddenCell, GatedCell):
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)
         params["input"]["bias"] = jnp.zeros(2 * self.hidden_size, param_dtype)
         return params
-
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
-        return dense(carry, params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
         return ligru_gate(carry, z, r)

@@ -13,20 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, dense
+from rnn_jax.cells.base import Cell, along_last, dense, widened
 from rnn_jax.typing import Array, Carry, DType, Params
-
-
-def widened(a: Array) -> jax.Array:
-    """`a` in float32 or wider: bfloat16 cannot tell a decay of 0.999 from one that forgets nothing."""
-    a = jnp.asarray(a)
-    return a if jnp.finfo(a.dtype).bits >= 32 else a.astype(jnp.float32)
-
-
-def along_trailing(a: Array, like: jax.Array) -> jax.Array:
-    """An array shaped and typed to be combined with `like`, whose last dims are its own (compare `along_last`)."""
-    a = jnp.asarray(a, like.dtype)
-    return a.reshape((1,) * (like.ndim - a.ndim) + a.shape)
 
 
 class LinearCell(Cell):
@@ -141,7 +129,7 @@ class StateSpaceCell(ComplexDiagonalCell):
 
     def elements(self, params: Params, z: jax.Array) -> Affine:
         update = widened(z[..., : 2 * self.states])
-        decay = along_trailing(self.prepare(params)["discrete"]["decay"], update)
+        decay = along_last(self.prepare(params)["discrete"]["decay"], update)
         return Affine(jnp.broadcast_to(decay, update.shape), update)
 
     def read(self, params: Params, carry: jax.Array, z: jax.Array) -> jax.Array:

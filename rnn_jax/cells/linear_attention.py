@@ -21,8 +21,8 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import check_size, dense
-from rnn_jax.cells.linear import Affine, DiagonalCell, LinearCell, widened
+from rnn_jax.cells.base import check_size, dense, widened
+from rnn_jax.cells.linear import Affine, DiagonalCell, LinearCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params
 

@@ -27,8 +27,8 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import HiddenCell, along_last, check_size, sigmoid
-from rnn_jax.cells.linear import Affine, DiagonalCell, StateSpaceCell, widened
+from rnn_jax.cells.base import HiddenCell, along_last, check_size, sigmoid, widened
+from rnn_jax.cells.linear import Affine, DiagonalCell, StateSpaceCell
 from rnn_jax.cells.options import check_number
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params

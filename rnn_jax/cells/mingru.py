@@ -25,8 +25,8 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import HiddenCell, sigmoid
-from rnn_jax.cells.linear import Affine, DiagonalCell, widened
+from rnn_jax.cells.base import HiddenCell, sigmoid, widened
+from rnn_jax.cells.linear import Affine, DiagonalCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import DType, Params
 

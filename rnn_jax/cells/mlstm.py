@@ -25,8 +25,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import check_choice, dense, sigmoid
-from rnn_jax.cells.linear import widened
+from rnn_jax.cells.base import check_choice, dense, sigmoid, widened
 from rnn_jax.cells.linear_attention import Association, AssociativeMemory, outer, recall
 from rnn_jax.cells.slstm import BECK_2024
 from rnn_jax.typing import Array, DType, Params

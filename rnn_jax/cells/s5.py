@@ -30,8 +30,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import along_last, check_choice, check_size, dense
-from rnn_jax.cells.linear import Affine, ComplexDiagonalCell, StateSpaceCell, along_trailing, widened
+from rnn_jax.cells.base import along_last, check_choice, check_size, dense, widened
+from rnn_jax.cells.linear import Affine, ComplexDiagonalCell, StateSpaceCell
 from rnn_jax.cells.options import check_time_steps
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params
@@ -202,8 +202,8 @@ class S4D(ComplexDiagonalCell):
 
     def elements(self, params: Params, z: jax.Array) -> Affine:
         discrete, u = self.prepare(params)["discrete"], widened(z)[..., None]
-        update = along_trailing(discrete["gain"], u) * u
-        return Affine(jnp.broadcast_to(along_trailing(discrete["decay"], u), update.shape), update)
+        update = along_last(discrete["gain"], u) * u
+        return Affine(jnp.broadcast_to(along_last(discrete["decay"], u), update.shape), update)
 
     def read(self, params: Params, carry: jax.Array, z: jax.Array) -> jax.Array:
         kernel = jnp.asarray(params["output"]["kernel"], z.dtype)

@@ -22,8 +22,8 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import along_last, check_size, dense
-from rnn_jax.cells.linear import Affine, DiagonalCell, along_trailing, widened
+from rnn_jax.cells.base import along_last, check_size, dense, widened
+from rnn_jax.cells.linear import Affine, DiagonalCell
 from rnn_jax.cells.options import check_time_steps
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params
@@ -126,7 +126,7 @@ class S6(DiagonalCell):
 
     def elements(self, params: Params, z: S6Inputs) -> Affine:
         step = z.step[..., None]
-        decay = jnp.exp(-step * jnp.exp(along_trailing(params["recurrent"]["log_rate"], step)))
+        decay = jnp.exp(-step * jnp.exp(along_last(params["recurrent"]["log_rate"], step)))
         if self.negative_eigenvalues:
             decay = 2 * decay - 1
         return Affine(decay, step * widened(z.u)[..., None] * widened(z.write)[..., None, :])

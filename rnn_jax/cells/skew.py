@@ -8,15 +8,14 @@ import abc
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import GatedCell, HiddenCell, dense
+from rnn_jax.cells.base import GatedCell, HiddenCell, dense, widened
 from rnn_jax.typing import Array, Params
 
 
 def skew_symmetric(above: Array, size: int) -> jax.Array:
     """A `[size, size]` from the `size (size − 1) / 2` numbers above its diagonal, row by row; float32 or wider."""
-    above = jnp.asarray(above)
-    wide = above.dtype if jnp.finfo(above.dtype).bits >= 32 else jnp.float32
-    upper = jnp.zeros((size, size), wide).at[jnp.triu_indices(size, 1)].set(above.astype(wide))
+    above = widened(above)
+    upper = jnp.zeros((size, size), above.dtype).at[jnp.triu_indices(size, 1)].set(above)
     return upper - upper.T
 
 

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, dense, sigmoid
+from rnn_jax.cells.base import GatedHiddenCell, sigmoid
 from rnn_jax.cells.janet import TALLEC_2018
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import DType, Params
@@ -41,7 +41,7 @@ def star_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array,
 
 
 @dataclasses.dataclass(frozen=True)
-class STAR(HiddenCell, GatedCell):
+class STAR(GatedHiddenCell):
     """Stackable recurrent cell; equations and source at the top of this file.
 
     Carry: hₜ `[B, H]`. Params: `input.kernel [D, 2 H]`, `input.bias [2 H]`, `recurrent.kernel [H, H]`.
@@ -78,9 +78,6 @@ class STAR(HiddenCell, GatedCell):
             },
             "recurrent": {"kernel": initializers.orthogonal(recurrent_key, square, param_dtype)},
         }
-
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
-        return dense(carry, params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
         return star_gate(carry, z, r)

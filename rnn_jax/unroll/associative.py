@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.linear import widened
+from rnn_jax.cells.base import widened
 from rnn_jax.typing import Carry, Params
 from rnn_jax.unroll.scope import Scope, where_rows
 from rnn_jax.unroll.segments import in_segments

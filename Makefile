@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 PYTEST_FLAGS ?= -n 2
 
-.PHONY: train test lint clean
+.PHONY: train test lint benchmark clean
 
 train: $(VENV)/experiments.installed  ## train a language model on Shakespeare's works
 	$(RUN) -m experiments.text_generation $(ARGS)
@@ -16,6 +16,9 @@ lint: $(VENV)/develop.installed  ## style, unused code, types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m pyrefly check
+
+benchmark: $(VENV)/experiments.installed $(VENV)/peers.installed  ## a short comparison with other libraries
+	$(RUN) -m benchmarks.compare --short
 
 # One stamp for each extra; it is written only when the installation went through.
 $(VENV)/%.installed: pyproject.toml requirements.lock

@@ -14,10 +14,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import environment
+from benchmarks.timing import device_name, environment
 
 FOLDER = Path(__file__).parent / "results"
 Row = dict[str, Any]
+
+
+def result_file(benchmark: str) -> Path:
+    """Where the results of this device are kept: DEVICE.json for the comparison of libraries, else with its name."""
+    return FOLDER / (f"{device_name()}.json" if benchmark == "compare" else f"{device_name()}-{benchmark}.json")
 
 
 class Results:
@@ -45,16 +50,20 @@ class Results:
                 )
         self.rows = stored["rows"]
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """What the file holds."""
+        return {"benchmark": self.benchmark, "environment": self.environment, "rows": self.rows}
+
     def __contains__(self, case: str) -> bool:
         return any(row["case"] == case for row in self.rows)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Append all rows of one case and write the file, whole or not at all."""
-        self.rows += rows
-        stored = {"benchmark": self.benchmark, "environment": self.environment, "rows": self.rows}
+        self.rows += [_rounded(row) for row in rows]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
-        part.write_text(_text(stored))
+        part.write_text(_text(self.stored))
         os.replace(part, self.path)
 
 
@@ -76,7 +85,7 @@ def read(path: Path) -> dict[str, Any]:
 def _text(stored: dict[str, Any]) -> str:
     """One row a line, numbers with six digits: a file that can be read, and compared by its lines."""
     head = json.dumps({k: v for k, v in stored.items() if k != "rows"}, indent=1)
-    lines = ",\n".join(json.dumps(_rounded(row)) for row in stored["rows"])
+    lines = ",\n".join(json.dumps(row) for row in stored["rows"])
     return f'{head[:-2]},\n "rows": [\n{lines}\n ]\n}}\n'
 
 

@@ -20,6 +20,7 @@ import jax
 import numpy as np
 
 PACKAGES = ("rnn_jax", "jax", "jaxlib", "flax", "dm-haiku", "equinox", "keras", "torch", "numpy")
+PAUSE = 0.02  # seconds; OpenMP's threads, PyTorch's among them, spin for a while after their work
 Program = Callable[[], object]
 
 
@@ -56,12 +57,24 @@ def interleaved(programs: Mapping[str, Program], repeats: int, calls: int = 1) -
     for turn in range(repeats):
         for name in order(names, turn):
             program, result = programs[name], None
+            time.sleep(PAUSE)
             began = time.perf_counter()
             for _ in range(calls):
                 result = program()
             jax.block_until_ready(result)
             seconds[name].append((time.perf_counter() - began) / calls)
     return seconds
+
+
+def affordable(programs: Mapping[str, Program], seconds: float, calls: int = 1, least: int = 5, most: int = 31) -> int:
+    """How many rounds of `interleaved` fit in so many seconds, at least and at most so many."""
+    began = 0.0
+    for repeat in range(2):  # the first call compiles
+        began = time.perf_counter()
+        for program in programs.values():
+            for _ in range(calls if repeat else 1):
+                jax.block_until_ready(program())
+    return max(least, min(most, int(seconds / (time.perf_counter() - began + PAUSE * len(programs)))))
 
 
 def order(names: Sequence[str], turn: int) -> list[str]:

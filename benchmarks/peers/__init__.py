@@ -1,0 +1,29 @@
+"""The libraries that rnn_jax is measured against, one file each, and rnn_jax itself.
+
+Every file has `build(cell, params)`, which gives that library's network for a cell of rnn_jax with the same weights, or
+raises `Unavailable` with the reason. `base.py` says what a network can do.
+"""
+
+import importlib
+
+from benchmarks.peers.base import JaxPeer, Peer, Unavailable
+from rnn_jax import Cell
+from rnn_jax.typing import Params
+
+PEERS = ("rnn_jax", "flax", "haiku", "equinox", "keras", "torch", "cudnn")
+
+
+def build(name: str, cell: Cell, params: Params) -> Peer:
+    """The network of one of `PEERS`.
+
+    Raises:
+        Unavailable: the library is not installed, lacks the cell, or needs another device.
+    """
+    module = "ours" if name == "rnn_jax" else name
+    try:
+        return importlib.import_module(f"benchmarks.peers.{module}").build(cell, params)
+    except ModuleNotFoundError as error:
+        raise Unavailable(f'{error.name} is not installed; pip install -c requirements.lock -e ".[peers]"') from None
+
+
+__all__ = ["PEERS", "JaxPeer", "Peer", "Unavailable", "build"]

@@ -1,0 +1,94 @@
+import dataclasses
+import json
+import os
+
+import jax
+import pytest
+
+from benchmarks import regression
+from benchmarks.compare import Config, Shape, check_equal, main, problem
+from benchmarks.compare_table import table
+from benchmarks.peers import PEERS, Unavailable, build
+from benchmarks.results import Results, read
+from benchmarks.timing import rows
+
+SHAPE = Shape(batch=3, length=5, input_size=2, hidden_size=4)
+
+
+@pytest.fixture(autouse=True)
+def usual_rules():
+    """Other libraries rely on JAX's usual promotion; what a benchmark sets for its process is taken back."""
+    names = ("jax_enable_compilation_cache", "jax_default_matmul_precision")
+    before = {name: getattr(jax.config, name) for name in names}
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.mark.parametrize("name", PEERS[1:])
+def test_a_library_computes_the_same_gru(name):
+    cell, params, xs, targets = problem("gru", SHAPE)
+    try:
+        peer = build(name, cell, params)
+    except Unavailable as reason:
+        pytest.skip(f"{name}: {reason}")
+    check_equal({name: peer}, xs[0], targets)
+
+
+def swapped(params):
+    """The first two gates in the wrong order."""
+    size = SHAPE.hidden_size
+    return jax.tree.map(lambda a: a.at[..., :size].set(a[..., size : 2 * size]), params)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda ours: {"weights": swapped(ours.weights)}, "theirs: outputs differ from rnn_jax's by"),
+        (lambda ours: {"pull": swapped}, r"theirs: gradient of \['params'\]\['input'\]\['bias'\] differ"),
+    ],
+)
+def test_another_network_is_not_timed(change, message):
+    cell, params, xs, targets = problem("lstm", SHAPE)
+    ours = build("rnn_jax", cell, params)
+    with pytest.raises(ValueError, match=message):
+        check_equal({"theirs": dataclasses.replace(ours, **change(ours))}, xs[0], targets)
+
+
+def test_a_whole_comparison_with_nothing_but_jax(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("benchmarks.compare.build", lambda name, cell, params: build("rnn_jax", cell, params))
+    monkeypatch.setattr("benchmarks.compare.COMPILATIONS", 1)
+    monkeypatch.setattr(jax, "clear_caches", lambda: None)  # other tests' programs
+    path = tmp_path / "results.json"
+    config = Config(cells=("elman",), shapes=("3,5,2,4",), peers=("flax",), seconds=0.0, output=path)
+    main(config)
+    measured = path.read_text()
+    main(config)  # goes on after the last case: nothing is left to measure
+    assert path.read_text() == measured
+    stored = json.loads(measured)
+    assert [row["measure"] for row in stored["rows"][::2]] == [
+        "forward", "training", "single", "streaming", "compile", "memory",
+    ]  # fmt: skip
+    assert os.path.getsize(path.with_suffix(".png")) > 1000
+    lines = table(stored).splitlines()
+    assert sum(line.startswith("| elman B3 T5 D2 H4 |") for line in lines) == 6
+    assert "| memory | 1 | 1.00 | 1.00 |" in lines
+    assert "elman B3 T5 D2 H4: rnn_jax" in capsys.readouterr().out
+
+
+def test_regressions_are_named(tmp_path, capsys):
+    times = {"before": [1.0, 1.1, 1.2], "same": [1.0, 1.1, 1.2], "after": [1.5, 1.6, 1.7]}
+    for name, ours in times.items():
+        results = Results(tmp_path / name, "compare")
+        results.add(rows("training", {"rnn_jax": ours, "torch": [2.0, 2.1, 2.2]}, reference="rnn_jax"))
+        results.add([{"case": "memory", "program": "rnn_jax", "bytes": 1000 if name == "before" else 1040}])
+    assert regression.main(tmp_path / "before", tmp_path / "same") == 0
+    assert regression.main(tmp_path / "after", tmp_path / "before") == 0  # it became faster
+    assert "0 became slower" in capsys.readouterr().out
+    assert regression.main(tmp_path / "before", tmp_path / "after", tolerance=0.03) == 1
+    said = capsys.readouterr().out
+    assert "training: rnn_jax: torch's time over its own fell from 1.91 [" in said
+    assert "memory: rnn_jax: grew from 1,000 to 1,040 bytes" in said
+    assert regression.main(tmp_path / "before", tmp_path / "after", tolerance=0.5) == 0
+    assert read(tmp_path / "before")["rows"][1]["program"] == "torch"

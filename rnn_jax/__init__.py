@@ -80,7 +80,7 @@ from rnn_jax.cells import (
     make_cell,
 )
 from rnn_jax.compose import Bidirectional, BidirectionalCarry, RecurrentDropout, Residual, Stack, Zoneout, dropout
-from rnn_jax.unroll import Unrolled, unroll
+from rnn_jax.unroll import Newton, NewtonReport, Unrolled, newton_report, unroll
 
 __all__ = [
     "CELLS",
@@ -146,6 +146,8 @@ __all__ = [
     "MinGRU",
     "MinLSTM",
     "MultiplicativeLSTM",
+    "Newton",
+    "NewtonReport",
     "Paper",
     "PeepholeLSTM",
     "QRNNCarry",
@@ -162,6 +164,7 @@ __all__ = [
     "describe",
     "dropout",
     "make_cell",
+    "newton_report",
     "unroll",
 ]
 __version__ = "0.1.0"

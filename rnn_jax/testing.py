@@ -48,6 +48,7 @@ def assert_cell_contract(cell: Cell, reference: Reference | None = None, *, seed
         check_rows_apart(example)
         check_causal(example)
         check_unroll(example)
+        check_newton(example)
         check_gradients(example)
         if reference is not None:
             check_reference(example, reference)
@@ -202,11 +203,8 @@ def check_causal(example: Example) -> None:
 
 def check_unroll(example: Example) -> None:
     """Every method is a loop over the cell: lengths, resets, both directions, segments, a carry given or not."""
-    cell, params = example.cell, example.params
-    lengths, resets = np.array([LENGTH, 0, 4]), np.zeros((LENGTH, BATCH), bool)
-    resets[2, 0] = resets[3, 2] = True
-    options: dict[str, Any] = {"lengths": lengths, "resets": resets}
-    for method in cell.methods:
+    cell, params, options = example.cell, example.params, lengths_and_resets()
+    for method in _methods(cell):
         bound = functools.partial(unroll, cell, method=method)
 
         @jax.jit
@@ -222,6 +220,32 @@ def check_unroll(example: Example) -> None:
         _assert_close(anew, wanted, f"{method}: no carry against the initial carry")
         spoilt = results(params, example.xs.at[0, 2].set(jnp.nan), example.carry)[0]
         _assert_close(spoilt.ys[3:], forward.ys[3:], f"{method}: outputs after a reset, with NaN before it")
+
+
+def check_newton(example: Example) -> None:
+    """Newton's method, where a cell can use it, is a loop over the cell, also where it has to give up before NaN.
+
+    Only values are compared: its derivatives come of those of `step`, which `check_gradients` knows by other methods.
+    """
+    cell, options = example.cell, lengths_and_resets()
+    if "newton" in cell.methods:
+        results = jax.jit(lambda xs: unroll(cell, example.params, xs, example.carry, method="newton", **options))
+        found = results(example.xs)
+        _assert_close(found, loop(cell, example.params, example.xs, example.carry, **options), "newton against a loop")
+        spoilt = results(example.xs.at[0, 2].set(jnp.nan))
+        _assert_close(spoilt.ys[3:], found.ys[3:], "newton: outputs after a reset, with NaN before it")
+
+
+def lengths_and_resets() -> dict[str, Any]:
+    """Options of `unroll` for an `Example`: rows of all lengths, two of which start anew."""
+    resets = np.zeros((LENGTH, BATCH), bool)
+    resets[2, 0] = resets[3, 2] = True
+    return {"lengths": np.array([LENGTH, 0, 4]), "resets": resets}
+
+
+def _methods(cell: Cell) -> list[str]:
+    """The methods whose derivatives and options are checked for each cell; newton's have their own tests."""
+    return [method for method in cell.methods if method != "newton"]
 
 
 def check_gradients(example: Example) -> None:
@@ -243,7 +267,7 @@ def check_gradients(example: Example) -> None:
         leaves = jax.tree.leaves(unroll(cell, params, xs, carry, method=method))
         return jnp.stack([jnp.sum(jnp.sin(leaf)) for leaf in leaves]).sum()
 
-    for method in cell.methods:
+    for method in _methods(cell):
         here = functools.partial(loss, method=method)
 
         @jax.jit

@@ -50,7 +50,9 @@ class Cell(abc.ABC):
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods of `unroll` that this cell can use."""
-        return ("sequential",)
+        leaves = jax.tree.leaves(jax.eval_shape(self.initial_carry))
+        smooth = all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves)
+        return ("sequential", "newton") if smooth else ("sequential",)
 
     @abc.abstractmethod
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:

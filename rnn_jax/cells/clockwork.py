@@ -89,6 +89,10 @@ class Clockwork(GatedCell):
         object.__setattr__(self, "periods", tuple(periods))
 
     @property
+    def methods(self) -> tuple[str, ...]:
+        return ("sequential",)  # Newton's method would have to guess the time: it counts, and has no derivative
+
+    @property
     def unit_periods(self) -> np.ndarray:
         """The period of each unit, `[H]`."""
         modules = np.array_split(np.arange(self.hidden_size), len(self.periods))

@@ -1,5 +1,6 @@
 """`unroll`: run a cell through time. One method a file; every method gives the same values and gradients."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -9,10 +10,11 @@ from rnn_jax.cells.base import Cell, Composite
 from rnn_jax.typing import Array, Carry, Params
 from rnn_jax.unroll.associative import associative
 from rnn_jax.unroll.checks import check_arguments
+from rnn_jax.unroll.newton import Newton, NewtonReport
 from rnn_jax.unroll.scope import Scope, where_rows
 from rnn_jax.unroll.sequential import sequential
 
-METHODS = {"sequential": sequential, "associative": associative}
+METHODS = {"sequential": sequential, "associative": associative, "newton": Newton()}
 
 
 class Unrolled(NamedTuple):
@@ -31,7 +33,7 @@ def unroll(
     lengths: Any = None,
     resets: Any = None,
     reverse: bool = False,
-    method: str = "auto",
+    method: str | Newton = "auto",
     checkpoint_every: int | None = None,
     time_axis: int = 0,
     key: jax.Array | None = None,
@@ -51,7 +53,8 @@ def unroll(
         resets: bool, the leading dims of `xs`: where true, the carry becomes the initial carry before that step
             (with `reverse`, before that step in the order in which steps are taken).
         reverse: go from the last valid step to the first; `ys[t]` still belongs to `xs[t]`.
-        method: "sequential", for every cell; "associative", parallel over time, for a `LinearCell`; "auto" chooses
+        method: "sequential", for every cell; "associative", parallel over time, for a `LinearCell`; "newton", or
+            `Newton(...)` with options, parallel over time by iterations, for cells that are not linear; "auto" chooses
             and never changes results beyond rounding.
         checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
             memory for T steps falls from T to about T / n + n. None keeps everything.
@@ -83,9 +86,43 @@ def unroll(
     def run(cell: Cell, params: Params, xs: jax.Array, carry: Carry, reverse: bool, key: jax.Array | None) -> Any:
         if isinstance(cell, Composite):
             return cell.unroll_parts(run, params, xs, carry, reverse, key)
-        chosen = METHODS["sequential" if method == "auto" else method]
+        chosen = method if isinstance(method, Newton) else METHODS["sequential" if method == "auto" else method]
         carry, ys = chosen(cell, cell.prepare(params), xs, carry, scope, reverse, key)
         return carry, ys if valid is None else where_rows(valid, ys, jnp.zeros_like(ys))
 
     carry, ys = run(cell, params, xs, carry, reverse, key)
     return Unrolled(carry, jnp.moveaxis(ys, 0, time_axis) if time_axis else ys)
+
+
+def newton_report(
+    cell: Cell, params: Params, xs: Array, carry: Carry = None, *, method: Newton = METHODS["newton"], **options: Any
+) -> tuple[Unrolled, NewtonReport]:
+    """`unroll` by Newton's method, and how it fared: for the metrics of a training step as it stands.
+
+    Args:
+        cell: what to run.
+        params: its parameters.
+        xs: inputs `[T, B, D]`.
+        carry: where to start.
+        method: options of Newton's method.
+        options: all others of `unroll`.
+
+    Returns:
+        What `unroll` returns, and a report of scalars over all rows, segments and cells. It is about the values; the
+        gradient solves linear systems with the same Jacobians, and has its own checks.
+
+    Raises:
+        ValueError: as `unroll`.
+    """
+    report = NewtonReport.none(jnp.float32)
+
+    @dataclasses.dataclass(frozen=True)
+    class Recorded(Newton):
+        def __call__(self, *arguments: Any) -> tuple[Carry, jax.Array]:
+            nonlocal report
+            carry, ys, found = self.solve(*arguments)
+            report = report.joined(found)
+            return carry, ys
+
+    recorded = Recorded(**{field.name: getattr(method, field.name) for field in dataclasses.fields(Newton)})
+    return unroll(cell, params, xs, carry, method=recorded, **options), report

@@ -9,6 +9,7 @@ import numpy as np
 
 from rnn_jax.cells.base import Cell, check_input, check_size
 from rnn_jax.typing import Array, Carry, Params
+from rnn_jax.unroll.newton import Newton
 
 
 def check_arguments(
@@ -18,7 +19,7 @@ def check_arguments(
     carry: Carry,
     lengths: Any,
     resets: Any,
-    method: str,
+    method: Any,
     methods: Iterable[str],
     checkpoint_every: int | None,
     time_axis: int,
@@ -45,9 +46,11 @@ def check_arguments(
         shape, dtype = np.shape(resets), jnp.result_type(resets)
         if shape != leading or dtype != jnp.bool_:
             raise ValueError(f"resets is {dtype}{list(shape)}: expected bool{list(leading)}, the leading dims of xs")
-    if method != "auto" and method not in methods:
-        raise ValueError(f"method={method!r}: expected 'auto' or one of {', '.join(map(repr, methods))}")
-    if method != "auto" and method not in cell.methods:
+    name = "newton" if isinstance(method, Newton) else method
+    if name != "auto" and name not in methods:
+        expected = f"'auto', one of {', '.join(map(repr, methods))}, or rnn_jax.Newton(...)"
+        raise ValueError(f"method={method!r}: expected {expected}")
+    if name != "auto" and name not in cell.methods:
         raise ValueError(f"method={method!r}: {type(cell).__name__} can use {', '.join(map(repr, cell.methods))}")
     if checkpoint_every is not None:
         check_size("checkpoint_every", checkpoint_every)

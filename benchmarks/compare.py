@@ -122,12 +122,12 @@ def _measure(config: Config, results: Results, name: str, shape: Shape) -> None:
 
 
 def problem(name: str, shape: Shape, seed: int = 0) -> tuple[Any, Params, jax.Array, jax.Array]:
-    """A cell, its parameters (no bias is zero, so that none can be mixed up), inputs for each update, and targets."""
+    """A cell, its parameters, inputs for each update, and targets. No bias is zero, so that none can be mixed up."""
     cell = rnn_jax.CELLS[name](shape.input_size, shape.hidden_size)
     random = np.random.default_rng(seed)
-    params = jax.tree.map(
-        lambda a: a + 0.1 * random.normal(size=a.shape).astype(np.float32), cell.init(jax.random.key(seed))
-    )
+    params = cell.init(jax.random.key(seed))
+    biases = jax.tree.map(lambda a: 0.1 * random.normal(size=a.shape).astype(np.float32) * (a.ndim == 1), params)
+    params = jax.tree.map(jnp.add, params, biases)
     steps = (shape.length, shape.batch)
     xs = random.normal(size=(UPDATES, *steps, shape.input_size)).astype(np.float32)
     targets = random.normal(size=(*steps, shape.hidden_size)).astype(np.float32)
@@ -194,7 +194,8 @@ def _rows(
     else:
         programs = {name: peer.training(xs, targets, measure == "single") for name, peer in peers.items()}
     calls = STREAMING_CALLS if measure == "streaming" else 1
-    return rows(case, interleaved(programs, affordable(programs, seconds, calls), calls), "rnn_jax")
+    rounds = affordable(programs, seconds, calls)
+    return rows(case, interleaved(programs, rounds, calls, warm=True), "rnn_jax")
 
 
 def _compile_seconds(peers: dict[str, Peer], xs: jax.Array, targets: jax.Array) -> dict[str, list[float]]:

@@ -35,23 +35,27 @@ class Ratio(NamedTuple):
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def interleaved(programs: Mapping[str, Program], repeats: int, calls: int = 1) -> dict[str, list[float]]:
+def interleaved(
+    programs: Mapping[str, Program], repeats: int, calls: int = 1, warm: bool = False
+) -> dict[str, list[float]]:
     """Seconds of one call of each program, measured in rounds.
 
     Every round calls every program. The order rotates from round to round, and every second round goes backwards, so
-    that none always follows the same other one. A first round that is not counted compiles and warms up.
+    that none always follows the same other one. A first round that is not counted compiles and warms up, unless all
+    are `warm`, as `affordable` leaves them.
 
     Args:
         programs: what to call, by name. JAX arrays in a result are waited for; a program of another library returns
             when its work is done.
         repeats: rounds.
         calls: calls of a program in one round, for programs of microseconds; the seconds are those of one call.
+        warm: whether every program has been called before.
 
     Returns:
         For each name the seconds of each round.
     """
     names = list(programs)
-    for name in names:
+    for name in names if not warm else ():
         jax.block_until_ready(programs[name]())
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(repeats):
@@ -67,13 +71,15 @@ def interleaved(programs: Mapping[str, Program], repeats: int, calls: int = 1) -
 
 
 def affordable(programs: Mapping[str, Program], seconds: float, calls: int = 1, least: int = 5, most: int = 31) -> int:
-    """How many rounds of `interleaved` fit in so many seconds, at least and at most so many."""
-    began = 0.0
-    for repeat in range(2):  # the first call compiles
-        began = time.perf_counter()
-        for program in programs.values():
-            for _ in range(calls if repeat else 1):
-                jax.block_until_ready(program())
+    """How many rounds of `interleaved` fit in so many seconds, at least and at most so many. Calls every program."""
+    for program in programs.values():
+        jax.block_until_ready(program())  # compiles
+    began = time.perf_counter()
+    for program in programs.values():
+        for _ in range(calls):
+            jax.block_until_ready(program())
+        if time.perf_counter() - began > seconds:
+            return least
     return max(least, min(most, int(seconds / (time.perf_counter() - began + PAUSE * len(programs)))))
 
 

@@ -14,7 +14,7 @@ from flax import nnx
 
 from rnn_jax.cells.base import Cell
 from rnn_jax.typing import Array, Carry, DType
-from rnn_jax.unroll import Unrolled, unroll
+from rnn_jax.unroll import Newton, Unrolled, unroll
 
 Model = TypeVar("Model", bound=nnx.Module)
 
@@ -58,7 +58,7 @@ class Recurrent(nnx.Module):
         lengths: Any = None,
         resets: Any = None,
         reverse: bool = False,
-        method: str = "auto",
+        method: str | Newton = "auto",
         checkpoint_every: int | None = None,
         time_axis: int = 0,
         key: jax.Array | None = None,

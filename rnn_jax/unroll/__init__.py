@@ -114,7 +114,7 @@ def newton_report(
     Raises:
         ValueError: as `unroll`.
     """
-    report = NewtonReport.none(jnp.float32)
+    report = NewtonReport.none()
 
     @dataclasses.dataclass(frozen=True)
     class Recorded(Newton):

@@ -77,11 +77,12 @@ def figure(stored: dict[str, Any], path: Path) -> None:
             heights = [-place - 0.1 * (i - len(PEERS) / 2) for place, _ in points]
             axes.errorbar(values, heights, xerr=errors, fmt="o", markersize=4, label=name, color=f"C{i}")
         axes.axvline(1, color="black", linewidth=0.8)
-        axes.set_xscale("log")
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_yticks([-place for place in range(len(found))], [_title(rows) for rows in found.values()], fontsize=8)
         axes.set_xlabel("time over that of rnn_jax, 95 % interval")
         axes.set_title(f"{TITLES[measure]}\n{stored['environment']['device']}", fontsize=10)
-    drawing.axes[0].legend(fontsize=8)
+    drawing.legend(*drawing.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     drawing.savefig(path, dpi=120, metadata={"Software": None})
 
 

@@ -27,7 +27,9 @@ from benchmarks.timing import Ratio, affordable, interleaved, rows
 SIZE, BATCH, LENGTH = 256, 32, 100
 LIMIT = 1.5
 WITHOUT = "no product with weights: bound by memory"
-REASONS: dict[str, str] = {}
+REASONS: dict[str, str] = {
+    "s4d": "each channel's states are read by weights of its own: a matrix-vector product, bound by memory",
+}
 """Why a cell's step costs more than LIMIT times its products."""
 
 

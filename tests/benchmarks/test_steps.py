@@ -5,6 +5,7 @@ import pytest
 
 import rnn_jax
 from benchmarks import steps
+from benchmarks.results import FOLDER, read
 from benchmarks.timing import rows
 
 
@@ -45,3 +46,10 @@ def test_a_slow_cell_is_listed_with_its_reason(monkeypatch):
         "| `slow` | a | 4e+04 | 2.00 [2.00, 2.00] | because |",
         "| `fast` | a | 2e+04 | 1.00 [1.00, 1.00] |  |",
     ]
+
+
+def test_every_slow_cell_in_the_results_has_a_reason():
+    for path in FOLDER.glob("*-steps.json"):
+        found = {row["case"]: steps.step_over_products(row) for row in read(path)["rows"] if row["program"] == "step"}
+        slow = {name for name, relative in found.items() if relative is not None and relative.value > steps.LIMIT}
+        assert slow <= steps.REASONS.keys(), f"{path.name}: write in benchmarks/steps.py why"

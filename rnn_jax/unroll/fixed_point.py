@@ -39,7 +39,6 @@ def fixed_point(
     jacobian: Callable[[jax.Array], jax.Array],
     start: jax.Array,
     inputs: Any,
-    cuts: jax.Array | None,
     reverse: bool,
     max_iterations: int,
     tolerance: float,
@@ -53,7 +52,6 @@ def fixed_point(
             it is exact decides how fast this converges, not where to.
         start: what the first step starts at, `[B, n]`.
         inputs: arrays `[T, ...]`.
-        cuts: bool `[T, B]`, where a step does not depend on the one before.
         reverse: whether the last step in time is the first one taken.
         max_iterations: before the steps are taken one by one.
         tolerance: of the residual; see `NewtonReport`.
@@ -77,7 +75,7 @@ def fixed_point(
         x, after, residual, damped, iterations = state
         matrices = jacobian(previous(start, x, reverse))
         kept = (1 - damped).reshape((1, *damped.shape) + (1,) * (matrices.ndim - 1 - damped.ndim))
-        moved = x + _affine(kept * matrices, after - x, cuts, reverse)
+        moved = x + _affine(kept * matrices, after - x, reverse)
         moved_after, moved_residual = evaluated(moved)
         good = (moved_residual < 4 * residual) | (damped == 1)
         x, after = where_rows(jnp.broadcast_to(good, (length, *good.shape)), (moved, moved_after), (x, after))
@@ -105,17 +103,14 @@ def previous(start: jax.Array, x: jax.Array, reverse: bool) -> jax.Array:
     return jnp.concatenate([x[1:], start[None]]) if reverse else jnp.concatenate([start[None], x[:-1]])
 
 
-def _affine(matrices: jax.Array, offsets: jax.Array, cuts: jax.Array | None, reverse: bool) -> jax.Array:
+def _affine(matrices: jax.Array, offsets: jax.Array, reverse: bool) -> jax.Array:
     """uₜ = Aₜ uₜ₋₁ + bₜ from zero, for all t at once; A is `[T, B, n, n]` or, for diagonals, `[T, B, n]`."""
     dense = matrices.ndim > offsets.ndim
 
     def compose(first: Any, second: Any) -> Any:
-        (a, b, *cut), (next_a, next_b, *next_cut) = first, second
-        if next_cut:  # selected away, so that no NaN from before a reset comes through a product with zero
-            a, b = where_rows(next_cut[0], (jnp.zeros_like(a), jnp.zeros_like(b)), (a, b))
-        carried = (next_a @ b[..., None])[..., 0] if dense else next_a * b
-        cut = [c | next_c for c, next_c in zip(cut, next_cut, strict=True)]
-        return next_a @ a if dense else next_a * a, carried + next_b, *cut
+        (a, b), (next_a, next_b) = first, second
+        if dense:
+            return next_a @ a, (next_a @ b[..., None])[..., 0] + next_b
+        return next_a * a, next_a * b + next_b
 
-    elements = (matrices, offsets) if cuts is None else (matrices, offsets, cuts)
-    return jax.lax.associative_scan(compose, elements, reverse=reverse)[1]
+    return jax.lax.associative_scan(compose, (matrices, offsets), reverse=reverse)[1]

@@ -121,13 +121,13 @@ class _Problem:
         def advance(x: jax.Array, inputs: Inputs) -> jax.Array:
             return self.steps(params, x, inputs)[0]
 
-        cuts, damping = inputs.cuts, self.options.damping
-        return fixed_point(advance, jacobian, start, inputs, cuts, self.reverse, damping=damping, **self._limits)
+        damping = self.options.damping
+        return fixed_point(advance, jacobian, start, inputs, self.reverse, damping=damping, **self._limits)
 
     def through_time(self, params: Params, start: jax.Array, inputs: Inputs, x: jax.Array, b: jax.Array) -> jax.Array:
         """The solution of ẋₜ = Aₜ ẋₜ₋₁ + bₜ from zero, with A the derivatives of the steps along the carries `x`."""
         points = (previous(start, x, self.reverse), inputs)
-        zero, cuts = jnp.zeros_like(start), inputs.cuts
+        zero = jnp.zeros_like(start)
 
         def forward(x_dot: jax.Array, point: Any) -> jax.Array:
             before, inputs = point
@@ -150,7 +150,7 @@ class _Problem:
             def advance(x_dot: jax.Array, inputs: Any) -> jax.Array:
                 return forward(x_dot, inputs[0]) + inputs[1]
 
-            return fixed_point(advance, matrices, zero, (points, b), cuts, self.reverse, **self._limits)[0]
+            return fixed_point(advance, matrices, zero, (points, b), self.reverse, **self._limits)[0]
 
         def transpose_solve(_: Any, b: jax.Array) -> jax.Array:
             """λₜ = bₜ + μₜ₊₁ with μₜ = Aₜᵀ λₜ: in terms of μ, step t needs nothing of step t + 1 but its μ."""
@@ -158,7 +158,7 @@ class _Problem:
             def advance(mu: jax.Array, inputs: Any) -> jax.Array:
                 return backward(mu + inputs[1], inputs[0])
 
-            mu = fixed_point(advance, transposed, zero, (points, b), cuts, not self.reverse, **self._limits)[0]
+            mu = fixed_point(advance, transposed, zero, (points, b), not self.reverse, **self._limits)[0]
             return b + previous(zero, mu, not self.reverse)
 
         return jax.lax.custom_linear_solve(residual, b, solve, transpose_solve)

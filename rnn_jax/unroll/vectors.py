@@ -21,11 +21,6 @@ class Inputs(NamedTuple):
     valid: jax.Array | None
     resets: jax.Array | None
 
-    @property
-    def cuts(self) -> jax.Array | None:
-        """Where a step does not depend on the one before."""
-        return self.resets if self.resets is None or self.valid is None else self.resets & self.valid
-
 
 @dataclasses.dataclass(frozen=True)
 class VectorSteps:

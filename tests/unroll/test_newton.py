@@ -1,6 +1,7 @@
 """Newton's method is the sequential one: values, derivatives of both orders, and wherever it does not converge."""
 
 import functools
+import importlib
 
 import chex
 import jax
@@ -10,6 +11,7 @@ import pytest
 
 import rnn_jax
 from rnn_jax.testing import BATCH, LENGTH, Example, lengths_and_resets
+from rnn_jax.unroll.fixed_point import fixed_point
 from rnn_jax.unroll.vectors import Inputs, VectorSteps
 
 close = functools.partial(chex.assert_trees_all_close, rtol=1e-11, atol=1e-12)
@@ -119,6 +121,25 @@ def test_few_iterations_do_for_cells_that_forget():
     chex.assert_trees_all_close(found, wanted, rtol=1e-5, atol=1e-5)
     chex.assert_trees_all_close(gradients, wanted_gradients, rtol=1e-4, atol=1e-3)
     assert report.converged and report.iterations <= 8 and report.residual < 2e-6
+
+
+def test_a_gradient_takes_one_parallel_solve(monkeypatch):
+    """Nothing but time would tell if the Jacobians of the adjoint were wrong: steps one by one would put it right."""
+    reports = []
+
+    def recorded(*arguments, **options):
+        x, report = fixed_point(*arguments, **options)
+        jax.debug.callback(lambda *report: reports.append(report), *report)
+        return x, report
+
+    monkeypatch.setattr(importlib.import_module("rnn_jax.unroll.newton"), "fixed_point", recorded)
+    cell = rnn_jax.GRU(3, 4)
+    params, xs = scaled(cell, 1.0)
+    jax.block_until_ready(jax.jit(jax.grad(lambda p: rnn_jax.unroll(cell, p, xs, method="newton").ys.sum()))(params))
+    jax.effects_barrier()
+    assert all(converged for _, _, converged in reports)
+    nothing_for_zero, adjoint, values = sorted(int(iterations) for iterations, _, _ in reports)
+    assert (nothing_for_zero, adjoint) == (0, 1) and values > 1
 
 
 def test_damping_reaches_what_plain_iterations_do_not():

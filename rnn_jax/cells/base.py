@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, Carry, DType, Params, at_least_float32
@@ -127,12 +128,19 @@ class GatedCell(Cell):
     """A cell whose only matrix product with the carry stands apart: `step = gate(params, carry, z, recur(...))`.
 
     The split lets an engine take the gradient of the recurrent weights out of the loop, or fuse the gates with the
-    product. `gate` is pointwise over the batch dims.
+    product. `gate` is pointwise over the batch dims. Two facts about `gate` make its loop faster where they hold:
+
+    Attributes:
+        additive: it sees `z` and `r` only as z + r.
+        parts: it cuts `z` and `r` into so many equal parts before it does anything else with them.
     """
+
+    additive: bool = False
+    parts: int = 1
 
     @abc.abstractmethod
     def recur(self, params: Params, carry: Carry) -> jax.Array:
-        """The recurrent product."""
+        """The recurrent product, linear in the carry."""
 
     @abc.abstractmethod
     def gate(self, params: Params, carry: Carry, z: Any, r: jax.Array) -> tuple[Carry, jax.Array]:
@@ -186,6 +194,16 @@ def widened(a: Array) -> jax.Array:
 def sigmoid(x: jax.Array) -> jax.Array:
     """The logistic function by way of tanh, which XLA vectorises on CPU and which cannot overflow."""
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
+
+
+def squash(x: jax.Array, kinds: str) -> list[jax.Array]:
+    """Equal parts of the last axis of `x`, each through the sigmoid ("s") or tanh ("t") that `kinds` says.
+
+    It is one call of tanh for all: XLA on CPU vectorises that, but not a function of slices of what it just read.
+    """
+    scale = np.repeat([0.5 if kind == "s" else 1.0 for kind in kinds], x.shape[-1] // len(kinds))
+    parts = jnp.split(jnp.tanh(along_last(scale, x) * x), len(kinds), axis=-1)
+    return [0.5 * part + 0.5 if kind == "s" else part for kind, part in zip(kinds, parts, strict=True)]
 
 
 def interpolate(hidden: jax.Array, keep: jax.Array, new: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -62,6 +62,7 @@ class Elman(GatedHiddenCell):
     recurrent_init: str = dataclasses.field(default="orthogonal", kw_only=True)
     bias: bool = dataclasses.field(default=True, kw_only=True)
     papers = (ELMAN_1990,)
+    additive = True
 
     def __post_init__(self):
         super().__post_init__()

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import Cell, GatedCell, along_last, check_size, dense, sigmoid
+from rnn_jax.cells.base import Cell, GatedCell, along_last, check_size, dense, sigmoid, squash
 from rnn_jax.cells.lstm_papers import BA_2016, GERS_2000, GERS_2002, GREFF_2017, HOCHREITER_1997, SAK_2014
 from rnn_jax.typing import Array, DType, Params
 
@@ -62,16 +62,18 @@ def lstm_gate(
     r = r.astype(z.dtype)
     a = z + (layer_norm(r, norm["recurrent"]) if norm else r)
     inputs = dict(zip(gates, jnp.split(a, len(gates), axis=-1), strict=True))
+    squashed = dict(zip(gates, squash(a, "".join("t" if name == "g" else "s" for name in gates)), strict=True))
 
     def gate(name: str, cell: jax.Array) -> jax.Array:
         if name not in inputs:
             return jnp.ones_like(inputs["g"])
-        seen = along_last(peephole[name], z) * cell.astype(z.dtype) if peephole else None
-        return sigmoid(inputs[name] if seen is None else inputs[name] + seen)
+        if not peephole:
+            return squashed[name]
+        return sigmoid(inputs[name] + along_last(peephole[name], z) * cell.astype(z.dtype))
 
     i = gate("i", carry.cell)
     f = 1 - i if coupled else gate("f", carry.cell)
-    update = i * (inputs["g"] if "g" in linear else jnp.tanh(inputs["g"]))
+    update = i * (inputs if "g" in linear else squashed)["g"]
     cell = f.astype(carry.cell.dtype) * carry.cell + update.astype(carry.cell.dtype)
     read = cell.astype(z.dtype)
     if norm:
@@ -179,6 +181,10 @@ class LSTM(_LSTM, GatedCell):
     Raises:
         ValueError: an unknown part, or coupled without one of the gates that it couples.
     """
+
+    @property
+    def additive(self) -> bool:
+        return not self.layer_norm
 
 
 @dataclasses.dataclass(frozen=True)

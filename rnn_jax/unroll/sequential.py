@@ -1,11 +1,15 @@
-"""Step by step: inputs projected as one product, then a `jax.lax.scan` over the recurrent part."""
+"""Step by step: inputs projected as one product, then a `jax.lax.scan` over the recurrent part.
+
+The loop over a `GatedCell` has a derivative of its own; see gated.py.
+"""
 
 from typing import Any
 
 import jax
 
-from rnn_jax.cells.base import Cell
+from rnn_jax.cells.base import Cell, GatedCell
 from rnn_jax.typing import Carry, Params
+from rnn_jax.unroll.gated import gated_loop
 from rnn_jax.unroll.scope import Scope, where_rows
 from rnn_jax.unroll.segments import in_segments
 
@@ -16,6 +20,7 @@ def sequential(
     """The final carry and the outputs `[T, B, H]` of one cell, for any cell."""
     noise = None if key is None else cell.noise(key, xs.shape[0], scope.batch_shape)
     start = None if scope.resets is None else scope.start(cell, carry)
+    gated = isinstance(cell, GatedCell) and type(cell).step is GatedCell.step and key is None
 
     def step(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         z, noise, valid, resets = inputs
@@ -30,6 +35,9 @@ def sequential(
 
     def segment(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         xs, *rest = inputs
+        if gated:
+            _, valid, resets = rest
+            return gated_loop(cell, reverse, params, carry, start, cell.project(params, xs), valid, resets)
         return jax.lax.scan(step, carry, (cell.project(params, xs), *rest), reverse=reverse)
 
     return in_segments(segment, carry, (xs, noise, scope.valid, scope.resets), scope.checkpoint_every, reverse)

@@ -239,7 +239,7 @@ XS = np.zeros((4, 5, 2), np.float32)
         ({"lengths": np.array([0, 4, 5, -1, 2])}, r"lengths has \[5, -1\]: expected 0 to 4"),
         ({"resets": np.zeros((5, 4), bool)}, r"resets is bool\[5, 4\]: expected bool\[4, 5\]"),
         ({"resets": np.zeros((4, 5), int)}, r"resets is int\d+\[4, 5\]: expected bool\[4, 5\]"),
-        ({"method": "parallel"}, r"method='parallel': expected 'auto' or one of 'sequential'"),
+        ({"method": "parallel"}, r"method='parallel': expected 'auto', one of 'sequential'"),
         ({"checkpoint_every": 0}, r"checkpoint_every=0: expected an int of at least 1"),
     ],
 )

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from rnn_jax.cells.base import Cell, describe
+from rnn_jax.cells.base import Cell, GatedCell, describe
 from rnn_jax.typing import Carry, Params
 from rnn_jax.unroll import unroll
 
@@ -45,6 +45,7 @@ def assert_cell_contract(cell: Cell, reference: Reference | None = None, *, seed
         example = Example.draw(cell, jax.random.key(seed))
         check_leading_dims(example)
         check_jit(example)
+        check_gate(example)
         check_rows_apart(example)
         check_causal(example)
         check_unroll(example)
@@ -181,6 +182,16 @@ def check_jit(example: Example) -> None:
         example.cell(example.params, example.carry, example.xs[0]),
         "jit against no jit",
     )
+
+
+def check_gate(example: Example) -> None:
+    """What a `GatedCell` says about its gates is so."""
+    cell = example.cell
+    if not isinstance(cell, GatedCell) or not cell.additive:
+        return
+    z, r = cell.project(example.params, example.xs[0]), cell.recur(example.params, example.carry)
+    found = cell.gate(example.params, example.carry, z + r, jnp.zeros_like(r))
+    _assert_close(found, cell.gate(example.params, example.carry, z, r), "additive: the gates see more than z + r")
 
 
 def check_rows_apart(example: Example) -> None:

@@ -75,6 +75,7 @@ class Clockwork(GatedCell):
     hidden_size: int
     periods: Any = dataclasses.field(default=None, kw_only=True)
     papers = (KOUTNIK_2014,)
+    additive = True
 
     def __post_init__(self):
         super().__post_init__()

@@ -72,6 +72,7 @@ class CoRNN(GatedCell):
     gamma: float = dataclasses.field(default=2.7, kw_only=True)
     epsilon: float = dataclasses.field(default=4.7, kw_only=True)
     papers = (RUSCH_2021,)
+    additive = True
 
     def __post_init__(self):
         super().__post_init__()

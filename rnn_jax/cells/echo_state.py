@@ -94,6 +94,7 @@ class EchoState(HiddenCell, GatedCell):
     density: float = dataclasses.field(default=1.0, kw_only=True)
     input_scale: float = dataclasses.field(default=1.0, kw_only=True)
     papers = (JAEGER_2001, JAEGER_2007)
+    additive = True
 
     def __post_init__(self):
         super().__post_init__()

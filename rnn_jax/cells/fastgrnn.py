@@ -125,6 +125,7 @@ class FastRNN(_LowRankCell):
     input_rank: int | None = dataclasses.field(default=None, kw_only=True)
     recurrent_rank: int | None = dataclasses.field(default=None, kw_only=True)
     papers = (KUSUPATI_2018,)
+    additive = True
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = super().init(key, param_dtype)
@@ -158,6 +159,7 @@ class FastGRNN(_LowRankCell):
     input_rank: int | None = dataclasses.field(default=None, kw_only=True)
     recurrent_rank: int | None = dataclasses.field(default=None, kw_only=True)
     papers = (KUSUPATI_2018,)
+    additive = True
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = super().init(key, param_dtype)

@@ -114,6 +114,7 @@ class GRU3(HiddenCell, GatedCell):
     input_size: int
     hidden_size: int
     papers = (DEY_2017, CHO_2014)
+    additive = True
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype)

@@ -55,6 +55,7 @@ class IndRNN(HiddenCell, GatedCell):
     activation: str = dataclasses.field(default="relu", kw_only=True)
     recurrent_range: Sequence[float] = dataclasses.field(default=(0.0, 1.0), kw_only=True)
     papers = (LI_2018,)
+    additive = True
 
     def __post_init__(self):
         super().__post_init__()

@@ -66,6 +66,7 @@ class JANET(GatedHiddenCell):
     beta: float = dataclasses.field(default=1.0, kw_only=True)
     longest: int | None = dataclasses.field(default=None, kw_only=True)
     papers = (WESTHUIZEN_2018, TALLEC_2018)
+    additive = True
 
     def __post_init__(self):
         super().__post_init__()

@@ -52,6 +52,7 @@ class LiGRU(GatedHiddenCell):
     input_size: int
     hidden_size: int
     papers = (RAVANELLI_2018,)
+    additive = True
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)

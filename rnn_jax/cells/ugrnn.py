@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedHiddenCell, interpolate, sigmoid
+from rnn_jax.cells.base import GatedHiddenCell, interpolate, squash
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import DType, Params
 
@@ -32,8 +32,8 @@ COLLINS_2017 = Paper(
 
 def ugrnn_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
     """hₜ and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 2 H]`."""
-    update, candidate = jnp.split(z + r.astype(z.dtype), 2, axis=-1)
-    return interpolate(hidden, sigmoid(update), jnp.tanh(candidate))
+    update, candidate = squash(z + r.astype(z.dtype), "st")
+    return interpolate(hidden, update, candidate)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +53,7 @@ class UGRNN(GatedHiddenCell):
     hidden_size: int
     forget_bias: float = dataclasses.field(default=1.0, kw_only=True)
     papers = (COLLINS_2017,)
+    additive = True
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)

@@ -60,6 +60,11 @@ class WrongGradient(rnn_jax.Elman):
         return super().gate(params, jax.lax.stop_gradient(carry), z, jax.lax.stop_gradient(r))
 
 
+class NotAdditive(rnn_jax.Elman):
+    def gate(self, params, carry, z, r):
+        return super().gate(params, carry, 2 * z, r)
+
+
 class Unequal(rnn_jax.Elman):
     __hash__ = object.__hash__
 
@@ -67,7 +72,9 @@ class Unequal(rnn_jax.Elman):
         return self is other
 
 
-@pytest.mark.parametrize("broken", [ForgetsDtype, SeesTheBatch, IgnoresInput, IgnoresKey, WrongGradient, Unequal])
+@pytest.mark.parametrize(
+    "broken", [ForgetsDtype, SeesTheBatch, IgnoresInput, IgnoresKey, WrongGradient, NotAdditive, Unequal]
+)
 def test_contract_fails_for_a_broken_cell(broken):
     with pytest.raises(AssertionError):
         assert_cell_contract(broken(3, 4))

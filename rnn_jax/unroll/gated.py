@@ -55,13 +55,15 @@ def _gated_loop_jvp(cell: GatedCell, reverse: bool, primals: Any, tangents: Any)
     if cell.additive and rho.dtype == z_dot.dtype:
         rho, z_dot = rho + z_dot, None  # one array to write in reverse mode, instead of two alike
 
+    turned = _turned(params)
+
     # Its nonlinear part is not kept from the loop above but computed again, from z, r and the carry before the step.
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def linear_step(dots: Any, point: Any) -> tuple[Carry, jax.Array]:
         params_dot, carry_dot, z_dot, rho = dots
         before, z, r = point[0], _joined(point[1]), _joined(point[2])
         z_dot = jax.tree.map(jnp.zeros_like, z) if z_dot is None else z_dot
-        r_dot = rho + jax.jvp(functools.partial(cell.recur, params), (before,), (carry_dot,))[1]
+        r_dot = rho + jax.jvp(functools.partial(cell.recur, _turned(turned)), (before,), (carry_dot,))[1]
         return jax.jvp(cell.gate, (params, before, z, r), (params_dot, carry_dot, z_dot, r_dot))[1]
 
     def linear_body(carry_dot: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
@@ -82,6 +84,11 @@ def _cut(cell: GatedCell, a: Any) -> Any:
 
 def _joined(parts: tuple[Any, ...]) -> Any:
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=-1)
+
+
+def _turned(params: Params) -> Params:
+    """Kernels transposed: turned before the loop, reverse mode's products in it read them along their rows."""
+    return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1) if jnp.ndim(a) == 2 else a, params)
 
 
 def _restart(resets: jax.Array | None, start: Carry, carry: Carry) -> Carry:

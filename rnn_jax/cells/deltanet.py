@@ -26,6 +26,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
+from rnn_jax.cells import chunks
 from rnn_jax.cells.base import along_last, dense, sigmoid, widened
 from rnn_jax.cells.linear_attention import Association, AssociativeMemory, outer, recall
 from rnn_jax.cells.papers import Paper
@@ -59,9 +60,9 @@ YANG_2025 = Paper(
 
 
 class DeltaGates(NamedTuple):
-    """α and β, `[..., heads]`, in float32 or wider."""
+    """log α and β, `[..., heads]`, in float32 or wider."""
 
-    keep: jax.Array
+    log_keep: jax.Array
     write: jax.Array
 
 
@@ -80,7 +81,7 @@ def unit(a: jax.Array) -> jax.Array:
 
 def delta_rule(memory: jax.Array, key: jax.Array, value: jax.Array, gates: DeltaGates) -> jax.Array:
     """Sₜ without the matrix I − β k kᵀ: the value under the key moves by β towards the new one."""
-    kept = gates.keep[..., None, None] * memory
+    kept = jnp.exp(gates.log_keep)[..., None, None] * memory
     return kept + outer(key, gates.write[..., None] * (value - recall(kept, key)))
 
 
@@ -97,6 +98,7 @@ class _DeltaRule(AssociativeMemory):
     """What both cells share: everything but α."""
 
     negative_eigenvalues: bool
+    chunk_size = 32
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
         return self.initial_memory(batch_shape, dtype)
@@ -105,17 +107,17 @@ class _DeltaRule(AssociativeMemory):
         return {"input": {"kernel": self.input_kernel(key, param_dtype)}}
 
     @abc.abstractmethod
-    def keep(self, params: Params, gates: list[jax.Array], write: jax.Array) -> jax.Array:
-        """α, in the shape of β, `write`."""
+    def log_keep(self, params: Params, gates: list[jax.Array], write: jax.Array) -> jax.Array:
+        """The logarithm of α, in the shape of β, `write`."""
 
     def project(self, params: Params, xs: Array) -> Association:
         query, key, value, write, *gates = self.split(dense(xs, **params["input"]))
         write = sigmoid(widened(write)) * (2 if self.negative_eigenvalues else 1)
         query, key = unit(jax.nn.silu(query)), unit(jax.nn.silu(key))
-        return Association(query, key, value, DeltaGates(self.keep(params, gates, write), write))
+        return Association(query, key, value, DeltaGates(self.log_keep(params, gates, write), write))
 
     def elements(self, params: Params, z: Association) -> DeltaMap:
-        keep, write = (gate[..., None, None] for gate in z.gates)
+        keep, write = jnp.exp(z.gates.log_keep)[..., None, None], z.gates.write[..., None, None]
         identity = jnp.eye(self.key_dim, dtype=write.dtype)
         transition = keep * (
             jnp.broadcast_to(identity, (*write.shape[:-2], *identity.shape)) - write * outer(z.key, z.key)
@@ -130,6 +132,19 @@ class _DeltaRule(AssociativeMemory):
     def read(self, params: Params, carry: jax.Array, z: Association) -> jax.Array:
         y = recall(carry.astype(z.query.dtype), z.query)
         return y.reshape(*y.shape[:-2], self.hidden_size)
+
+    def chunk(self, params: Params, carry: jax.Array, z: Association, valid: jax.Array | None):
+        # What each step writes, u, is what is left of its value once the memory before it is recalled:
+        # uₜ = βₜ (vₜ − dₜ₀ S₀ᵀ kₜ − Σ_{s < t} dₜₛ (kₜᵀ kₛ) uₛ), one triangular system for all of a chunk.
+        query, key, value = (chunks.heads_first(part) for part in (z.query, z.key, z.value))
+        log_keep, write = (chunks.steps_last(chunks.kept(valid, gate)) for gate in z.gates)
+        within, since_start, until_end = chunks.decays(log_keep)
+        write, start = write[..., None], since_start[..., None]
+        system = chunks.inverse(write * within * chunks.matmul(key, key.mT))
+        written = chunks.matmul(system, write * (value - start * chunks.matmul(key, carry)))
+        y = (within * (query @ key.mT)) @ written + start * (query @ carry)
+        carry = start[..., -1:, :] * carry + chunks.matmul((until_end[..., None] * key).mT, written)
+        return carry, chunks.joined(y).astype(z.query.dtype)
 
     def apply(self, element: DeltaMap, carry: jax.Array) -> jax.Array:
         transition, update = (part.astype(carry.dtype) for part in element)
@@ -169,8 +184,8 @@ class DeltaNet(_DeltaRule):
     def gate_sizes(self) -> tuple[int, ...]:
         return (self.heads,)
 
-    def keep(self, params: Params, gates: list[jax.Array], write: jax.Array) -> jax.Array:
-        return jnp.ones_like(write)
+    def log_keep(self, params: Params, gates: list[jax.Array], write: jax.Array) -> jax.Array:
+        return jnp.zeros_like(write)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,7 +223,7 @@ class GatedDeltaNet(_DeltaRule):
         }
         return super().init(input_key, param_dtype) | {"decay": decay}
 
-    def keep(self, params: Params, gates: list[jax.Array], write: jax.Array) -> jax.Array:
+    def log_keep(self, params: Params, gates: list[jax.Array], write: jax.Array) -> jax.Array:
         gate = widened(gates[0])
         step = jax.nn.softplus(gate + along_last(params["decay"]["bias"], gate))
-        return jnp.exp(-jnp.exp(along_last(params["decay"]["log_rate"], gate)) * step)
+        return -jnp.exp(along_last(params["decay"]["log_rate"], gate)) * step

@@ -8,7 +8,7 @@ Martin & Cundy 2018, arXiv:1709.04057). A map is called an element here.
 """
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,13 +23,19 @@ class LinearCell(Cell):
     All functions hold for any leading dims at once, time among them.
     """
 
+    chunk_size: ClassVar[int | None] = None
+    """Steps that one `chunk` does best; None where a cell has no such form."""
+
     @property
     def methods(self) -> tuple[str, ...]:
         return ("sequential", "associative")
 
     @abc.abstractmethod
     def elements(self, params: Params, z: Any) -> Any:
-        """The map of each step from the projected inputs. Decays are computed in float32 or wider."""
+        """The map of each step from the projected inputs. Decays are computed in float32 or wider.
+
+        Leaves have the rank that the leading dims of `z` ask for, with ones where all maps share a leaf.
+        """
 
     @abc.abstractmethod
     def read(self, params: Params, carry: Carry, z: Any) -> jax.Array:
@@ -47,16 +53,30 @@ class LinearCell(Cell):
     def identity(self, element: Any) -> Any:
         """The map that changes nothing, with the shapes and dtypes of `element`."""
 
+    def chunk(self, params: Params, carry: Carry, z: Any, valid: jax.Array | None) -> tuple[Carry, jax.Array]:
+        """Several steps as a few products of matrices, without a carry for each of them.
+
+        Args:
+            params: the parameters.
+            carry: before the first step, in float32 or wider.
+            z: the projected inputs `[C, B, ...]`.
+            valid: bool `[C, B]`, the steps that are not padding; None is all. Padding leaves the carry as it is.
+
+        Returns:
+            The carry after the last step and the outputs `[C, B, H]`, in the dtype of `z`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no chunk_size: expected one where `chunk` is called")
+
     def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
         carry = self.apply(self.elements(params, z), carry)
         return carry, self.read(params, carry, z)
 
 
 class Affine(NamedTuple):
-    """carryₜ = decay ⊙ carryₜ₋₁ + update. `decay` has the rank of `update`, with ones where it broadcasts."""
+    """carryₜ = decay ⊙ carryₜ₋₁ + update; both of the kind of the carry, and of one rank."""
 
-    decay: jax.Array
-    update: jax.Array
+    decay: Any
+    update: Any
 
 
 class DiagonalCell(LinearCell):
@@ -72,30 +92,40 @@ class DiagonalCell(LinearCell):
         return Affine(jnp.ones_like(element.decay), jnp.zeros_like(element.update))
 
 
-def complex_multiply(a: jax.Array, b: jax.Array) -> jax.Array:
-    """The product of complex numbers kept as reals: the last axis holds all real parts, then all imaginary parts.
+class Complex(NamedTuple):
+    """Complex numbers as two arrays of reals: JAX's own have no bfloat16 and are slow or missing on some devices."""
 
-    Complex arrays have no bfloat16 and are slow or missing on some devices; pairs of reals have neither fault.
-    """
-    a_real, a_imag = jnp.split(a, 2, axis=-1)
-    b_real, b_imag = jnp.split(b, 2, axis=-1)
-    return jnp.concatenate([a_real * b_real - a_imag * b_imag, a_real * b_imag + a_imag * b_real], axis=-1)
+    real: jax.Array
+    imaginary: jax.Array
+
+    @classmethod
+    def split(cls, a: jax.Array) -> "Complex":
+        """The real parts, then the imaginary parts, side by side on the last axis, taken apart."""
+        return cls(*jnp.split(a, 2, axis=-1))
+
+    def times(self, other: "Complex") -> "Complex":
+        """The product."""
+        real = self.real * other.real - self.imaginary * other.imaginary
+        return Complex(real, self.real * other.imaginary + self.imaginary * other.real)
+
+    def plus(self, other: "Complex") -> "Complex":
+        """The sum."""
+        return Complex(self.real + other.real, self.imaginary + other.imaginary)
 
 
-class ComplexDiagonalCell(DiagonalCell):
-    """A diagonal cell over complex numbers, kept as pairs of reals as in `complex_multiply`."""
+class ComplexDiagonalCell(LinearCell):
+    """A linear cell whose carry is `Complex` and whose map is pointwise; `elements` gives an `Affine` of `Complex`."""
 
-    def apply(self, element: Affine, carry: jax.Array) -> jax.Array:
-        return complex_multiply(element.decay.astype(carry.dtype), carry) + element.update.astype(carry.dtype)
+    def apply(self, element: Affine, carry: Complex) -> Complex:
+        decay, update = jax.tree.map(lambda part: part.astype(carry.real.dtype), element)
+        return decay.times(carry).plus(update)
 
     def combine(self, first: Affine, second: Affine) -> Affine:
-        carried = complex_multiply(second.decay, first.update)
-        return Affine(complex_multiply(second.decay, first.decay), carried + second.update)
+        return Affine(second.decay.times(first.decay), second.decay.times(first.update).plus(second.update))
 
     def identity(self, element: Affine) -> Affine:
-        real, imaginary = jnp.split(element.decay, 2, axis=-1)
-        one = jnp.concatenate([jnp.ones_like(real), jnp.zeros_like(imaginary)], axis=-1)
-        return Affine(one, jnp.zeros_like(element.update))
+        one = Complex(jnp.ones_like(element.decay.real), jnp.zeros_like(element.decay.imaginary))
+        return Affine(one, jax.tree.map(jnp.zeros_like, element.update))
 
 
 class StateSpaceCell(ComplexDiagonalCell):
@@ -110,28 +140,30 @@ class StateSpaceCell(ComplexDiagonalCell):
     multiplicity: float = 1.0
 
     @abc.abstractmethod
-    def discretize(self, recurrent: Params) -> tuple[jax.Array, jax.Array]:
-        """λ and γ, each `[2 N]`, in float32 or wider."""
+    def discretize(self, recurrent: Params) -> tuple[Complex, Complex]:
+        """λ and γ, each of `[N]`, in float32 or wider."""
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
-        return jnp.zeros((*batch_shape, 2 * self.states), dtype)
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Complex:
+        zeros = jnp.zeros((*batch_shape, self.states), dtype)
+        return Complex(zeros, zeros)
 
     def prepare(self, params: Params) -> Params:
         if "discrete" in params:
             return params
         decay, gain = self.discretize(params["recurrent"])
-        update = complex_multiply(widened(params["input"]["kernel"]).astype(gain.dtype), gain[None])
-        kernel = jnp.concatenate([update, jnp.asarray(params["skip"]["kernel"], gain.dtype)], axis=1)
+        dtype = gain.real.dtype
+        into = Complex.split(widened(params["input"]["kernel"]).astype(dtype))
+        update = into.times(jax.tree.map(lambda g: g[None], gain))
+        kernel = jnp.concatenate([*update, jnp.asarray(params["skip"]["kernel"], dtype)], axis=1)
         return params | {"discrete": {"decay": decay, "kernel": kernel}}
 
     def project(self, params: Params, xs: Array) -> jax.Array:
         return dense(xs, self.prepare(params)["discrete"]["kernel"])
 
     def elements(self, params: Params, z: jax.Array) -> Affine:
-        update = widened(z[..., : 2 * self.states])
-        decay = along_last(self.prepare(params)["discrete"]["decay"], update)
-        return Affine(jnp.broadcast_to(decay, update.shape), update)
+        update = Complex.split(widened(z[..., : 2 * self.states]))
+        return Affine(Complex(*(along_last(d, update.real) for d in self.prepare(params)["discrete"]["decay"])), update)
 
-    def read(self, params: Params, carry: jax.Array, z: jax.Array) -> jax.Array:
-        seen = dense(carry.astype(z.dtype), params["output"]["kernel"])
-        return self.multiplicity * seen + z[..., 2 * self.states :]
+    def read(self, params: Params, carry: Complex, z: jax.Array) -> jax.Array:
+        states = jnp.concatenate([part.astype(z.dtype) for part in carry], axis=-1)
+        return self.multiplicity * dense(states, params["output"]["kernel"]) + z[..., 2 * self.states :]

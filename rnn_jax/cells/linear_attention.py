@@ -21,7 +21,8 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import check_size, dense, widened
+from rnn_jax.cells import chunks
+from rnn_jax.cells.base import along_last, check_size, dense, widened
 from rnn_jax.cells.linear import Affine, DiagonalCell, LinearCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params
@@ -135,6 +136,7 @@ class RetNet(_LinearAttention):
     heads: int = dataclasses.field(default=1, kw_only=True)
     key_size: int | None = dataclasses.field(default=None, kw_only=True)
     papers = (SUN_2023,)
+    chunk_size = 64
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         return {"input": {"kernel": self.input_kernel(key, param_dtype)}}
@@ -144,8 +146,21 @@ class RetNet(_LinearAttention):
 
     def elements(self, params: Params, z: Association) -> Affine:
         update = outer(z.key, z.value)
-        decay = 1 - 2.0 ** (-5 - jnp.arange(self.heads, dtype=update.dtype))
-        return Affine(jnp.broadcast_to(decay[:, None, None], (*update.shape[:-2], 1, 1)), update)
+        return Affine(along_last(1 - self.rate(update.dtype)[:, None, None], update), update)
+
+    def rate(self, dtype: DType) -> jax.Array:
+        """1 − γ `[heads]`."""
+        return 2.0 ** (-5 - jnp.arange(self.heads, dtype=dtype))
+
+    def chunk(self, params: Params, carry: jax.Array, z: Association, valid: jax.Array | None):
+        query, key, value = (chunks.heads_first(part) for part in (z.query, chunks.kept(valid, z.key), z.value))
+        log_decay = along_last(jnp.log1p(-self.rate(query.dtype)), z.key[..., 0])
+        log_decay = jnp.broadcast_to(log_decay, (z.key.shape[0], *log_decay.shape[1:]))
+        within, since_start, until_end = chunks.decays(chunks.steps_last(chunks.kept(valid, log_decay)))
+        query = query * self.key_dim**-0.5
+        y = (within * (query @ key.mT)) @ value + since_start[..., None] * (query @ carry)
+        carry = since_start[..., -1:, None] * carry + (until_end[..., None] * key).mT @ value
+        return carry, chunks.joined(y).astype(z.query.dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,6 +184,7 @@ class GLA(_LinearAttention):
     key_size: int | None = dataclasses.field(default=None, kw_only=True)
     rank: int = dataclasses.field(default=16, kw_only=True)
     papers = (YANG_2024,)
+    chunk_size = 32
 
     def __post_init__(self):
         super().__post_init__()
@@ -194,3 +210,12 @@ class GLA(_LinearAttention):
 
     def elements(self, params: Params, z: Association) -> Affine:
         return Affine(z.gates[..., None], outer(z.key, z.value))
+
+    def chunk(self, params: Params, carry: jax.Array, z: Association, valid: jax.Array | None):
+        key, decay = chunks.kept(valid, z.key), chunks.kept(valid, z.gates, 1.0)
+        query, key, value, decay = (chunks.heads_first(part) for part in (z.query, key, z.value, decay))
+        query = query * self.key_dim**-0.5
+        y, since_start, until_end = chunks.attention_with_decays(query, key, value, decay)
+        y = y + (query * since_start) @ carry
+        carry = since_start[..., -1, :, None] * carry + (key * until_end).mT @ value
+        return carry, chunks.joined(y).astype(z.query.dtype)

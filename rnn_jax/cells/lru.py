@@ -28,7 +28,7 @@ import jax.numpy as jnp
 
 from rnn_jax import initializers
 from rnn_jax.cells.base import HiddenCell, along_last, check_size, sigmoid, widened
-from rnn_jax.cells.linear import Affine, DiagonalCell, StateSpaceCell
+from rnn_jax.cells.linear import Affine, Complex, DiagonalCell, StateSpaceCell
 from rnn_jax.cells.options import check_number
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params
@@ -60,9 +60,9 @@ SHARPNESS = 8.0
 class LRU(StateSpaceCell):
     """Linear recurrent unit; equations and source at the top of this file.
 
-    Carry: Re hₜ, then Im hₜ, `[B, 2 N]`. Params: `input.kernel [D, 2 N]`, `recurrent.log_rate`, `recurrent.log_phase`,
-    `recurrent.log_gain` `[N]` (ν, θ, γ'), `output.kernel [2 N, H]`, `skip.kernel [D, H]`, packed as `StateSpaceCell`
-    says. Parameters: (3 D + 2 H + 3) H. That is with N = H, as by default.
+    Carry: hₜ, `Complex(real [B, N], imaginary [B, N])`. Params: `input.kernel [D, 2 N]`, `recurrent.log_rate`,
+    `recurrent.log_phase`, `recurrent.log_gain` `[N]` (ν, θ, γ'), `output.kernel [2 N, H]`, `skip.kernel [D, H]`, packed
+    as `StateSpaceCell` says. Parameters: (3 D + 2 H + 3) H. That is with N = H, as by default.
 
     Args:
         input_size: D.
@@ -112,12 +112,11 @@ class LRU(StateSpaceCell):
             },
         }
 
-    def discretize(self, recurrent: Params) -> tuple[jax.Array, jax.Array]:
+    def discretize(self, recurrent: Params) -> tuple[Complex, Complex]:
         modulus = jnp.exp(-jnp.exp(widened(recurrent["log_rate"])))
         phase = jnp.exp(widened(recurrent["log_phase"]))
         gain = jnp.exp(widened(recurrent["log_gain"]))
-        decay = jnp.concatenate([modulus * jnp.cos(phase), modulus * jnp.sin(phase)])
-        return decay, jnp.concatenate([gain, jnp.zeros_like(gain)])
+        return Complex(modulus * jnp.cos(phase), modulus * jnp.sin(phase)), Complex(gain, jnp.zeros_like(gain))
 
 
 def rg_lru_map(z: jax.Array, decay: Array) -> Affine:

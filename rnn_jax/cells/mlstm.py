@@ -25,6 +25,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from rnn_jax.cells import chunks
 from rnn_jax.cells.base import check_choice, dense, sigmoid, widened
 from rnn_jax.cells.linear_attention import Association, AssociativeMemory, outer, recall
 from rnn_jax.cells.slstm import BECK_2024
@@ -32,6 +33,8 @@ from rnn_jax.typing import Array, DType, Params
 
 FORGET_GATES = {"sigmoid": jax.nn.log_sigmoid, "exponential": lambda gate: gate}
 """log f from f̃."""
+EMPTY = -1e30
+"""m of a memory that holds nothing. Finite, since the difference of two infinities is no number."""
 
 
 class MLSTMCarry(NamedTuple):
@@ -69,13 +72,12 @@ def join(before: MLSTMCarry, span: Span) -> MLSTMCarry:
     )
 
 
-def normalized(carry: MLSTMCarry, query: jax.Array) -> jax.Array:
-    """C q / max(|nᵀ q|, 1) `[..., heads, V]` from the scaled C and n."""
+def normalized(recalled: jax.Array, weight: jax.Array, stabilizer: jax.Array) -> jax.Array:
+    """C q / max(|nᵀ q|, 1) `[..., V]` from the scaled C q `[..., V]`, the scaled nᵀ q and m `[...]`."""
     # Numerator and denominator are both multiplied by e^min(m, 0): no factor that is left can overflow.
-    scale = jnp.exp(jnp.minimum(carry.stabilizer, 0))
-    least = jnp.exp(-jnp.clip(carry.stabilizer, 0, 25))
-    weight = jnp.abs(jnp.einsum("...k,...k->...", carry.normalizer, query)) * scale
-    return recall(carry.memory, query) * (scale / jnp.maximum(weight, least))[..., None]
+    scale = jnp.exp(jnp.minimum(stabilizer, 0))
+    least = jnp.exp(-jnp.clip(stabilizer, 0, 25))
+    return recalled * (scale / jnp.maximum(jnp.abs(weight) * scale, least))[..., None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +102,7 @@ class MLSTM(AssociativeMemory):
     key_size: int | None = dataclasses.field(default=None, kw_only=True)
     forget_gate: str = dataclasses.field(default="sigmoid", kw_only=True)
     papers = (BECK_2024,)
+    chunk_size = 32
 
     def __post_init__(self):
         super().__post_init__()
@@ -132,8 +135,28 @@ class MLSTM(AssociativeMemory):
 
     def read(self, params: Params, carry: MLSTMCarry, z: Association) -> jax.Array:
         query = widened(z.query)
-        y = normalized(MLSTMCarry(*(c.astype(query.dtype) for c in carry)), query)
+        memory, normalizer, stabilizer = (c.astype(query.dtype) for c in carry)
+        y = normalized(recall(memory, query), jnp.einsum("...k,...k->...", normalizer, query), stabilizer)
         return z.gates.output * y.reshape(*y.shape[:-2], self.hidden_size).astype(z.query.dtype)
+
+    def chunk(self, params: Params, carry: MLSTMCarry, z: Association, valid: jax.Array | None):
+        query, key, value = (chunks.heads_first(part) for part in (z.query, z.key, z.value))
+        log_forget = chunks.steps_last(chunks.kept(valid, z.gates.log_forget))
+        log_input = chunks.steps_last(chunks.kept(valid, z.gates.log_input, EMPTY))
+        pairs, start = chunks.spans(log_forget)
+        # The log of the weight that each step has in the memories of the chunk, and that the carry has.
+        steps = chunks.where(chunks.causal(pairs.shape[-1]), pairs + log_input[..., None, :], -jnp.inf)
+        before = start + carry.stabilizer[..., None]
+        stabilizer = jnp.maximum(jnp.max(steps, axis=-1), before)
+        steps, before = jnp.exp(steps - stabilizer[..., None]), jnp.exp(before - stabilizer)[..., None]
+        scores = steps * (query @ key.mT)
+        recalled = scores @ value + before * (query @ carry.memory)
+        weight = jnp.sum(scores, axis=-1) + before[..., 0] * (query @ carry.normalizer[..., None])[..., 0]
+        y = chunks.joined(normalized(recalled, weight, stabilizer)).astype(z.query.dtype)
+        left, kept = steps[..., -1, :, None] * key, before[..., -1, :]
+        memory = kept[..., None] * carry.memory + left.mT @ value
+        carry = MLSTMCarry(memory, kept * carry.normalizer + jnp.sum(left, axis=-2), stabilizer[..., -1])
+        return carry, z.gates.output * y
 
     def apply(self, element: Span, carry: MLSTMCarry) -> MLSTMCarry:
         wide = MLSTMCarry(*(c.astype(element.log_decay.dtype) for c in carry))
@@ -147,6 +170,5 @@ class MLSTM(AssociativeMemory):
 
 
 def _empty(state: MLSTMCarry) -> MLSTMCarry:
-    # Finite, since the difference of two infinities is no number.
     memory, normalizer, stabilizer = state
-    return MLSTMCarry(jnp.zeros_like(memory), jnp.zeros_like(normalizer), jnp.full_like(stabilizer, -1e30))
+    return MLSTMCarry(jnp.zeros_like(memory), jnp.zeros_like(normalizer), jnp.full_like(stabilizer, EMPTY))

@@ -31,7 +31,7 @@ import numpy as np
 
 from rnn_jax import initializers
 from rnn_jax.cells.base import along_last, check_choice, check_size, dense, widened
-from rnn_jax.cells.linear import Affine, ComplexDiagonalCell, StateSpaceCell
+from rnn_jax.cells.linear import Affine, Complex, ComplexDiagonalCell, StateSpaceCell
 from rnn_jax.cells.options import check_time_steps
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Params
@@ -65,26 +65,25 @@ def hippo_normal(size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.linalg.eigh(-1j * (skew - skew.T))
 
 
-def zero_order_hold(log_rate: jax.Array, frequency: jax.Array, log_step: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """λ and γ `[..., 2 N]` for Λ = −exp(log_rate) + i frequency and Δ = exp(log_step), as pairs of reals."""
+def zero_order_hold(log_rate: jax.Array, frequency: jax.Array, log_step: jax.Array) -> tuple[Complex, Complex]:
+    """λ and γ for Λ = −exp(log_rate) + i frequency and Δ = exp(log_step)."""
     rate, step = jnp.exp(log_rate), jnp.exp(log_step)
     modulus, angle = jnp.exp(-rate * step), frequency * step
     # λ − 1 without the cancellation that a short step would bring: cos a − 1 = −2 sin²(a / 2).
     real = jnp.expm1(-rate * step) * jnp.cos(angle) - 2 * jnp.sin(angle / 2) ** 2
     imaginary = modulus * jnp.sin(angle)
     square = rate**2 + frequency**2
-    decay = jnp.concatenate([modulus * jnp.cos(angle), imaginary], axis=-1)
-    gain = [(frequency * imaginary - rate * real) / square, -(frequency * real + rate * imaginary) / square]
-    return decay, jnp.concatenate(gain, axis=-1)
+    gain = Complex((frequency * imaginary - rate * real) / square, -(frequency * real + rate * imaginary) / square)
+    return Complex(modulus * jnp.cos(angle), imaginary), gain
 
 
 @dataclasses.dataclass(frozen=True)
 class S5(StateSpaceCell):
     """Simplified state space layer; equations and source at the top of this file.
 
-    Carry: Re hₜ, then Im hₜ, `[B, 2 N]`. Params: `input.kernel [D, 2 N]`, `recurrent.log_rate`, `recurrent.frequency`,
-    `recurrent.log_step` `[N]`, `output.kernel [2 N, H]`, `skip.kernel [D, H]`, packed as `StateSpaceCell` says.
-    Parameters: (3 D + 2 H + 3) H. That is with N = H, as by default.
+    Carry: hₜ, `Complex(real [B, N], imaginary [B, N])`. Params: `input.kernel [D, 2 N]`, `recurrent.log_rate`,
+    `recurrent.frequency`, `recurrent.log_step` `[N]`, `output.kernel [2 N, H]`, `skip.kernel [D, H]`, packed as
+    `StateSpaceCell` says. Parameters: (3 D + 2 H + 3) H. That is with N = H, as by default.
 
     Args:
         input_size: D.
@@ -133,7 +132,7 @@ class S5(StateSpaceCell):
             "skip": {"kernel": skip(keys[3], (self.input_size, self.hidden_size), param_dtype)},
         }
 
-    def discretize(self, recurrent: Params) -> tuple[jax.Array, jax.Array]:
+    def discretize(self, recurrent: Params) -> tuple[Complex, Complex]:
         return zero_order_hold(*(widened(recurrent[name]) for name in ("log_rate", "frequency", "log_step")))
 
 
@@ -141,9 +140,9 @@ class S5(StateSpaceCell):
 class S4D(ComplexDiagonalCell):
     """Diagonal structured state space model; equations and source at the top of this file.
 
-    Carry: Re hₜ, then Im hₜ, `[B, H, 2 N]`. Params: `input.kernel [D, H]`, `recurrent.log_rate`, `recurrent.frequency`
-    `[H, N]`, `recurrent.log_step [H]`, `output.kernel [H, 2 N]` (Re C, then −Im C), `skip.scale [H]` (D).
-    Parameters: D H + 4 N H + 2 H.
+    Carry: hₜ, `Complex(real [B, H, N], imaginary [B, H, N])`. Params: `input.kernel [D, H]`, `recurrent.log_rate`,
+    `recurrent.frequency` `[H, N]`, `recurrent.log_step [H]`, `output.kernel [H, 2 N]` (Re C, then −Im C),
+    `skip.scale [H]` (D). Parameters: D H + 4 N H + 2 H.
 
     Args:
         input_size: D.
@@ -185,8 +184,9 @@ class S4D(ComplexDiagonalCell):
             "skip": {"scale": normal(1.0)(keys[3], (channels,), param_dtype)},
         }
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
-        return jnp.zeros((*batch_shape, self.hidden_size, 2 * self.state_size), dtype)
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Complex:
+        zeros = jnp.zeros((*batch_shape, self.hidden_size, self.state_size), dtype)
+        return Complex(zeros, zeros)
 
     def prepare(self, params: Params) -> Params:
         if "discrete" in params:
@@ -202,10 +202,10 @@ class S4D(ComplexDiagonalCell):
 
     def elements(self, params: Params, z: jax.Array) -> Affine:
         discrete, u = self.prepare(params)["discrete"], widened(z)[..., None]
-        update = along_last(discrete["gain"], u) * u
-        return Affine(jnp.broadcast_to(along_last(discrete["decay"], u), update.shape), update)
+        decay, gain = (Complex(*(along_last(part, u) for part in discrete[name])) for name in ("decay", "gain"))
+        return Affine(decay, Complex(gain.real * u, gain.imaginary * u))
 
-    def read(self, params: Params, carry: jax.Array, z: jax.Array) -> jax.Array:
-        kernel = jnp.asarray(params["output"]["kernel"], z.dtype)
-        seen = jnp.einsum("...hn,hn->...h", carry.astype(z.dtype), kernel)
+    def read(self, params: Params, carry: Complex, z: jax.Array) -> jax.Array:
+        kernel = Complex.split(jnp.asarray(params["output"]["kernel"], z.dtype))
+        seen = sum(jnp.einsum("...hn,hn->...h", part.astype(z.dtype), c) for part, c in zip(carry, kernel, strict=True))
         return 2 * seen + along_last(params["skip"]["scale"], z) * z

@@ -1,5 +1,17 @@
-"""All steps at once: the maps of a linear cell composed by a parallel prefix scan. Blelloch 1990."""
+"""Many steps at once, for cells that are linear in their carry.
 
+What does not depend on the carry, which is nearly all of a `LinearCell`, is done for a block of steps as a whole: the
+input product, the maps, the outputs. The carries of a block come, whichever the cell and the device allow,
+
+    by matrix products        the `chunk` of a cell whose carry is a matrix, which is not written out for each step
+    by a loop over the maps   on a CPU: a step of the loop is a few operations on arrays that are in the cache
+    by a parallel prefix scan over the maps (Blelloch 1990), on any other device
+
+Blocks follow one another and are as long as the cache allows. For the gradient the carries between them are kept, and
+what is inside is worked out again.
+"""
+
+import math
 from typing import Any
 
 import jax
@@ -7,49 +19,62 @@ import jax.numpy as jnp
 
 from rnn_jax.cells.base import widened
 from rnn_jax.typing import Carry, Params
-from rnn_jax.unroll.scope import Scope, where_rows
+from rnn_jax.unroll.maps import compose_maps, scan_maps
+from rnn_jax.unroll.scope import Scope
 from rnn_jax.unroll.segments import in_segments
+from rnn_jax.unroll.sequential import sequential
+
+BLOCK = 2**20
+"""Numbers in the maps of a block, on a CPU: 4 MB. From half of it to twice as many the time is much the same."""
 
 
 def associative(
     cell: Any, params: Params, xs: jax.Array, carry: Carry, scope: Scope, reverse: bool, key: jax.Array | None
 ) -> tuple[Carry, jax.Array]:
-    """The final carry and the outputs `[T, B, H]` of one `LinearCell`. Accumulates in float32 or wider."""
-    del key  # linear cells have no noise
+    """The final carry and the outputs `[T, B, H]` of one `LinearCell`. Accumulates in float32 or wider.
+
+    A cell with a `chunk` goes step by step where there are resets. In a product of matrices, NaN in an input may reach
+    other outputs of its chunk, earlier ones too.
+    """
+    if xs.shape[0] == 0 or (cell.chunk_size is not None and scope.resets is not None):
+        return sequential(cell, params, xs, carry, scope, reverse, key)
     dtypes = jax.tree.map(lambda c: c.dtype, carry)
     carry = jax.tree.map(widened, carry)
-    start = None if scope.resets is None else scope.start(cell, carry)
+    start = scope.start(cell, carry)
+    on_cpu = jax.default_backend() == "cpu"
+    carries_of = scan_maps if on_cpu else compose_maps
 
-    def segment(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+    def in_rows(element: jax.Array) -> jax.Array:
+        row = element.shape[1 + len(scope.batch_shape) :]
+        return jnp.broadcast_to(widened(element), (element.shape[0], *scope.batch_shape, *row))
+
+    def maps(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         xs, valid, resets = inputs
         z = cell.project(params, xs)
-        elements = jax.tree.map(widened, cell.elements(params, z))
-        if valid is not None:
-            elements = where_rows(valid, elements, cell.identity(elements))
-        before = _over_time(carry, xs.shape[0])
-        if resets is None:
-            prefixes = jax.lax.associative_scan(cell.combine, elements, reverse=reverse)
-        else:
-            if valid is not None:
-                resets = resets & valid
-            prefixes, resets = jax.lax.associative_scan(since_reset, (elements, resets), reverse=reverse)
-            before = where_rows(resets, _over_time(start, xs.shape[0]), before)
-        carries = cell.apply(prefixes, before)
-        ys = cell.read(params, carries, z)
-        return jax.tree.map(lambda c: c[0 if reverse else -1], carries), ys
+        elements = jax.tree.map(in_rows, cell.elements(params, z))
+        carries = carries_of(cell, elements, carry, start, valid, resets, reverse)
+        return jax.tree.map(lambda c: c[0 if reverse else -1], carries), cell.read(params, carries, z)
 
-    def since_reset(first: Any, second: Any) -> Any:
-        """Compose maps, forgetting what is before a reset: selected away, so that not even its NaN comes through."""
-        (earlier, was_reset), (later, is_reset) = first, second
-        kept = where_rows(is_reset, cell.identity(earlier), earlier)
-        return cell.combine(kept, later), was_reset | is_reset
+    def chunk(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+        xs, valid, _ = jax.tree.map(lambda a: jnp.flip(a, 0), inputs) if reverse else inputs
+        carry, ys = cell.chunk(params, carry, cell.project(params, xs), valid)
+        return carry, jnp.flip(ys, 0) if reverse else ys
 
-    if xs.shape[0] == 0:
-        ys = cell.read(params, _over_time(carry, 0), cell.project(params, xs))
-    else:
-        carry, ys = in_segments(segment, carry, (xs, scope.valid, scope.resets), scope.checkpoint_every, reverse)
+    every = scope.checkpoint_every
+    if cell.chunk_size is not None:
+        every = min(every or cell.chunk_size, cell.chunk_size)
+    elif every is None and on_cpu:
+        every = _block_length(cell, params, xs)
+    segment = maps if cell.chunk_size is None else chunk
+    carry, ys = in_segments(segment, carry, (xs, scope.valid, scope.resets), every, reverse)
     return jax.tree.map(lambda c, dtype: c.astype(dtype), carry, dtypes), ys
 
 
-def _over_time(carry: Carry, length: int) -> Carry:
-    return jax.tree.map(lambda c: jnp.broadcast_to(c[None], (length, *c.shape)), carry)
+def _block_length(cell: Any, params: Params, xs: jax.Array) -> int:
+    """Steps in a block: T over the number of blocks, which divides T if one of about the right size does."""
+    length = xs.shape[0]
+    step = jax.eval_shape(lambda xs: cell.elements(params, cell.project(params, xs)), xs[:1])
+    numbers = length * sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(step))
+    fewest = min(length, math.ceil(numbers / BLOCK))
+    blocks = next((n for n in range(fewest, 2 * fewest) if length % n == 0), fewest)
+    return math.ceil(length / blocks)

@@ -244,7 +244,7 @@ def test_the_delta_rule_moves_the_value_under_a_key_towards_the_new_one():
     key, value = jnp.array([[0.6, 0.8]]), jnp.array([[3.0, -1.0, 2.0]])
     memory = jax.random.normal(jax.random.key(0), (1, 2, 3))
     for write in (0.25, 1.0):
-        gates = deltanet.DeltaGates(jnp.ones(1), jnp.full(1, write))
+        gates = deltanet.DeltaGates(jnp.zeros(1), jnp.full(1, write))
         after = deltanet.recall(deltanet.delta_rule(memory, key, value, gates), key)
         before = deltanet.recall(memory, key)
         np.testing.assert_allclose(after, before + write * (value - before), rtol=1e-5)

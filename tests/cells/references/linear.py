@@ -39,15 +39,15 @@ def _complex(a):
     return real + 1j * imaginary
 
 
-def _pairs(a):
-    return np.concatenate([a.real, a.imag], axis=-1)
+def _pair(a):
+    return a.real, a.imag
 
 
 def _state_space(params, h, x, decay, gain):
     b = _complex(params["input"]["kernel"])
     c = _complex(params["output"]["kernel"].T).conj()
-    h = decay * _complex(h) + gain * (x @ b)
-    return _pairs(h), h @ c.T, x @ params["skip"]["kernel"]
+    h = decay * (h[0] + 1j * h[1]) + gain * (x @ b)
+    return _pair(h), h @ c.T, x @ params["skip"]["kernel"]
 
 
 def lru(params, h, x):
@@ -84,9 +84,9 @@ def s4d(params, h, x):
     u = x @ params["input"]["kernel"]
     decay, gain = _held(params["recurrent"])
     c = _complex(params["output"]["kernel"]).conj()
-    h = decay * _complex(h) + gain * u[..., None]
+    h = decay * (h[0] + 1j * h[1]) + gain * u[..., None]
     y = 2 * (c * h).sum(-1).real + params["skip"]["scale"] * u
-    return _pairs(h), y
+    return _pair(h), y
 
 
 def s6(params, h, x, decay=np.exp):

@@ -1,0 +1,132 @@
+"""Many steps of a matrix memory as a few products of matrices: what the cells' `chunk` methods share.
+
+    yₜ = dₜ₀ S₀ᵀ qₜ + Σ_{s ≤ t} dₜₛ (qₜᵀ kₛ) vₛ,    dₜₛ = Π_{s < u ≤ t} αᵤ,    dₜ₀ = Π_{u ≤ t} αᵤ
+
+Arrays have batch and heads first: `[..., C, K]` and `[..., C]` for the C steps of a chunk. A decay over a span is the
+sum of its logs, or the product of its steps, and never a quotient of longer spans: with a decay near zero in both, that
+would lose all digits. Yang et al. 2024, arXiv:2312.06635, section 4; arXiv:2406.06484, section 3, for the inverse.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rnn_jax.cells.base import along_last, widened
+
+
+class Spans(NamedTuple):
+    """Log decays over spans of a chunk."""
+
+    pairs: jax.Array
+    """log dₜₛ `[..., C, C]` where s ≤ t, and zero elsewhere."""
+    start: jax.Array
+    """log dₜ₀ `[..., C]`."""
+
+
+def spans(log_decay: jax.Array) -> Spans:
+    """Sums of `log_decay` over all spans of a chunk."""
+    lower = np.tril(np.ones((log_decay.shape[-1],) * 2))
+    after = log_decay[..., None] * along_last(np.tril(lower, -1), log_decay[..., None])
+    pairs = matmul(jnp.asarray(lower, log_decay.dtype), after)
+    return Spans(pairs, pairs[..., 0] + log_decay[..., :1])
+
+
+def decays(log_decay: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """dₜₛ `[..., C, C]`, zero where s > t; dₜ₀ `[..., C]`; and d from each step to the last, `[..., C]`."""
+    pairs, start = spans(log_decay)
+    return where(causal(pairs.shape[-1]), jnp.exp(pairs), 0.0), jnp.exp(start), jnp.exp(pairs[..., -1, :])
+
+
+def causal(length: int) -> np.ndarray:
+    """Where s ≤ t, `[C, C]`."""
+    return np.tril(np.ones((length, length), bool))
+
+
+def where(pairs: np.ndarray, on: jax.Array, off: float) -> jax.Array:
+    """`on [..., C, C]` for the `pairs`, a mask `[C, C]`, and `off` for the others."""
+    return jnp.where(jnp.broadcast_to(pairs, on.shape), on, off)
+
+
+def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
+    """`a @ b` in the precision of its operands: many of these follow one another."""
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+def inverse(a: jax.Array) -> jax.Array:
+    """(I + A)⁻¹ for the strictly lower triangular part of A `[..., C, C]`: forward substitution by blocks."""
+    step, half = np.arange(a.shape[-1]), 1
+    inverse = jnp.broadcast_to(jnp.eye(a.shape[-1], dtype=a.dtype), a.shape)
+    while half < a.shape[-1]:
+        one_block = step[:, None] // (2 * half) == step // (2 * half)
+        from_first_half = one_block & (step[:, None] // half > step // half)
+        inverse = inverse - matmul(matmul(inverse, where(from_first_half, a, 0.0)), inverse)
+        half *= 2
+    return inverse
+
+
+def attention_with_decays(
+    query: jax.Array, key: jax.Array, value: jax.Array, decay: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Σ_{s ≤ t} ((qₜ ⊙ dₜₛ)ᵀ kₛ) vₛ `[..., C, V]` for decays of each entry of a key, `[..., C, K]`.
+
+    The chunk is cut in halves again and again. Between the two halves of a block, dₜₛ is the decay of t since the
+    middle times that of s until the middle, so that no factor is above one.
+
+    Returns:
+        The sums, dₜ₀, and d from each step to the last.
+    """
+    length, half = query.shape[-2], 1
+    until_end = jnp.ones_like(decay)
+    pad = [(0, 0)] * (query.ndim - 2) + [(0, _power_of_two(length) - length), (0, 0)]
+    query, key, value = (jnp.pad(a, pad) for a in (query, key, value))
+    since_start, until_end = (jnp.pad(a, pad, constant_values=1) for a in (decay, until_end))
+    sums = jnp.sum(query * key, axis=-1, keepdims=True) * value
+    while half < query.shape[-2]:
+        keys, _ = _halves(key * until_end, half)
+        _, queries = _halves(query * since_start, half)
+        seen = (queries @ keys.mT) @ _halves(value, half)[0]
+        sums = sums + _whole(jnp.zeros_like(seen), seen)
+        (first, second), (first_until, second_until) = _halves(since_start, half), _halves(until_end, half)
+        since_start = _whole(first, second * first[..., -1:, :])
+        until_end = _whole(first_until * second[..., -1:, :], second_until)
+        half *= 2
+    return sums[..., :length, :], since_start[..., :length, :], until_end[..., :length, :]
+
+
+def _halves(a: jax.Array, half: int) -> tuple[jax.Array, jax.Array]:
+    blocks = a.reshape(*a.shape[:-2], -1, 2, half, a.shape[-1])
+    return blocks[..., 0, :, :], blocks[..., 1, :, :]
+
+
+def _whole(first: jax.Array, second: jax.Array) -> jax.Array:
+    blocks = jnp.stack([first, second], axis=-3)
+    return blocks.reshape(*blocks.shape[:-4], -1, blocks.shape[-1])
+
+
+def _power_of_two(length: int) -> int:
+    return 1 << (length - 1).bit_length()
+
+
+def heads_first(a: jax.Array) -> jax.Array:
+    """`[C, B, heads, K]` to `[B, heads, C, K]`, in float32 or wider."""
+    return jnp.moveaxis(widened(a), 0, -2)
+
+
+def steps_last(a: jax.Array) -> jax.Array:
+    """`[C, B, heads]` to `[B, heads, C]`, in float32 or wider."""
+    return jnp.moveaxis(widened(a), 0, -1)
+
+
+def joined(ys: jax.Array) -> jax.Array:
+    """`[B, heads, C, V]` to `[C, B, heads V]`."""
+    ys = jnp.moveaxis(ys, -2, 0)
+    return ys.reshape(*ys.shape[:-2], -1)
+
+
+def kept(valid: jax.Array | None, a: jax.Array, padding: float = 0.0) -> jax.Array:
+    """`a [C, B, ...]` with `padding` in the steps that are padding."""
+    if valid is None:
+        return a
+    return jnp.where(valid.reshape(valid.shape + (1,) * (a.ndim - valid.ndim)), a, jnp.asarray(padding, a.dtype))

@@ -30,7 +30,7 @@ import rnn_jax
 from benchmarks.compare_table import figure, summary, table
 from benchmarks.peers import PEERS, JaxPeer, Peer, Unavailable, build
 from benchmarks.results import Results, Row, result_file
-from benchmarks.timing import affordable, device_name, interleaved, order, rows
+from benchmarks.timing import affordable, cores, device_name, interleaved, order, rows
 from rnn_jax.typing import Params
 
 UPDATES = 8
@@ -39,6 +39,7 @@ COMPILATIONS = 3
 TOLERANCE = 2e-4
 MEASURES = ("forward", "training", "single", "streaming", "compile", "memory")
 SHORT = ("forward", "training", "streaming")
+SPLIT = ("forward", "training", "single")
 
 
 class Shape(NamedTuple):
@@ -114,9 +115,11 @@ def _measure(config: Config, results: Results, name: str, shape: Shape) -> None:
         return
     cell, params, xs, targets = problem(name, shape)
     peers = available(("rnn_jax", *config.peers), cell, params)
+    peers = {name: peer for name, peer in peers.items() if shape.batch % peer.devices == 0}
     check_equal(peers, xs[0], targets)
     for measure, case in cases.items():
-        found = _rows(measure, case, peers, xs, targets, config.seconds)
+        able = {name: peer for name, peer in peers.items() if peer.devices == 1 or measure in SPLIT}
+        found = _rows(measure, case, able, xs, targets, config.seconds)
         results.add({**row, "measure": measure, "cell": name, "shape": str(shape)} for row in found)
         print(f"{case}: {summary(found)}", flush=True)
 
@@ -212,4 +215,5 @@ def _compile_seconds(peers: dict[str, Peer], xs: jax.Array, targets: jax.Array) 
 
 
 if __name__ == "__main__":
+    jax.config.update("jax_num_cpu_devices", cores())  # for "split" alone: all others compute on the first
     main(tyro.cli(Config))

@@ -10,11 +10,11 @@ from benchmarks.peers.base import JaxPeer, Peer, Unavailable
 from rnn_jax import Cell
 from rnn_jax.typing import Params
 
-PEERS = ("rnn_jax", "flax", "haiku", "equinox", "keras", "torch", "cudnn")
+PEERS = ("rnn_jax", "split", "flax", "haiku", "equinox", "keras", "torch", "cudnn")
 
 
 def build(name: str, cell: Cell, params: Params) -> Peer:
-    """The network of one of `PEERS`.
+    """The network of one of `PEERS`; "split" is rnn_jax with the rows of a batch split over all devices.
 
     Raises:
         Unavailable: the library is not installed, lacks the cell, or needs another device.

@@ -35,10 +35,12 @@ class Peer(abc.ABC):
     Attributes:
         cell: the cell of rnn_jax that computes the same: not for all the one that was asked for.
         params: its parameters; zero where the library has no such weight.
+        devices: among how many it splits the rows of a batch.
     """
 
     cell: Cell
     params: Params
+    devices: int = 1
 
     @abc.abstractmethod
     def results(self, xs: jax.Array, targets: jax.Array) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class GatedCell(Cell):
 
     @abc.abstractmethod
     def recur(self, params: Params, carry: Carry) -> jax.Array:
-        """The recurrent product, linear in the carry."""
+        """The recurrent product, affine in the carry: a bias on it belongs here, where its gradient costs least."""
 
     @abc.abstractmethod
     def gate(self, params: Params, carry: Carry, z: Any, r: jax.Array) -> tuple[Carry, jax.Array]:

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import GatedHiddenCell, HiddenCell, along_last, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Params
 
 CHO_2014 = Paper(
     key="cho2014learning",
@@ -41,14 +41,10 @@ CHUNG_2014 = Paper(
 )
 
 
-def gru_gate(
-    hidden: jax.Array, z: jax.Array, r: jax.Array, candidate_bias: Array | None
-) -> tuple[jax.Array, jax.Array]:
-    """hₜ and yₜ with the reset after the product; `z` and `r` are `[..., 3 H]`, `candidate_bias` is c_n."""
+def gru_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """hₜ and yₜ with the reset after the product; `z` and `r` are `[..., 3 H]`, c_n is in `r`."""
     z_reset, z_update, z_new = jnp.split(z, 3, axis=-1)
     r_reset, r_update, r_new = jnp.split(r.astype(z.dtype), 3, axis=-1)
-    if candidate_bias is not None:
-        r_new = r_new + along_last(candidate_bias, r_new)
     reset = sigmoid(z_reset + r_reset)
     new = jnp.tanh(z_new + reset * r_new)
     return interpolate(hidden, sigmoid(z_update + r_update), new)
@@ -103,8 +99,15 @@ class GRU(_GRU, GatedHiddenCell):
             params["recurrent"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         return params
 
+    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+        product = dense(carry, params["recurrent"]["kernel"])
+        if not self.bias:
+            return product
+        bias = jnp.pad(jnp.asarray(params["recurrent"]["bias"], product.dtype), (2 * self.hidden_size, 0))
+        return product + along_last(bias, product)
+
     def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return gru_gate(carry, z, r, params["recurrent"].get("bias"))
+        return gru_gate(carry, z, r)
 
 
 @dataclasses.dataclass(frozen=True)

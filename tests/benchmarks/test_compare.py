@@ -12,7 +12,7 @@ from benchmarks.peers import PEERS, Unavailable, build
 from benchmarks.results import Results, read
 from benchmarks.timing import rows
 
-SHAPE = Shape(batch=3, length=5, input_size=2, hidden_size=4)
+SHAPE = Shape(batch=4, length=5, input_size=2, hidden_size=4)
 
 
 @pytest.fixture(autouse=True)

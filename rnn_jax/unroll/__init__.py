@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from rnn_jax.cells.base import Cell, Composite
 from rnn_jax.typing import Array, Carry, Params
 from rnn_jax.unroll.associative import associative
+from rnn_jax.unroll.auto import choose
 from rnn_jax.unroll.checks import check_arguments
 from rnn_jax.unroll.newton import Newton, NewtonReport
 from rnn_jax.unroll.scope import Scope, where_rows
@@ -54,8 +55,8 @@ def unroll(
             (with `reverse`, before that step in the order in which steps are taken).
         reverse: go from the last valid step to the first; `ys[t]` still belongs to `xs[t]`.
         method: "sequential", for every cell; "associative", parallel over time, for a `LinearCell`; "newton", or
-            `Newton(...)` with options, parallel over time by iterations, for cells that are not linear; "auto" chooses
-            and never changes results beyond rounding.
+            `Newton(...)` with options, parallel over time by iterations, for cells that are not linear; "auto" takes
+            the fastest by measurements, and never changes results beyond rounding.
         checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
             memory for T steps falls from T to about T / n + n. None keeps everything.
         time_axis: where time stands in `xs`, `resets` and `ys`: 0 or 1.
@@ -86,7 +87,8 @@ def unroll(
     def run(cell: Cell, params: Params, xs: jax.Array, carry: Carry, reverse: bool, key: jax.Array | None) -> Any:
         if isinstance(cell, Composite):
             return cell.unroll_parts(run, params, xs, carry, reverse, key)
-        chosen = method if isinstance(method, Newton) else METHODS["sequential" if method == "auto" else method]
+        name = choose(cell, xs.shape[0], batch_shape) if method == "auto" else method
+        chosen = name if isinstance(name, Newton) else METHODS[name]
         carry, ys = chosen(cell, cell.prepare(params), xs, carry, scope, reverse, key)
         return carry, ys if valid is None else where_rows(valid, ys, jnp.zeros_like(ys))
 

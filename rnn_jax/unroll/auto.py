@@ -1,0 +1,35 @@
+"""`method="auto"`: the method that is faster for a cell, T, B and the device at hand, by measurements.
+
+`crossovers.json` says from which T on the associative method is at least as fast as going step by step, for each kind
+of device, cell and B. `python -m benchmarks.linear --write` measures and writes it anew.
+"""
+
+import importlib.resources
+import json
+import math
+
+import jax
+
+from rnn_jax.cells.base import Cell
+
+CROSSOVERS: dict[str, dict[str, dict[str, int | None]]] = json.loads(
+    importlib.resources.files(__package__).joinpath("crossovers.json").read_text()
+)
+
+
+def choose(cell: Cell, length: int, batch_shape: tuple[int, ...], platform: str | None = None) -> str:
+    """The name of a method that `cell` can use.
+
+    Going step by step is the choice for cells that are not linear (Newton's method has won in no case on a CPU) and for
+    linear cells that were not measured. On kinds of devices that were not measured, linear cells take the associative
+    method: there it is the one that uses the whole device.
+    """
+    if "associative" not in cell.methods:
+        return "sequential"
+    measured = CROSSOVERS.get(platform or jax.default_backend())
+    if measured is None:
+        return "associative"
+    least_by_rows = next((measured[kind.__name__] for kind in type(cell).__mro__ if kind.__name__ in measured), {})
+    rows = [int(rows) for rows in least_by_rows if int(rows) <= math.prod(batch_shape)]
+    least = least_by_rows[str(max(rows))] if rows else next(iter(least_by_rows.values()), None)
+    return "sequential" if least is None or length < least else "associative"

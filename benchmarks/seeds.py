@@ -3,14 +3,15 @@
     python -m benchmarks.seeds
 
 A script as one writes it for a first experiment: an LSTM reads a sequence of noise and says which channel had the
-largest sum; Adam. Whole runs from initial weights to the last loss, in turns: all seeds in one program of rnn_jax
-(`jax.vmap` over weights and learning rates), the same with its compilation, seed by seed, and PyTorch seed by seed. All
-get the same data and, seed by seed, the same initial weights; that they train the same networks is checked on their
-first losses before anything is timed.
+largest sum; Adam. Whole runs from initial weights to the last loss, in turns: all seeds in one program of rnn_jax, the
+same with its compilation, seed by seed, and PyTorch seed by seed. One program is `jax.lax.map` over seeds on each
+device, the cores of a CPU being devices, or `jax.vmap` on one. All get the same data and, seed by seed, the same
+initial weights; that they train the same networks is checked on their first losses before anything is timed.
 """
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import tyro
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import rnn_jax
 from benchmarks.results import Results, result_file
@@ -28,7 +30,7 @@ from rnn_jax.interop.torch import to_torch
 from rnn_jax.typing import Params
 
 SEEDS, LENGTH, BATCH, CHANNELS = 8, 50, 32, 10
-TOGETHER = "one program"
+TOGETHER = "one program, seeds over the devices"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,17 +71,30 @@ def make_programs(config: Config) -> dict[str, Callable[[], Any]]:
     starts = jax.vmap(functools.partial(initial, cell))(jax.random.split(jax.random.key(0), SEEDS))
     runs = [jax.tree.map(lambda a, i=i: a[i], (starts, rates)) for i in range(SEEDS)]
     one = functools.partial(train, cell)
-    together = jax.vmap(one, (0, 0, None, None))
-    compiled_together = jax.jit(together).lower(starts, rates, xs, labels).compile()
+    devices = jax.devices()[: math.gcd(SEEDS, jax.device_count())]
+    mesh = jax.make_mesh((len(devices),), ("seeds",), axis_types=(AxisType.Auto,), devices=devices)
+    seeds, all_of_it = PartitionSpec("seeds"), PartitionSpec()
+
+    @functools.partial(
+        jax.shard_map, mesh=mesh, in_specs=(seeds, seeds, all_of_it, all_of_it), out_specs=seeds, check_vma=False
+    )
+    def together(starts: Params, rates: jax.Array, xs: jax.Array, labels: jax.Array) -> jax.Array:
+        return jax.lax.map(lambda run: one(*run, xs, labels), (starts, rates))
+
+    compiled_vmap = jax.jit(jax.vmap(one, (0, 0, None, None))).lower(starts, rates, xs, labels).compile()
+    over = functools.partial(NamedSharding, mesh)
+    spread = jax.device_put((starts, rates, xs, labels), (over(seeds), over(seeds), over(all_of_it), over(all_of_it)))
+    compiled_together = jax.jit(together).lower(*spread).compile()
     compiled_one = jax.jit(one).lower(*runs[0], xs, labels).compile()
 
     def anew() -> jax.Array:
         jax.clear_caches()
-        return jax.jit(together)(starts, rates, xs, labels)
+        return jax.jit(together)(*spread)
 
     programs: dict[str, Callable[[], Any]] = {
-        TOGETHER: lambda: compiled_together(starts, rates, xs, labels),
-        f"{TOGETHER} and its compilation": anew,
+        TOGETHER: lambda: compiled_together(*spread),
+        f"{TOGETHER}, and its compilation": anew,
+        "one program, vmap on one device": lambda: compiled_vmap(starts, rates, xs, labels),
         "seed by seed": lambda: [compiled_one(*run, xs, labels) for run in runs],
     }
     try:
@@ -171,4 +186,5 @@ def table(stored: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    jax.config.update("jax_num_cpu_devices", cores())
     main(tyro.cli(Config))

@@ -18,19 +18,20 @@ def sequential(
     cell: Cell, params: Params, xs: jax.Array, carry: Carry, scope: Scope, reverse: bool, key: jax.Array | None
 ) -> tuple[Carry, jax.Array]:
     """The final carry and the outputs `[T, B, H]` of one cell, for any cell."""
-    noise = None if key is None else cell.noise(key, xs.shape[0], scope.batch_shape)
+    noisy = key is not None and type(cell).noisy_step is not Cell.noisy_step
+    noise = cell.noise(key, xs.shape[0], scope.batch_shape) if noisy else None
     start = None if scope.resets is None else scope.start(cell, carry)
-    gated = isinstance(cell, GatedCell) and type(cell).step is GatedCell.step and key is None
+    gated = isinstance(cell, GatedCell) and type(cell).step is GatedCell.step and not noisy
 
     def step(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         z, noise, valid, resets = inputs
         before = carry
         if resets is not None:
             carry = where_rows(resets, start, carry)
-        if key is None:
-            after, y = cell.step(params, carry, z)
-        else:
+        if noisy:
             after, y = cell.noisy_step(params, carry, z, noise)
+        else:
+            after, y = cell.step(params, carry, z)
         return (after if valid is None else where_rows(valid, after, before)), y
 
     def segment(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:

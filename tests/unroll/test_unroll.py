@@ -247,3 +247,16 @@ def test_errors_name_the_argument_and_its_value(options, message):
     arguments = {"params": PARAMS, "xs": XS} | options
     with pytest.raises(ValueError, match=message):
         rnn_jax.unroll(LSTM, **arguments)
+
+
+@pytest.mark.parametrize("cell", [LSTM, GRU], ids=["lstm", "gru"])
+def test_a_key_costs_nothing_where_nothing_is_random(x64, cell):
+    """A training step passes a key whatever the model: the loop must be the same fast one."""
+    ours = example(cell)
+
+    def program(key):
+        run = functools.partial(rnn_jax.unroll, cell, key=key)
+        gradient = jax.grad(lambda *args: run(*args).ys.sum(), argnums=(0, 1))
+        return str(jax.make_jaxpr(gradient)(ours.params, ours.xs))
+
+    assert program(jax.random.key(0)) == program(None)

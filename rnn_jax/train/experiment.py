@@ -11,7 +11,7 @@ import jax
 
 from rnn_jax.cells import count_parameters
 from rnn_jax.train.loop import Diverged, FitSettings, Outcome, Task, fit
-from rnn_jax.train.parallel import join_processes
+from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.run import Run, config_hash
 
 Config = TypeVar("Config", bound=FitSettings)
@@ -70,6 +70,8 @@ def train_experiment(
     """
     if options.distributed:
         join_processes(options.distributed)
+    else:
+        start_cpu_devices(config.cpu_devices)
     name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     prepared = prepare(config)
     run = Run.create(options.runs, experiment, name, config, resume=options.resume, overwrite=options.overwrite)

@@ -42,11 +42,14 @@ class FitSettings(OptimizerSettings):
     """Updates between two evaluations; each one is followed by a checkpoint."""
     patience: int = 0
     """Stop after so many evaluations without a better one; 0 never does."""
+    cpu_devices: int = 2
+    """On a CPU, the parts of a batch that cores work on side by side; batch_size is a multiple of it. The environment
+    variable JAX_NUM_CPU_DEVICES goes before it."""
 
     def __post_init__(self):
         super().__post_init__()
         check_seed(self.seed)
-        for name in ("steps", "steps_per_dispatch", "evaluate_every"):
+        for name in ("steps", "steps_per_dispatch", "evaluate_every", "cpu_devices"):
             check_size(name, getattr(self, name))
         if self.patience < 0:
             raise ValueError(f"patience={self.patience}: expected 0 (never stop early) or more")
@@ -205,7 +208,8 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
             pending = (step, metrics)
             if step == boundary:
                 report()
-                scores = task.evaluate(state.params)
+                # The copy of one device: evaluated on the mesh, every device would do all of the work.
+                scores = task.evaluate(jax.tree.map(lambda leaf: leaf.addressable_data(0), state.params))
                 if not np.isfinite(scores[task.monitor]):
                     raise diverged(f"{task.monitor} {scores[task.monitor]} after update {step}")
                 best = progress.gained(scores[task.monitor], step, task.higher_is_better)

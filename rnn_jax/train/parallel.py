@@ -4,6 +4,8 @@ One device is a mesh of one, so there is no second code path. Several processes 
 each call `join_processes` before anything else of JAX; every process computes the same batches and keeps its part.
 """
 
+import contextlib
+import os
 from typing import Any
 
 import jax
@@ -31,6 +33,20 @@ def join_processes(address: str) -> None:
     jax.distributed.initialize(coordinator_address=host, num_processes=count, process_id=process)
 
 
+def start_cpu_devices(count: int) -> None:
+    """Let the CPU be so many devices. XLA runs the small products of a loop on one core: two devices use two.
+
+    Nothing changes where JAX has started already, or where the environment says how many devices a CPU has.
+    """
+    # JAX's own default is −1, and it refuses the option beside the older flag of XLA.
+    if jax.config.jax_num_cpu_devices != -1 or "xla_force_host_platform_device_count" in os.environ.get(
+        "XLA_FLAGS", ""
+    ):
+        return
+    with contextlib.suppress(RuntimeError):  # it has started
+        jax.config.update("jax_num_cpu_devices", count)
+
+
 def data_mesh() -> Mesh:
     """All devices of all processes along one axis, `batch`."""
     return jax.make_mesh((jax.device_count(),), ("batch",), axis_types=(AxisType.Auto,))
@@ -52,6 +68,6 @@ def place(array: Any, sharding: NamedSharding) -> jax.Array:
     if axis >= 0 and array.shape[axis] % devices:
         raise ValueError(
             f"batch_size={array.shape[axis]} cannot be divided by {devices} devices: "
-            f"use a multiple of {devices}, or fewer devices"
+            f"use a multiple of {devices}, or fewer devices (on a CPU: cpu_devices)"
         )
     return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])

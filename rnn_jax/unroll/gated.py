@@ -13,6 +13,7 @@ work.
 """
 
 import functools
+import math
 from typing import Any
 
 import jax
@@ -55,7 +56,9 @@ def _gated_loop_jvp(cell: GatedCell, reverse: bool, primals: Any, tangents: Any)
     if cell.additive and rho.dtype == z_dot.dtype:
         rho, z_dot = rho + z_dot, None  # one array to write in reverse mode, instead of two alike
 
-    turned = _turned(params)
+    one_row = math.prod(rho.shape[1:-1]) == 1
+    turn = (lambda params: params) if one_row else _turned
+    turned = turn(params)
 
     # Its nonlinear part is not kept from the loop above but computed again, from z, r and the carry before the step.
     @functools.partial(jax.checkpoint, prevent_cse=False)
@@ -63,7 +66,7 @@ def _gated_loop_jvp(cell: GatedCell, reverse: bool, primals: Any, tangents: Any)
         params_dot, carry_dot, z_dot, rho = dots
         before, z, r = point[0], _joined(point[1]), _joined(point[2])
         z_dot = jax.tree.map(jnp.zeros_like, z) if z_dot is None else z_dot
-        r_dot = rho + jax.jvp(functools.partial(cell.recur, _turned(turned)), (before,), (carry_dot,))[1]
+        r_dot = rho + jax.jvp(functools.partial(cell.recur, turn(turned)), (before,), (carry_dot,))[1]
         return jax.jvp(cell.gate, (params, before, z, r), (params_dot, carry_dot, z_dot, r_dot))[1]
 
     def linear_body(carry_dot: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
@@ -87,7 +90,10 @@ def _joined(parts: tuple[Any, ...]) -> Any:
 
 
 def _turned(params: Params) -> Params:
-    """Kernels transposed: turned before the loop, reverse mode's products in it read them along their rows."""
+    """Kernels transposed: turned before the loop, reverse mode's products in it read them along their rows.
+
+    Products with a single row are the exception: XLA on CPU is four times as slow at them then.
+    """
     return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1) if jnp.ndim(a) == 2 else a, params)
 
 

@@ -119,4 +119,5 @@ class GatedAntisymmetricRNN(_Antisymmetric):
     epsilon: float = dataclasses.field(default=0.1, kw_only=True)
     gamma: float = dataclasses.field(default=0.1, kw_only=True)
     papers = (CHANG_2019,)
+    cut = True
     gated = True

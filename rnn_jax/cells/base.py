@@ -132,11 +132,11 @@ class GatedCell(Cell):
 
     Attributes:
         additive: it sees `z` and `r` only as z + r.
-        parts: it cuts `z` and `r` into so many equal parts before it does anything else with them.
+        cut: it cuts `z` and `r` into parts of `hidden_size` before it does anything else with them.
     """
 
     additive: bool = False
-    parts: int = 1
+    cut: bool = False
 
     @abc.abstractmethod
     def recur(self, params: Params, carry: Carry) -> jax.Array:

@@ -34,10 +34,10 @@ LAURENT_2017 = Paper(
 
 def cfn_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
     """hₜ and yₜ from the projected input `z` `[..., 3 H]` and the recurrent product `r` `[..., 2 H]`."""
-    size = hidden.shape[-1]
-    theta, eta = jnp.split(sigmoid(z[..., : 2 * size] + r.astype(z.dtype)), 2, axis=-1)
-    update = eta * jnp.tanh(z[..., 2 * size :])
-    hidden = theta.astype(hidden.dtype) * jnp.tanh(hidden) + update.astype(hidden.dtype)
+    z_theta, z_eta, z_new = jnp.split(z, 3, axis=-1)
+    r_theta, r_eta = jnp.split(r.astype(z.dtype), 2, axis=-1)
+    update = sigmoid(z_eta + r_eta) * jnp.tanh(z_new)
+    hidden = sigmoid(z_theta + r_theta).astype(hidden.dtype) * jnp.tanh(hidden) + update.astype(hidden.dtype)
     return hidden, hidden.astype(z.dtype)
 
 
@@ -56,6 +56,7 @@ class CFN(GatedHiddenCell):
     input_size: int
     hidden_size: int
     papers = (LAURENT_2017,)
+    cut = True
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype, recurrent_gates=2)

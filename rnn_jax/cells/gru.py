@@ -91,7 +91,7 @@ class GRU(_GRU, GatedHiddenCell):
     hidden_size: int
     bias: bool = dataclasses.field(default=True, kw_only=True)
     papers = (CHO_2014, CHUNG_2014)
-    parts = 3
+    cut = True
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = super().init(key, param_dtype)

@@ -41,8 +41,10 @@ TALLEC_2018 = Paper(
 
 def janet_gate(state: jax.Array, z: jax.Array, r: jax.Array, beta: float) -> tuple[jax.Array, jax.Array]:
     """cₜ and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 2 H]`."""
-    forget, candidate = jnp.split(z + r.astype(z.dtype), 2, axis=-1)
-    update = sigmoid(beta - forget) * jnp.tanh(candidate)
+    z_forget, z_new = jnp.split(z, 2, axis=-1)
+    r_forget, r_new = jnp.split(r.astype(z.dtype), 2, axis=-1)
+    forget = z_forget + r_forget
+    update = sigmoid(beta - forget) * jnp.tanh(z_new + r_new)
     state = sigmoid(forget).astype(state.dtype) * state + update.astype(state.dtype)
     return state, state.astype(z.dtype)
 
@@ -67,6 +69,7 @@ class JANET(GatedHiddenCell):
     longest: int | None = dataclasses.field(default=None, kw_only=True)
     papers = (WESTHUIZEN_2018, TALLEC_2018)
     additive = True
+    cut = True
 
     def __post_init__(self):
         super().__post_init__()

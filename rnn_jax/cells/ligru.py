@@ -33,8 +33,9 @@ RAVANELLI_2018 = Paper(
 
 def ligru_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
     """hₜ and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 2 H]`."""
-    update, candidate = jnp.split(z + r.astype(z.dtype), 2, axis=-1)
-    return interpolate(hidden, sigmoid(update), jax.nn.relu(candidate))
+    z_update, z_new = jnp.split(z, 2, axis=-1)
+    r_update, r_new = jnp.split(r.astype(z.dtype), 2, axis=-1)
+    return interpolate(hidden, sigmoid(z_update + r_update), jax.nn.relu(z_new + r_new))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +54,7 @@ class LiGRU(GatedHiddenCell):
     hidden_size: int
     papers = (RAVANELLI_2018,)
     additive = True
+    cut = True
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)

@@ -34,10 +34,10 @@ ACTIVATIONS = {"tanh": jnp.tanh, "identity": lambda x: x}
 
 def ran_gate(state: jax.Array, z: jax.Array, r: jax.Array, activation: str) -> tuple[jax.Array, jax.Array]:
     """cₜ and yₜ from the projected input `z` `[..., 3 H]` and the recurrent product `r` `[..., 2 H]`."""
-    size = state.shape[-1]
-    write, keep = jnp.split(sigmoid(z[..., : 2 * size] + r.astype(z.dtype)), 2, axis=-1)
-    update = write * z[..., 2 * size :]
-    state = keep.astype(state.dtype) * state + update.astype(state.dtype)
+    z_write, z_keep, z_new = jnp.split(z, 3, axis=-1)
+    r_write, r_keep = jnp.split(r.astype(z.dtype), 2, axis=-1)
+    update = sigmoid(z_write + r_write) * z_new
+    state = sigmoid(z_keep + r_keep).astype(state.dtype) * state + update.astype(state.dtype)
     return state, ACTIVATIONS[activation](state.astype(z.dtype))
 
 
@@ -58,6 +58,7 @@ class RAN(GatedCell):
     hidden_size: int
     activation: str = dataclasses.field(default="tanh", kw_only=True)
     papers = (LEE_2017,)
+    cut = True
 
     def __post_init__(self):
         super().__post_init__()

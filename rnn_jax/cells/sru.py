@@ -63,6 +63,7 @@ class SRU(GatedCell):
     hidden_size: int
     highway_bias: float = dataclasses.field(default=0.0, kw_only=True)
     papers = (LEI_2018,)
+    cut = True
 
     def __post_init__(self):
         super().__post_init__()

@@ -57,6 +57,7 @@ class STAR(GatedHiddenCell):
     hidden_size: int
     longest: int | None = dataclasses.field(default=None, kw_only=True)
     papers = (TURKOGLU_2019, TALLEC_2018)
+    cut = True
 
     def __post_init__(self):
         super().__post_init__()

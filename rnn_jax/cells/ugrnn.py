@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedHiddenCell, interpolate, squash
+from rnn_jax.cells.base import GatedHiddenCell, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import DType, Params
 
@@ -32,8 +32,9 @@ COLLINS_2017 = Paper(
 
 def ugrnn_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
     """hₜ and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 2 H]`."""
-    update, candidate = squash(z + r.astype(z.dtype), "st")
-    return interpolate(hidden, update, candidate)
+    z_update, z_new = jnp.split(z, 2, axis=-1)
+    r_update, r_new = jnp.split(r.astype(z.dtype), 2, axis=-1)
+    return interpolate(hidden, sigmoid(z_update + r_update), jnp.tanh(z_new + r_new))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,7 @@ class UGRNN(GatedHiddenCell):
     forget_bias: float = dataclasses.field(default=1.0, kw_only=True)
     papers = (COLLINS_2017,)
     additive = True
+    cut = True
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)

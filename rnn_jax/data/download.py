@@ -4,7 +4,6 @@ A file is looked for as `DATASET/FILE` in the folder named by the environment va
 read, then in the cache of the user, which is where downloads go.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -16,7 +15,8 @@ from platformdirs import user_cache_path
 from pooch import HTTPDownloader
 from tqdm import tqdm
 
-from rnn_jax.data.catalogue import DATASETS, IndexFile, UrlFile
+from rnn_jax.data.catalogue import DATASETS
+from rnn_jax.data.sources import FolderFile, IndexFile, SourceFile, UrlFile
 
 
 class DataError(ValueError):
@@ -43,7 +43,7 @@ def fetch(name: str) -> dict[str, Path]:
     return {file.name: _fetch_file(name, file) for file in DATASETS[name].files}
 
 
-def _fetch_file(dataset: str, file: UrlFile | IndexFile) -> Path:
+def _fetch_file(dataset: str, file: SourceFile) -> Path:
     if provided := _provided_file(dataset, file):
         return provided
     cached = user_cache_path("rnn_jax") / dataset / file.name
@@ -57,7 +57,7 @@ def _fetch_file(dataset: str, file: UrlFile | IndexFile) -> Path:
     return cached
 
 
-def _provided_file(dataset: str, file: UrlFile | IndexFile) -> Path | None:
+def _provided_file(dataset: str, file: SourceFile) -> Path | None:
     folder = os.environ.get("RNN_JAX_DATA")
     if not folder:
         return None
@@ -71,10 +71,9 @@ def _provided_file(dataset: str, file: UrlFile | IndexFile) -> Path | None:
     return path
 
 
-def _fault(path: Path, file: UrlFile | IndexFile) -> str | None:
+def _fault(path: Path, file: SourceFile) -> str | None:
     """Say how the content of `path` differs from the catalogue; None where it does not."""
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = file.digest(path)
     if found == file.sha256:
         return None
     return (
@@ -83,7 +82,7 @@ def _fault(path: Path, file: UrlFile | IndexFile) -> str | None:
     )
 
 
-def _download(dataset: str, file: UrlFile | IndexFile, target: Path) -> None:
+def _download(dataset: str, file: SourceFile, target: Path) -> None:
     """Download beside `target`, verify, then rename: nothing unverified ever gets the final name."""
     by_hand = (
         f"To provide the file by hand, run `{file.command(f'DIR/{dataset}')}` where there is a network "
@@ -97,10 +96,10 @@ def _download(dataset: str, file: UrlFile | IndexFile, target: Path) -> None:
     with scratch as folder:
         arrived = Path(folder, file.name)
         try:
-            if isinstance(file, UrlFile):
-                _download_url(file, arrived)
-            else:
+            if isinstance(file, IndexFile):
                 _download_distribution(file, arrived)
+            else:
+                _download_url(file, arrived)
             fault = _fault(arrived, file)
         except OSError as error:
             looked_in = os.environ.get("RNN_JAX_DATA") or "RNN_JAX_DATA (not set)"
@@ -113,7 +112,7 @@ def _download(dataset: str, file: UrlFile | IndexFile, target: Path) -> None:
         os.replace(arrived, target)
 
 
-def _download_url(file: UrlFile, target: Path) -> None:
+def _download_url(file: UrlFile | FolderFile, target: Path) -> None:
     with tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True) as progress:
         HTTPDownloader(progressbar=progress, chunk_size=2**16)(file.source, str(target), None)
 

@@ -27,7 +27,21 @@ from benchmarks.timing import Ratio, affordable, interleaved, rows
 SIZE, BATCH, LENGTH = 256, 32, 100
 LIMIT = 1.5
 WITHOUT = "no product with weights: bound by memory"
+_SLICES = "gates on slices of what the loop has just read: XLA's CPU compiler does not vectorise them"
+_SMALL = "one small product: reading and writing the carry, and what is pointwise, weigh as much"
 REASONS: dict[str, str] = {
+    "peephole_lstm": _SLICES,
+    "lstmp": _SLICES,
+    "mgu": _SLICES,
+    "rhn": _SLICES + "; two layers of gates a step",
+    "lem": _SLICES,
+    "slstm": _SLICES + "; its gates take three exponentials and a maximum",
+    "fastgrnn": _SMALL,
+    "antisymmetric": _SMALL,
+    "exprnn": _SMALL,
+    "cayley": _SMALL,
+    "echo_state": _SMALL,
+    "clockwork": _SMALL + "; every module is computed at every step, then held or taken by its clock",
     "s4d": "each channel's states are read by weights of its own: a matrix-vector product, bound by memory",
 }
 """Why a cell's step costs more than LIMIT times its products."""

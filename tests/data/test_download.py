@@ -7,13 +7,14 @@ import io
 import tarfile
 import threading
 import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
 
-import rnn_jax.data.catalogue as catalogue
 import rnn_jax.data.download as download
-from rnn_jax.data import DATASETS, DataError, Dataset, IndexFile, UrlFile, fetch, read_members
+import rnn_jax.data.sources as sources
+from rnn_jax.data import DATASETS, DataError, Dataset, FolderFile, IndexFile, UrlFile, fetch, read_members
 
 CONTENT = b"To be, or not to be\n" * 5000
 
@@ -47,7 +48,7 @@ def server(monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        monkeypatch.setattr(catalogue, "RAW_ADDRESS", f"http://127.0.0.1:{running.server_port}")
+        monkeypatch.setattr(sources, "RAW_ADDRESS", f"http://127.0.0.1:{running.server_port}")
         yield bodies
         running.shutdown()
         thread.join()
@@ -117,12 +118,12 @@ def test_broken_download_is_an_error_and_leaves_nothing_behind(toy, cache, serve
     with pytest.raises(DataError, match=message) as caught:
         fetch("toy")
     assert files_below(cache) == []
-    for remedy in ("RNN_JAX_DATA=DIR", f"curl -fL --create-dirs -o DIR/toy/toy.txt {catalogue.RAW_ADDRESS}{address}"):
+    for remedy in ("RNN_JAX_DATA=DIR", f"curl -fL --create-dirs -o DIR/toy/toy.txt {sources.RAW_ADDRESS}{address}"):
         assert remedy in str(caught.value)
 
 
 def test_missing_data_without_network_says_what_where_and_how(toy, cache, monkeypatch):
-    monkeypatch.setattr(catalogue, "RAW_ADDRESS", "http://127.0.0.1:9")
+    monkeypatch.setattr(sources, "RAW_ADDRESS", "http://127.0.0.1:9")
     with pytest.raises(DataError) as caught:
         fetch("toy")
     for part in (
@@ -157,6 +158,39 @@ def test_named_folder_comes_first_and_is_only_read(toy, cache, tmp_path, server,
 def test_cache_that_cannot_be_written_names_the_folder_and_the_variable(toy, cache):
     cache.write_text("a file where the folder should be")
     with pytest.raises(DataError, match=f"cache folder {toy.parent} cannot be written.*RNN_JAX_DATA=DIR"):
+        fetch("toy")
+
+
+def zipped(files: dict[str, bytes], top: str = "") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(top + name, content)
+    return buffer.getvalue()
+
+
+def test_a_folder_is_known_by_its_files_however_it_was_packed(tmp_path, cache, server, monkeypatch):
+    monkeypatch.setattr(sources, "ARCHIVE_ADDRESS", sources.RAW_ADDRESS)
+    files = {"sounds/a.wav": b"one", "sounds/b.wav": b"two"}
+    packed = tmp_path / "packed.zip"
+    packed.write_bytes(zipped(files))
+    digest = sources.folder_digest(packed, ("sounds",))
+    add(monkeypatch, "toy", FolderFile("sounds.zip", "owner/name", "c0ffee", ("sounds",), digest, 6))
+
+    # The archive of the repository has a top folder, another order, and files beside the folder that is meant.
+    whole = zipped(dict(reversed(files.items())) | {"README.md": b"read"}, "name-c0ffee/")
+    server["/owner/name/zip/c0ffee"] = whole, len(whole)
+    archive = fetch("toy")["sounds.zip"]
+    assert list(read_members(archive, "*sounds/*.wav").values()) == [b"one", b"two"]
+
+    archive.unlink()
+    for wrong in (files | {"sounds/b.wav": b"twa"}, files | {"sounds/c.wav": b""}, {"sounds/a.wav": b"one"}):
+        other = zipped(wrong, "name-c0ffee/")
+        server["/owner/name/zip/c0ffee"] = other, len(other)
+        with pytest.raises(DataError, match="refused"):
+            fetch("toy")
+    server["/owner/name/zip/c0ffee"] = b"no archive", 10
+    with pytest.raises(DataError, match="it is no zip archive"):
         fetch("toy")
 
 

@@ -1,28 +1,52 @@
 """Data: pinned data sets, the user's own text, tokenizers and batches."""
 
 from rnn_jax.data.archives import read_members
+from rnn_jax.data.batches import BucketBatches, best_bounds, in_order
 from rnn_jax.data.catalogue import DATASETS, digests
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.language import load_chatterbot, load_multi30k, load_shakespeare_turns, load_sst2
+from rnn_jax.data.padding import Packed, Padded, pack, pad, unpack
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, UrlFile
 from rnn_jax.data.streams import TokenStream, evaluation_rows
+from rnn_jax.data.subwords import Subwords
 from rnn_jax.data.text import load_corpus, load_text, read_text, split
 from rnn_jax.data.tokenizers import CharTokenizer
+from rnn_jax.data.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary, split_words
 
 __all__ = [
+    "BEGIN",
     "DATASETS",
+    "END",
+    "PAD",
+    "UNKNOWN",
+    "BucketBatches",
     "CharTokenizer",
     "DataError",
     "Dataset",
     "FolderFile",
     "IndexFile",
+    "Packed",
+    "Padded",
+    "Subwords",
     "TokenStream",
     "UrlFile",
+    "Vocabulary",
+    "best_bounds",
     "digests",
     "evaluation_rows",
     "fetch",
+    "in_order",
+    "load_chatterbot",
     "load_corpus",
+    "load_multi30k",
+    "load_shakespeare_turns",
+    "load_sst2",
     "load_text",
+    "pack",
+    "pad",
     "read_members",
     "read_text",
     "split",
+    "split_words",
+    "unpack",
 ]

@@ -1,0 +1,109 @@
+"""Words and the numbers that stand for them."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+PAD, UNKNOWN, BEGIN, END = 0, 1, 2, 3
+"""The ids that every vocabulary of words or subwords keeps for padding, unknown words, begin and end of a sequence."""
+
+SPECIALS = ("<pad>", "<unknown>", "<begin>", "<end>")
+
+
+def split_words(text: str, *, lower: bool = False) -> list[str]:
+    """The words and marks of a text, in Unicode's form NFC.
+
+    A word is a run of letters and digits, with an apostrophe, hyphen, period or comma only between two of them
+    (`don't`, `well-made`, `3.5`); a mark of `-lrb-` kind, as treebanks write brackets, is one word; any other
+    character that is not a blank stands alone.
+
+    Args:
+        text: any text; an empty one has no words.
+        lower: whether to fold to lower case.
+    """
+    text = unicodedata.normalize("NFC", text)
+    return _WORD.findall(text.lower() if lower else text)
+
+
+_WORD = re.compile(r"-[lr][rcs]b-|\w+(?:['’.,-]\w+)*|[^\w\s]", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Words by number; 0 is padding, 1 any unknown word, 2 the begin and 3 the end of a sequence.
+
+    Attributes:
+        words: the known words from number 4 on, each once. It is all that the vocabulary is: store this tuple (or the
+            list that JSON makes of it) to store the vocabulary.
+
+    Raises:
+        ValueError: a word appears twice or is one of the four specials.
+    """
+
+    words: tuple[str, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "words", tuple(self.words))
+        twice = [word for word, count in Counter((*SPECIALS, *self.words)).items() if count > 1]
+        if twice:
+            raise ValueError(f"words has {twice[:5]} more than once: expected each word once, none of {SPECIALS}")
+
+    @classmethod
+    def fit(cls, texts: Iterable[Sequence[str]], *, min_count: int = 1, max_size: int | None = None) -> "Vocabulary":
+        """The vocabulary of tokenized texts: most frequent words first, of equals the one that sorts first.
+
+        Args:
+            texts: the words of each text; fit on training texts only.
+            min_count: words that appear less often are unknown.
+            max_size: keep so many words at most; all by default.
+
+        Raises:
+            ValueError: `min_count` or `max_size` is less than 1.
+        """
+        for name, value in (("min_count", min_count), ("max_size", max_size)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value}: expected at least 1")
+        counts = Counter(word for text in texts for word in text if word not in SPECIALS)
+        ranked = sorted((word for word in counts if counts[word] >= min_count), key=lambda word: (-counts[word], word))
+        return cls(tuple(ranked[:max_size]))
+
+    def __len__(self) -> int:
+        return len(SPECIALS) + len(self.words)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(self.words, len(SPECIALS))}
+
+    def encode(self, words: Sequence[str]) -> np.ndarray:
+        """The ids of words, int32 `[N]`; 1 for an unknown one."""
+        return np.array([self._ids.get(word, UNKNOWN) for word in words], np.int32)
+
+    def decode(self, ids: Any) -> list[str]:
+        """The words of ids `[N]`, up to the first end, without padding and begin; `<unknown>` for 1.
+
+        Raises:
+            ValueError: an id is out of range.
+        """
+        known = (*SPECIALS, *self.words)
+        return [known[i] for i in until_end(ids, len(self)) if i != BEGIN]
+
+
+def until_end(ids: Any, size: int) -> list[int]:
+    """The ids before the first end, without padding.
+
+    Raises:
+        ValueError: they are not a vector of integers from 0 to size - 1.
+    """
+    array = np.asarray(ids)
+    if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
+        raise ValueError(f"ids has shape {array.shape} and type {array.dtype}: expected a vector of integers [N]")
+    if array.size and not 0 <= array.min() <= array.max() < size:
+        raise ValueError(f"ids range from {array.min()} to {array.max()}: expected 0 to {size - 1}")
+    kept = array.tolist()
+    return [i for i in kept[: kept.index(END) if END in kept else None] if i != PAD]

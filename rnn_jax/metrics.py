@@ -2,6 +2,86 @@
 
 import lzma
 import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+def accuracy(predicted: Any, labels: Any) -> float:
+    """The share of predictions int `[N]` that are the label int `[N]`.
+
+    Raises:
+        ValueError: there are none, or the shapes differ.
+    """
+    predicted, labels = _matching(predicted, labels)
+    return float(np.mean(predicted == labels))
+
+
+def confusion_matrix(predicted: Any, labels: Any, classes: int) -> np.ndarray:
+    """How often each class was taken for each: int `[C, C]`, rows the labels, columns the predictions.
+
+    Args:
+        predicted: int `[N]`, from 0 to C - 1.
+        labels: int `[N]`, from 0 to C - 1.
+        classes: C.
+
+    Raises:
+        ValueError: there are none, the shapes differ, or a class is out of range.
+    """
+    predicted, labels = _matching(predicted, labels)
+    for name, values in (("predicted", predicted), ("labels", labels)):
+        if values.min() < 0 or values.max() >= classes:
+            raise ValueError(f"{name} ranges from {values.min()} to {values.max()}: expected 0 to {classes - 1}")
+    matrix = np.zeros((classes, classes), int)
+    np.add.at(matrix, (labels, predicted), 1)
+    return matrix
+
+
+def negative_log_likelihood(probabilities: Any, labels: Any) -> float:
+    """The mean of −log p(label) in nats; probabilities `[N, C]`, labels int `[N]`. Infinite where a p is 0."""
+    probabilities, labels = np.asarray(probabilities, np.float64), np.asarray(labels)
+    _matching(probabilities.argmax(-1), labels)
+    with np.errstate(divide="ignore"):
+        return float(-np.mean(np.log(probabilities[np.arange(len(labels)), labels])))
+
+
+class Calibration(NamedTuple):
+    """What a classifier claims and what it keeps, by bins of its confidence; bins without examples are left out."""
+
+    confidence: np.ndarray
+    """`[K]`, the mean probability of the predicted class."""
+    accuracy: np.ndarray
+    """`[K]`, the share of right predictions."""
+    counts: np.ndarray
+    """int `[K]`, how many examples."""
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error: the mean gap between the two, weighted by the counts."""
+        return float(np.sum(self.counts * np.abs(self.accuracy - self.confidence)) / np.sum(self.counts))
+
+
+def calibration(probabilities: Any, labels: Any, bins: int = 15) -> Calibration:
+    """Compare confidence and accuracy. Guo et al. 2017, arXiv:1706.04599, equations 2 and 3.
+
+    Args:
+        probabilities: `[N, C]`.
+        labels: int `[N]`.
+        bins: of equal width; bin m is ((m − 1) / M, m / M].
+
+    Raises:
+        ValueError: there are none, or the shapes do not fit.
+    """
+    probabilities = np.asarray(probabilities, np.float64)
+    predicted, labels = _matching(probabilities.argmax(-1), labels)
+    claimed = probabilities.max(-1)
+    bin_of = np.clip(np.ceil(claimed * bins).astype(int) - 1, 0, bins - 1)
+    counts = np.bincount(bin_of, minlength=bins)
+    used = counts > 0
+    confidence = np.bincount(bin_of, claimed, bins)[used] / counts[used]
+    right = np.bincount(bin_of, predicted == labels, bins)[used] / counts[used]
+    return Calibration(confidence, right, counts[used])
 
 
 def compression_nats(train: str, test: str) -> float:
@@ -16,3 +96,27 @@ def compression_nats(train: str, test: str) -> float:
         raise ValueError("test is empty: expected a text of at least one character")
     both, alone = (len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)) for text in (train + test, train))
     return (both - alone) * 8 * math.log(2) / len(test)
+
+
+def word_error_rate(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> float:
+    """Words that would have to be changed, added or removed, over the words of the references; by jiwer.
+
+    Raises:
+        ValueError: there are no references, one has no words, or the numbers of both differ.
+    """
+    import jiwer
+
+    if not references or len(references) != len(hypotheses) or not all(references):
+        raise ValueError(
+            f"{len(references)} references, {len(hypotheses)} hypotheses: expected as many, and words in each reference"
+        )
+    return float(jiwer.wer([" ".join(words) for words in references], [" ".join(words) for words in hypotheses]))
+
+
+def _matching(predicted: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    predicted, labels = np.asarray(predicted), np.asarray(labels)
+    if predicted.ndim != 1 or predicted.shape != labels.shape or not len(labels):
+        raise ValueError(
+            f"{list(predicted.shape)} predictions for labels {list(labels.shape)}: expected as many, [N] with N ≥ 1"
+        )
+    return predicted, labels

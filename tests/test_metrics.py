@@ -1,10 +1,56 @@
-"""Compression as a score: in nats per character, low for what has been read, near the entropy for what is random."""
+"""Scores against hand-worked cases and their definitions written out; compression near the entropy."""
 
 import math
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rnn_jax.metrics import compression_nats
+from rnn_jax.metrics import accuracy, calibration, compression_nats, confusion_matrix, negative_log_likelihood
+
+PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.35, 0.65], [0.2, 0.8]])
+LABELS = np.array([0, 1, 1, 1])
+
+
+def test_scores_by_hand():
+    predicted = PROBABILITIES.argmax(1)
+    assert accuracy(predicted, LABELS) == 0.75
+    assert confusion_matrix(predicted, LABELS, 3).tolist() == [[1, 0, 0], [1, 2, 0], [0, 0, 0]]
+    assert negative_log_likelihood(PROBABILITIES, LABELS) == pytest.approx(
+        -(math.log(0.9) + math.log(0.4) + math.log(0.65) + math.log(0.8)) / 4
+    )
+    assert negative_log_likelihood([[1.0, 0.0]], [1]) == math.inf
+    # Two bins hold all: (0.5, 0.75] with 0.6 (wrong) and 0.65 (right), (0.75, 1] with 0.9 and 0.8, both right.
+    found = calibration(PROBABILITIES, LABELS, bins=4)
+    np.testing.assert_allclose(found.confidence, [0.625, 0.85])
+    assert found.accuracy.tolist() == [0.5, 1.0] and found.counts.tolist() == [2, 2]
+    assert found.error == pytest.approx((0.125 + 0.15) / 2)
+
+
+@given(st.integers(1, 40), st.integers(2, 5), st.integers(1, 20), st.integers(0, 10**6))
+def test_scores_are_their_definitions(count, classes, bins, seed):
+    rng = np.random.default_rng(seed)
+    probabilities, labels = rng.dirichlet(np.ones(classes), count), rng.integers(0, classes, count)
+    predicted = probabilities.argmax(1)
+    matrix = confusion_matrix(predicted, labels, classes)
+    assert all(matrix[i, j] == sum((labels == i) & (predicted == j)) for i in range(classes) for j in range(classes))
+    assert np.trace(matrix) / count == pytest.approx(accuracy(predicted, labels))
+    error = 0.0
+    for m in range(1, bins + 1):
+        inside = [n for n in range(count) if (m - 1) / bins < probabilities[n].max() <= m / bins]
+        if inside:
+            claimed = np.mean([probabilities[n].max() for n in inside])
+            error += len(inside) / count * abs(np.mean(predicted[inside] == labels[inside]) - claimed)
+    assert calibration(probabilities, labels, bins).error == pytest.approx(error)
+
+
+def test_what_does_not_fit_is_refused():
+    for predicted, labels in (([], []), ([0, 1], [0]), ([[0]], [[0]])):
+        with pytest.raises(ValueError, match=r"predictions for labels .*: expected as many"):
+            accuracy(predicted, labels)
+    with pytest.raises(ValueError, match="labels ranges from 0 to 2: expected 0 to 1"):
+        confusion_matrix([0, 1], [0, 2], 2)
 
 
 def random_text(seed, size):

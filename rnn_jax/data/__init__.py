@@ -4,6 +4,7 @@ from rnn_jax.data.archives import read_members
 from rnn_jax.data.batches import BucketBatches, best_bounds, in_order
 from rnn_jax.data.catalogue import DATASETS, digests
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.labelled import LabelledTexts, read_labelled, split_labelled
 from rnn_jax.data.language import load_chatterbot, load_multi30k, load_shakespeare_turns, load_sst2
 from rnn_jax.data.padding import Packed, Padded, pack, pad, unpack
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, UrlFile
@@ -25,6 +26,7 @@ __all__ = [
     "Dataset",
     "FolderFile",
     "IndexFile",
+    "LabelledTexts",
     "Packed",
     "Padded",
     "Subwords",
@@ -44,9 +46,11 @@ __all__ = [
     "load_text",
     "pack",
     "pad",
+    "read_labelled",
     "read_members",
     "read_text",
     "split",
+    "split_labelled",
     "split_words",
     "unpack",
 ]

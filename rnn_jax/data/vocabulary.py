@@ -17,21 +17,25 @@ SPECIALS = ("<pad>", "<unknown>", "<begin>", "<end>")
 
 
 def split_words(text: str, *, lower: bool = False) -> list[str]:
-    """The words and marks of a text, in Unicode's form NFC.
+    """The words and marks of a text, in Unicode's form NFC, much as the Penn Treebank cuts English.
 
-    A word is a run of letters and digits, with an apostrophe, hyphen, period or comma only between two of them
-    (`don't`, `well-made`, `3.5`); a mark of `-lrb-` kind, as treebanks write brackets, is one word; any other
-    character that is not a blank stands alone.
+    A word is a run of letters, digits and underscores, with an apostrophe, hyphen, period, comma or slash between two
+    of them (`O'Brien`, `well-made`, `3.5`). English endings are words (`did` `n't`, `it` `'s`), and so are runs of
+    periods or hyphens (`...`, `--`) and the treebank's quotes and brackets (`-lrb-`). Any other character that is
+    not a blank stands alone.
 
     Args:
         text: any text; an empty one has no words.
         lower: whether to fold to lower case.
     """
-    text = unicodedata.normalize("NFC", text)
-    return _WORD.findall(text.lower() if lower else text)
+    text = unicodedata.normalize("NFC", text.lower() if lower else text).replace("’", "'")
+    return _WORD.findall(_ENDING.sub(" ", text))
 
 
-_WORD = re.compile(r"-[lr][rcs]b-|\w+(?:['’.,-]\w+)*|[^\w\s]", re.IGNORECASE)
+_ENDING = re.compile(r"(?<=\w)(?=n't\b|'(?:s|re|ve|ll|d|m)\b)", re.IGNORECASE)
+_WORD = re.compile(
+    r"-[lr][rcs]b-|n't\b|'(?:s|re|ve|ll|d|m)\b|\w+(?:(?:['.,-]|\\?/)\w+)*|``|''|\.{2,}|-{2,}|[^\w\s]", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Vocabulary:
         ValueError: a word appears twice or is one of the four specials.
     """
 
-    words: tuple[str, ...]
+    words: Sequence[str]
 
     def __post_init__(self):
         object.__setattr__(self, "words", tuple(self.words))

@@ -79,7 +79,7 @@ def make_programs(config: Config) -> dict[str, Callable[[], Any]]:
         jax.shard_map, mesh=mesh, in_specs=(seeds, seeds, all_of_it, all_of_it), out_specs=seeds, check_vma=False
     )
     def together(starts: Params, rates: jax.Array, xs: jax.Array, labels: jax.Array) -> jax.Array:
-        return jax.lax.map(lambda run: one(*run, xs, labels), (starts, rates))
+        return jax.lax.map(lambda run: one(run[0], run[1], xs, labels), (starts, rates))
 
     compiled_vmap = jax.jit(jax.vmap(one, (0, 0, None, None))).lower(starts, rates, xs, labels).compile()
     over = functools.partial(NamedSharding, mesh)

@@ -46,6 +46,16 @@ class Recurrent(nnx.Module):
         held = jax.tree.map(lambda leaf, free: (nnx.Param if free else Fixed)(leaf), params, cell.trainable(params))
         self.params = nnx.data(held)
 
+    @property
+    def input_size(self) -> int:
+        """D."""
+        return self.cell.input_size
+
+    @property
+    def output_size(self) -> int:
+        """Features of an output."""
+        return self.cell.output_size
+
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
         """The cell's carry before the first step."""
         return self.cell.initial_carry(batch_shape, dtype)

@@ -1,10 +1,20 @@
-"""The options of a recurrent stack that experiments have in common, as fields of their Config."""
+"""The options of recurrent layers, and of the transformer beside them, as fields that experiments share."""
 
 import dataclasses
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
 
 from rnn_jax.cells import Cell, make_cell
 from rnn_jax.cells.base import check_choice, check_rate, check_size
-from rnn_jax.compose import RecurrentDropout, Stack
+from rnn_jax.compose import Bidirectional, RecurrentDropout, Stack
+from rnn_jax.models.transformer import Transformer
+from rnn_jax.nnx import Recurrent
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,12 +53,86 @@ class RecurrentSettings:
             )
         getattr(super(), "__post_init__", lambda: None)()  # of the settings beside these in a Config
 
-    def stack(self, input_size: int) -> Stack:
-        """The stack for inputs of some size."""
+    def stack(self, input_size: int, bidirectional: bool = False) -> Stack:
+        """The stack for inputs of some size; with `bidirectional`, hidden_size features in each direction."""
         layers: list[Cell] = []
         for _ in range(self.layers):
             cell: Cell = make_cell(self.cell, layers[-1].output_size if layers else input_size, self.hidden_size)
             if self.recurrent_dropout:
                 cell = RecurrentDropout(cell, self.recurrent_dropout)
-            layers.append(cell)
+            layers.append(Bidirectional(cell) if bidirectional else cell)
         return Stack(layers, dropout=self.dropout, dropout_kind=self.dropout_kind)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SequenceSettings(RecurrentSettings):
+    """Recurrent layers, or a transformer in their place.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    model: str = "recurrent"
+    """recurrent, or transformer: one of as many parameters, whatever hidden_size says."""
+    bidirectional: bool = True
+    """Read in both directions, with hidden_size features each; the transformer then sees what comes after, too."""
+    heads: int = 4
+    """Of the transformer's attention."""
+    transformer_layers: int = 2
+    """Layers of the transformer."""
+
+    def __post_init__(self):
+        check_choice("model", self.model, ("recurrent", "transformer"))
+        check_size("heads", self.heads)
+        check_size("transformer_layers", self.transformer_layers)
+        super().__post_init__()
+
+    def layer(self, input_size: int, rngs: nnx.Rngs) -> Recurrent | Transformer:
+        """The layers for inputs `[T, B, input_size]`: called as `(xs, lengths=, key=) -> (carry, ys)`."""
+        if self.model == "recurrent":
+            return Recurrent(self.stack(input_size, self.bidirectional), rngs=rngs)
+        return Transformer(
+            input_size, self.hidden_size, self.transformer_layers, self.heads, causal=not self.bidirectional,
+            dropout_rate=self.dropout, dtype=jnp.dtype(self.dtype), rngs=rngs,
+        )  # fmt: skip
+
+
+Settings = TypeVar("Settings", bound=SequenceSettings)
+Model = TypeVar("Model", bound=nnx.Module)
+
+
+def build_matched(settings: Settings, build: Callable[[Settings], Model], tolerance: float = 0.05) -> Model:
+    """The model of some settings; a transformer gets the hidden_size at which it is as large as the recurrent model.
+
+    Args:
+        settings: with `model` "transformer", of the recurrent model that is to be matched.
+        build: from settings to a model.
+        tolerance: how far the number of parameters may be from that of the recurrent model, as a part of it.
+
+    Raises:
+        ValueError: no hidden_size comes so near.
+    """
+    if settings.model == "recurrent":
+        return build(settings)
+
+    def count(**changes) -> int:
+        return _parameters(lambda: build(dataclasses.replace(settings, **changes)))
+
+    target, unit = count(model="recurrent"), math.lcm(2, settings.heads)
+    # Kernels grow with the square of the size and biases with the size, so three counts tell all the others.
+    sizes = unit * np.array([1, 2, 3])
+    square, slope, constant = np.polyfit(sizes, [count(hidden_size=int(size)) for size in sizes], 2)
+    wanted = np.roots([square, slope, constant - target]).real.max()
+    size = unit * max(1, round(wanted / unit))
+    if abs(count(hidden_size=size) - target) > tolerance * target:
+        raise ValueError(
+            f"no transformer with heads={settings.heads} has within {tolerance:.0%} of {target:,} parameters: the "
+            f"nearest, hidden_size={size}, has {count(hidden_size=size):,}; change heads, layers or hidden_size"
+        )
+    return build(dataclasses.replace(settings, hidden_size=size))
+
+
+def _parameters(build: Callable[[], nnx.Module]) -> int:
+    """How many parameters a model has; nothing is computed."""
+    leaves = jax.tree.leaves(nnx.state(nnx.eval_shape(build), nnx.Param))
+    return sum(leaf.size for leaf in leaves)

@@ -39,9 +39,8 @@ def start_cpu_devices(count: int) -> None:
     Nothing changes where JAX has started already, or where the environment says how many devices a CPU has.
     """
     # JAX's own default is −1, and it refuses the option beside the older flag of XLA.
-    if jax.config.jax_num_cpu_devices != -1 or "xla_force_host_platform_device_count" in os.environ.get(
-        "XLA_FLAGS", ""
-    ):
+    config: Any = jax.config  # its attributes are made at run time
+    if config.jax_num_cpu_devices != -1 or "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     with contextlib.suppress(RuntimeError):  # it has started
         jax.config.update("jax_num_cpu_devices", count)

@@ -13,7 +13,7 @@ import jax
 from rnn_jax.cells.base import Cell
 
 CROSSOVERS: dict[str, dict[str, dict[str, int | None]]] = json.loads(
-    importlib.resources.files(__package__).joinpath("crossovers.json").read_text()
+    importlib.resources.files("rnn_jax.unroll").joinpath("crossovers.json").read_text()
 )
 
 

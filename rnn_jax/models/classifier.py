@@ -1,0 +1,102 @@
+"""A sequence to a class: embed, run layers through it, pool its steps into one vector, score the classes."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.compose import Bidirectional, Stack, dropout
+from rnn_jax.models.transformer import Transformer
+from rnn_jax.nnx import Recurrent
+from rnn_jax.typing import Array, DType
+
+POOLINGS = ("last", "max", "mean", "attention")
+
+
+class Classifier(nnx.Module):
+    """p(class | sequence), for tokens or for vectors.
+
+    Args:
+        layer: `Recurrent` or `Transformer`.
+        classes: C.
+        vocabulary_size: V, where the inputs are tokens; 0 where they are vectors.
+        pooling: "last", the state after the last valid step, of each direction (Sutskever et al. 2014); "max" or
+            "mean" over the valid steps (Collobert & Weston 2008); "attention", a mean whose weights are learned (Lin et
+            al. 2017, arXiv:1703.03130, with one row).
+        dropout_rate: on the pooled vector, in training.
+        input_dropout: on the embedded tokens or the vectors, in training.
+        dropout_kind: of the input dropout: "step" or "sequence"; see `rnn_jax.dropout`.
+        dtype: of the computation; parameters are float32, and so are the scores.
+        rngs: the stream `params` (or `default`) draws the parameters.
+
+    Raises:
+        ValueError: an argument is not of this form.
+    """
+
+    def __init__(
+        self,
+        layer: Recurrent | Transformer,
+        classes: int,
+        *,
+        vocabulary_size: int = 0,
+        pooling: str = "max",
+        dropout_rate: float = 0.0,
+        input_dropout: float = 0.0,
+        dropout_kind: str = "step",
+        dtype: DType = jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        check_size("classes", classes)
+        check_choice("pooling", pooling, POOLINGS)
+        check_rate("dropout_rate", dropout_rate)
+        check_rate("input_dropout", input_dropout)
+        self.layer = layer
+        self.embed = nnx.Embed(vocabulary_size, layer.input_size, dtype=dtype, rngs=rngs) if vocabulary_size else None
+        self.weigh = nnx.Linear(layer.output_size, 1, dtype=dtype, rngs=rngs) if pooling == "attention" else None
+        self.score = nnx.Linear(layer.output_size, classes, dtype=dtype, rngs=rngs)
+        self.pooling, self.dropout_kind = pooling, dropout_kind
+        self.dropout_rate, self.input_dropout = dropout_rate, input_dropout
+        self.dtype = dtype
+
+    def __call__(self, inputs: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
+        """Score the classes of sequences.
+
+        Args:
+            inputs: tokens int `[T, B]`, or vectors `[T, B, D]`.
+            lengths: int `[B]`, at least 1; what lies after them has no influence.
+            key: a typed key: training, with dropout.
+
+        Returns:
+            Logits float32 `[B, C]`.
+        """
+        keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
+        inputs = jnp.asarray(inputs)
+        xs = inputs.astype(self.dtype) if self.embed is None else self.embed(inputs)
+        if keys[0] is not None and self.input_dropout:
+            xs = dropout(keys[0], xs, self.input_dropout, self.dropout_kind)
+        pooled = self.pool(self.layer(xs, lengths=lengths, key=keys[1]).ys, jnp.asarray(lengths))
+        if keys[2] is not None and self.dropout_rate:
+            pooled = dropout(keys[2], pooled, self.dropout_rate)
+        return self.score(pooled).astype(jnp.float32)
+
+    def pool(self, ys: jax.Array, lengths: jax.Array) -> jax.Array:
+        """One vector `[B, F]` out of the outputs `[T, B, F]` of the valid steps."""
+        valid = (jnp.arange(ys.shape[0])[:, None] < lengths[None])[..., None]
+        if self.pooling == "last":
+            last = jnp.take_along_axis(ys, jnp.maximum(lengths - 1, 0)[None, :, None], axis=0)[0]
+            forward = self._forward_size()
+            return jnp.concatenate([last[:, :forward], ys[0, :, forward:]], axis=-1)
+        if self.pooling == "max":
+            return jnp.max(jnp.where(valid, ys, -jnp.inf), axis=0)
+        if self.pooling == "mean":
+            return jnp.sum(ys, axis=0) / lengths[:, None].astype(ys.dtype)  # outputs after the end are zero
+        assert self.weigh is not None
+        weights = jax.nn.softmax(jnp.where(valid, self.weigh(ys), -jnp.inf), axis=0)
+        return jnp.sum(weights * ys, axis=0)
+
+    def _forward_size(self) -> int:
+        """How many of the outputs come from reading forwards."""
+        cell = self.layer.cell if isinstance(self.layer, Recurrent) else None
+        while isinstance(cell, Stack):
+            cell = cell.layers[-1]
+        return cell.forward.output_size if isinstance(cell, Bidirectional) else self.layer.output_size

@@ -12,7 +12,7 @@ from rnn_jax.data.streams import TokenStream, evaluation_rows
 from rnn_jax.data.subwords import Subwords
 from rnn_jax.data.text import load_corpus, load_text, read_text, split
 from rnn_jax.data.tokenizers import CharTokenizer
-from rnn_jax.data.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary, split_words
+from rnn_jax.data.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary, Words, split_words
 
 __all__ = [
     "BEGIN",
@@ -33,6 +33,7 @@ __all__ = [
     "TokenStream",
     "UrlFile",
     "Vocabulary",
+    "Words",
     "best_bounds",
     "digests",
     "evaluation_rows",

@@ -4,6 +4,7 @@ Sennrich et al. 2016, arXiv:1508.07909 (byte pair encoding).
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,13 @@ class Subwords:
         """
         kept = [i for i in until_end(ids, len(self)) if i != BEGIN]
         return self._tokenizer.decode(kept, skip_special_tokens=False)
+
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """Each part of the text between blanks with the places of its first id and of the one after its last."""
+        pieces = self.pieces(text)
+        starts = [i for i, piece in enumerate(pieces) if i == 0 or piece.startswith(_BLANK)]
+        bounds = pairwise([*starts, len(pieces)])
+        return [("".join(pieces[start:end]).removeprefix(_BLANK), start, end) for start, end in bounds]
 
     def to_json(self) -> str:
         """All of it as JSON text."""

@@ -1,5 +1,6 @@
 """Words and the numbers that stand for them."""
 
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -96,6 +97,52 @@ class Vocabulary:
         """
         known = (*SPECIALS, *self.words)
         return [known[i] for i in until_end(ids, len(self)) if i != BEGIN]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Text to the ids of its words: `split_words` before a `Vocabulary`. Used as `Subwords` is.
+
+    Attributes:
+        vocabulary: the known words.
+        lower: whether texts are folded to lower case.
+    """
+
+    vocabulary: Vocabulary
+    lower: bool = False
+
+    @classmethod
+    def fit(
+        cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1, max_size: int | None = None
+    ) -> "Words":
+        """The words of training texts; arguments as in `Vocabulary.fit`."""
+        split = (split_words(text, lower=lower) for text in texts)
+        return cls(Vocabulary.fit(split, min_count=min_count, max_size=max_size), lower)
+
+    def __len__(self) -> int:
+        return len(self.vocabulary)
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids of a text, int32 `[N]`, without begin and end; an empty text has none."""
+        return self.vocabulary.encode(split_words(text, lower=self.lower))
+
+    def decode(self, ids: Any) -> str:
+        """The words of ids `[N]` with blanks between them, as in `Vocabulary.decode`."""
+        return " ".join(self.vocabulary.decode(ids))
+
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """Each word with the places of its first id and of the one after its last."""
+        return [(word, i, i + 1) for i, word in enumerate(split_words(text, lower=self.lower))]
+
+    def to_json(self) -> str:
+        """All of it as JSON text."""
+        return json.dumps({"lower": self.lower, "words": self.vocabulary.words})
+
+    @classmethod
+    def from_json(cls, state: str) -> "Words":
+        """The words that `to_json` was called on."""
+        stored = json.loads(state)
+        return cls(Vocabulary(stored["words"]), stored["lower"])
 
 
 def until_end(ids: Any, size: int) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_jax.data import BEGIN, END, PAD, UNKNOWN, Subwords, Vocabulary, split_words
+from rnn_jax.data import BEGIN, END, PAD, UNKNOWN, Subwords, Vocabulary, Words, split_words
 
 TEXT = "Zwei weiße Häuser – two white houses; don't, can't, 3.5 % of O'Brien's! (well-made) “so” -- naïve ..."
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Z", "C"]), min_size=1)
@@ -70,6 +70,22 @@ def test_vocabularies_that_cannot_be_are_refused():
             Vocabulary(words)
     with pytest.raises(ValueError, match="min_count=0"):
         Vocabulary.fit([], min_count=0)
+
+
+def test_words_and_subwords_are_used_alike():
+    text = "It isn't two  houses 日本"
+    words = Words.fit(["It is n't two", "two"], min_count=1)
+    for tokenizer in (words, SUBWORDS):
+        again = type(tokenizer).from_json(json.loads(json.dumps(tokenizer.to_json())))
+        ids = again.encode(text)
+        assert ids.tolist() == tokenizer.encode(text).tolist() and ids.dtype == np.int32
+        spans = tokenizer.spans(text)
+        assert [start for _, start, _ in spans] == [0] + [end for *_, end in spans[:-1]] and spans[-1][2] == len(ids)
+        assert tokenizer.spans("") == [] and tokenizer.encode("").shape == (0,)
+        assert UNKNOWN in ids and max(ids) < len(tokenizer)
+    assert [word for word, *_ in words.spans(text)] == ["It", "is", "n't", "two", "houses", "日本"]
+    assert [word for word, *_ in SUBWORDS.spans("two houses; don't")] == ["two", "houses;", "don't"]
+    assert words.decode(words.encode(text)) == "It is n't two <unknown> <unknown>"
 
 
 SUBWORDS = Subwords.fit([TEXT, "houses " * 5], 70)

@@ -1,0 +1,104 @@
+"""Labelled series in the .ts format of the UCR and UEA archives, series of different lengths included."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_jax.data.archives import read_members
+from rnn_jax.data.download import DataError, fetch
+
+
+class Series(NamedTuple):
+    """Labelled series."""
+
+    values: list[np.ndarray]
+    """float32 `[t, D]` each, t its own length."""
+    labels: list[str]
+
+
+def japanese_vowels() -> tuple[Series, Series]:
+    """Training and test part of JapaneseVowels: 270 and 370 utterances of 7 to 29 frames, 12 channels, 9 speakers.
+
+    Kudo, Toyama & Shimbo 1999, "Multidimensional curve classification using passing-through regions". Utterances of
+    a speaker stand together, thirty of each in the training part.
+
+    Raises:
+        DataError: the data cannot be had (see `fetch`).
+    """
+    (archive,) = fetch("aeon").values()
+    training, test = (
+        read_members(archive, f"*/JapaneseVowels_{part}.ts").popitem()[1].decode() for part in ("TRAIN", "TEST")
+    )
+    return parse_series(training, "JapaneseVowels_TRAIN.ts"), parse_series(test, "JapaneseVowels_TEST.ts")
+
+
+def hold_out(series: Series, share: int = 5) -> tuple[Series, Series]:
+    """Split a validation part off: of the series with each label, the last of every `share` (6 of 30), at least one.
+
+    Raises:
+        ValueError: a label has one series only.
+    """
+    kept, held = Series([], []), Series([], [])
+    for label in sorted(set(series.labels)):
+        own = [value for value, of in zip(series.values, series.labels, strict=True) if of == label]
+        if len(own) < 2:
+            raise ValueError(f"label {label!r} has one series: expected two, one of them for validation")
+        cut = len(own) - max(1, len(own) // share)
+        for part, values in ((kept, own[:cut]), (held, own[cut:])):
+            part.values.extend(values)
+            part.labels.extend([label] * len(values))
+    return kept, held
+
+
+def read_series(path: str | Path) -> Series:
+    """The series in a .ts file; errors as in `parse_series`, and a DataError where the file cannot be read."""
+    try:
+        return parse_series(Path(path).read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise DataError(f"path={str(path)!r} cannot be read: {error.strerror}; a .ts file is expected") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"path={str(path)!r} is not UTF-8 at offset {error.start}; a .ts file is expected") from error
+
+
+def parse_series(text: str, name: str) -> Series:
+    """The series in a text of the .ts format: `@` headers, `@data`, then `1,2,3:4,5,6:label`, a channel per part.
+
+    Args:
+        text: the text.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: there is no @data or no series, a series has no label, a label is not one of @classLabel, a value is
+            missing or no number, or channels differ in number or length; the message gives the line.
+    """
+    lines = text.splitlines()
+    start = next((i for i, line in enumerate(lines) if line.strip().lower() == "@data"), None)
+    if start is None:
+        raise DataError(f"{name} has no line @data: it is no .ts file")
+    header = re.search(r"^@classlabel\s+true\s+(.+)$", "\n".join(lines[:start]), re.IGNORECASE | re.MULTILINE)
+    if header is None:
+        raise DataError(f"{name} has no line `@classLabel true LABEL LABEL ...`: its series have no labels")
+    known, series = header[1].split(), Series([], [])
+    for number, line in enumerate(lines[start + 1 :], start + 2):
+        if not line.strip() or line.startswith("#"):
+            continue
+        *channels, label = line.strip().split(":")
+        if not channels or label not in known:
+            raise DataError(f"{name}, line {number}: label {label!r} is none of @classLabel {' '.join(known)}")
+        try:
+            rows = [np.array([float(value) for value in channel.split(",")], np.float32) for channel in channels]
+        except ValueError as error:
+            raise DataError(f"{name}, line {number}: {error}; missing values are not supported") from error
+        width = series.values[0].shape[1] if series.values else len(rows)
+        if len(rows) != width or len({len(row) for row in rows}) > 1:
+            lengths = [len(row) for row in rows]
+            raise DataError(f"{name}, line {number}: channels of lengths {lengths}, expected {width} of one length")
+        if not all(np.isfinite(row).all() for row in rows):
+            raise DataError(f"{name}, line {number}: a value is not finite; missing values are not supported")
+        series.values.append(np.stack(rows, axis=1))
+        series.labels.append(label)
+    if not series.values:
+        raise DataError(f"{name} has no series after @data")
+    return series

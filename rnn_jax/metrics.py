@@ -84,6 +84,49 @@ def calibration(probabilities: Any, labels: Any, bins: int = 15) -> Calibration:
     return Calibration(confidence, right, counts[used])
 
 
+def classification_scores(probabilities: Any, labels: Any) -> dict[str, Any]:
+    """Accuracy in %, nats, calibration error and confusion matrix (rows the labels), for a result file."""
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    predicted = probabilities.argmax(-1)
+    return {
+        "accuracy": 100 * accuracy(predicted, labels),
+        "nats": negative_log_likelihood(probabilities, labels),
+        "calibration error": calibration(probabilities, labels).error,
+        "confusion": confusion_matrix(predicted, labels, probabilities.shape[1]).tolist(),
+    }
+
+
+def recall_at(k: int, scores: Any) -> float:
+    """The share of rows whose first candidate is among the k best; scores `[N, C]`, the first column the right ones.
+
+    Candidates with equal scores share their places: a row counts with the probability that the first one is among the
+    k best in a random order of the equal ones. A scorer that cannot tell has k / C.
+
+    Raises:
+        ValueError: there are no rows, or k is not from 1 to C.
+    """
+    scores = np.asarray(scores)
+    if scores.ndim != 2 or not len(scores) or not 1 <= k <= scores.shape[1]:
+        raise ValueError(f"k={k}, scores {list(scores.shape)}: expected [N, C] with N at least 1, and k from 1 to C")
+    better = (scores > scores[:, :1]).sum(axis=1)
+    equal = (scores == scores[:, :1]).sum(axis=1)
+    return float(np.clip((k - better) / np.maximum(equal, 1), 0, 1).mean())
+
+
+def confident_from(scores: Any, right: Any, wanted: float = 0.5) -> float | None:
+    """The lowest score from which on at least the `wanted` share of answers is right; None if there is none.
+
+    Args:
+        scores: `[N]`, of validation answers.
+        right: bool `[N]`.
+        wanted: a share.
+    """
+    scores, right = _matching(scores, right)
+    levels = np.unique(scores)
+    good = [level for level in levels if right[scores >= level].mean() >= wanted]
+    return float(good[0]) if good else None
+
+
 def compression_nats(train: str, test: str) -> float:
     """What xz, having read a training text, spends on a test text: nats per character.
 

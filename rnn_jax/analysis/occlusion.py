@@ -12,18 +12,18 @@ def occlusion(
     score: Callable[[np.ndarray, np.ndarray], Any],
     tokens: np.ndarray,
     spans: Sequence[tuple[int, int]],
-    replacement: int,
+    replacement: Any,
     *,
     batch_size: int = 64,
 ) -> np.ndarray:
     """How much a score falls when a part of the sequence is replaced; negative where it rises.
 
     Args:
-        score: from tokens `[T, B]` and lengths int32 `[B]` to scores `[B]`, such as the log-odds of a class. It is
+        score: from tokens `[T, B, ...]` and lengths int32 `[B]` to scores `[B]`, such as the log-odds of a class. It is
             always called with `batch_size` rows.
-        tokens: int `[T]`, the sequence.
+        tokens: int `[T, ...]`, the sequence.
         spans: first step of each part, and the step after its last one.
-        replacement: the token that stands in the place of each token of the part, such as that of unknown words.
+        replacement: what stands in the place of each step of the part, such as the token of unknown words.
         batch_size: variants of the sequence in one call of `score`.
 
     Returns:
@@ -36,7 +36,8 @@ def occlusion(
     for start, end in spans:
         if not 0 <= start < end <= len(tokens):
             raise ValueError(f"span {(start, end)} is not inside of a sequence of {len(tokens)} steps")
-        variants.append(np.concatenate([tokens[:start], np.full(end - start, replacement, tokens.dtype), tokens[end:]]))
+        variants.append(tokens.copy())
+        variants[-1][start:end] = replacement
     scores: list[float] = []
     for first in range(0, len(variants), batch_size):
         rows = variants[first : first + batch_size]

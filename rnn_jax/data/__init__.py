@@ -4,7 +4,8 @@ from rnn_jax.data.archives import read_members
 from rnn_jax.data.batches import BucketBatches, best_bounds, in_order
 from rnn_jax.data.catalogue import DATASETS, digests
 from rnn_jax.data.download import DataError, fetch
-from rnn_jax.data.labelled import LabelledTexts, read_labelled, split_labelled
+from rnn_jax.data.grams import CharGrams
+from rnn_jax.data.labelled import LabelledTexts, load_labelled, read_labelled, read_lines, split_labelled
 from rnn_jax.data.language import load_chatterbot, load_multi30k, load_shakespeare_turns, load_sst2
 from rnn_jax.data.padding import Packed, Padded, pack, pad, unpack
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, UrlFile
@@ -14,6 +15,9 @@ from rnn_jax.data.text import load_corpus, load_text, read_text, split
 from rnn_jax.data.tokenizers import CharTokenizer
 from rnn_jax.data.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary, Words, split_words
 
+Tokenizer = Words | Subwords | CharGrams
+"""What turns a text into tokens of words or of their parts: `encode`, `spans`, `to_json`, `from_json`."""
+
 __all__ = [
     "BEGIN",
     "DATASETS",
@@ -21,6 +25,7 @@ __all__ = [
     "PAD",
     "UNKNOWN",
     "BucketBatches",
+    "CharGrams",
     "CharTokenizer",
     "DataError",
     "Dataset",
@@ -31,6 +36,7 @@ __all__ = [
     "Padded",
     "Subwords",
     "TokenStream",
+    "Tokenizer",
     "UrlFile",
     "Vocabulary",
     "Words",
@@ -41,6 +47,7 @@ __all__ = [
     "in_order",
     "load_chatterbot",
     "load_corpus",
+    "load_labelled",
     "load_multi30k",
     "load_shakespeare_turns",
     "load_sst2",
@@ -48,6 +55,7 @@ __all__ = [
     "pack",
     "pad",
     "read_labelled",
+    "read_lines",
     "read_members",
     "read_text",
     "split",

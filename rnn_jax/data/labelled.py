@@ -1,12 +1,14 @@
 """The user's own labelled texts: a file with a label and a text in each row."""
 
 import csv
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from rnn_jax.data.download import DataError
+from rnn_jax.data.language import load_sst2
 
 
 class LabelledTexts(NamedTuple):
@@ -19,16 +21,20 @@ class LabelledTexts(NamedTuple):
     """The labels as the file has them, sorted."""
 
 
-def read_labelled(path: str | Path) -> LabelledTexts:
+def read_labelled(path: str | Path, known: Sequence[str] = ()) -> LabelledTexts:
     """Read labelled texts from a UTF-8 file.
 
     A file `*.csv` has commas between its columns, and quotes as spreadsheets write them; any other file has a tab
     between its columns, and nothing is quoted. If a cell of the first row is `label` or `text`, the row is a header
     that says where these two columns stand, beside any others; without one each row is a label and a text.
 
+    Args:
+        path: of the file.
+        known: the classes of a trained model, in its order; by default they are the labels that the file has.
+
     Raises:
-        DataError: the file cannot be read, is not UTF-8, lacks a column, has an empty line, label or text, or fewer
-            than two classes; the message names the line.
+        DataError: the file cannot be read, is not UTF-8, lacks a column, has an empty line, label or text, a
+            label that is not known, or fewer than two classes; the message names the line.
     """
     path = Path(path)
     rows = _rows(path)
@@ -45,12 +51,22 @@ def read_labelled(path: str | Path) -> LabelledTexts:
         label, text = (row[place].strip() for place in places)
         if not label or not text:
             raise DataError(f"{path}, line {number}: the {'text' if label else 'label'} is empty")
+        if known and label not in known:
+            raise DataError(f"{path}, line {number}: label {label!r} is none of the model's, {', '.join(known)}")
         texts.append(text)
         labels.append(label)
-    classes = sorted(set(labels))
+    classes = list(known) or sorted(set(labels))
     if len(classes) < 2:
         raise DataError(f"{path} has {len(texts)} rows with the labels {classes}: expected at least two different ones")
     return LabelledTexts(texts, np.array([classes.index(label) for label in labels], np.int32), classes)
+
+
+def load_labelled(data: str) -> tuple[dict[str, tuple[list[str], np.ndarray]], list[str]]:
+    """Texts and labels of "train", "validation" and "test", and the classes: of sst2, or of the file at that path."""
+    if data == "sst2":
+        return load_sst2(), ["negative", "positive"]
+    labelled = read_labelled(data)
+    return split_labelled(labelled), labelled.classes
 
 
 def split_labelled(data: LabelledTexts) -> dict[str, tuple[list[str], np.ndarray]]:
@@ -66,6 +82,19 @@ def split_labelled(data: LabelledTexts) -> dict[str, tuple[list[str], np.ndarray
     tenth = max(1, count // 10)
     parts = {"validation": order[:tenth], "test": order[tenth : 2 * tenth], "train": order[2 * tenth :]}
     return {name: ([data.texts[i] for i in part], data.labels[part]) for name, part in parts.items()}
+
+
+def read_lines(stream: Iterable[bytes], name: str = "standard input") -> Iterator[str]:
+    """The lines of a stream of bytes as text, as they come.
+
+    Raises:
+        DataError: a line is not UTF-8.
+    """
+    for number, line in enumerate(stream, 1):
+        try:
+            yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{name}, line {number}: byte 0x{line[error.start]:02x} is not UTF-8") from error
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:

@@ -1,5 +1,6 @@
-"""Around a classifier of tokenized texts: training batches, dropped words, and probabilities of many texts."""
+"""A classifier of tokenized texts, its training batches, and the probabilities of many texts."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -7,13 +8,36 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
-from rnn_jax.data import UNKNOWN, BucketBatches, best_bounds, in_order, pad
+from rnn_jax.cells.base import check_rate
+from rnn_jax.data import PAD, UNKNOWN, BucketBatches, Tokenizer, best_bounds, in_order, pad
+from rnn_jax.models.classifier import Classifier
+from rnn_jax.models.transformer import Transformer
+from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Params
 
 Rebuild = Callable[[Params], Callable[..., jax.Array]]
 
-BATCH_AXES = {"tokens": 1, "lengths": 0, "labels": 0}
+BATCH_AXES: dict[str, int | None] = {"tokens": 1, "lengths": 0, "labels": 0}
+
+
+def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> list[np.ndarray]:
+    """The first `longest` tokens of each text, int32 `[n]` or `[n, K]`, n ≥ 1: one without words is an unknown word.
+
+    A warning says how many texts were cut.
+    """
+    encoded = [tokenizer.encode(text) for text in texts]
+    if cut := sum(len(tokens) > longest for tokens in encoded):
+        warnings.warn(f"{cut:,} of {len(encoded):,} texts have more than longest={longest} tokens: cut", stacklevel=2)
+    return [tokens[:longest] if len(tokens) else unknown_like(tokens) for tokens in encoded]
+
+
+def unknown_like(tokens: np.ndarray) -> np.ndarray:
+    """One unknown word for texts of tokens int32 `[n]` or of bags `[n, K]`: int32 `[1]` or `[1, K]`."""
+    word = np.full((1, *tokens.shape[1:]), PAD, np.int32)
+    word.reshape(1, -1)[0, 0] = UNKNOWN
+    return word
 
 
 class TextBatches:
@@ -53,16 +77,66 @@ class TextBatches:
         )
 
     def batch(self, i: int) -> dict[str, Any]:
-        """`{"tokens": [T, B], "lengths": [B], "labels": [B]}`."""
+        """`{"tokens": [T, B] or [T, B, K], "lengths": [B], "labels": [B]}`."""
         examples, length = self.order.examples(i)
         padded = pad([self.sequences[k] for k in examples], length)
         return {"tokens": padded.values, "lengths": padded.lengths, "labels": self.labels[examples]}
 
 
-def drop_words(key: jax.Array, tokens: Array, rate: float) -> jax.Array:
-    """Make each token int `[...]` unknown with probability `rate` (Iyyer et al. 2015, deep averaging networks)."""
-    tokens = jnp.asarray(tokens)
-    return jnp.where(jax.random.bernoulli(key, rate, tokens.shape), jnp.asarray(UNKNOWN, tokens.dtype), tokens)
+class TextClassifier(nnx.Module):
+    """A `Classifier` of tokenized texts. A step is a token, or the sum of the vectors of a bag of tokens.
+
+    Args:
+        layer: the recurrent layers, or the transformer.
+        classes: C.
+        vocabulary_size: V.
+        word_dropout: the part of the steps that training makes unknown words (Iyyer et al. 2015).
+        bag_dropout: the part of the tokens in bags that training leaves out.
+        rngs: draws the parameters.
+        options: of `Classifier`.
+    """
+
+    def __init__(
+        self,
+        layer: Recurrent | Transformer,
+        classes: int,
+        vocabulary_size: int,
+        *,
+        word_dropout: float = 0.0,
+        bag_dropout: float = 0.0,
+        rngs: nnx.Rngs,
+        **options: Any,
+    ):
+        check_rate("word_dropout", word_dropout)
+        check_rate("bag_dropout", bag_dropout)
+        self.embed = nnx.Embed(vocabulary_size, layer.input_size, rngs=rngs)
+        self.classifier = Classifier(layer, classes, rngs=rngs, **options)
+        self.word_dropout, self.bag_dropout = word_dropout, bag_dropout
+
+    def __call__(self, tokens: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
+        """Score the classes of texts.
+
+        Args:
+            tokens: int `[T, B]`, or bags `[T, B, K]` filled up with 0.
+            lengths: int `[B]`, at least 1; what lies after them has no influence.
+            key: a typed key: training, with dropout.
+
+        Returns:
+            Logits float32 `[B, C]`.
+        """
+        tokens = jnp.asarray(tokens)
+        bags = tokens if tokens.ndim == 3 else tokens[..., None]
+        keys = (None, None, None) if key is None else jax.random.split(key, 3)
+        if keys[0] is not None and self.word_dropout:
+            unknown = jnp.zeros(bags.shape[2], bags.dtype).at[0].set(UNKNOWN)
+            dropped = jax.random.bernoulli(keys[0], self.word_dropout, bags.shape[:2])
+            bags = jnp.where(dropped[..., None], unknown[None, None], bags)
+        held = bags != PAD
+        size = jnp.maximum(held.sum(-1, keepdims=True), 1)
+        if keys[1] is not None and self.bag_dropout:
+            held = held & jax.random.bernoulli(keys[1], 1 - self.bag_dropout, bags.shape)
+        vectors = jnp.where(held[..., None], self.embed(bags), 0.0).sum(2) / jnp.sqrt(size.astype(jnp.float32))
+        return self.classifier(vectors, lengths, key=keys[2])
 
 
 def make_probabilities(

@@ -1,0 +1,80 @@
+"""Words as bags of the character sequences in them, so that words never seen still mean something.
+
+Bojanowski et al. 2016, arXiv:1607.04606 (fastText).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from rnn_jax.data.vocabulary import SPECIALS, UNKNOWN, split_words
+
+
+@dataclass(frozen=True)
+class CharGrams:
+    """Each word is itself and its n-grams of characters, with `<` before it and `>` after it; used as `Words` is.
+
+    Ids 0 to 3 are the same as in a `Vocabulary`.
+
+    Attributes:
+        grams: the known ones from number 4 on, each once; a whole word is `<word>`.
+        sizes: the shortest and the longest n.
+        most: K, the most ids of a word, its first ones.
+        lower: whether texts are folded to lower case.
+    """
+
+    grams: Sequence[str]
+    sizes: tuple[int, int] = (3, 5)
+    most: int = 24
+    lower: bool = False
+
+    @classmethod
+    def fit(
+        cls, texts: Iterable[str], *, min_count: int = 4, sizes: tuple[int, int] = (3, 5), lower: bool = False
+    ) -> "CharGrams":
+        """The n-grams of training texts, those that at least `min_count` words have, counted in each text."""
+        empty = cls((), sizes, lower=lower)
+        counts = Counter(
+            gram for text in texts for word in split_words(text, lower=lower) for gram in empty.parts(word)
+        )
+        return cls(tuple(sorted(gram for gram in counts if counts[gram] >= min_count)), sizes, lower=lower)
+
+    def __len__(self) -> int:
+        return len(SPECIALS) + len(self.grams)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {gram: i for i, gram in enumerate(self.grams, len(SPECIALS))}
+
+    def parts(self, word: str) -> list[str]:
+        """A word as `<word>`, and its n-grams, the short ones first."""
+        whole = f"<{word}>"
+        sizes = range(self.sizes[0], min(self.sizes[1], len(whole) - 1) + 1)
+        return [whole, *dict.fromkeys(whole[i : i + n] for n in sizes for i in range(len(whole) + 1 - n))]
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids of each word of a text, int32 `[N, K]`, filled up with 0; a word without known n-grams is 1."""
+        words = split_words(text, lower=self.lower)
+        ids = np.zeros((len(words), self.most), np.int32)
+        for row, word in zip(ids, words, strict=True):
+            known = [self._ids[part] for part in self.parts(word) if part in self._ids][: self.most] or [UNKNOWN]
+            row[: len(known)] = known
+        return ids
+
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """Each word with its place and the one after it."""
+        return [(word, i, i + 1) for i, word in enumerate(split_words(text, lower=self.lower))]
+
+    def to_json(self) -> str:
+        """All of it as JSON text."""
+        return json.dumps({"grams": self.grams, "sizes": self.sizes, "most": self.most, "lower": self.lower})
+
+    @classmethod
+    def from_json(cls, state: str) -> "CharGrams":
+        """The n-grams that `to_json` was called on."""
+        stored = json.loads(state)
+        return cls(tuple(stored["grams"]), tuple(stored["sizes"]), stored["most"], stored["lower"])

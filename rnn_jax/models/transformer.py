@@ -128,30 +128,40 @@ class Block(nnx.Module):
             memory_mask: bool, broadcast against `[B, heads, T, S]`.
             key: training, with dropout.
         """
-        normed = self.self_norm(xs)
-        cache = read(self.self_attention, normed)
-        return self._rest(xs, normed, cache, mask, memory, memory_mask, key)
+        keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
+        xs = self._with_itself(xs, mask, keys[0])
+        return self._with_memory(xs, memory, memory_mask, keys[1:])
 
     def step(
         self, cache: Cache, x: jax.Array, position: jax.Array, memory: Cache | None, memory_mask: jax.Array | None
     ) -> tuple[Cache, jax.Array]:
         """One step, x `[B, size]`, at `position` int32 `[B]`; `cache` has the keys and values of the steps before."""
         xs = x[:, None]
-        normed = self.self_norm(xs)
         steps = jnp.arange(cache[0].shape[1])[None]
         here = (steps == position[:, None])[..., None, None]
+        normed = self.self_norm(xs)
         new = read(self.self_attention, normed)
         cache = jnp.where(here, new[0], cache[0]), jnp.where(here, new[1], cache[1])
         mask = (steps <= position[:, None])[:, None, None]
-        return cache, self._rest(xs, normed, cache, mask, memory, memory_mask, None)[:, 0]
+        xs = xs + attend(self.self_attention, normed, cache, mask)
+        return cache, self._with_memory(xs, memory, memory_mask)[:, 0]
 
-    def _rest(self, xs, normed, cache, mask, memory, memory_mask, key):
-        keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
-        xs = xs + self._dropped(keys[0], attend(self.self_attention, normed, cache, mask))
+    def weights(self, xs: jax.Array, mask: jax.Array, memory: Cache, memory_mask: jax.Array | None) -> jax.Array:
+        """Where in the memory each step looks: float32 `[B, T, S]`, the mean over heads; arguments as in a call."""
+        query = self.memory_attention.query(self.memory_norm(self._with_itself(xs, mask, None)))
+        scores = jnp.einsum("bthd,bshd->bhts", query, memory[0]).astype(jnp.float32) / query.shape[-1] ** 0.5
+        return jax.nn.softmax(scores if memory_mask is None else jnp.where(memory_mask, scores, -jnp.inf)).mean(1)
+
+    def _with_itself(self, xs: jax.Array, mask: jax.Array, key: jax.Array | None) -> jax.Array:
+        normed = self.self_norm(xs)
+        return xs + self._dropped(key, attend(self.self_attention, normed, read(self.self_attention, normed), mask))
+
+    def _with_memory(
+        self, xs: jax.Array, memory: Cache | None, mask: jax.Array | None, keys: tuple = (None, None)
+    ) -> jax.Array:
         if memory is not None:
-            seen = attend(self.memory_attention, self.memory_norm(xs), memory, memory_mask)
-            xs = xs + self._dropped(keys[1], seen)
-        return xs + self._dropped(keys[2], self.contract(jax.nn.gelu(self.expand(self.forward_norm(xs)))))
+            xs = xs + self._dropped(keys[0], attend(self.memory_attention, self.memory_norm(xs), memory, mask))
+        return xs + self._dropped(keys[1], self.contract(jax.nn.gelu(self.expand(self.forward_norm(xs)))))
 
     def _dropped(self, key: jax.Array | None, xs: jax.Array) -> jax.Array:
         return xs if key is None or not self.dropout_rate else dropout(key, xs, self.dropout_rate)

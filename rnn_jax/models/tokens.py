@@ -1,0 +1,40 @@
+"""One embedding that reads tokens and scores them (Press & Wolf 2016, arXiv:1608.05859)."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from rnn_jax.cells.base import check_rate
+from rnn_jax.compose import dropout
+from rnn_jax.typing import Array, DType
+
+
+class Tokens(nnx.Module):
+    """Tokens to vectors, and vectors to scores of tokens.
+
+    Args:
+        vocabulary_size: V.
+        size: E. The embedding has variance 1 / E, so that the first scores are about as large as one.
+        dropout_rate: on embedded tokens, one mask for a whole row, in training.
+        dtype: of the computation; parameters are float32, and so are the scores.
+        rngs: draws the parameters.
+    """
+
+    def __init__(
+        self, vocabulary_size: int, size: int, *, dropout_rate: float = 0.0, dtype: DType = jnp.float32, rngs: nnx.Rngs
+    ):
+        check_rate("embedding_dropout", dropout_rate)
+        init = nnx.initializers.normal(size**-0.5)
+        self.embed = nnx.Embed(vocabulary_size, size, dtype=dtype, embedding_init=init, rngs=rngs)
+        self.bias = nnx.Param(jnp.zeros((vocabulary_size,)))
+        self.dropout_rate = dropout_rate
+
+    def read(self, tokens: Array, key: jax.Array | None = None) -> jax.Array:
+        """Embed tokens int `[T, B]`, or `[B]` without a key: `[..., E]`; a key means dropout."""
+        xs = self.embed(jnp.asarray(tokens))
+        return xs if key is None or not self.dropout_rate else dropout(key, xs, self.dropout_rate, "sequence")
+
+    def score(self, ys: jax.Array) -> jax.Array:
+        """Logits float32 `[..., V]` of vectors `[..., E]`."""
+        logits = self.embed.attend(ys).astype(jnp.float32)
+        return logits + jnp.broadcast_to(self.bias[...], logits.shape)

@@ -1,0 +1,150 @@
+"""How well does a recurrent network hear: digits, strings of digits, and who speaks?
+
+    python -m experiments.speech                                 single digits, about a minute on two cores
+    python -m experiments.speech --task strings                  3 to 7 digits in a row, by CTC
+    python -m experiments.speech --task vowels                   which of nine men says "ae"
+    python -m experiments.speech --task strings --data FOLDER    your own wav files and labels.csv
+    python -m experiments.speech transcribe RUN FILE.wav         what is said in a file
+    python -m experiments.speech evaluate RUN
+    python -m experiments.speech resume RUN                      go on after an interruption
+
+Graves, Mohamed & Hinton 2013, arXiv:1303.5778. With --no-bidirectional the model of strings also hears a stream word by
+word: `transcribe RUN FILE.wav --stream`. `--model transformer` takes a transformer of as many parameters.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import tyro
+
+from experiments.cli import Flags, open_run, run_commands
+from rnn_jax.data.audio import read_wav
+from rnn_jax.data.speech import Recording
+from rnn_jax.data.speech_tasks import speech_data, speech_digests
+from rnn_jax.data.utterances import BATCH_AXES, Utterances
+from rnn_jax.models.recogniser import Recogniser, listen, nearest_recording_accuracy, score_speech
+from rnn_jax.models.speech import SpeechModel, SpeechSettings, make_speech_score, speech_facts
+from rnn_jax.nnx import functional
+from rnn_jax.train import (
+    FitSettings,
+    Outcome,
+    Prepared,
+    Run,
+    RunOptions,
+    Task,
+    best_params,
+    draw_curves,
+    key_for,
+    train_experiment,
+)
+
+NAME = "speech"
+PUBLISHED = {"TWIESN": 96.5, "MLP": 97.6, "FCN": 99.3, "ResNet": 99.2}
+SOURCE = "Fawaz et al. 2019, arXiv:1809.04356"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(SpeechSettings, FitSettings):
+    """Which task, on which data, by which model."""
+
+    data: str = ""
+    """A folder of your own: wav files and labels.csv with the columns file and words; for vowels, two .ts files."""
+    variation: float = 1.0
+    """How much speed, loudness, noise and ends of recordings vary in training; 0 for not at all."""
+    batch_size: int = 32
+    """Recordings in an update."""
+    hidden_size: int = 128
+    layers: int = 2
+    dropout: float = 0.3
+    steps: int = 500
+    evaluate_every: int = 100
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+
+
+def prepare(config: Config) -> Prepared:
+    """Data, model and losses of a run."""
+    parts = speech_data(config.task, config.data, config.frontend)
+    facts = speech_facts(parts["training"], config.frontend)
+    params, rebuild = functional(config.build_speech(facts, key_for(config.seed, "init")))
+    score = make_speech_score(rebuild, parts["validation"], facts["words"])
+    batches = Utterances(
+        parts["training"], facts["words"], config.batch_size, config.seed, config.steps_per_dispatch,
+        variation=config.variation if config.frontend else 0.0,
+    )  # fmt: skip
+
+    def loss(params, carry, batch, key):
+        nats, count = rebuild(params).loss(batch, key)
+        return nats / count, (carry, {})
+
+    def finish(outcome: Outcome, run: Run) -> dict:
+        recogniser = Recogniser(rebuild(outcome.params), facts["words"])
+        validation, _ = score_speech(recogniser, parts["validation"])
+        scores, examples = score_speech(recogniser, parts["test"])
+        value, one_word, baselines, published = scores.pop("value"), recogniser.one_word, {}, []
+        if one_word:
+            nearest = nearest_recording_accuracy(parts["training"], parts["test"], config.frontend)
+            baselines = {"nearest recording": 100 * nearest}
+        if config.task == "vowels" and not config.data:
+            published = [{"value": accuracy, "who": who, "source": SOURCE} for who, accuracy in PUBLISHED.items()]
+        metric = "accuracy %" if one_word else "word error rate %"
+        rows = {"here": value, **baselines, **{p["who"]: p["value"] for p in published}}
+        print(f"\n{config.task}, {metric}\n" + "\n".join(f"  {v:6.2f}  {name}" for name, v in rows.items()))
+        print(f"\nexamples: {run.path / 'sample.txt'}")
+        run.write_text("sample.txt", examples)
+        draw_curves(run.records(), run.figures / "curves.png", title=config.summary, unit="nats/word", lines={})
+        return {"model": config.summary, "metric": metric, "value": value, "higher_is_better": one_word,
+                "baseline": baselines, "published": published,
+                "scores": scores | {"validation": validation["value"]}}  # fmt: skip
+
+    return Prepared(
+        Task(params, loss, batches.batch, BATCH_AXES, lambda params: {"validation_loss": score(params)}),
+        finish, data=speech_digests(config.task, config.data), files={"speech.json": facts},
+    )  # fmt: skip
+
+
+def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
+    """Train a network that hears, and score it on the test part."""
+    return train_experiment(NAME, config, options, prepare)
+
+
+def resume(run: tyro.conf.Positional[Path]) -> int:
+    """Go on with a run that was interrupted, from its newest checkpoint."""
+    opened, config = open_run(run, Config)  # its path is absolute, so that RUN may be "." too
+    return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
+
+
+def trained(run: Path) -> tuple[Config, SpeechModel, list[str]]:
+    """The best model of a run, and the words it knows."""
+    opened, config = open_run(run, Config)
+    facts = opened.read_json("speech.json")
+    params, rebuild = functional(config.build_speech(facts, key_for(config.seed, "init")))
+    return config, rebuild(best_params(params, (), config, opened)), facts["words"]
+
+
+def evaluate(run: tyro.conf.Positional[Path], beam: int = 8) -> None:
+    """Score a trained model on the test part of its data, with examples."""
+    config, model, words = trained(run)
+    test = speech_data(config.task, config.data, config.frontend)["test"]
+    scores, examples = score_speech(Recogniser(model, words), test, beam)
+    print(examples + "\n".join(f"{name} {value:.4g}" for name, value in scores.items()))
+
+
+def transcribe(
+    run: tyro.conf.Positional[Path], file: tyro.conf.Positional[Path], stream: bool = False, beam: int = 8
+) -> None:  # fmt: skip
+    """Print what is said in a wav file; with --stream read it in pieces and print each word as soon as it is heard."""
+    config, model, words = trained(run)
+    if (front := config.frontend) is None:
+        raise ValueError(f"run={str(run)!r} knows series, not wav files: train with --task digits or strings")
+    wave = read_wav(file, front.rate, shortest=front.step_samples)
+    if not stream:
+        print(*Recogniser(model, words)([Recording((wave,), ())], beam)[0])
+        return
+    for word in listen(model, (wave[i : i + front.hop] for i in range(0, len(wave), front.hop)), words):
+        print(word, end=" ", flush=True)
+    print()
+
+
+if __name__ == "__main__":
+    run_commands({f.__name__: f for f in (train, resume, evaluate, transcribe)}, default="train")

@@ -56,7 +56,7 @@ class Config(SpeechSettings, FitSettings):
     hidden_size: int = 128
     layers: int = 2
     dropout: float = 0.3
-    steps: int = 500
+    steps: int = 400
     evaluate_every: int = 100
     learning_rate: float = 2e-3
     weight_decay: float = 0.01

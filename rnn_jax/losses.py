@@ -7,13 +7,17 @@ import optax
 from rnn_jax.typing import Array
 
 
-def token_cross_entropy(logits: Array, targets: Array, weights: Array | None = None) -> tuple[jax.Array, jax.Array]:
+def token_cross_entropy(
+    logits: Array, targets: Array, weights: Array | None = None, *, smoothing: float = 0.0
+) -> tuple[jax.Array, jax.Array]:
     """The summed negative log likelihood of tokens in nats, and how many tokens it is summed over.
 
     Args:
         logits: `[..., V]`; computed on in float32.
         targets: int `[...]`.
         weights: `[...]`, 0 where a target does not count; ones by default.
+        smoothing: ε, the share of a target's probability that is spread evenly over all tokens (Szegedy et al. 2015,
+            arXiv:1512.00567, section 7). The sum is then a cross entropy, no longer a likelihood.
 
     Returns:
         Two float32 scalars; their quotient is nats per token.
@@ -24,6 +28,9 @@ def token_cross_entropy(logits: Array, targets: Array, weights: Array | None = N
         weights = jnp.asarray(weights, jnp.float32)
         logits = jnp.where(jnp.broadcast_to(weights[..., None] > 0, logits.shape), logits, 0.0)
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+    if smoothing:
+        even = jax.nn.logsumexp(logits, axis=-1) - logits.mean(-1)
+        losses = (1 - smoothing) * losses + smoothing * even
     if weights is None:
         return losses.sum(), jnp.float32(losses.size)
     return (losses * weights).sum(), weights.sum()

@@ -163,3 +163,19 @@ def _matching(predicted: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
             f"{list(predicted.shape)} predictions for labels {list(labels.shape)}: expected as many, [N] with N ≥ 1"
         )
     return predicted, labels
+
+
+def translation_scores(written: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    """BLEU (Papineni et al. 2002) and chrF (Popović 2015) of translations on lower-cased text, from 0 to 100.
+
+    sacrebleu's, with its own tokenisation (Post 2018, arXiv:1804.08771): `nrefs:1|case:lc|eff:no|tok:13a|smooth:exp`.
+
+    Raises:
+        ValueError: there are none, or not equally many of both.
+    """
+    from sacrebleu.metrics import BLEU, CHRF
+
+    if not written or len(written) != len(references):
+        raise ValueError(f"{len(written)} translations, {len(references)} references: expected one reference for each")
+    metrics = {"BLEU": BLEU(lowercase=True), "chrF": CHRF(lowercase=True)}
+    return {name: metric.corpus_score(list(written), [list(references)]).score for name, metric in metrics.items()}

@@ -3,6 +3,7 @@
 from rnn_jax.models.classifier import Classifier
 from rnn_jax.models.ctc import CTCModel, ctc_loss
 from rnn_jax.models.encoder_decoder import EncoderDecoder
+from rnn_jax.models.encoder_decoder_settings import EncoderDecoderSettings
 from rnn_jax.models.language_model import LanguageModel
 from rnn_jax.models.settings import RecurrentSettings, SequenceSettings, build_matched
 from rnn_jax.models.transformer import Transformer
@@ -12,6 +13,7 @@ __all__ = [
     "CTCModel",
     "Classifier",
     "EncoderDecoder",
+    "EncoderDecoderSettings",
     "LanguageModel",
     "RecurrentSettings",
     "SequenceSettings",

@@ -2,7 +2,7 @@
 
 from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
 from rnn_jax.train.experiment import Prepared, RunOptions, train_experiment
-from rnn_jax.train.figures import draw_curves
+from rnn_jax.train.figures import draw_alignment, draw_curves
 from rnn_jax.train.loop import Diverged, FitSettings, Outcome, Task, best_params, fit
 from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer, make_schedule
 from rnn_jax.train.run import Run, config_hash
@@ -23,6 +23,7 @@ __all__ = [
     "TrainState",
     "best_params",
     "config_hash",
+    "draw_alignment",
     "draw_curves",
     "fit",
     "initial_state",

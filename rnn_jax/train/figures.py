@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 def draw_curves(records: list[dict[str, Any]], file: Path, *, title: str, unit: str, lines: dict[str, float]) -> None:
     """Training and validation loss against the update, with published or baseline figures as horizontal lines.
@@ -26,5 +28,25 @@ def draw_curves(records: list[dict[str, Any]], file: Path, *, title: str, unit: 
         axes.axhline(value, linestyle="--", linewidth=1, color=f"C{i + 2}", label=f"{name} {value:.3f}")
     axes.set(title=title, xlabel="update", ylabel=unit)
     axes.legend(fontsize="small")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120)
+
+
+def draw_alignment(weights: np.ndarray, pieces: tuple[list[str], list[str]], file: Path) -> None:
+    """Where each piece of a target looked in its source, as in Bahdanau et al. 2014, figure 3.
+
+    Args:
+        weights: `[T, S]`, from 0 (white) to 1.
+        pieces: the S of the source and the T of the target.
+        file: a .png to write.
+    """
+    from matplotlib.figure import Figure
+
+    source, target = pieces
+    figure = Figure(figsize=(1.5 + 0.3 * len(source), 1.5 + 0.25 * len(target)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(source)), source, rotation=90)
+    axes.set_yticks(range(len(target)), target)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=120)

@@ -1,0 +1,155 @@
+"""How well does a recurrent network with attention translate captions from English to German?
+
+    python -m experiments.translation                            Multi30k, about an hour on two cores
+    python -m experiments.translation --corpus pairs.tsv         your own pairs, a tab between sentence and translation
+    python -m experiments.translation --model transformer        a transformer of as many parameters
+    python -m experiments.translation translate RUN "Two dogs play in the snow."
+    python -m experiments.translation evaluate RUN
+    python -m experiments.translation resume RUN                 go on after an interruption
+
+Bahdanau et al. 2014, arXiv:1409.0473; Luong et al. 2015, arXiv:1508.04025. Both languages share subwords learned on the
+training part, lower-cased. The best model is chosen by BLEU of greedy search on the validation part; the test part is
+translated once, by beam search.
+"""
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+import tyro
+
+from experiments.cli import Flags, open_run, run_commands
+from rnn_jax.data import Subwords, digests
+from rnn_jax.data.labelled import read_lines
+from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, load_parallel
+from rnn_jax.metrics import translation_scores
+from rnn_jax.models import EncoderDecoderSettings
+from rnn_jax.models.translation import align_text, make_writer, target_nats, translate_texts
+from rnn_jax.nnx import functional
+from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train.figures import draw_alignment, draw_curves
+
+NAME = "translation"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(EncoderDecoderSettings, FitSettings):
+    """An encoder-decoder over subwords that both languages share."""
+
+    corpus: str = "multi30k"
+    """multi30k, or the path of a file with a sentence, a tab and its translation in each line."""
+    vocabulary_size: int = 5000
+    """Subwords of both languages together, at most."""
+    label_smoothing: float = 0.1
+    """Share of a target's probability that is spread over all subwords."""
+    batch_size: int = 128
+    """Pairs in an update."""
+    buckets: int = 4
+    """Lengths that pairs are padded to, at most: as many shapes to compile."""
+    beams: int = 5
+    """Open sequences of the search."""
+    alpha: float = 1.0
+    """Of the length penalty; more favours longer translations."""
+    hidden_size: int = 256
+    dropout: float = 0.4
+    transformer_layers: int = 3
+    steps: int = 4400
+    evaluate_every: int = 220
+    learning_rate: float = 2e-3
+    warmup_steps: int = 400
+
+
+def prepare(config: Config) -> Prepared:
+    """Data, model and losses of a run."""
+    texts = load_parallel(config.corpus)
+    train = texts["train"]
+    subwords = Subwords.fit([*train.source, *train.target], config.vocabulary_size, lower=True)
+    sources, targets = ([subwords.encode(text) for text in side] for side in train)
+    batches = ParallelBatches(
+        sources, targets, config.batch_size, config.seed, group=config.steps_per_dispatch, buckets=config.buckets
+    )
+    print(f"{batches.order.wasted:.0%} of the steps are padding, in lengths {batches.order.bounds}", file=sys.stderr)
+    params, rebuild = functional(config.encoder_decoder(len(subwords), key_for(config.seed, "init")))
+    greedy = make_writer(rebuild, beams=1)
+
+    def loss(params, carry, batch, key):
+        nats, count = target_nats(rebuild(params), batch, key, config.label_smoothing)
+        return nats / count, (carry, {})
+
+    def evaluate(params) -> dict[str, float]:
+        written = translate_texts(greedy, params, subwords, texts["validation"].source)
+        return {"validation_bleu": translation_scores(written, texts["validation"].target)["BLEU"]}
+
+    def finish(outcome: Outcome, run: Run) -> dict:
+        test, writer = texts["test"], make_writer(rebuild, beams=config.beams, alpha=config.alpha)
+        copied = translation_scores(test.source, test.target)["BLEU"]
+        scores = {}
+        for name, search in (("greedy", greedy), ("beam", writer)):
+            translate_texts(search, outcome.params, subwords, test.source)  # compiled before it is timed
+            began = time.perf_counter()
+            written = translate_texts(search, outcome.params, subwords, test.source)
+            scores[name] = translation_scores(written, test.target) | {"seconds": time.perf_counter() - began}
+            print(f"test, {name}: " + ", ".join(f"{what} {value:.2f}" for what, value in scores[name].items()))
+        examples = zip(test.source[:50], written, test.target[:50], strict=False)
+        run.write_text("examples.txt", "\n".join(f"> {s}\n< {w}\n= {t}\n" for s, w, t in examples))
+        pieces, weights = align_text(rebuild(outcome.params), subwords, test.source[0], written[0])
+        draw_alignment(weights, pieces, run.figures / "attention.png")
+        title = f"{Path(config.corpus).name}: {config.model}"
+        draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats/subword", lines={})
+        model = f"{config.cell} {config.layers} x {config.hidden_size}" if config.model == "recurrent" else config.model
+        return {"model": model, "metric": "BLEU", "value": scores["beam"]["BLEU"], "higher_is_better": True,
+                "baseline": {"source copied": copied}, "published": [], "scores": scores}  # fmt: skip
+
+    return Prepared(
+        Task(params, loss, batches.batch, PARALLEL_AXES, evaluate, monitor="validation_bleu", higher_is_better=True),
+        finish,
+        data=digests(config.corpus),
+        files={"subwords.json": subwords.to_json()},
+    )  # fmt: skip
+
+
+def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
+    """Train an encoder-decoder and translate the test part."""
+    return train_experiment(NAME, config, options, prepare)
+
+
+def resume(run: tyro.conf.Positional[Path]) -> int:
+    """Go on with a run that was interrupted, from its newest checkpoint."""
+    opened, config = open_run(run, Config)
+    return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
+
+
+def trained(run: Path):
+    """The config, subwords and the best parameters of a run, and the way from parameters to the model."""
+    opened, config = open_run(run, Config)
+    subwords = Subwords.from_json(opened.read_json("subwords.json"))
+    params, rebuild = functional(config.encoder_decoder(len(subwords), key_for(config.seed, "init")))
+    return config, subwords, best_params(params, (), config, opened), rebuild
+
+
+def evaluate(run: tyro.conf.Positional[Path], corpus_file: str = "", part: str = "test", beams: int = 0) -> None:
+    """Print BLEU and chrF of a trained model on a part of its corpus or of another file; beams as in training."""
+    config, subwords, params, rebuild = trained(run)
+    texts = load_parallel(corpus_file or config.corpus)[part]
+    writer = make_writer(rebuild, beams=beams or config.beams, alpha=config.alpha)
+    scores = translation_scores(translate_texts(writer, params, subwords, texts.source), texts.target)
+    print(", ".join(f"{name} {value:.2f}" for name, value in scores.items()) + f", {len(texts.source)} sentences")
+
+
+def translate(
+    run: tyro.conf.Positional[Path], sentence: tyro.conf.Positional[str] = "", figure: Path | None = None
+) -> None:
+    """Translate a sentence, or each line of standard input; `figure` shows where each subword looked."""
+    config, subwords, params, rebuild = trained(run)
+    writer = make_writer(rebuild, beams=config.beams, alpha=config.alpha)
+    for text in [sentence] if sentence else read_lines(sys.stdin.buffer):
+        (written,) = translate_texts(writer, params, subwords, [text])
+        print(written, flush=True)
+        if figure and written:
+            pieces, weights = align_text(rebuild(params), subwords, text, written)
+            draw_alignment(weights, pieces, figure)
+
+
+if __name__ == "__main__":
+    run_commands({"train": train, "resume": resume, "evaluate": evaluate, "translate": translate}, default="train")

@@ -1,0 +1,58 @@
+"""The options of encoder-decoders, as fields that experiments share."""
+
+import dataclasses
+from typing import Self
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.models.attention import KINDS
+from rnn_jax.models.encoder_decoder import EncoderDecoder
+from rnn_jax.models.settings import SequenceSettings, build_matched
+from rnn_jax.models.transformer_decoder import TransformerEncoderDecoder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderDecoderSettings(SequenceSettings):
+    """An encoder-decoder of recurrent layers, or of transformer layers with as many parameters.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    attention: str = "multiplicative"
+    """additive (Bahdanau) or multiplicative (Luong)."""
+    embedding_size: int = 256
+    """Features of an embedded token, and of what is scored."""
+    embedding_dropout: float = 0.2
+    """Rate on embedded tokens, one mask for a whole sequence."""
+
+    def __post_init__(self):
+        check_choice("attention", self.attention, KINDS)
+        check_size("embedding_size", self.embedding_size)
+        check_rate("embedding_dropout", self.embedding_dropout)
+        super().__post_init__()
+
+    def encoder_decoder(self, vocabulary_size: int, key: jax.Array) -> EncoderDecoder | TransformerEncoderDecoder:
+        """The model, its parameters drawn with `key`. Decoder layers are as wide as both directions together."""
+
+        def build(settings: Self) -> EncoderDecoder | TransformerEncoderDecoder:
+            size = settings.embedding_size
+            options = {
+                "dropout_rate": settings.dropout,
+                "embedding_dropout": settings.embedding_dropout,
+                "dtype": jnp.dtype(settings.dtype),
+                "rngs": nnx.Rngs(params=key),
+            }
+            if settings.model == "transformer":
+                return TransformerEncoderDecoder(
+                    vocabulary_size, size, settings.hidden_size, settings.transformer_layers, settings.heads, **options
+                )
+            width = settings.hidden_size * (2 if settings.bidirectional else 1)
+            encoder = settings.stack(size, settings.bidirectional)
+            decoder = dataclasses.replace(settings, hidden_size=width).stack(2 * size)
+            return EncoderDecoder(vocabulary_size, encoder, decoder, attention=settings.attention, **options)
+
+        return build_matched(self, build)

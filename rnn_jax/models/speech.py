@@ -142,9 +142,13 @@ class SpeechSettings(SequenceSettings):
 
 def speech_facts(recordings: Sequence[Recording], frontend: LogMel | None) -> dict[str, Any]:
     """What a model has to know of its training part, as a run keeps it: words, mean and deviation of each feature."""
-    steps = np.concatenate([xs[valid] for xs, valid in recording_features(recordings, frontend)])
+    steps = (xs[valid] for xs, valid in recording_features(recordings, frontend))
+    sums = [np.stack([np.full(xs.shape[1], len(xs)), xs.sum(axis=0), (xs**2).sum(axis=0)]) for xs in steps]
+    count, total, squares = np.sum(sums, axis=0)
+    mean = total / count
+    std = np.sqrt(squares / count - mean**2 + 1e-8)
     words = sorted({word for recording in recordings for word in recording.words})
-    return {"words": words, "mean": steps.mean(axis=0).tolist(), "std": np.sqrt(steps.var(axis=0) + 1e-8).tolist()}
+    return {"words": words, "mean": mean.tolist(), "std": std.tolist()}
 
 
 def recording_features(

@@ -22,9 +22,9 @@ from experiments.cli import Flags, open_run, run_commands
 from rnn_jax.analysis import classification_table, draw_reliability
 from rnn_jax.data import Tokenizer, digests, load_labelled, read_labelled, read_lines
 from rnn_jax.losses import token_cross_entropy
-from rnn_jax.metrics import accuracy, calibration, classification_scores
+from rnn_jax.metrics import calibration, classification_scores
 from rnn_jax.models.judge import Judge, examples
-from rnn_jax.models.naive_bayes import naive_bayes
+from rnn_jax.models.naive_bayes import naive_bayes_accuracy
 from rnn_jax.models.text_classifier import BATCH_AXES, TextBatches, TextClassifier, encode_texts, make_probabilities
 from rnn_jax.models.text_settings import TextSettings
 from rnn_jax.nnx import functional
@@ -43,6 +43,7 @@ from rnn_jax.train import (
 
 NAME = "sentiment"
 PUBLISHED = {"LSTM, GloVe and phrases": 84.9, "BiLSTM, GloVe and phrases": 87.5}
+SOURCE = "Tai et al. 2015, arXiv:1503.00075"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,10 +69,8 @@ def prepare(config: Config) -> Prepared:
     tokenizer = config.fit_tokenizer(parts["train"][0])
     tokens = {name: encode_texts(tokenizer, texts, config.longest) for name, (texts, _) in parts.items()}
     labels = {name: labels for name, (_, labels) in parts.items()}
-    batches = TextBatches(
-        tokens["train"], labels["train"], config.batch_size, config.seed,
-        group=config.steps_per_dispatch, buckets=config.buckets,
-    )  # fmt: skip
+    shape = {"group": config.steps_per_dispatch, "buckets": config.buckets}
+    batches = TextBatches(tokens["train"], labels["train"], config.batch_size, config.seed, **shape)
     print(f"{len(tokens['train']):,} texts, {len(tokenizer):,} {config.tokens}s; {batches.padding}", file=sys.stderr)
     params, rebuild = functional(config.classifier(len(tokenizer), len(classes), key_for(config.seed, "init")))
     validate = make_probabilities(rebuild, tokens["validation"])
@@ -88,24 +87,18 @@ def prepare(config: Config) -> Prepared:
         began = time.perf_counter()
         found = make_probabilities(rebuild, tokens["test"])(outcome.params)
         scores = classification_scores(found, labels["test"]) | {"test seconds": time.perf_counter() - began}
-        bayes = naive_bayes(tokens["train"], labels["train"], tokens["test"], len(tokenizer), len(classes))
-        baseline = {"naive Bayes": 100 * accuracy(bayes, labels["test"])}
+        baseline = {"naive Bayes": 100 * naive_bayes_accuracy(*parts["train"], *parts["test"])}
         known = PUBLISHED if config.data == "sst2" else {}
-        model = (
-            config.model if config.model == "transformer" else f"{config.cell} {config.layers} x {config.hidden_size}"
-        )
-        title = f"{Path(config.data).name}: {model}"
+        title = f"{Path(config.data).name}: {config.described}"
         print(f"\ntest, {title}\n{classification_table(scores, classes, baseline | known)}\n")
         draw_reliability(calibration(found, labels["test"]), run.figures / "reliability.png", title)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
         judge = Judge(rebuild(outcome.params), tokenizer, config.longest)
         run.write_text("sample.txt", text := examples(judge, parts["test"][0], labels["test"], found, classes))
         print(f"{text}\nmore: python -m experiments.{NAME} classify {run.path} 'a sentence'")
-        published = [
-            {"value": v, "who": who, "source": "Tai et al. 2015, arXiv:1503.00075"} for who, v in known.items()
-        ]
-        return {"model": model, "metric": "accuracy %", "value": scores["accuracy"], "higher_is_better": True,
-                "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
+        published = [{"value": value, "who": who, "source": SOURCE} for who, value in known.items()]
+        return {"model": config.described, "metric": "accuracy %", "value": scores["accuracy"],
+                "higher_is_better": True, "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, evaluate, monitor="validation_accuracy", higher_is_better=True),

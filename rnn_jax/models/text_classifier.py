@@ -126,17 +126,16 @@ class TextClassifier(nnx.Module):
         """
         tokens = jnp.asarray(tokens)
         bags = tokens if tokens.ndim == 3 else tokens[..., None]
-        keys = (None, None, None) if key is None else jax.random.split(key, 3)
-        if keys[0] is not None and self.word_dropout:
-            unknown = jnp.zeros(bags.shape[2], bags.dtype).at[0].set(UNKNOWN)
-            dropped = jax.random.bernoulli(keys[0], self.word_dropout, bags.shape[:2])
-            bags = jnp.where(dropped[..., None], unknown[None, None], bags)
+        word_key, bag_key, key = (None, None, None) if key is None else jax.random.split(key, 3)
+        if word_key is not None:
+            dropped = jax.random.bernoulli(word_key, self.word_dropout, (*bags.shape[:2], 1))
+            bags = jnp.where(dropped, jnp.zeros_like(bags).at[..., 0].set(UNKNOWN), bags)
         held = bags != PAD
-        size = jnp.maximum(held.sum(-1, keepdims=True), 1)
-        if keys[1] is not None and self.bag_dropout:
-            held = held & jax.random.bernoulli(keys[1], 1 - self.bag_dropout, bags.shape)
-        vectors = jnp.where(held[..., None], self.embed(bags), 0.0).sum(2) / jnp.sqrt(size.astype(jnp.float32))
-        return self.classifier(vectors, lengths, key=keys[2])
+        size = jnp.maximum(held.sum(-1, keepdims=True), 1).astype(jnp.float32)
+        if bag_key is not None:
+            held = held & jax.random.bernoulli(bag_key, 1 - self.bag_dropout, bags.shape)
+        vectors = jnp.where(held[..., None], self.embed(bags), 0.0).sum(2) / jnp.sqrt(size)
+        return self.classifier(vectors, lengths, key=key)
 
 
 def make_probabilities(

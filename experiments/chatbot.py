@@ -1,0 +1,153 @@
+"""How well does a recurrent network find the reply to what was said, or write it?
+
+    python -m experiments.chatbot                                rank replies, ChatterBot corpus, two minutes, two cores
+    python -m experiments.chatbot --task writing                 write replies
+    python -m experiments.chatbot --data my.tsv                  your own: a conversation a line, tabs between turns
+    python -m experiments.chatbot --model transformer            a transformer of as many parameters
+    python -m experiments.chatbot chat RUN                       talk with it; lines from a pipe are answered, too
+    python -m experiments.chatbot evaluate RUN
+    python -m experiments.chatbot resume RUN                     go on after an interruption
+
+Ranking: a dual encoder (Lowe et al. 2015, arXiv:1506.08909; Henderson et al. 2017, arXiv:1705.00652) finds the true
+reply among ten. Writing: an encoder-decoder with attention. No turn of the test is among the training turns.
+"""
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+import tyro
+from flax import nnx
+
+from experiments.cli import Flags, open_run, run_commands
+from rnn_jax.data import Subwords, digests, read_lines
+from rnn_jax.data.dialogue import Pair, load_conversations, split_conversations
+from rnn_jax.models.chat import Chat, make_respond, sure_from, talk
+from rnn_jax.models.dialogue import PAIR_AXES, PairBatches, TurnTokens
+from rnn_jax.models.dialogue_settings import DialogueSettings
+from rnn_jax.models.ranking import Ranking
+from rnn_jax.models.writing import Writing
+from rnn_jax.nnx import functional
+from rnn_jax.train import (
+    FitSettings,
+    Outcome,
+    Prepared,
+    Run,
+    RunOptions,
+    Task,
+    best_params,
+    draw_curves,
+    key_for,
+    train_experiment,
+)
+
+NAME = "chatbot"
+TASKS = {"ranking": Ranking, "writing": Writing}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(DialogueSettings, FitSettings):
+    """A model that finds replies or writes them."""
+
+    data: str = "chatterbot"
+    """chatterbot, or the path of your own conversations: one in each line, its turns with tabs between them."""
+    batch_size: int = 64
+    """Pairs in an update; for ranking, each reply is told from the others in it."""
+    hidden_size: int = 64
+    dropout: float = 0.3
+    steps: int = 300
+    evaluate_every: int = 50
+    learning_rate: float = 3e-3
+    warmup_steps: int = 50
+    weight_decay: float = 0.05
+
+
+def load_parts(config: Config) -> dict[str, list[Pair]]:
+    """The pairs for training, validation and test."""
+    return split_conversations(load_conversations(config.data), config.turns)
+
+
+def prepare(config: Config) -> Prepared:
+    """Data, model and losses of a run."""
+    parts = load_parts(config)
+    turns = [turn for pair in parts["train"] for turn in (*pair.context, pair.reply)]
+    tokens = TurnTokens(Subwords.fit(turns, config.subwords, lower=True), config.longest)
+    params, rebuild = functional(config.dialogue_model(len(tokens.tokenizer), key_for(config.seed, "init")))
+    task = TASKS[config.task](rebuild, tokens, parts)
+    batches = PairBatches(
+        parts["train"], tokens, config.batch_size, config.seed, group=config.steps_per_dispatch, buckets=task.buckets
+    )
+    print(", ".join(f"{len(pairs):,} pairs for {name}" for name, pairs in parts.items()), file=sys.stderr)
+
+    def loss(params, carry, batch, key):
+        return task.loss(rebuild(params), batch, key), (carry, {})
+
+    def finish(outcome: Outcome, run: Run) -> dict:
+        began = time.perf_counter()
+        value, baseline, scores, examples = task.test(outcome.params)
+        scores |= {"seconds of the test": time.perf_counter() - began}
+        model = (
+            config.model if config.model == "transformer" else f"{config.cell} {config.layers} x {config.hidden_size}"
+        )
+        rows = {f"{model} (best, update {outcome.progress.best_step})": value, **baseline}
+        print(f"\ntest, {task.metric}\n" + "\n".join(f"  {v:7.2f}  {name}" for name, v in rows.items()))
+        print("\n".join(f"  {name}: {score}" for name, score in scores.items()))
+        title = f"{Path(config.data).name}, {config.task}: {model}"
+        draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
+        run.write_text("sample.txt", examples)
+        replies = [pair.reply for pair in parts["train"] + parts["validation"]]
+        respond = make_respond(rebuild(outcome.params), tokens, replies)
+        run.write_json("sure.json", sure_from(respond, parts["validation"]))
+        print(f"\n{examples}\ntalk with it: python -m experiments.{NAME} chat {run.path}")
+        return {"model": model, "metric": task.metric, "value": value, "higher_is_better": task.higher_is_better,
+                "baseline": baseline, "published": [], "scores": scores}  # fmt: skip
+
+    return Prepared(
+        Task(params, loss, batches.batch, PAIR_AXES, task.validate, monitor=task.monitor,
+             higher_is_better=task.higher_is_better),
+        finish, data=digests(config.data),
+        files={"tokenizer.json": tokens.tokenizer.to_json(), "replies.json": [pair.reply for pair in parts["train"]]},
+    )  # fmt: skip
+
+
+def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
+    """Train a model of dialogue and compare it with TF-IDF (ranking) or n-grams (writing)."""
+    return train_experiment(NAME, config, options, prepare)
+
+
+def resume(run: tyro.conf.Positional[Path]) -> int:
+    """Go on with a run that was interrupted, from its newest checkpoint."""
+    opened, config = open_run(run, Config)
+    return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
+
+
+def trained(run: Path) -> tuple[Run, Config, nnx.Module, TurnTokens]:
+    """The best model of a run and its tokens."""
+    opened, config = open_run(run, Config)
+    tokens = TurnTokens(Subwords.from_json(opened.read_json("tokenizer.json")), config.longest)
+    params, rebuild = functional(config.dialogue_model(len(tokens.tokenizer), key_for(config.seed, "init")))
+    return opened, config, rebuild(best_params(params, (), config, opened)), tokens
+
+
+def evaluate(run: tyro.conf.Positional[Path]) -> None:
+    """Print the scores of a trained model on its test pairs, beside those of simpler ones."""
+    _, config, model, tokens = trained(run)
+    params, rebuild = functional(model)
+    task = TASKS[config.task](rebuild, tokens, load_parts(config))
+    value, baseline, scores, _ = task.test(params)
+    print("\n".join(f"{name}: {v}" for name, v in {task.metric: value, **baseline, **scores}.items()))
+
+
+def chat(run: tyro.conf.Positional[Path]) -> None:
+    """Answer lines from standard input, one reply a line; a reply that scores low is marked as unsure."""
+    opened, config, model, tokens = trained(run)
+    respond = make_respond(model, tokens, opened.read_json("replies.json"))
+    conversation = Chat(respond, tokens, config.turns, opened.read_json("sure.json"))
+    print(conversation.about, file=sys.stderr)
+    talk(conversation, read_lines(sys.stdin.buffer))
+
+
+if __name__ == "__main__":
+    commands = {"train": train, "resume": resume, "evaluate": evaluate, "chat": chat}
+    run_commands(commands, default="train")

@@ -1,0 +1,137 @@
+"""Conversations as pairs of what was said and what was answered, divided so that nothing that is tested was read."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_jax.data.download import DataError
+from rnn_jax.data.language import load_chatterbot
+from rnn_jax.data.text import read_text
+
+
+class Pair(NamedTuple):
+    """Some turns of a conversation, and the one after them."""
+
+    context: tuple[str, ...]
+    """The turns before the reply, the nearest last."""
+    reply: str
+
+
+def load_conversations(name: str) -> list[list[str]]:
+    """The conversations of the corpus `"chatterbot"`, or of the file at that path; see `read_conversations`.
+
+    Raises:
+        DataError: it is neither, or it cannot be had.
+    """
+    if name != "chatterbot" and not Path(name).exists():
+        raise DataError(f"data={name!r} is no file, and not the corpus chatterbot")
+    return load_chatterbot() if name == "chatterbot" else read_conversations(name)
+
+
+def read_conversations(path: str | Path) -> list[list[str]]:
+    """Read conversations from a UTF-8 file: one in each line, two or more turns with a tab between them.
+
+    Raises:
+        DataError: the file cannot be read, is not UTF-8 or empty, or a line has an empty turn or fewer than two turns;
+            the message names the line.
+    """
+    conversations = []
+    for number, line in enumerate(read_text(path).removesuffix("\n").split("\n"), 1):
+        turns = [" ".join(turn.split()) for turn in line.split("\t")]
+        if len(turns) < 2:
+            raise DataError(f"{path}, line {number}: no tab in {line[:60]!r}; expected what is said, a tab, the reply")
+        if not all(turns):
+            raise DataError(f"{path}, line {number}: column {turns.index('') + 1} of {len(turns)} is empty")
+        conversations.append(turns)
+    return conversations
+
+
+def normal_form(turn: str) -> str:
+    """What makes two turns the same text: its words in lower case; of a turn without words, all of it."""
+    return " ".join(re.findall(r"\w+", turn.casefold())) or turn
+
+
+def conversation_pairs(conversations: Sequence[Sequence[str]], turns: int) -> list[Pair]:
+    """Every turn but the first with up to `turns` turns before it; of pairs with the same text, the first one."""
+    found: dict[tuple[str, ...], Pair] = {}
+    for conversation in conversations:
+        for place in range(1, len(conversation)):
+            window = tuple(conversation[max(0, place - turns) : place + 1])
+            found.setdefault(tuple(map(normal_form, window)), Pair(window[:-1], window[-1]))
+    return list(found.values())
+
+
+def split_conversations(
+    conversations: Sequence[Sequence[str]], turns: int, held_out: float = 0.15
+) -> dict[str, list[Pair]]:
+    """Divide conversations into pairs for training, validation and test.
+
+    No turn of one part is in another one, in either role and in whatever case and punctuation: conversations that share
+    a turn, directly or by way of others, stay together. Such groups come in one fixed random order.
+
+    Args:
+        conversations: two turns or more each.
+        turns: of a context, at most.
+        held_out: the share of the pairs for validation, and that for the test.
+
+    Raises:
+        DataError: too few conversations are independent of each other.
+    """
+    groups = [conversation_pairs([conversations[i] for i in group], turns) for group in related(conversations)]
+    order = [groups[i] for i in np.random.default_rng(0).permutation(len(groups))]
+    parts: dict[str, list[Pair]] = {"test": [], "validation": [], "train": []}
+    wanted = held_out * sum(map(len, order))
+    for group in order:
+        name = next((name for name in ("test", "validation") if len(parts[name]) < wanted), "train")
+        parts[name] += group
+    if min(map(len, parts.values())) < 2:
+        raise DataError(
+            f"{len(conversations)} conversations in {len(groups)} groups that share no turn: too few for training, "
+            "validation and test"
+        )
+    return parts
+
+
+def related(conversations: Sequence[Sequence[str]]) -> list[list[int]]:
+    """The places of conversations in groups; two that share a turn are in one group."""
+    parent = list(range(len(conversations)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    first: dict[str, int] = {}
+    for i, conversation in enumerate(conversations):
+        for turn in conversation:
+            parent[root(i)] = root(first.setdefault(normal_form(turn), i))
+    groups: dict[int, list[int]] = {}
+    for i in range(len(conversations)):
+        groups.setdefault(root(i), []).append(i)
+    return list(groups.values())
+
+
+def draw_candidates(pairs: Sequence[Pair], replies: Sequence[str], count: int, seed: int) -> np.ndarray:
+    """For each pair the places of `count` candidates in `replies`, int `[N, count]`: first the true reply's.
+
+    The others are drawn at random from the replies that are not the same text (see `normal_form`), each at most once.
+
+    Raises:
+        ValueError: a reply of a pair is not among the replies, or there are too few others.
+    """
+    forms = [normal_form(reply) for reply in replies]
+    places = {form: i for i, form in enumerate(forms)}
+    distinct = np.array(sorted(places.values()))
+    rng, rows = np.random.default_rng(seed), []
+    for pair in pairs:
+        true = places.get(normal_form(pair.reply))
+        if true is None or len(distinct) < count:
+            raise ValueError(
+                f"{len(distinct)} different replies, the true one {'missing' if true is None else 'among them'}: "
+                f"expected it and at least {count - 1} others"
+            )
+        rows.append([true, *rng.choice(distinct[distinct != true], count - 1, replace=False)])
+    return np.array(rows)

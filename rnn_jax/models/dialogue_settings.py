@@ -1,0 +1,71 @@
+"""The options of models of dialogue, as fields of an experiment's Config: subwords, embedding, attention, dropout."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.models.dual_encoder import DualEncoder
+from rnn_jax.models.encoder_decoder import EncoderDecoder
+from rnn_jax.models.settings import SequenceSettings, build_matched
+from rnn_jax.models.transformer_decoder import TransformerEncoderDecoder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DialogueSettings(SequenceSettings):
+    """A dual encoder that ranks replies, or an encoder-decoder that writes them.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    task: str = "ranking"
+    """ranking or writing."""
+    turns: int = 3
+    """Turns of a context that are read, at most."""
+    longest: int = 48
+    """Tokens of a context (its last) and of a reply (its first) that are read or written, at most."""
+    subwords: int = 1000
+    """How many subwords are learned."""
+    embedding_size: int = 128
+    """Features of an embedded token."""
+    attention: str = "multiplicative"
+    """Of the recurrent encoder-decoder: multiplicative or additive."""
+    word_dropout: float = 0.1
+    """The part of the tokens that the training of a ranking makes unknown."""
+    embedding_dropout: float = 0.3
+    """Rate on embedded tokens."""
+
+    def __post_init__(self):
+        check_choice("task", self.task, ("ranking", "writing"))
+        check_choice("attention", self.attention, ("multiplicative", "additive"))
+        for name in ("turns", "longest", "subwords", "embedding_size"):
+            check_size(name, getattr(self, name))
+        for name in ("word_dropout", "embedding_dropout"):
+            check_rate(name, getattr(self, name))
+        super().__post_init__()
+
+    def dialogue_model(self, vocabulary_size: int, key: jax.Array) -> nnx.Module:
+        """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
+
+        def build(settings: DialogueSettings) -> nnx.Module:
+            rngs, size = nnx.Rngs(params=key), settings.embedding_size
+            shared: dict[str, Any] = {
+                "dropout_rate": settings.dropout,
+                "embedding_dropout": settings.embedding_dropout,
+                "dtype": jnp.dtype(settings.dtype),
+                "rngs": rngs,
+            }
+            if settings.task == "ranking":
+                layer = settings.layer(size, rngs)
+                return DualEncoder(layer, vocabulary_size, word_dropout=settings.word_dropout, **shared)
+            if settings.model == "transformer":
+                layers, heads = settings.transformer_layers, settings.heads
+                return TransformerEncoderDecoder(vocabulary_size, size, settings.hidden_size, layers, heads, **shared)
+            encoder, decoder = settings.stack(size, settings.bidirectional), settings.stack(2 * size)
+            return EncoderDecoder(vocabulary_size, encoder, decoder, attention=settings.attention, **shared)
+
+        return build_matched(self, build)

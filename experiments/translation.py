@@ -54,7 +54,8 @@ class Config(EncoderDecoderSettings, FitSettings):
     hidden_size: int = 256
     dropout: float = 0.4
     transformer_layers: int = 3
-    steps: int = 4400
+    embedding_dropout: float = 0.3
+    steps: int = 3960
     evaluate_every: int = 220
     learning_rate: float = 2e-3
     warmup_steps: int = 400

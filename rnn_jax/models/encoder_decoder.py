@@ -35,7 +35,8 @@ class EncoderDecoder(nnx.Module):
         encoder: the layers that read the source, `[S, B, E]`; any cell, Bidirectional as a rule.
         decoder: the layers that write, of inputs 2 E.
         attention: "additive" or "multiplicative".
-        dropout_rate: on attentional vectors before the scores, in training (stacks have their own between layers).
+        dropout_rate: on what was read, and on attentional vectors before the scores, in training (stacks have their own
+            between layers).
         embedding_dropout: on embedded tokens, one mask for a whole row, in training.
         dtype: of the computation; parameters are float32, and so are the scores.
         rngs: draws the parameters.
@@ -93,8 +94,9 @@ class EncoderDecoder(nnx.Module):
 
     def encode(self, source: Array, lengths: Array, *, key: jax.Array | None = None) -> Memory:
         """Read a source, int `[S, B]`."""
-        keys = (None, None) if key is None else tuple(jax.random.split(key))
+        keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
         ys = self.encoder(self.tokens.read(source, keys[0]), lengths=lengths, key=keys[1]).ys
+        ys = ys if keys[2] is None else dropout(keys[2], ys, self.dropout_rate)
         valid = jnp.arange(ys.shape[0])[None] < jnp.asarray(lengths)[:, None]
         return self.attention.read(jnp.swapaxes(ys, 0, 1), valid)
 

@@ -43,6 +43,11 @@ def test_the_loss_sums_over_all_alignments():
     log_probs = np.asarray(jax.nn.log_softmax(logits), np.float64)
     wanted = sum(nats(log_probs[:length, row], said[row]) for row, length in enumerate(lengths))
     assert float(count) == 5 and float(total) == pytest.approx(wanted, rel=1e-4)
+    past = (np.arange(5)[:, None] >= lengths)[..., None]
+    other = np.where(past, np.nan, logits).astype(np.float32)  # 0 · NaN is NaN: a mask after the loss is too late
+    gradients = jax.grad(lambda xs: ctc_loss(xs, lengths, labels, counts)[0])(other)
+    assert float(ctc_loss(other, lengths, labels, counts)[0]) == float(total)
+    assert np.isfinite(gradients).all() and not np.asarray(gradients)[past[..., 0]].any()
 
 
 def test_labels_that_do_not_fit_cost_much_and_stay_finite():

@@ -10,7 +10,7 @@ from typing import Any
 
 import tyro
 
-from rnn_jax.train import CheckpointError, Diverged, Run
+from rnn_jax.train import CheckpointError, Diverged, Run, RunOptions
 
 Flags = tyro.conf.OmitArgPrefixes
 """Marks a dataclass argument of a command whose fields are flags without the argument's name before them."""
@@ -53,3 +53,14 @@ def open_run(path: Path, config_type: type) -> tuple[Run, Any]:
     if set(stored) != {field.name for field in dataclasses.fields(config_type)}:
         raise ValueError(f"run={str(path)!r} belongs to another experiment or version: its config has {sorted(stored)}")
     return run, config_type(**stored)
+
+
+def resume_command(train: Callable[[Any, RunOptions], int], config_type: type) -> Callable[..., int]:
+    """The command `resume RUN` of an experiment, out of its command `train`."""
+
+    def resume(run: tyro.conf.Positional[Path]) -> int:
+        """Go on with a run that was interrupted, from its newest checkpoint."""
+        opened, config = open_run(run, config_type)  # its path is absolute, so that RUN may be "." too
+        return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
+
+    return resume

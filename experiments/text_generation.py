@@ -20,24 +20,14 @@ import jax.numpy as jnp
 import tyro
 from flax import nnx
 
-from experiments.cli import Flags, open_run, run_commands
+from experiments.cli import Flags, open_run, resume_command, run_commands
 from rnn_jax.data import CharTokenizer, TokenStream, digests, load_corpus, split
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.models import LanguageModel, RecurrentSettings
 from rnn_jax.models.text import make_text_score, text_baselines, write_text
 from rnn_jax.nnx import functional
-from rnn_jax.train import (
-    FitSettings,
-    Outcome,
-    Prepared,
-    Run,
-    RunOptions,
-    Task,
-    best_params,
-    draw_curves,
-    key_for,
-    train_experiment,
-)
+from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train.figures import draw_curves
 
 NAME = "text_generation"
 PUBLISHED = {"minGRU": 1.548, "minLSTM": 1.555, "Mamba": 1.575, "transformer": 1.547}
@@ -92,15 +82,14 @@ def prepare(config: Config) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         value, baselines = outcome.progress.best, text_baselines(tokenizer, *texts)
-        rows = {f"{config.cell} (best, update {outcome.progress.best_step})": value, **baselines}
+        rows = {f"{config.cell} (update {outcome.progress.best_step})": value, **baselines}
         print("\nvalidation, nats per character\n" + "\n".join(f"  {v:.3f}  {name}" for name, v in rows.items()))
         first = "\n" if "\n" in tokenizer.vocabulary else tokenizer.vocabulary[0]
         letters = write_text(rebuild(outcome.params), tokenizer, first, key_for(config.seed, "sample"), temperature=0.8)
         text = "".join(itertools.islice(letters, 600))
         run.write_text("sample.txt", text)
         model = f"{config.cell} {config.layers} x {config.hidden_size}"
-        curves, title = run.figures / "curves.png", f"{Path(config.corpus).name}: {model}"
-        draw_curves(run.records(), curves, title=title, unit="nats/char", lines=baselines)
+        draw_curves(run.records(), run.figures / "curves.png", title=model, unit="nats/char", lines=baselines)
         print(f"\nsample, temperature 0.8\n{text}\n\nmore:   python -m experiments.{NAME} sample {run.path}")
         print(f"longer: python -m experiments.{NAME} --steps {10 * config.steps}   (--help lists every option)")
         known = PUBLISHED if config.corpus == "tinyshakespeare" else {}
@@ -122,10 +111,7 @@ def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOpti
     return train_experiment(NAME, config, options, prepare)
 
 
-def resume(run: tyro.conf.Positional[Path]) -> int:
-    """Go on with a run that was interrupted, from its newest checkpoint."""
-    opened, config = open_run(run, Config)  # its path is absolute, so that RUN may be "." too
-    return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
+resume = resume_command(train, Config)
 
 
 def trained(run: Path) -> tuple[Config, LanguageModel, CharTokenizer]:

@@ -7,19 +7,19 @@
     python -m experiments.translation evaluate RUN
     python -m experiments.translation resume RUN                 go on after an interruption
 
-Bahdanau et al. 2014, arXiv:1409.0473; Luong et al. 2015, arXiv:1508.04025. Both languages share subwords learned on the
-training part, lower-cased. The best model is chosen by BLEU of greedy search on the validation part; the test part is
-translated once, by beam search.
+Bahdanau et al. 2014, arXiv:1409.0473; Luong et al. 2015, arXiv:1508.04025. Both languages share lower-cased subwords. The
+model is chosen by BLEU of greedy search on the validation part; the test part is translated once, by beam search.
 """
 
 import dataclasses
+import itertools
 import sys
 import time
 from pathlib import Path
 
 import tyro
 
-from experiments.cli import Flags, open_run, run_commands
+from experiments.cli import Flags, open_run, resume_command, run_commands
 from rnn_jax.data import Subwords, digests
 from rnn_jax.data.labelled import read_lines
 from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, load_parallel
@@ -64,9 +64,8 @@ class Config(EncoderDecoderSettings, FitSettings):
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
     texts = load_parallel(config.corpus)
-    train = texts["train"]
-    subwords = Subwords.fit([*train.source, *train.target], config.vocabulary_size, lower=True)
-    sources, targets = ([subwords.encode(text) for text in side] for side in train)
+    subwords = Subwords.fit(itertools.chain(*texts["train"]), config.vocabulary_size, lower=True)
+    sources, targets = ([subwords.encode(text) for text in side] for side in texts["train"])
     batches = ParallelBatches(
         sources, targets, config.batch_size, config.seed, group=config.steps_per_dispatch, buckets=config.buckets
     )
@@ -84,8 +83,7 @@ def prepare(config: Config) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         test, writer = texts["test"], make_writer(rebuild, beams=config.beams, alpha=config.alpha)
-        copied = translation_scores(test.source, test.target)["BLEU"]
-        scores = {}
+        copied, scores = translation_scores(test.source, test.target)["BLEU"], {}
         for name, search in (("greedy", greedy), ("beam", writer)):
             translate_texts(search, outcome.params, subwords, test.source)  # compiled before it is timed
             began = time.perf_counter()
@@ -96,9 +94,8 @@ def prepare(config: Config) -> Prepared:
         run.write_text("examples.txt", "\n".join(f"> {s}\n< {w}\n= {t}\n" for s, w, t in examples))
         pieces, weights = align_text(rebuild(outcome.params), subwords, test.source[0], written[0])
         draw_alignment(weights, pieces, run.figures / "attention.png")
-        title = f"{Path(config.corpus).name}: {config.model}"
-        draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats/subword", lines={})
         model = f"{config.cell} {config.layers} x {config.hidden_size}" if config.model == "recurrent" else config.model
+        draw_curves(run.records(), run.figures / "curves.png", title=model, unit="nats/subword", lines={})
         return {"model": model, "metric": "BLEU", "value": scores["beam"]["BLEU"], "higher_is_better": True,
                 "baseline": {"source copied": copied}, "published": [], "scores": scores}  # fmt: skip
 
@@ -115,14 +112,11 @@ def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOpti
     return train_experiment(NAME, config, options, prepare)
 
 
-def resume(run: tyro.conf.Positional[Path]) -> int:
-    """Go on with a run that was interrupted, from its newest checkpoint."""
-    opened, config = open_run(run, Config)
-    return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
+resume = resume_command(train, Config)
 
 
 def trained(run: Path):
-    """The config, subwords and the best parameters of a run, and the way from parameters to the model."""
+    """Config, subwords and best parameters of a run, and the way from parameters to the model."""
     opened, config = open_run(run, Config)
     subwords = Subwords.from_json(opened.read_json("subwords.json"))
     params, rebuild = functional(config.encoder_decoder(len(subwords), key_for(config.seed, "init")))

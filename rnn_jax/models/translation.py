@@ -69,7 +69,8 @@ def make_writer(
 
     @jax.jit
     def write(params: Params, source: jax.Array, lengths: jax.Array) -> jax.Array:
-        model, steps = rebuild(params), source.shape[0] * 3 // 2 + 10
+        model: Any = rebuild(params)
+        steps = source.shape[0] * 3 // 2 + 10
         memory = model.encode(source, lengths)
         options: dict[str, Any] = {"begin": BEGIN, "end": END, "steps": steps, "forbidden": (PAD, UNKNOWN, BEGIN)}
         carry = model.start(memory, steps)
@@ -82,11 +83,11 @@ def make_writer(
     def write_all(params: Params, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
         if not all(len(source) for source in sources):
             raise ValueError("sources has an empty one: expected at least one token in each")
-        order = np.argsort([len(source) for source in sources], kind="stable")
+        order = np.argsort([len(source) for source in sources], kind="stable").tolist()
         written: list[np.ndarray] = [np.zeros(0, np.int32)] * len(sources)
         for start in range(0, len(order), rows):
             chosen = order[start : start + rows]
-            full = np.resize(chosen, rows)  # the rest repeats the first ones
+            full = np.resize(chosen, rows).tolist()  # the rest repeats the first ones
             longest = max(len(sources[k]) for k in chosen)
             source = pad([sources[k] for k in full], -(-longest // unit) * unit)
             for k, tokens in zip(chosen, np.asarray(write(params, *source)), strict=False):

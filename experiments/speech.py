@@ -2,7 +2,7 @@
 
     python -m experiments.speech                                 single digits, about a minute on two cores
     python -m experiments.speech --task strings                  3 to 7 digits in a row, by CTC
-    python -m experiments.speech --task vowels                   which of nine men says "ae"
+    python -m experiments.speech --task vowels                   which of nine men speaks
     python -m experiments.speech --task strings --data FOLDER    your own wav files and labels.csv
     python -m experiments.speech transcribe RUN FILE.wav         what is said in a file
     python -m experiments.speech evaluate RUN
@@ -15,7 +15,7 @@ word: `transcribe RUN FILE.wav --stream`. `--model transformer` takes a transfor
 import dataclasses
 from pathlib import Path
 
-import tyro
+from tyro.conf import Positional
 
 from experiments.cli import Flags, open_run, run_commands
 from rnn_jax.data.audio import read_wav
@@ -39,8 +39,8 @@ from rnn_jax.train import (
 )
 
 NAME = "speech"
-PUBLISHED = {"TWIESN": 96.5, "MLP": 97.6, "FCN": 99.3, "ResNet": 99.2}
-SOURCE = "Fawaz et al. 2019, arXiv:1809.04356"
+KNOWN = {"TWIESN": 96.5, "MLP": 97.6, "FCN": 99.3, "ResNet": 99.2}  # JapaneseVowels
+PUBLISHED = [{"value": v, "who": who, "source": "Fawaz et al. 2019, arXiv:1809.04356"} for who, v in KNOWN.items()]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ class Config(SpeechSettings, FitSettings):
     """A folder of your own: wav files and labels.csv with the columns file and words; for vowels, two .ts files."""
     variation: float = 1.0
     """How much speed, loudness, noise and ends of recordings vary in training; 0 for not at all."""
+    hold_out: bool = True
+    """Keep the validation part apart; without, train on it too, by settings chosen before, and take the last update."""
     batch_size: int = 32
     """Recordings in an update."""
     hidden_size: int = 128
@@ -61,15 +63,21 @@ class Config(SpeechSettings, FitSettings):
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
 
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.hold_out and self.evaluate_every < self.steps:
+            raise ValueError(f"hold_out=False leaves nothing to choose an update by: use evaluate_every={self.steps}")
+
 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
     parts = speech_data(config.task, config.data, config.frontend)
-    facts = speech_facts(parts["training"], config.frontend)
+    training = parts["training"] + ([] if config.hold_out else parts["validation"])
+    facts = speech_facts(training, config.frontend)
     params, rebuild = functional(config.build_speech(facts, key_for(config.seed, "init")))
     score = make_speech_score(rebuild, parts["validation"], facts["words"])
     batches = Utterances(
-        parts["training"], facts["words"], config.batch_size, config.seed, config.steps_per_dispatch,
+        training, facts["words"], config.batch_size, config.seed, config.steps_per_dispatch,
         variation=config.variation if config.frontend else 0.0,
     )  # fmt: skip
 
@@ -79,23 +87,19 @@ def prepare(config: Config) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         recogniser = Recogniser(rebuild(outcome.params), facts["words"])
-        validation, _ = score_speech(recogniser, parts["validation"])
-        scores, examples = score_speech(recogniser, parts["test"])
-        value, one_word, baselines, published = scores.pop("value"), recogniser.one_word, {}, []
-        if one_word:
-            nearest = nearest_recording_accuracy(parts["training"], parts["test"], config.frontend)
-            baselines = {"nearest recording": 100 * nearest}
-        if config.task == "vowels" and not config.data:
-            published = [{"value": accuracy, "who": who, "source": SOURCE} for who, accuracy in PUBLISHED.items()]
-        metric = "accuracy %" if one_word else "word error rate %"
-        rows = {"here": value, **baselines, **{p["who"]: p["value"] for p in published}}
-        print(f"\n{config.task}, {metric}\n" + "\n".join(f"  {v:6.2f}  {name}" for name, v in rows.items()))
+        result, examples = score_speech(recogniser, parts["test"])
+        if config.hold_out:
+            result["scores"]["validation"] = score_speech(recogniser, parts["validation"])[0]["value"]
+        nearest = (
+            {} if config.task == "strings" else nearest_recording_accuracy(training, parts["test"], config.frontend)
+        )
+        published = PUBLISHED if config.task == "vowels" and not config.data else []
+        rows = {"here": result["value"], **nearest, **{p["who"]: p["value"] for p in published}}
+        print(f"\n{config.task}, {result['metric']}\n" + "\n".join(f"  {v:6.2f}  {name}" for name, v in rows.items()))
         print(f"\nexamples: {run.path / 'sample.txt'}")
         run.write_text("sample.txt", examples)
         draw_curves(run.records(), run.figures / "curves.png", title=config.summary, unit="nats/word", lines={})
-        return {"model": config.summary, "metric": metric, "value": value, "higher_is_better": one_word,
-                "baseline": baselines, "published": published,
-                "scores": scores | {"validation": validation["value"]}}  # fmt: skip
+        return {"model": config.summary, "baseline": nearest, "published": published, **result}
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, lambda params: {"validation_loss": score(params)}),
@@ -108,7 +112,7 @@ def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOpti
     return train_experiment(NAME, config, options, prepare)
 
 
-def resume(run: tyro.conf.Positional[Path]) -> int:
+def resume(run: Positional[Path]) -> int:
     """Go on with a run that was interrupted, from its newest checkpoint."""
     opened, config = open_run(run, Config)  # its path is absolute, so that RUN may be "." too
     return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
@@ -122,17 +126,15 @@ def trained(run: Path) -> tuple[Config, SpeechModel, list[str]]:
     return config, rebuild(best_params(params, (), config, opened)), facts["words"]
 
 
-def evaluate(run: tyro.conf.Positional[Path], beam: int = 8) -> None:
+def evaluate(run: Positional[Path], beam: int = 8) -> None:
     """Score a trained model on the test part of its data, with examples."""
     config, model, words = trained(run)
     test = speech_data(config.task, config.data, config.frontend)["test"]
-    scores, examples = score_speech(Recogniser(model, words), test, beam)
-    print(examples + "\n".join(f"{name} {value:.4g}" for name, value in scores.items()))
+    result, examples = score_speech(Recogniser(model, words), test, beam)
+    print(f"{examples}{result['metric']}: {result['value']:.2f}  {result['scores']}")
 
 
-def transcribe(
-    run: tyro.conf.Positional[Path], file: tyro.conf.Positional[Path], stream: bool = False, beam: int = 8
-) -> None:  # fmt: skip
+def transcribe(run: Positional[Path], file: Positional[Path], stream: bool = False, beam: int = 8) -> None:
     """Print what is said in a wav file; with --stream read it in pieces and print each word as soon as it is heard."""
     config, model, words = trained(run)
     if (front := config.frontend) is None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,12 +56,13 @@ class Recogniser:
         return [tuple(row[:count].tolist()) for row, count in zip(labels, counts, strict=True)]
 
 
-def score_speech(recogniser: Recogniser, recordings: Sequence[Recording], beam: int = 8) -> tuple[dict, str]:
+def score_speech(recogniser: Recogniser, recordings: Sequence[Recording], beam: int = 8) -> tuple[dict[str, Any], str]:
     """How well recordings are heard, and examples of it, those gone wrong first.
 
     Returns:
-        `value`, in %: the accuracy of a model of one word, the word error rate by beam search of one of several words,
-        which has `greedy` beside it; and `seconds`, what hearing the recordings took (greedy, compiled before).
+        `metric`, `value` and `higher_is_better`: the accuracy of a model of one word, or the word error rate by beam
+        search of a model of several; and `scores`: `seconds` that hearing so many `recordings` took (greedily, and
+        compiled before), and `greedy`, the word error rate without a beam.
     """
     said = [r.words for r in recordings]
     recogniser(recordings)
@@ -68,24 +70,26 @@ def score_speech(recogniser: Recogniser, recordings: Sequence[Recording], beam: 
     heard = recogniser(recordings)
     scores = {"seconds": round(time.monotonic() - began, 3), "recordings": len(recordings)}
     if recogniser.one_word:
-        scores["value"] = 100 * float(np.mean([a == b for a, b in zip(said, heard, strict=True)]))
+        value = 100 * float(np.mean([a == b for a, b in zip(said, heard, strict=True)]))
     else:
         scores["greedy"] = 100 * word_error_rate(said, heard)
         heard = recogniser(recordings, beam)
-        scores["value"] = 100 * word_error_rate(said, heard)
+        value = 100 * word_error_rate(said, heard)
+    metric = "accuracy %" if recogniser.one_word else "word error rate %"
     lines = [
         f"{'right' if a == b else 'WRONG'}  said {' '.join(a)}  heard {' '.join(b)}  {r.name}"
         for r, a, b in zip(recordings, said, heard, strict=True)
     ]
     wrong = [line for line in lines if line.startswith("WRONG")]
     right = [line for line in lines if line.startswith("right")]
-    return scores, "\n".join([f"{len(wrong)} of {len(lines)} wrong", *wrong[:20], *right[:10]]) + "\n"
+    examples = "\n".join([f"{len(wrong)} of {len(lines)} wrong", *wrong[:20], *right[:10]]) + "\n"
+    return {"metric": metric, "value": value, "higher_is_better": recogniser.one_word, "scores": scores}, examples
 
 
 def nearest_recording_accuracy(
     training: Sequence[Recording], test: Sequence[Recording], frontend: LogMel | None
-) -> float:
-    """The share of test recordings whose nearest one in the training part says the same: what no learning reaches.
+) -> dict[str, float]:
+    """What no learning reaches: the % of test recordings whose nearest one in the training part says the same.
 
     Near: by the Euclidean distance between mean and deviation of the features over time, each standardised.
     """
@@ -94,7 +98,7 @@ def nearest_recording_accuracy(
     near, far = (x / scale for x in described)
     squares = (far**2).sum(axis=1)[:, None] - 2 * far @ near.T + (near**2).sum(axis=1)
     said = [training[int(k)].words == r.words for k, r in zip(squares.argmin(axis=1), test, strict=True)]
-    return float(np.mean(said))
+    return {"nearest recording": 100 * float(np.mean(said))}
 
 
 def _descriptions(recordings: Sequence[Recording], frontend: LogMel | None) -> np.ndarray:

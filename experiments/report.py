@@ -3,13 +3,15 @@
     python -m experiments.report collect text_generation/tinyshakespeare runs/text_generation/gru-seed-*
     python -m experiments.report table
 
-`collect` writes experiments/results/EXPERIMENT.json, with the curves and samples of the first run beside it;
+`collect` writes experiments/results/EXPERIMENT.json, with the figures and texts of the first run beside it;
 `table` draws the README's table from all such files. No figure in the documentation is typed by hand.
 """
 
 import dataclasses
 import importlib
 import json
+import re
+import shlex
 import shutil
 import statistics
 from pathlib import Path
@@ -47,26 +49,31 @@ def collect(task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Pat
         "params": first["params"], "config": {k: v for k, v in configs[0].items() if k != "seed"},
         "seeds": [config["seed"] for config in configs], "command": command(experiment, configs[0]),
         "seconds": [round(result["seconds"]) for result in finished], "device": first["device"],
+        "scores": [result.get("scores", {}) for result in finished],
     }  # fmt: skip
     file = results / f"{experiment}.json"
     stored = json.loads(file.read_text()) if file.exists() else {"experiment": experiment, "results": []}
     others = [r for r in stored["results"] if (r["task"], r["model"]) != (name, entry["model"])]
     stored["results"] = sorted([*others, entry], key=lambda r: (r["task"], r["model"]))
     file.write_text(json.dumps(stored, indent=1) + "\n")
-    for path in (runs[0] / "figures" / "curves.png", runs[0] / "sample.txt"):
-        if path.exists():
-            (results / experiment).mkdir(exist_ok=True)
-            shutil.copy(path, results / experiment / f"{name}-{path.name}")
+    model = re.sub("[^a-z0-9]+", "-", entry["model"].lower()).strip("-")
+    for path in sorted([*runs[0].glob("figures/*.png"), *runs[0].glob("*.txt")]):
+        (results / experiment).mkdir(exist_ok=True)
+        shutil.copy(path, results / experiment / f"{name}-{model}-{path.name}")
     print(f"{file}: {task} {entry['model']}: {entry['metric']} {entry['mean']:.4f} over {entry['n']} seeds")
 
 
 def command(experiment: str, config: dict[str, Any]) -> str:
     """The command of a run, with the flags that differ from the experiment's defaults."""
     defaults = dataclasses.asdict(importlib.import_module(f"experiments.{experiment}").Config())
-    flags = [
-        f"--{field.replace('_', '-')} {value}"
+    changed = {
+        field.replace("_", "-"): value
         for field, value in config.items()
         if field != "seed" and value != defaults[field]
+    }
+    flags = [
+        f"--{'' if value else 'no-'}{flag}" if isinstance(value, bool) else f"--{flag} {shlex.quote(str(value))}"
+        for flag, value in changed.items()
     ]
     return " ".join([f"python -m experiments.{experiment}", *flags, "--seed SEED"])
 

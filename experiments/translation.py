@@ -7,7 +7,7 @@
     python -m experiments.translation evaluate RUN
     python -m experiments.translation resume RUN                 go on after an interruption
 
-Bahdanau et al. 2014, arXiv:1409.0473; Luong et al. 2015, arXiv:1508.04025. Both languages share lower-cased subwords. The
+Bahdanau et al. 2014, arXiv:1409.0473; Luong et al. 2015, arXiv:1508.04025. Both languages share lower-case subwords. The
 model is chosen by BLEU of greedy search on the validation part; the test part is translated once, by beam search.
 """
 

@@ -1,7 +1,6 @@
 """The options of encoder-decoders, as fields that experiments share."""
 
 import dataclasses
-from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +37,7 @@ class EncoderDecoderSettings(SequenceSettings):
     def encoder_decoder(self, vocabulary_size: int, key: jax.Array) -> EncoderDecoder | TransformerEncoderDecoder:
         """The model, its parameters drawn with `key`. Decoder layers are as wide as both directions together."""
 
-        def build(settings: Self) -> EncoderDecoder | TransformerEncoderDecoder:
+        def build(settings: "EncoderDecoderSettings") -> EncoderDecoder | TransformerEncoderDecoder:
             size = settings.embedding_size
             options = {
                 "dropout_rate": settings.dropout,

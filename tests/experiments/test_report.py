@@ -29,7 +29,7 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
     (row,) = json.loads((results / "text_generation.json").read_text())["results"]
     assert (row["mean"], row["std"], row["n"], row["values"], row["seeds"]) == (2.0, 1.0, 3, [1.0, 2.0, 3.0], [0, 1, 2])
     assert row["command"] == "python -m experiments.text_generation --hidden-size 8 --seed SEED"
-    assert (results / "text_generation/some-text-sample.txt").read_text() == "to be"
+    assert (results / "text_generation/some-text-gru-1-x-8-sample.txt").read_text() == "to be"
     table = report.table_text(results)
     assert (
         "| text_generation/some-text | gru 1 x 8 | 1,234 | nats/char | **2.000** ± 1.000 (n = 3) | A 1.5 (B 2020) |"
@@ -44,3 +44,10 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused(tmp_path):
     again = [runs[0], finished_run(tmp_path / "c", 0, 1.0)]
     with pytest.raises(ValueError, match="each seed counts once"):
         report.collect("text_generation/some-text", again, results=tmp_path)
+
+
+def test_a_command_has_the_flags_that_differ():
+    config = plain(Config(seed=3, tied=True, corpus="my text.txt"))
+    assert report.command("text_generation", config) == (
+        "python -m experiments.text_generation --corpus 'my text.txt' --tied --seed SEED"
+    )

@@ -22,7 +22,7 @@ from rnn_jax.data.audio import read_wav
 from rnn_jax.data.speech import Recording
 from rnn_jax.data.speech_tasks import speech_data, speech_digests
 from rnn_jax.data.utterances import BATCH_AXES, Utterances
-from rnn_jax.models.recogniser import Recogniser, listen, nearest_recording_accuracy, score_speech
+from rnn_jax.models.recogniser import Recogniser, listen, nearest_recording, score_speech
 from rnn_jax.models.speech import SpeechModel, SpeechSettings, make_speech_score, speech_facts
 from rnn_jax.nnx import functional
 from rnn_jax.train import (
@@ -90,9 +90,7 @@ def prepare(config: Config) -> Prepared:
         result, examples = score_speech(recogniser, parts["test"])
         if config.hold_out:
             result["scores"]["validation"] = score_speech(recogniser, parts["validation"])[0]["value"]
-        nearest = (
-            {} if config.task == "strings" else nearest_recording_accuracy(training, parts["test"], config.frontend)
-        )
+        nearest = {} if config.task == "strings" else nearest_recording(training, parts["test"], config.frontend)
         published = PUBLISHED if config.task == "vowels" and not config.data else []
         rows = {"here": result["value"], **nearest, **{p["who"]: p["value"] for p in published}}
         print(f"\n{config.task}, {result['metric']}\n" + "\n".join(f"  {v:6.2f}  {name}" for name, v in rows.items()))

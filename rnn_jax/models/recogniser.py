@@ -86,7 +86,7 @@ def score_speech(recogniser: Recogniser, recordings: Sequence[Recording], beam: 
     return {"metric": metric, "value": value, "higher_is_better": recogniser.one_word, "scores": scores}, examples
 
 
-def nearest_recording_accuracy(
+def nearest_recording(
     training: Sequence[Recording], test: Sequence[Recording], frontend: LogMel | None
 ) -> dict[str, float]:
     """What no learning reaches: the % of test recordings whose nearest one in the training part says the same.

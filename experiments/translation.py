@@ -7,8 +7,8 @@
     python -m experiments.translation evaluate RUN
     python -m experiments.translation resume RUN                 go on after an interruption
 
-Bahdanau et al. 2014, arXiv:1409.0473; Luong et al. 2015, arXiv:1508.04025. Both languages share lower-case subwords. The
-model is chosen by BLEU of greedy search on the validation part; the test part is translated once, by beam search.
+Bahdanau et al. 2014, arXiv:1409.0473; Luong et al. 2015, arXiv:1508.04025. Both languages share lower-cased subwords.
+The model is chosen by BLEU of greedy search on the validation part; the test part is translated once, by beam search.
 """
 
 import dataclasses
@@ -55,6 +55,7 @@ class Config(EncoderDecoderSettings, FitSettings):
     dropout: float = 0.4
     transformer_layers: int = 3
     embedding_dropout: float = 0.3
+    cpu_devices: int = 1  # the decoder's loop adds gradients up at each step, and devices would wait for each other
     steps: int = 3960
     evaluate_every: int = 220
     learning_rate: float = 2e-3

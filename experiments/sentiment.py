@@ -48,7 +48,7 @@ SOURCE = "Tai et al. 2015, arXiv:1503.00075"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(TextSettings, FitSettings):
-    """A classifier of texts."""
+    """A classifier of texts: bags of n-grams, words or subwords, layers over them, one vector for the text."""
 
     data: str = "sst2"
     """sst2, or the path of your own labelled texts: .csv, or a label, a tab and a text in each line."""
@@ -56,11 +56,10 @@ class Config(TextSettings, FitSettings):
     """Texts in an update."""
     buckets: int = 4
     """Lengths to pad to, at most."""
-    hidden_size: int = 64
-    steps: int = 660
-    evaluate_every: int = 110
+    hidden_size: int = 32
+    steps: int = 650
+    evaluate_every: int = 50
     learning_rate: float = 4e-3
-    weight_decay: float = 0.1
 
 
 def prepare(config: Config) -> Prepared:

@@ -29,7 +29,7 @@ class CharGrams:
 
     grams: Sequence[str]
     sizes: tuple[int, int] = (3, 5)
-    most: int = 24
+    most: int = 20
     lower: bool = False
 
     @classmethod

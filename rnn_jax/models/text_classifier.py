@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 
 from rnn_jax.cells.base import check_rate
+from rnn_jax.compose import dropout
 from rnn_jax.data import PAD, UNKNOWN, BucketBatches, Tokenizer, best_bounds, in_order, pad
 from rnn_jax.models.classifier import Classifier
 from rnn_jax.models.transformer import Transformer
@@ -86,6 +87,10 @@ class TextBatches:
 class TextClassifier(nnx.Module):
     """A `Classifier` of tokenized texts. A step is a token, or the sum of the vectors of a bag of tokens.
 
+    With `direct`, the sum of all vectors of a text, over the root of its length, is scored too, past the layers: what
+    words say on their own need not go through them (Joulin et al. 2016, arXiv:1607.01759; Cheng et al. 2016,
+    arXiv:1606.07792).
+
     Args:
         layer: the recurrent layers, or the transformer.
         classes: C.
@@ -93,6 +98,8 @@ class TextClassifier(nnx.Module):
         word_dropout: the part of the steps that training makes unknown words (Iyyer et al. 2015).
         bag_dropout: the part of the tokens in bags that training leaves out.
         rngs: draws the parameters.
+        dropout_rate: on the vectors of a text.
+        direct: whether words are scored past the layers, too.
         options: of `Classifier`.
     """
 
@@ -104,14 +111,17 @@ class TextClassifier(nnx.Module):
         *,
         word_dropout: float = 0.0,
         bag_dropout: float = 0.0,
+        dropout_rate: float = 0.0,
+        direct: bool = False,
         rngs: nnx.Rngs,
         **options: Any,
     ):
         check_rate("word_dropout", word_dropout)
         check_rate("bag_dropout", bag_dropout)
         self.embed = nnx.Embed(vocabulary_size, layer.input_size, rngs=rngs)
-        self.classifier = Classifier(layer, classes, rngs=rngs, **options)
-        self.word_dropout, self.bag_dropout = word_dropout, bag_dropout
+        self.classifier = Classifier(layer, classes, dropout_rate=dropout_rate, rngs=rngs, **options)
+        self.direct = nnx.Linear(layer.input_size, classes, rngs=rngs) if direct else None
+        self.word_dropout, self.bag_dropout, self.dropout_rate = word_dropout, bag_dropout, dropout_rate
 
     def __call__(self, tokens: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
         """Score the classes of texts.
@@ -126,7 +136,7 @@ class TextClassifier(nnx.Module):
         """
         tokens = jnp.asarray(tokens)
         bags = tokens if tokens.ndim == 3 else tokens[..., None]
-        word_key, bag_key, key = (None, None, None) if key is None else jax.random.split(key, 3)
+        word_key, bag_key, text_key, key = (None,) * 4 if key is None else jax.random.split(key, 4)
         if word_key is not None:
             dropped = jax.random.bernoulli(word_key, self.word_dropout, (*bags.shape[:2], 1))
             bags = jnp.where(dropped, jnp.zeros_like(bags).at[..., 0].set(UNKNOWN), bags)
@@ -135,7 +145,15 @@ class TextClassifier(nnx.Module):
         if bag_key is not None:
             held = held & jax.random.bernoulli(bag_key, 1 - self.bag_dropout, bags.shape)
         vectors = jnp.where(held[..., None], self.embed(bags), 0.0).sum(2) / jnp.sqrt(size)
-        return self.classifier(vectors, lengths, key=key)
+        logits = self.classifier(vectors, lengths, key=key)
+        if self.direct is None:
+            return logits
+        lengths = jnp.asarray(lengths)
+        valid = jnp.arange(len(vectors))[:, None] < lengths[None]
+        text = jnp.where(valid[..., None], vectors, 0.0).sum(0) / jnp.sqrt(lengths.astype(jnp.float32))[:, None]
+        if text_key is not None:
+            text = dropout(text_key, text, self.dropout_rate)
+        return logits + self.direct(text)
 
 
 def make_probabilities(

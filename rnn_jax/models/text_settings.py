@@ -21,21 +21,25 @@ class TextSettings(SequenceSettings):
         ValueError: a value is out of range.
     """
 
-    tokens: str = "word"
+    tokens: str = "gram"
     """word, subword, or gram: a word as the bag of the character n-grams in it."""
     min_count: int = 2
-    """Words and n-grams that the training texts have less often are unknown."""
+    """Words that the training texts have less often are unknown."""
+    gram_count: int = 6
+    """So are n-grams."""
     subwords: int = 4000
     """How many subwords are learned."""
     longest: int = 400
     """Tokens of a text that are read; what comes after them is left out, with a warning."""
-    embedding_size: int = 64
+    embedding_size: int = 32
     """Features of an embedded token."""
     pooling: str = "max"
     """What a text is told by: last, max, mean or attention over the steps."""
+    direct: bool = True
+    """Score the sum of the embedded words past the layers, too."""
     word_dropout: float = 0.2
     """The part of the words that training makes unknown."""
-    bag_dropout: float = 0.0
+    bag_dropout: float = 0.3
     """The part of the n-grams that training leaves out."""
     embedding_dropout: float = 0.5
     """Rate on embedded tokens."""
@@ -46,7 +50,7 @@ class TextSettings(SequenceSettings):
         check_choice("tokens", self.tokens, ("word", "subword", "gram"))
         for name in ("word_dropout", "bag_dropout", "embedding_dropout", "pooled_dropout"):
             check_rate(name, getattr(self, name))
-        for name in ("min_count", "subwords", "longest", "embedding_size"):
+        for name in ("min_count", "gram_count", "subwords", "longest", "embedding_size"):
             check_size(name, getattr(self, name))
         super().__post_init__()
 
@@ -59,9 +63,11 @@ class TextSettings(SequenceSettings):
 
     def fit_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
         """The tokenizer of training texts."""
-        if self.tokens == "subword":
-            return Subwords.fit(texts, self.subwords)
-        return {"word": Words, "gram": CharGrams}[self.tokens].fit(texts, min_count=self.min_count)
+        if self.tokens == "word":
+            return Words.fit(texts, min_count=self.min_count)
+        if self.tokens == "gram":
+            return CharGrams.fit(texts, min_count=self.gram_count)
+        return Subwords.fit(texts, self.subwords)
 
     def read_tokenizer(self, state: str) -> Tokenizer:
         """A tokenizer out of what its `to_json` returned."""
@@ -78,6 +84,7 @@ class TextSettings(SequenceSettings):
                 vocabulary_size,
                 word_dropout=settings.word_dropout,
                 bag_dropout=settings.bag_dropout,
+                direct=settings.direct,
                 pooling=settings.pooling,
                 dropout_rate=settings.pooled_dropout,
                 input_dropout=settings.embedding_dropout,

@@ -21,7 +21,7 @@ from rnn_jax.models.judge import Judge
 COMMANDS = {name: getattr(sentiment, name) for name in ("train", "resume", "evaluate", "classify")}
 SMALL = shlex.split(
     "--hidden-size 6 --embedding-size 8 --heads 1 --transformer-layers 1 --batch-size 8 --buckets 1 --steps 40 "
-    "--steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 --learning-rate 0.03 --longest 20 --min-count 2"
+    "--steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 --learning-rate 0.03 --longest 20 --gram-count 2"
 )
 GOOD, BAD = ("good", "fine", "lovely"), ("bad", "dull", "awful")
 ROWS = [
@@ -69,7 +69,7 @@ def test_a_run_says_everything_about_itself(trained):
 
 
 @pytest.mark.parametrize(
-    "options", [["--tokens", "subword", "--subwords", "60"], ["--tokens", "gram", "--model", "transformer"]]
+    "options", [["--tokens", "subword", "--subwords", "60"], ["--tokens", "word", "--model", "transformer"]]
 )
 def test_other_tokens_and_models(own, tmp_path, capsys, options):
     assert command("--data", own, "--runs", tmp_path, "--name", "run", *SMALL, *options) == 0

@@ -64,7 +64,7 @@ def test_tokens_in_the_padding_change_nothing(name, pooling, bags):
     rngs = nnx.Rngs(params=jax.random.key(0))
     options = {"pooling": pooling, "dropout_rate": 0.3, "input_dropout": 0.3, "rngs": rngs}
     if bags:
-        model = TextClassifier(layer(name, rngs), 2, 20, word_dropout=0.2, bag_dropout=0.2, **options)
+        model = TextClassifier(layer(name, rngs), 2, 20, word_dropout=0.2, bag_dropout=0.2, direct=True, **options)
     else:
         model = Classifier(layer(name, rngs), 2, vocabulary_size=20, **options)
     tokens = np.random.default_rng(0).integers(1, 20, (7, 4, 3) if bags else (7, 4)).astype(np.int32)

@@ -54,7 +54,7 @@ class Config(TextSettings, FitSettings):
     """sst2, or the path of your own labelled texts: .csv, or a label, a tab and a text in each line."""
     batch_size: int = 64
     """Texts in an update."""
-    buckets: int = 4
+    buckets: int = 3
     """Lengths to pad to, at most."""
     hidden_size: int = 32
     steps: int = 650

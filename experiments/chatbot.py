@@ -22,7 +22,7 @@ from flax import nnx
 
 from experiments.cli import Flags, open_run, run_commands
 from rnn_jax.data import Subwords, digests, read_lines
-from rnn_jax.data.dialogue import Pair, load_conversations, split_conversations
+from rnn_jax.data.dialogue import load_conversations, split_conversations
 from rnn_jax.models.chat import Chat, make_respond, sure_from, talk
 from rnn_jax.models.dialogue import PAIR_AXES, PairBatches, TurnTokens
 from rnn_jax.models.dialogue_settings import DialogueSettings
@@ -56,21 +56,16 @@ class Config(DialogueSettings, FitSettings):
     """Pairs in an update; for ranking, each reply is told from the others in it."""
     hidden_size: int = 64
     dropout: float = 0.3
-    steps: int = 300
-    evaluate_every: int = 50
+    steps: int = 240
+    evaluate_every: int = 40
     learning_rate: float = 3e-3
     warmup_steps: int = 50
     weight_decay: float = 0.05
 
 
-def load_parts(config: Config) -> dict[str, list[Pair]]:
-    """The pairs for training, validation and test."""
-    return split_conversations(load_conversations(config.data), config.turns)
-
-
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
-    parts = load_parts(config)
+    parts = split_conversations(load_conversations(config.data), config.turns)
     turns = [turn for pair in parts["train"] for turn in (*pair.context, pair.reply)]
     tokens = TurnTokens(Subwords.fit(turns, config.subwords, lower=True), config.longest)
     params, rebuild = functional(config.dialogue_model(len(tokens.tokenizer), key_for(config.seed, "init")))
@@ -134,7 +129,8 @@ def evaluate(run: tyro.conf.Positional[Path]) -> None:
     """Print the scores of a trained model on its test pairs, beside those of simpler ones."""
     _, config, model, tokens = trained(run)
     params, rebuild = functional(model)
-    task = TASKS[config.task](rebuild, tokens, load_parts(config))
+    parts = split_conversations(load_conversations(config.data), config.turns)
+    task = TASKS[config.task](rebuild, tokens, parts)
     value, baseline, scores, _ = task.test(params)
     print("\n".join(f"{name}: {v}" for name, v in {task.metric: value, **baseline, **scores}.items()))
 

@@ -32,7 +32,7 @@ def make_respond(model: nnx.Module, tokens: TurnTokens, replies: Sequence[str]) 
 def choose_reply(model: DualEncoder, tokens: TurnTokens, replies: Sequence[str]) -> Respond:
     """Answers with the best of some replies, scored by the cosine of a `DualEncoder`'s vectors."""
     params, rebuild = functional(model)
-    known = make_vectors(rebuild, [tokens.reply(reply) for reply in replies])(params)
+    known = make_vectors(rebuild, tokens.longest)(params, [tokens.reply(reply) for reply in replies])
     read = jax.jit(lambda values, length: model(values, length)[0])
 
     def respond(turns: Sequence[str]) -> tuple[str, float]:

@@ -74,23 +74,27 @@ class PairBatches:
         }  # fmt: skip
 
 
-def make_vectors(
-    rebuild: Rebuild, sequences: Sequence[np.ndarray], *, rows: int = 64
-) -> Callable[[Params], np.ndarray]:
-    """A function from parameters to the vectors of texts, float32 `[N, E]`, compiled once.
+def make_vectors(rebuild: Rebuild, longest: int, *, rows: int = 64) -> Callable[..., np.ndarray]:
+    """A function of parameters and texts to their vectors: `(params, sequences) -> float32 [N, E]`, compiled once.
 
     Args:
         rebuild: from `rnn_jax.nnx.functional` of a `DualEncoder`.
-        sequences: tokens int `[n]` of each text, n ≥ 1.
+        longest: tokens of a text, at most; all are padded to so many.
         rows: texts at once.
     """
-    parts = in_parts(sequences, rows, filler=sequences[0])
     read = jax.jit(lambda params, tokens, lengths: rebuild(params)(tokens, lengths))
-    return lambda params: np.concatenate([np.asarray(read(params, *part)) for part in parts])[: len(sequences)]
+
+    def vectors(params: Params, sequences: Sequence[np.ndarray]) -> np.ndarray:
+        parts = in_parts(sequences, rows, longest, filler=sequences[0])
+        return np.concatenate([np.asarray(read(params, *part)) for part in parts])[: len(sequences)]
+
+    return vectors
 
 
-def in_parts(sequences: Sequence[np.ndarray], rows: int, filler: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Values `[T, rows]` and lengths `[rows]` of sequences in their order; the last part is filled up with `filler`."""
-    padded = pad([*sequences, *[filler] * (-len(sequences) % rows)])
+def in_parts(
+    sequences: Sequence[np.ndarray], rows: int, longest: int, filler: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Values `[longest, rows]` and lengths `[rows]` of sequences in their order, the last part filled up."""
+    padded = pad([*sequences, *[filler] * (-len(sequences) % rows)], longest)
     starts = range(0, len(padded.lengths), rows)
     return [(padded.values[:, i : i + rows], padded.lengths[i : i + rows]) for i in starts]

@@ -26,7 +26,7 @@ class DialogueSettings(SequenceSettings):
     """ranking or writing."""
     turns: int = 3
     """Turns of a context that are read, at most."""
-    longest: int = 48
+    longest: int = 32
     """Tokens of a context (its last) and of a reply (its first) that are read or written, at most."""
     subwords: int = 1000
     """How many subwords are learned."""
@@ -48,10 +48,12 @@ class DialogueSettings(SequenceSettings):
             check_rate(name, getattr(self, name))
         super().__post_init__()
 
-    def dialogue_model(self, vocabulary_size: int, key: jax.Array) -> nnx.Module:
+    def dialogue_model(
+        self, vocabulary_size: int, key: jax.Array
+    ) -> DualEncoder | EncoderDecoder | TransformerEncoderDecoder:
         """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
 
-        def build(settings: DialogueSettings) -> nnx.Module:
+        def build(settings: DialogueSettings) -> Any:
             rngs, size = nnx.Rngs(params=key), settings.embedding_size
             shared: dict[str, Any] = {
                 "dropout_rate": settings.dropout,

@@ -52,11 +52,9 @@ def ngram_nats(
             raise ValueError(
                 f"{name} has tokens from {tokens.min()} to {tokens.max()}: expected 0 to {vocabulary_size - 1}"
             )
-    kept = np.ones(len(test) - 1, bool) if scored is None else np.asarray(scored, bool)[1:]
-    if len(kept) != len(test) - 1 or not kept.any():
-        raise ValueError(
-            f"scored is {list(np.shape(scored))}: expected bool [{len(test)}], not only the first one true"
-        )
+    kept = np.ones(len(test), bool) if scored is None else np.asarray(scored, bool)
+    if kept.shape != np.shape(test) or not kept[1:].any():
+        raise ValueError(f"scored is {list(kept.shape)}: expected bool [{len(test)}], not only the first one true")
     probabilities = np.full(len(test), 1 / vocabulary_size)
     for n, table in enumerate(reversed(_tables(train, vocabulary_size, order)), start=1):
         codes = _codes(test, vocabulary_size, n)
@@ -66,7 +64,7 @@ def ngram_nats(
         lower = probabilities[n - 1 :]
         higher = np.maximum(counts - table.discount, 0) + table.discount * table.followers[context_at] * lower
         probabilities[n - 1 :] = np.where(known, higher / table.totals[context_at], lower)
-    return float(-np.log(probabilities[1:][kept]).mean())
+    return float(-np.log(probabilities[1:][kept[1:]]).mean())
 
 
 def _tables(train: np.ndarray, size: int, order: int) -> list[_Order]:

@@ -9,7 +9,7 @@ import numpy as np
 from rnn_jax.data.dialogue import Pair, draw_candidates, normal_form
 from rnn_jax.metrics import negative_log_likelihood, recall_at
 from rnn_jax.models.dialogue import Rebuild, TurnTokens, make_vectors
-from rnn_jax.models.dual_encoder import DualEncoder, in_batch_loss
+from rnn_jax.models.dual_encoder import in_batch_loss
 from rnn_jax.models.tfidf import TfIdf, neighbour_scores
 from rnn_jax.typing import Params
 
@@ -28,15 +28,13 @@ class Ranking:
     def __init__(self, rebuild: Rebuild, tokens: TurnTokens, parts: dict[str, list[Pair]]):
         self.parts = parts
         self.held_out = {name: HeldOut(parts[name]) for name in ("validation", "test")}
-        self._vectors = {
-            name: [
-                make_vectors(rebuild, [tokens.context(pair.context) for pair in parts[name]]),
-                make_vectors(rebuild, [tokens.reply(pair.reply) for pair in parts[name]]),
-            ]
+        self.encoded = {
+            name: ([tokens.context(pair.context) for pair in parts[name]], [tokens.reply(p.reply) for p in parts[name]])
             for name in self.held_out
         }
+        self._vectors = make_vectors(rebuild, tokens.longest)
 
-    def loss(self, model: DualEncoder, batch: dict[str, Any], key: jax.Array) -> jax.Array:
+    def loss(self, model: Any, batch: dict[str, Any], key: jax.Array) -> jax.Array:
         """Nats of telling the replies of a training batch apart; see `in_batch_loss`."""
         said, answered = jax.random.split(key)
         contexts = model(batch["contexts"], batch["context_lengths"], key=said)
@@ -67,7 +65,7 @@ class Ranking:
 
     def cosines(self, part: str, params: Params) -> np.ndarray:
         """Of each context of a part with each of its replies, `[N, N]`."""
-        contexts, replies = (vectors(params) for vectors in self._vectors[part])
+        contexts, replies = (self._vectors(params, sequences) for sequences in self.encoded[part])
         return contexts @ replies.T
 
 

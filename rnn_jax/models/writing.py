@@ -34,7 +34,7 @@ class Writing:
             name: [(tokens.context(pair.context), tokens.reply(pair.reply)) for pair in pairs]
             for name, pairs in parts.items()
         }
-        self._validation = make_perplexity(rebuild, self.encoded["validation"])
+        self._perplexity = make_perplexity(rebuild, tokens.longest)
 
     def loss(self, model: Any, batch: dict[str, Any], key: jax.Array) -> jax.Array:
         """Nats per token of a training batch."""
@@ -43,7 +43,7 @@ class Writing:
 
     def validate(self, params: Params) -> dict[str, float]:
         """Nats per token and perplexity of the validation pairs."""
-        perplexity = self._validation(params)
+        perplexity = self._perplexity(params, self.encoded["validation"])
         return {"validation_loss": math.log(perplexity), "validation_perplexity": perplexity}
 
     def test(self, params: Params) -> tuple[float, dict[str, float], dict[str, float], str]:
@@ -59,10 +59,10 @@ class Writing:
         others = [(test[i - 1][0], reply) for i, (_, reply) in enumerate(test)]
         scores = {
             "3-gram, replies only": both["3-gram"][0], "3-gram, with contexts": both["3-gram"][1],
-            "with the context of another pair": make_perplexity(self.rebuild, others)(params),
+            "with the context of another pair": self._perplexity(params, others),
             "tokens scored": sum(len(reply) for _, reply in test),
         }  # fmt: skip
-        value = make_perplexity(self.rebuild, test)(params)
+        value = self._perplexity(params, test)
         return value, {name: min(values) for name, values in both.items()}, scores, self.examples(params)
 
     def examples(self, params: Params, count: int = 10) -> str:
@@ -86,24 +86,27 @@ def written_nats(
     return token_cross_entropy(logits, replies, counted)
 
 
-def make_perplexity(
-    rebuild: Rebuild, pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, rows: int = 32
-) -> Callable[[Params], float]:
-    """A function from parameters to the perplexity of replies after contexts, exp(nats per token), compiled once.
+def make_perplexity(rebuild: Rebuild, longest: int, *, rows: int = 32) -> Callable[..., float]:
+    """A function of parameters and pairs to the perplexity of the replies, exp(nats per token), compiled once.
+
+    The pairs are tokens int `[n]`, n ≥ 1, of contexts and replies; each token of a reply is scored once, its end too.
 
     Args:
         rebuild: from `rnn_jax.nnx.functional` of an encoder-decoder.
-        pairs: tokens int `[n]`, n ≥ 1, of contexts and replies; every token of a reply is scored once, its end too.
+        longest: tokens of a context and of a reply, at most; all are padded to so many.
         rows: pairs at once.
     """
-    contexts, replies = ([pair[side] for pair in pairs] for side in (0, 1))
-    parts = zip(in_parts(contexts, rows, contexts[0]), in_parts(replies, rows, replies[0][:0]), strict=True)
-    batches = [dict(zip(list(PAIR_AXES), (*context, *reply), strict=False)) for context, reply in parts]
     score = jax.jit(lambda params, batch: written_nats(rebuild(params), batch))
 
-    def perplexity(params: Params) -> float:
-        nats, count = np.sum([np.asarray(score(params, batch), np.float64) for batch in batches], axis=0)
-        return math.exp(nats / count)
+    def perplexity(params: Params, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+        contexts, replies = ([pair[side] for pair in pairs] for side in (0, 1))
+        said = in_parts(contexts, rows, longest, filler=contexts[0])
+        answered = in_parts(replies, rows, longest, filler=replies[0][:0])
+        sums = np.zeros(2)
+        for context, reply in zip(said, answered, strict=True):
+            batch = dict(zip(list(PAIR_AXES), (*context, *reply), strict=False))
+            sums += [float(value) for value in score(params, batch)]
+        return math.exp(sums[0] / sums[1])
 
     return perplexity
 

@@ -50,7 +50,7 @@ def test_perplexity_is_of_every_token_once_and_of_no_padding():
     places = [(t, row) for row, length in enumerate(batch["reply_lengths"]) for t in range(length)]
     wanted = math.exp(-np.mean([logs[t, row, batch["replies"][t, row]] for t, row in places]))
     assert len(places) == 14
-    np.testing.assert_allclose(make_perplexity(rebuild, pairs, rows=3)(params), wanted, rtol=1e-5)
+    np.testing.assert_allclose(make_perplexity(rebuild, 5, rows=3)(params, pairs), wanted, rtol=1e-5)
 
 
 def test_ngrams_score_the_replies_alone():
@@ -67,8 +67,8 @@ def test_ngrams_score_the_replies_alone():
 
 
 def test_the_last_part_is_filled_up():
-    parts = in_parts([np.array([4]), np.array([5, 6]), np.array([7])], 2, filler=np.array([8, 8]))
-    assert [values.tolist() for values, _ in parts] == [[[4, 5], [0, 6]], [[7, 8], [0, 8]]]
+    parts = in_parts([np.array([4]), np.array([5, 6]), np.array([7])], 2, 3, filler=np.array([8, 8]))
+    assert [values.tolist() for values, _ in parts] == [[[4, 5], [0, 6], [0, 0]], [[7, 8], [0, 8], [0, 0]]]
     assert [lengths.tolist() for _, lengths in parts] == [[1, 2], [1, 2]]
 
 

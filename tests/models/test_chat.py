@@ -36,7 +36,7 @@ def test_the_last_turns_of_both_sides_are_read(conversation):
     answers = [chat.answer(line) for line in ("good day", "who are you", " a   network ")]
     assert heard == [["good day"], ["good day", "reply 1", "who are you"], ["who are you", "reply 2", "a network"]]
     assert answers == ["(unsure) reply 1", "reply 2", "reply 3"]
-    assert "(unsure) where its score is below 2.000: from there on, at least half" in chat.about
+    assert "(unsure) where its score is below 2.000: from there on, at least a third" in chat.about
     chat.sure = None
     assert chat.answer("bye") == "(unsure) reply 4" and "at no score" in chat.about
 
@@ -54,10 +54,11 @@ def test_any_line_has_an_answer(conversation):
 
 
 def test_confidence_is_what_validation_pairs_say():
-    pairs = [Pair(("1",), "right!"), Pair(("2",), "right"), Pair(("3",), "wrong"), Pair(("4",), "wrong")]
-    scores = {"1": 0.9, "2": 0.5, "3": 0.6, "4": 0.4}
-    assert sure_from(lambda turns: ("right", scores[turns[-1]]), pairs) == 0.4
-    assert sure_from(lambda turns: ("Right.", scores[turns[-1]]), [*pairs, pairs[3]]) == 0.5
+    pairs = [Pair(("1",), "right!"), Pair(("2",), "wrong"), Pair(("3",), "wrong"), Pair(("4",), "wrong")]
+    scores = {"1": 0.5, "2": 0.9, "3": 0.6, "4": 0.4}
+    assert sure_from(lambda turns: ("Right.", scores[turns[-1]]), pairs) == 0.5
+    assert sure_from(lambda turns: ("right", scores[turns[-1]]), pairs[:3]) == 0.5
+    assert sure_from(lambda turns: ("right", scores[turns[-1]]), [*pairs[:2], pairs[3]]) == 0.4
     assert sure_from(lambda turns: ("neither", 1.0), pairs) is None
 
 
@@ -65,7 +66,8 @@ def test_models_find_and_write_replies(tokens):
     size, rngs = len(tokens.tokenizer), nnx.Rngs(0)
     finder = make_respond(DualEncoder(Recurrent(rnn_jax.GRU(8, 4), rngs=rngs), size, rngs=rngs), tokens, TEXTS)
     text, score = finder(["who are you"])
-    assert text in TEXTS and -1 <= score <= 1.0001
+    assert text in TEXTS and text != "who are you" and -1 <= score <= 1.0001
+    assert finder(TEXTS[:3])[0] == TEXTS[3] and finder([text.upper() for text in TEXTS[:3]])[0] == TEXTS[3]
     writer = make_respond(EncoderDecoder(size, rnn_jax.GRU(4, 4), rnn_jax.GRU(8, 4), rngs=rngs), tokens, TEXTS)
     text, score = writer(["who are you", "a network"])
     assert score < 0 and (text, score) == writer(["who are you", "a network"])

@@ -3,7 +3,7 @@ from benchmarks import lengths
 
 def test_both_models_are_measured_at_each_length(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(lengths, "training", lengths.writing)  # takes less long to compile
-    config = lengths.Config(lengths=(4,), size=16, seconds=0.01, output=tmp_path / "lengths.json")
+    config = lengths.Config(lengths=(4,), size=24, seconds=0.01, output=tmp_path / "lengths.json")
     lengths.main(config)
     table = capsys.readouterr().out
     assert table.count("| 4 | training |") == table.count("| 4 | writing |") == 2, "once as measured, once in the table"
@@ -13,7 +13,7 @@ def test_both_models_are_measured_at_each_length(tmp_path, capsys, monkeypatch):
 
 def test_a_cache_grows_and_a_state_does_not():
     def carried(model, length):
-        return lengths.carried_bytes(model, 16, length)
+        return lengths.carried_bytes(model, 24, length)
 
     assert carried("recurrent", 8) == carried("recurrent", 64)
     assert carried("transformer", 64) > 7 * carried("transformer", 8)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import tyro
 
-from experiments.cli import Flags, open_run, run_commands
+from experiments.cli import Flags, open_run, resume_command, run_commands
 from rnn_jax.analysis import classification_table, draw_reliability
 from rnn_jax.data import Tokenizer, digests, load_labelled, read_labelled, read_lines
 from rnn_jax.losses import token_cross_entropy
@@ -110,10 +110,7 @@ def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOpti
     return train_experiment(NAME, config, options, prepare)
 
 
-def resume(run: tyro.conf.Positional[Path]) -> int:
-    """Go on with a run that was interrupted, from its newest checkpoint."""
-    opened, config = open_run(run, Config)
-    return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
+resume = resume_command(train, Config)
 
 
 def trained(run: Path) -> tuple[Config, TextClassifier, Tokenizer, list[str]]:

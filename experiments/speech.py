@@ -1,6 +1,6 @@
 """How well does a recurrent network hear: digits, strings of digits, and who speaks?
 
-    python -m experiments.speech                                 single digits, about a minute on two cores
+    python -m experiments.speech                                 single digits
     python -m experiments.speech --task strings                  3 to 7 digits in a row, by CTC
     python -m experiments.speech --task vowels                   which of nine men speaks
     python -m experiments.speech --task strings --data FOLDER    your own wav files and labels.csv

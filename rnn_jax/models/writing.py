@@ -26,7 +26,7 @@ class Writing:
         parts: the pairs of "train", "validation" and "test".
     """
 
-    metric, higher_is_better, monitor, buckets = "perplexity", False, "validation_loss", 4
+    metric, higher_is_better, monitor, buckets = "perplexity", False, "validation_loss", 2
 
     def __init__(self, rebuild: Rebuild, tokens: TurnTokens, parts: dict[str, list[Pair]]):
         self.rebuild, self.tokens, self.parts = rebuild, tokens, parts

@@ -104,21 +104,23 @@ def test_in_a_pipe_replies_come_at_once_and_the_end_is_clean(folder):
         assert "Error" not in process.stderr.read()
 
 
-def test_killed_by_sigterm_it_resumes_to_the_same_result(folder, tmp_path):
-    program = [sys.executable, "-m", "experiments.chatbot", "--data", folder.parent / "own.tsv"]
-    process = subprocess.Popen(
-        [*program, "--runs", tmp_path, "--name", "run", *SMALL],
-        stderr=subprocess.PIPE, text=True, env=os.environ | {"JAX_NUM_CPU_DEVICES": "4"},
-    )  # fmt: skip
-    while "step 10/20" not in process.stderr.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    said, run = process.communicate(timeout=120)[1], tmp_path / "chatbot" / "run"
-    if process.returncode:  # the run may have been quicker than the signal
-        assert process.returncode == 143 and f"resume {run}" in said
-        assert command("resume", run) == 0
+def test_killed_by_sigterm_it_resumes_to_the_same_result(folder, tmp_path, monkeypatch, capsys):
+    validate = chatbot.Ranking.validate
+
+    def killed(self, params):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return validate(self, params)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chatbot.Ranking, "validate", killed)
+        flags = ["--data", folder.parent / "own.tsv", "--runs", tmp_path, "--name", "run"]
+        assert command(*flags, *SMALL) == 143
+    run = tmp_path / "chatbot" / "run"
+    said = capsys.readouterr().err
+    assert f"resume {run}" in said and "step 20/20" not in said and not (run / "result.json").exists()
+    assert command("resume", run) == 0
     result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, folder / "ranking"))
-    assert result["value"] == wanted["value"]
+    assert result["value"] == wanted["value"] and result["steps"] == 20
 
 
 @pytest.mark.parametrize(

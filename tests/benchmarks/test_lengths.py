@@ -1,14 +1,18 @@
+import jax.numpy as jnp
+
 from benchmarks import lengths
 
 
 def test_both_models_are_measured_at_each_length(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(lengths, "training", lengths.writing)  # takes less long to compile
-    config = lengths.Config(lengths=(4,), size=24, seconds=0.01, output=tmp_path / "lengths.json")
+    for kind in ("training", "writing"):
+        monkeypatch.setattr(lengths, kind, lambda model, size, length: (lambda: jnp.ones(length), 10**6 * len(model)))
+    config = lengths.Config(lengths=(4, 8), seconds=0.01, output=tmp_path / "lengths.json")
     lengths.main(config)
     table = capsys.readouterr().out
-    assert table.count("| 4 | training |") == table.count("| 4 | writing |") == 2, "once as measured, once in the table"
+    assert table.count("| 4 | training |") == table.count("| 8 | writing |") == 2, "once as measured, once in the table"
+    assert "| 9 |" in table and "| 11 |" in table, "megabytes of both"
     lengths.main(config)
-    assert len(capsys.readouterr().out.splitlines()) == 4, "what was measured is not measured again"
+    assert len(capsys.readouterr().out.splitlines()) == 6, "what was measured is not measured again"
 
 
 def test_a_cache_grows_and_a_state_does_not():

@@ -21,7 +21,7 @@ import tyro
 from flax import nnx
 
 from experiments.cli import Flags, open_run, run_commands
-from rnn_jax.data import Subwords, digests, read_lines
+from rnn_jax.data import digests, read_lines
 from rnn_jax.data.dialogue import load_conversations, split_conversations
 from rnn_jax.models.chat import Chat, make_respond, sure_from, talk
 from rnn_jax.models.dialogue import PAIR_AXES, PairBatches, TurnTokens
@@ -67,7 +67,7 @@ def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
     parts = split_conversations(load_conversations(config.data), config.turns)
     turns = [turn for pair in parts["train"] for turn in (*pair.context, pair.reply)]
-    tokens = TurnTokens(Subwords.fit(turns, config.subwords, lower=True), config.longest)
+    tokens = TurnTokens(config.fit_tokenizer(turns), config.longest)
     params, rebuild = functional(config.dialogue_model(len(tokens.tokenizer), key_for(config.seed, "init")))
     task = TASKS[config.task](rebuild, tokens, parts)
     batches = PairBatches(
@@ -120,7 +120,7 @@ def resume(run: tyro.conf.Positional[Path]) -> int:
 def trained(run: Path) -> tuple[Run, Config, nnx.Module, TurnTokens]:
     """The best model of a run and its tokens."""
     opened, config = open_run(run, Config)
-    tokens = TurnTokens(Subwords.from_json(opened.read_json("tokenizer.json")), config.longest)
+    tokens = TurnTokens(config.read_tokenizer(opened.read_json("tokenizer.json")), config.longest)
     params, rebuild = functional(config.dialogue_model(len(tokens.tokenizer), key_for(config.seed, "init")))
     return opened, config, rebuild(best_params(params, (), config, opened)), tokens
 

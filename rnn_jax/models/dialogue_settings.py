@@ -1,6 +1,7 @@
 """The options of models of dialogue, as fields of an experiment's Config: subwords, embedding, attention, dropout."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.data import Subwords, Words
 from rnn_jax.models.dual_encoder import DualEncoder
 from rnn_jax.models.encoder_decoder import EncoderDecoder
 from rnn_jax.models.settings import SequenceSettings, build_matched
@@ -28,8 +30,12 @@ class DialogueSettings(SequenceSettings):
     """Turns of a context that are read, at most."""
     longest: int = 32
     """Tokens of a context (its last) and of a reply (its first) that are read or written, at most."""
+    tokens: str = "subword"
+    """subword or word, in lower case."""
     subwords: int = 1000
     """How many subwords are learned."""
+    min_count: int = 3
+    """Words that the training turns have less often are unknown."""
     embedding_size: int = 128
     """Features of an embedded token."""
     attention: str = "multiplicative"
@@ -42,11 +48,22 @@ class DialogueSettings(SequenceSettings):
     def __post_init__(self):
         check_choice("task", self.task, ("ranking", "writing"))
         check_choice("attention", self.attention, ("multiplicative", "additive"))
-        for name in ("turns", "longest", "subwords", "embedding_size"):
+        check_choice("tokens", self.tokens, ("subword", "word"))
+        for name in ("turns", "longest", "subwords", "min_count", "embedding_size"):
             check_size(name, getattr(self, name))
         for name in ("word_dropout", "embedding_dropout"):
             check_rate(name, getattr(self, name))
         super().__post_init__()
+
+    def fit_tokenizer(self, turns: Sequence[str]) -> Words | Subwords:
+        """The tokenizer of training turns."""
+        if self.tokens == "word":
+            return Words.fit(turns, lower=True, min_count=self.min_count)
+        return Subwords.fit(turns, self.subwords, lower=True)
+
+    def read_tokenizer(self, state: str) -> Words | Subwords:
+        """A tokenizer out of what its `to_json` returned."""
+        return (Words if self.tokens == "word" else Subwords).from_json(state)
 
     def dialogue_model(
         self, vocabulary_size: int, key: jax.Array

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from experiments.cli import Flags, open_run, run_commands
+from experiments.cli import Flags, open_run, resume_command, run_commands
 from rnn_jax.data.audio import read_wav
 from rnn_jax.data.speech import Recording
 from rnn_jax.data.speech_tasks import speech_data, speech_digests
@@ -110,10 +110,7 @@ def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOpti
     return train_experiment(NAME, config, options, prepare)
 
 
-def resume(run: Positional[Path]) -> int:
-    """Go on with a run that was interrupted, from its newest checkpoint."""
-    opened, config = open_run(run, Config)  # its path is absolute, so that RUN may be "." too
-    return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
+resume = resume_command(train, Config)
 
 
 def trained(run: Path) -> tuple[Config, SpeechModel, list[str]]:

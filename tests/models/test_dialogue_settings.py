@@ -1,0 +1,35 @@
+"""Settings make the models and tokenizers they name, and refuse what is none."""
+
+import jax
+import numpy as np
+import pytest
+
+from rnn_jax.data import Subwords, Words
+from rnn_jax.models.dialogue_settings import DialogueSettings
+
+TURNS = ["who are you", "I am you", "who am I"]
+
+
+@pytest.mark.parametrize(("tokens", "kind"), [("word", Words), ("subword", Subwords)])
+def test_a_tokenizer_comes_back_as_it_was(tokens, kind):
+    settings = DialogueSettings(tokens=tokens, subwords=40, min_count=2)
+    fitted = settings.fit_tokenizer(TURNS)
+    again = settings.read_tokenizer(fitted.to_json())
+    assert isinstance(again, kind) and again.decode(again.encode("WHO am you")) == "who am you"
+    np.testing.assert_array_equal(again.encode("who are they"), fitted.encode("who are they"))
+
+
+@pytest.mark.parametrize("task", ["ranking", "writing"])
+def test_the_transformer_is_as_large(task):
+    sizes = []
+    for model in ("recurrent", "transformer"):
+        settings = DialogueSettings(task=task, model=model, hidden_size=64, embedding_size=64)
+        made = jax.eval_shape(lambda key, s=settings: s.dialogue_model(500, key), jax.random.key(0))
+        sizes.append(sum(leaf.size for leaf in jax.tree.leaves(made)))
+    assert abs(sizes[1] - sizes[0]) <= 0.05 * sizes[0] and sizes[0] > 50_000
+
+
+def test_mistakes_are_named():
+    for name, value in (("task", "reading"), ("tokens", "letter"), ("turns", 0), ("word_dropout", 1.5)):
+        with pytest.raises(ValueError, match=rf"{name}="):
+            DialogueSettings(**{name: value})

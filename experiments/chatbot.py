@@ -1,7 +1,7 @@
 """How well does a recurrent network find the reply to what was said, or write it?
 
     python -m experiments.chatbot                                rank replies, ChatterBot corpus, two minutes, two cores
-    python -m experiments.chatbot --task writing                 write replies
+    python -m experiments.chatbot --task writing --tokens word   write replies; flags that suit it: results/chatbot.json
     python -m experiments.chatbot --data my.tsv                  your own: a conversation a line, tabs between turns
     python -m experiments.chatbot --model transformer            a transformer of as many parameters
     python -m experiments.chatbot chat RUN                       talk with it; lines from a pipe are answered, too

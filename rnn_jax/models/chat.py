@@ -48,7 +48,10 @@ def choose_reply(model: DualEncoder, tokens: TurnTokens, replies: Sequence[str])
 
 
 def write_reply(model: Any, tokens: TurnTokens, *, steps: int = 40, beams: int = 4) -> Respond:
-    """Writes answers by beam search with an encoder-decoder, scored by the mean log probability of their tokens."""
+    """Writes answers by beam search with an encoder-decoder, scored by the mean log probability of their tokens.
+
+    An answer that ends before its first word is written as "…".
+    """
 
     @jax.jit
     def write(values: jax.Array, length: jax.Array) -> Any:
@@ -62,8 +65,8 @@ def write_reply(model: Any, tokens: TurnTokens, *, steps: int = 40, beams: int =
     def respond(turns: Sequence[str]) -> tuple[str, float]:
         found = write(*_row(tokens, turns))
         written = tokens.tokenizer.decode(np.asarray(found.tokens[0, 0]))
-        length = int(found.lengths[0, 0])
-        return " ".join(written.split()), float(found.scores[0, 0]) * (5 + length) / 6 / length
+        length = max(1, int(found.lengths[0, 0]))
+        return " ".join(written.split()) or "…", float(found.scores[0, 0]) * (5 + length) / 6 / length
 
     return respond
 

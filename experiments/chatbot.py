@@ -20,7 +20,7 @@ from pathlib import Path
 import tyro
 from flax import nnx
 
-from experiments.cli import Flags, open_run, run_commands
+from experiments.cli import Flags, open_run, resume_command, run_commands
 from rnn_jax.data import digests, read_lines
 from rnn_jax.data.dialogue import load_conversations, split_conversations
 from rnn_jax.models.chat import Chat, make_respond, sure_from, talk
@@ -111,10 +111,7 @@ def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOpti
     return train_experiment(NAME, config, options, prepare)
 
 
-def resume(run: tyro.conf.Positional[Path]) -> int:
-    """Go on with a run that was interrupted, from its newest checkpoint."""
-    opened, config = open_run(run, Config)
-    return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
+resume = resume_command(train, Config)
 
 
 def trained(run: Path) -> tuple[Run, Config, nnx.Module, TurnTokens]:

@@ -15,11 +15,11 @@ from rnn_jax.cells.base import Cell, Composite, GatedCell, check_choice, check_r
 from rnn_jax.typing import Array, Carry, DType, Params
 
 
-def dropout(key: jax.Array, xs: Array, rate: float, kind: str = "step") -> jax.Array:
+def dropout(key: jax.Array | None, xs: Array, rate: float, kind: str = "step") -> jax.Array:
     """Zero each feature of `xs [T, ...]` with probability `rate` and scale the rest by 1 / (1 − rate).
 
     Args:
-        key: a typed key.
+        key: a typed key; without one nothing is zeroed.
         xs: features of a sequence, time first.
         rate: probability of a zero.
         kind: "step", a new mask at every step (Srivastava et al. 2014; Zaremba et al. 2014, arXiv:1409.2329), or
@@ -28,6 +28,8 @@ def dropout(key: jax.Array, xs: Array, rate: float, kind: str = "step") -> jax.A
     check_rate("rate", rate)
     check_choice("kind", kind, ("step", "sequence"))
     xs = jnp.asarray(xs)
+    if key is None or not rate:
+        return xs
     shape = xs.shape if kind == "step" else (1, *xs.shape[1:])
     keep = jax.random.bernoulli(key, 1 - rate, shape)
     return jnp.where(jnp.broadcast_to(keep, xs.shape), xs / (1 - rate), jnp.zeros_like(xs))
@@ -106,7 +108,7 @@ class Stack(Composite):
             layer_key = None
             if key is not None:
                 mask_key, layer_key = jax.random.split(jax.random.fold_in(key, i))
-                if i and self.dropout:
+                if i:
                     xs = dropout(mask_key, xs, self.dropout, self.dropout_kind)
             layer_carry, xs = run(layer, params[f"layer_{i}"], xs, carry[i], reverse, layer_key)
             after.append(layer_carry)

@@ -72,12 +72,9 @@ class Classifier(nnx.Module):
         keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
         inputs = jnp.asarray(inputs)
         xs = inputs.astype(self.dtype) if self.embed is None else self.embed(inputs)
-        if keys[0] is not None and self.input_dropout:
-            xs = dropout(keys[0], xs, self.input_dropout, self.dropout_kind)
+        xs = dropout(keys[0], xs, self.input_dropout, self.dropout_kind)
         pooled = self.pool(self.layer(xs, lengths=lengths, key=keys[1]).ys, jnp.asarray(lengths))
-        if keys[2] is not None and self.dropout_rate:
-            pooled = dropout(keys[2], pooled, self.dropout_rate)
-        return self.score(pooled).astype(jnp.float32)
+        return self.score(dropout(keys[2], pooled, self.dropout_rate)).astype(jnp.float32)
 
     def pool(self, ys: jax.Array, lengths: jax.Array) -> jax.Array:
         """One vector `[B, F]` out of the outputs `[T, B, F]` of the valid steps."""

@@ -54,9 +54,7 @@ class CTCModel(nnx.Module):
         """
         keys = (None, None) if key is None else jax.random.split(key)
         ys = self.layer(jnp.asarray(xs, self.dtype), lengths=lengths, key=keys[0]).ys
-        if keys[1] is not None and self.dropout_rate:
-            ys = dropout(keys[1], ys, self.dropout_rate)
-        return self.score(ys).astype(jnp.float32)
+        return self.score(dropout(keys[1], ys, self.dropout_rate)).astype(jnp.float32)
 
     def initial_carry(self, batch_shape: tuple[int, ...] = ()) -> Carry:
         """The carry before the first step of a stream."""

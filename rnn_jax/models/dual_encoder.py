@@ -76,22 +76,19 @@ class DualEncoder(nnx.Module):
         if keys[0] is not None and self.word_dropout:
             hidden = jax.random.bernoulli(keys[0], self.word_dropout, tokens.shape)
             tokens = jnp.where(hidden, jnp.asarray(UNKNOWN, tokens.dtype), tokens)
-        xs = self._dropped(keys[1], self.embed(tokens), self.embedding_dropout)
+        xs = dropout(keys[1], self.embed(tokens), self.embedding_dropout)
         ys = self.layer(xs, lengths=lengths, key=keys[2]).ys
         valid = (jnp.arange(tokens.shape[0])[:, None] < lengths[None])[..., None]
         weights = jnp.where(valid, jax.nn.sigmoid(self.weigh(xs)), 0.0)
         words = jnp.sum(weights * jnp.where(valid, xs, 0.0), 0) / jnp.sqrt(jnp.sum(weights**2, 0))
         order = self.project(jnp.max(jnp.where(valid, ys, -jnp.inf), axis=0))
-        vectors = self._dropped(keys[3], (words + self.gain[...].astype(order.dtype) * order), self.dropout_rate)
+        vectors = dropout(keys[3], words + self.gain[...].astype(order.dtype) * order, self.dropout_rate)
         vectors = vectors.astype(jnp.float32)
         return vectors / jnp.sqrt(jnp.sum(vectors**2, axis=-1, keepdims=True) + 1e-12)
 
     def scores(self, contexts: jax.Array, replies: jax.Array) -> jax.Array:
         """The scores float32 `[B, R]` of vectors `[B, E]` and `[R, E]`, logits of a softmax over the replies."""
         return jnp.exp(self.log_scale[...]) * contexts @ replies.T
-
-    def _dropped(self, key: jax.Array | None, xs: jax.Array, rate: float) -> jax.Array:
-        return xs if key is None or not rate else dropout(key, xs, rate)
 
 
 def in_batch_loss(scores: Array, replies: Array) -> jax.Array:

@@ -86,7 +86,7 @@ class EncoderDecoder(nnx.Module):
         keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
         memory = self.encode(source, source_lengths, key=keys[0])
         ys, _ = self._write(memory, self.tokens.read(inputs, keys[1]))
-        return self.tokens.score(ys if keys[2] is None else dropout(keys[2], ys, self.dropout_rate))
+        return self.tokens.score(dropout(keys[2], ys, self.dropout_rate))
 
     def align(self, source: Array, source_lengths: Array, inputs: Array) -> jax.Array:
         """Where each target token looks: the weights of attention, float32 `[T, B, S]`; arguments as in a call."""
@@ -96,7 +96,7 @@ class EncoderDecoder(nnx.Module):
         """Read a source, int `[S, B]`."""
         keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
         ys = self.encoder(self.tokens.read(source, keys[0]), lengths=lengths, key=keys[1]).ys
-        ys = ys if keys[2] is None else dropout(keys[2], ys, self.dropout_rate)
+        ys = dropout(keys[2], ys, self.dropout_rate)
         valid = jnp.arange(ys.shape[0])[None] < jnp.asarray(lengths)[:, None]
         return self.attention.read(jnp.swapaxes(ys, 0, 1), valid)
 

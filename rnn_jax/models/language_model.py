@@ -78,17 +78,14 @@ class LanguageModel(nnx.Module):
             The carry after the last token, and logits float32 `[T, B, V]`.
         """
         keys = (None, None, None) if key is None else jax.random.split(key, 3)
-        xs = self._dropped(keys[0], self.embed(jnp.asarray(tokens)), self.embedding_dropout)
+        xs = dropout(keys[0], self.embed(jnp.asarray(tokens)), self.embedding_dropout, self.dropout_kind)
         carry, ys = self.recurrent(xs, carry, key=keys[1], checkpoint_every=checkpoint_every)
-        return carry, self._logits(self._dropped(keys[2], ys, self.dropout_rate))
+        return carry, self._logits(dropout(keys[2], ys, self.dropout_rate, self.dropout_kind))
 
     def step(self, carry: Carry, token: Array) -> tuple[Carry, jax.Array]:
         """One token int `[B]` to the next carry and logits float32 `[B, V]`, for streaming."""
         carry, y = self.recurrent.step(carry, self.embed(jnp.asarray(token)))
         return carry, self._logits(y)
-
-    def _dropped(self, key: jax.Array | None, xs: jax.Array, rate: float) -> jax.Array:
-        return xs if key is None or not rate else dropout(key, xs, rate, self.dropout_kind)
 
     def _logits(self, ys: jax.Array) -> jax.Array:
         logits = self.embed.attend(ys) if self.score is None else self.score(ys)

@@ -151,9 +151,7 @@ class TextClassifier(nnx.Module):
         lengths = jnp.asarray(lengths)
         valid = jnp.arange(len(vectors))[:, None] < lengths[None]
         text = jnp.where(valid[..., None], vectors, 0.0).sum(0) / jnp.sqrt(lengths.astype(jnp.float32))[:, None]
-        if text_key is not None:
-            text = dropout(text_key, text, self.dropout_rate)
-        return logits + self.direct(text)
+        return logits + self.direct(dropout(text_key, text, self.dropout_rate))
 
 
 def make_probabilities(

@@ -31,8 +31,7 @@ class Tokens(nnx.Module):
 
     def read(self, tokens: Array, key: jax.Array | None = None) -> jax.Array:
         """Embed tokens int `[T, B]`, or `[B]` without a key: `[..., E]`; a key means dropout."""
-        xs = self.embed(jnp.asarray(tokens))
-        return xs if key is None or not self.dropout_rate else dropout(key, xs, self.dropout_rate, "sequence")
+        return dropout(key, self.embed(jnp.asarray(tokens)), self.dropout_rate, "sequence")
 
     def score(self, ys: jax.Array) -> jax.Array:
         """Logits float32 `[..., V]` of vectors `[..., E]`."""

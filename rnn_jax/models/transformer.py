@@ -154,17 +154,18 @@ class Block(nnx.Module):
 
     def _with_itself(self, xs: jax.Array, mask: jax.Array, key: jax.Array | None) -> jax.Array:
         normed = self.self_norm(xs)
-        return xs + self._dropped(key, attend(self.self_attention, normed, read(self.self_attention, normed), mask))
+        return xs + dropout(
+            key, attend(self.self_attention, normed, read(self.self_attention, normed), mask), self.dropout_rate
+        )
 
     def _with_memory(
         self, xs: jax.Array, memory: Cache | None, mask: jax.Array | None, keys: tuple = (None, None)
     ) -> jax.Array:
         if memory is not None:
-            xs = xs + self._dropped(keys[0], attend(self.memory_attention, self.memory_norm(xs), memory, mask))
-        return xs + self._dropped(keys[1], self.contract(jax.nn.gelu(self.expand(self.forward_norm(xs)))))
-
-    def _dropped(self, key: jax.Array | None, xs: jax.Array) -> jax.Array:
-        return xs if key is None or not self.dropout_rate else dropout(key, xs, self.dropout_rate)
+            xs = xs + dropout(
+                keys[0], attend(self.memory_attention, self.memory_norm(xs), memory, mask), self.dropout_rate
+            )
+        return xs + dropout(keys[1], self.contract(jax.nn.gelu(self.expand(self.forward_norm(xs)))), self.dropout_rate)
 
 
 def read(attention: nnx.MultiHeadAttention, xs: jax.Array) -> Cache:

@@ -83,7 +83,7 @@ class TransformerEncoderDecoder(nnx.Module):
         for block, seen, k in zip(self.blocks, memory.layers, keys[3:], strict=True):
             xs = block(xs, mask, seen, memory.valid[:, None, None], key=k)
         ys = jnp.swapaxes(xs, 0, 1)
-        return self._score(ys if keys[2] is None else dropout(keys[2], ys, self.dropout_rate))
+        return self._score(dropout(keys[2], ys, self.dropout_rate))
 
     def align(self, source: Array, source_lengths: Array, inputs: Array) -> jax.Array:
         """Where each target token looks: the weights of the last layer, mean over heads, float32 `[T, B, S]`."""

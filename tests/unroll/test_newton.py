@@ -112,7 +112,8 @@ def compared(cell, params, xs, method=rnn_jax.Newton(), **options):  # noqa: B00
 
 def test_a_chaotic_cell_takes_the_steps_one_by_one():
     found, wanted, _, _, report = compared(cell := rnn_jax.Elman(3, 8), *scaled(cell, 3.0))
-    chex.assert_trees_all_equal(found, wanted)
+    # Not to the bit: the same steps stand in two places of a program, and XLA may round each in its own way.
+    chex.assert_trees_all_close(found, wanted, rtol=1e-4, atol=1e-4)
     assert not report.converged and report.residual > 0.1 and report.iterations == 30
 
 

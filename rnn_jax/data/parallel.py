@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_jax.data.batches import BucketBatches, best_bounds, in_order
+from rnn_jax.data.batches import BucketBatches
 from rnn_jax.data.download import DataError
 from rnn_jax.data.language import load_multi30k
 from rnn_jax.data.padding import pad
@@ -74,24 +74,6 @@ class ParallelBatches:
         """Batch i, as `teacher_forcing` gives it."""
         examples, length = self.order.examples(i)
         return teacher_forcing([self.sources[k] for k in examples], [self.targets[k] for k in examples], length)
-
-
-def evaluation_batches(
-    sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], batch_size: int, buckets: int = 4
-) -> list[dict[str, Any]]:
-    """All pairs once, in few shapes; where a batch is not full, its last pairs are of length 0 and count nothing."""
-    lengths = pair_lengths(sources, targets)
-    bounds = best_bounds(lengths, buckets)
-    batches = []
-    for examples in in_order(lengths, batch_size):
-        length = int(bounds[np.searchsorted(bounds, lengths[examples].max())])
-        batch = teacher_forcing([sources[k] for k in examples], [targets[k] for k in examples], length)
-        missing = batch_size - len(examples)
-        widths = {name: [(0, 0)] * axis + [(0, missing)] for name, axis in PARALLEL_AXES.items() if axis is not None}
-        padded = {name: np.pad(batch[name], widths[name]) for name in widths}
-        padded["source_lengths"] = np.maximum(padded["source_lengths"], 1)
-        batches.append(padded)
-    return batches
 
 
 def teacher_forcing(

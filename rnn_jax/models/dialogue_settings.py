@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +11,13 @@ from rnn_jax.cells.base import check_choice, check_rate, check_size
 from rnn_jax.data import Subwords, Words
 from rnn_jax.models.dual_encoder import DualEncoder
 from rnn_jax.models.encoder_decoder import EncoderDecoder
-from rnn_jax.models.settings import SequenceSettings, build_matched
+from rnn_jax.models.encoder_decoder_settings import EncoderDecoderSettings
+from rnn_jax.models.settings import build_matched
 from rnn_jax.models.transformer_decoder import TransformerEncoderDecoder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DialogueSettings(SequenceSettings):
+class DialogueSettings(EncoderDecoderSettings):
     """A dual encoder that ranks replies, or an encoder-decoder that writes them.
 
     Raises:
@@ -37,22 +37,16 @@ class DialogueSettings(SequenceSettings):
     min_count: int = 3
     """Words that the training turns have less often are unknown."""
     embedding_size: int = 128
-    """Features of an embedded token."""
-    attention: str = "multiplicative"
-    """Of the recurrent encoder-decoder: multiplicative or additive."""
+    embedding_dropout: float = 0.3
     word_dropout: float = 0.1
     """The part of the tokens that the training of a ranking makes unknown."""
-    embedding_dropout: float = 0.3
-    """Rate on embedded tokens."""
 
     def __post_init__(self):
         check_choice("task", self.task, ("ranking", "writing"))
-        check_choice("attention", self.attention, ("multiplicative", "additive"))
         check_choice("tokens", self.tokens, ("subword", "word"))
-        for name in ("turns", "longest", "subwords", "min_count", "embedding_size"):
+        for name in ("turns", "longest", "subwords", "min_count"):
             check_size(name, getattr(self, name))
-        for name in ("word_dropout", "embedding_dropout"):
-            check_rate(name, getattr(self, name))
+        check_rate("word_dropout", self.word_dropout)
         super().__post_init__()
 
     def fit_tokenizer(self, turns: Sequence[str]) -> Words | Subwords:
@@ -65,26 +59,26 @@ class DialogueSettings(SequenceSettings):
         """A tokenizer out of what its `to_json` returned."""
         return (Words if self.tokens == "word" else Subwords).from_json(state)
 
+    @property
+    def decoder_size(self) -> int:
+        """Features of each decoder layer: as few as in one direction, for there is little text."""
+        return self.hidden_size
+
     def dialogue_model(
         self, vocabulary_size: int, key: jax.Array
     ) -> DualEncoder | EncoderDecoder | TransformerEncoderDecoder:
         """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
 
-        def build(settings: DialogueSettings) -> Any:
-            rngs, size = nnx.Rngs(params=key), settings.embedding_size
-            shared: dict[str, Any] = {
-                "dropout_rate": settings.dropout,
-                "embedding_dropout": settings.embedding_dropout,
-                "dtype": jnp.dtype(settings.dtype),
-                "rngs": rngs,
-            }
-            if settings.task == "ranking":
-                layer = settings.layer(size, rngs)
-                return DualEncoder(layer, vocabulary_size, word_dropout=settings.word_dropout, **shared)
-            if settings.model == "transformer":
-                layers, heads = settings.transformer_layers, settings.heads
-                return TransformerEncoderDecoder(vocabulary_size, size, settings.hidden_size, layers, heads, **shared)
-            encoder, decoder = settings.stack(size, settings.bidirectional), settings.stack(2 * size)
-            return EncoderDecoder(vocabulary_size, encoder, decoder, attention=settings.attention, **shared)
+        def rank(settings: DialogueSettings) -> DualEncoder:
+            rngs = nnx.Rngs(params=key)
+            return DualEncoder(
+                settings.layer(settings.embedding_size, rngs),
+                vocabulary_size,
+                word_dropout=settings.word_dropout,
+                dropout_rate=settings.dropout,
+                embedding_dropout=settings.embedding_dropout,
+                dtype=jnp.dtype(settings.dtype),
+                rngs=rngs,
+            )
 
-        return build_matched(self, build)
+        return build_matched(self, rank) if self.task == "ranking" else self.encoder_decoder(vocabulary_size, key)

@@ -34,8 +34,13 @@ class EncoderDecoderSettings(SequenceSettings):
         check_rate("embedding_dropout", self.embedding_dropout)
         super().__post_init__()
 
+    @property
+    def decoder_size(self) -> int:
+        """Features of each decoder layer: as many as both directions of the encoder together."""
+        return self.hidden_size * (2 if self.bidirectional else 1)
+
     def encoder_decoder(self, vocabulary_size: int, key: jax.Array) -> EncoderDecoder | TransformerEncoderDecoder:
-        """The model, its parameters drawn with `key`. Decoder layers are as wide as both directions together."""
+        """The model, its parameters drawn with `key`."""
 
         def build(settings: "EncoderDecoderSettings") -> EncoderDecoder | TransformerEncoderDecoder:
             size = settings.embedding_size
@@ -49,9 +54,8 @@ class EncoderDecoderSettings(SequenceSettings):
                 return TransformerEncoderDecoder(
                     vocabulary_size, size, settings.hidden_size, settings.transformer_layers, settings.heads, **options
                 )
-            width = settings.hidden_size * (2 if settings.bidirectional else 1)
             encoder = settings.stack(size, settings.bidirectional)
-            decoder = dataclasses.replace(settings, hidden_size=width).stack(2 * size)
+            decoder = dataclasses.replace(settings, hidden_size=settings.decoder_size).stack(2 * size)
             return EncoderDecoder(vocabulary_size, encoder, decoder, attention=settings.attention, **options)
 
         return build_matched(self, build)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.data.padding import pad
-from rnn_jax.data.parallel import evaluation_batches, teacher_forcing
+from rnn_jax.data.parallel import teacher_forcing
 from rnn_jax.data.subwords import Subwords
 from rnn_jax.data.vocabulary import BEGIN, END, PAD, UNKNOWN
 from rnn_jax.decoding import beam_search, greedy_search, repeat_rows
@@ -35,20 +35,6 @@ def target_nats(
     logits = model(batch["source"], batch["source_lengths"], batch["inputs"], key=key)
     counts = jnp.arange(len(logits))[:, None] < jnp.asarray(batch["target_lengths"])[None]
     return token_cross_entropy(logits, batch["targets"], counts, smoothing=smoothing)
-
-
-def make_pair_score(
-    rebuild: Rebuild, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], *, rows: int = 128
-) -> Callable[[Params], float]:
-    """A function from parameters to the mean nats per target token, ends included, over all pairs."""
-    batches = evaluation_batches(sources, targets, rows)
-    score = jax.jit(lambda params, batch: target_nats(rebuild(params), batch))
-
-    def mean(params: Params) -> float:
-        sums = np.array([score(params, batch) for batch in batches], np.float64).sum(axis=0)
-        return float(sums[0] / sums[1])
-
-    return mean
 
 
 def make_writer(

@@ -10,10 +10,10 @@ import numpy as np
 
 from rnn_jax.data import BEGIN, END
 from rnn_jax.data.dialogue import Pair
-from rnn_jax.losses import token_cross_entropy
 from rnn_jax.models.chat import write_reply
 from rnn_jax.models.dialogue import PAIR_AXES, Rebuild, TurnTokens, in_parts
 from rnn_jax.models.ngram import ngram_nats
+from rnn_jax.models.translation import target_nats
 from rnn_jax.typing import Params
 
 
@@ -38,7 +38,7 @@ class Writing:
 
     def loss(self, model: Any, batch: dict[str, Any], key: jax.Array) -> jax.Array:
         """Nats per token of a training batch."""
-        nats, count = written_nats(model, batch, key)
+        nats, count = target_nats(model, forced(batch), key)
         return nats / count
 
     def validate(self, params: Params) -> dict[str, float]:
@@ -75,15 +75,14 @@ class Writing:
         return "\n".join(shown) + "\n"
 
 
-def written_nats(
-    model: Callable[..., jax.Array], batch: dict[str, Any], key: jax.Array | None = None
-) -> tuple[jax.Array, jax.Array]:
-    """The summed nats of replies, their ends included, and how many tokens they have; a batch as of `PairBatches`."""
+def forced(batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch of `PairBatches` as `target_nats` reads it: a context is a source, a reply with its end a target."""
     replies = jnp.asarray(batch["replies"])
-    inputs = jnp.concatenate([jnp.full_like(replies[:1], BEGIN), replies[:-1]])
-    logits = model(batch["contexts"], batch["context_lengths"], inputs, key=key)
-    counted = jnp.arange(len(replies))[:, None] < jnp.asarray(batch["reply_lengths"])[None]
-    return token_cross_entropy(logits, replies, counted)
+    return {
+        "source": batch["contexts"], "source_lengths": batch["context_lengths"],
+        "inputs": jnp.concatenate([jnp.full_like(replies[:1], BEGIN), replies[:-1]]),
+        "targets": replies, "target_lengths": batch["reply_lengths"],
+    }  # fmt: skip
 
 
 def make_perplexity(rebuild: Rebuild, longest: int, *, rows: int = 32) -> Callable[..., float]:
@@ -96,7 +95,7 @@ def make_perplexity(rebuild: Rebuild, longest: int, *, rows: int = 32) -> Callab
         longest: tokens of a context and of a reply, at most; all are padded to so many.
         rows: pairs at once.
     """
-    score = jax.jit(lambda params, batch: written_nats(rebuild(params), batch))
+    score = jax.jit(lambda params, batch: target_nats(rebuild(params), forced(batch)))
 
     def perplexity(params: Params, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
         contexts, replies = ([pair[side] for pair in pairs] for side in (0, 1))

@@ -2,23 +2,20 @@
 
 import io
 import json
-import os
 import re
 import shlex
-import signal
-import subprocess
 import sys
 import time
 
 import jax
 import numpy as np
 import pytest
+from as_user import Commands
 
 from experiments import sentiment
-from experiments.cli import run_commands
 from rnn_jax.models.judge import Judge
 
-COMMANDS = {name: getattr(sentiment, name) for name in ("train", "resume", "evaluate", "classify")}
+command = Commands(sentiment, "classify")
 SMALL = shlex.split(
     "--hidden-size 6 --embedding-size 8 --heads 1 --transformer-layers 1 --batch-size 8 --buckets 1 --steps 40 "
     "--steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 --learning-rate 0.03 --longest 20 --gram-count 2"
@@ -30,18 +27,6 @@ ROWS = [
     for label, words in (("praise", GOOD), ("blame", BAD))
     for word in words
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def standard_promotion():
-    with jax.numpy_dtype_promotion("standard"):
-        yield
-
-
-def command(*arguments) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        run_commands(COMMANDS, "train", [str(a) for a in arguments])
-    return stopped.value.code
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +65,8 @@ def test_other_tokens_and_models(own, tmp_path, capsys, options):
     assert re.match(r"(praise|blame) [01]\.\d{3}: a lovely day \[.*lovely [+-]", capsys.readouterr().out)
 
 
-def test_killed_by_sigterm_it_resumes_to_the_same_result(trained, own, tmp_path):
-    program = [sys.executable, "-m", "experiments.sentiment", "--data", own, "--runs", tmp_path, "--name", "run"]
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "4"}
-    process = subprocess.Popen([*program, *SMALL], stderr=subprocess.PIPE, text=True, env=environment)
-    while "step 20/40" not in process.stderr.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
-    run = tmp_path / "sentiment" / "run"
-    if process.returncode:  # the run may have been quicker than the signal
-        assert process.returncode == 143 and command("resume", run) == 0
+def test_interrupted_it_resumes_to_the_same_result(trained, own, tmp_path, capsys):
+    command.interrupted(capsys, run := tmp_path / "sentiment" / "run", "--data", own, *SMALL)
     result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
     assert result["scores"]["nats"] == wanted["scores"]["nats"]
 
@@ -171,6 +147,5 @@ MISTAKES = {
 def test_mistakes_end_in_one_clear_line(tmp_path, capsys, content, flags, message):
     if content is not None:
         (tmp_path / "own.tsv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    code = command("--data", tmp_path / "own.tsv", "--runs", tmp_path, *SMALL, *flags)
-    said = " ".join(capsys.readouterr().err.split())
-    assert code in (1, 2) and re.search(message, said) and "Traceback" not in said, said
+    said = command.refused(capsys, "--data", tmp_path / "own.tsv", "--runs", tmp_path, *SMALL, *flags)
+    assert re.search(message, said), said

@@ -8,8 +8,9 @@ from flax import nnx
 
 import rnn_jax
 from rnn_jax.data import Subwords
+from rnn_jax.data.parallel import teacher_forcing
 from rnn_jax.models import EncoderDecoder
-from rnn_jax.models.translation import align_text, make_pair_score, make_writer, translate_texts
+from rnn_jax.models.translation import align_text, make_writer, target_nats, translate_texts
 from rnn_jax.nnx import functional
 
 TEXTS = ["the cat sat", "a dog", "the dog sat on the mat", "the cat"] * 3
@@ -26,7 +27,7 @@ def model():
     return jax.tree.map(lambda leaf: 3 * leaf, params), rebuild
 
 
-def test_the_score_is_the_mean_over_all_target_tokens(model):
+def test_the_nats_are_of_all_target_tokens_and_no_padding(model):
     params, rebuild = model
     sources = [SUBWORDS.encode(text) for text in TEXTS[:2]]
     targets = [source[::-1] for source in sources]
@@ -36,7 +37,8 @@ def test_the_score_is_the_mean_over_all_target_tokens(model):
         logits = rebuild(params)(source[:, None], np.array([len(source)]), inputs[:, None].astype(np.int32))
         total -= float(jax.nn.log_softmax(logits[:, 0])[np.arange(len(wanted)), wanted].sum())
         count += len(wanted)
-    assert make_pair_score(rebuild, sources, targets, rows=3)(params) == pytest.approx(total / count, rel=1e-5)
+    nats, counted = target_nats(rebuild(params), teacher_forcing(sources, targets, 12))
+    assert float(nats) == pytest.approx(total, rel=1e-5) and counted == count
 
 
 @pytest.mark.parametrize("beams", [1, 3])

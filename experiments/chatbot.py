@@ -29,18 +29,8 @@ from rnn_jax.models.dialogue_settings import DialogueSettings
 from rnn_jax.models.ranking import Ranking
 from rnn_jax.models.writing import Writing
 from rnn_jax.nnx import functional
-from rnn_jax.train import (
-    FitSettings,
-    Outcome,
-    Prepared,
-    Run,
-    RunOptions,
-    Task,
-    best_params,
-    draw_curves,
-    key_for,
-    train_experiment,
-)
+from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train.figures import draw_curves
 
 NAME = "chatbot"
 TASKS = {"ranking": Ranking, "writing": Writing}

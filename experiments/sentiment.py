@@ -28,18 +28,8 @@ from rnn_jax.models.naive_bayes import naive_bayes_accuracy
 from rnn_jax.models.text_classifier import BATCH_AXES, TextBatches, TextClassifier, encode_texts, make_probabilities
 from rnn_jax.models.text_settings import TextSettings
 from rnn_jax.nnx import functional
-from rnn_jax.train import (
-    FitSettings,
-    Outcome,
-    Prepared,
-    Run,
-    RunOptions,
-    Task,
-    best_params,
-    draw_curves,
-    key_for,
-    train_experiment,
-)  # fmt: skip
+from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train.figures import draw_curves
 
 NAME = "sentiment"
 PUBLISHED = {"LSTM, GloVe and phrases": 84.9, "BiLSTM, GloVe and phrases": 87.5}

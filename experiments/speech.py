@@ -25,18 +25,8 @@ from rnn_jax.data.utterances import BATCH_AXES, Utterances
 from rnn_jax.models.recogniser import Recogniser, listen, nearest_recording, score_speech
 from rnn_jax.models.speech import SpeechModel, SpeechSettings, make_speech_score, speech_facts
 from rnn_jax.nnx import functional
-from rnn_jax.train import (
-    FitSettings,
-    Outcome,
-    Prepared,
-    Run,
-    RunOptions,
-    Task,
-    best_params,
-    draw_curves,
-    key_for,
-    train_experiment,
-)
+from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train.figures import draw_curves
 
 NAME = "speech"
 KNOWN = {"TWIESN": 96.5, "MLP": 97.6, "FCN": 99.3, "ResNet": 99.2}  # JapaneseVowels

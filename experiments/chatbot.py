@@ -58,7 +58,8 @@ def prepare(config: Config) -> Prepared:
     parts = split_conversations(load_conversations(config.data), config.turns)
     turns = [turn for pair in parts["train"] for turn in (*pair.context, pair.reply)]
     tokens = TurnTokens(config.fit_tokenizer(turns), config.longest)
-    params, rebuild = functional(config.dialogue_model(len(tokens.tokenizer), key_for(config.seed, "init")))
+    counts = tokens.counts(parts["train"])
+    params, rebuild = functional(config.dialogue_model(len(counts), key_for(config.seed, "init"), counts))
     task = TASKS[config.task](rebuild, tokens, parts)
     batches = PairBatches(
         parts["train"], tokens, config.batch_size, config.seed, group=config.steps_per_dispatch, buckets=task.buckets

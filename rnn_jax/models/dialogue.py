@@ -36,6 +36,10 @@ class TurnTokens:
         """A turn and its end; of too many tokens the first."""
         return self._ended(turn)[: self.longest]
 
+    def counts(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """How often each token is in the replies of pairs, int `[V]`."""
+        return np.bincount(np.concatenate([self.reply(pair.reply) for pair in pairs]), minlength=len(self.tokenizer))
+
     def _ended(self, turn: str) -> np.ndarray:
         return np.append(self.tokenizer.encode(turn), np.int32(END))
 

@@ -14,6 +14,7 @@ from rnn_jax.models.encoder_decoder import EncoderDecoder
 from rnn_jax.models.encoder_decoder_settings import EncoderDecoderSettings
 from rnn_jax.models.settings import build_matched
 from rnn_jax.models.transformer_decoder import TransformerEncoderDecoder
+from rnn_jax.typing import Array
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,9 +66,15 @@ class DialogueSettings(EncoderDecoderSettings):
         return self.hidden_size
 
     def dialogue_model(
-        self, vocabulary_size: int, key: jax.Array
+        self, vocabulary_size: int, key: jax.Array, counts: Array | None = None
     ) -> DualEncoder | EncoderDecoder | TransformerEncoderDecoder:
-        """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
+        """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model.
+
+        Args:
+            vocabulary_size: V.
+            key: a typed key.
+            counts: how often each token is in the replies of training, int `[V]`: where scores of writing begin.
+        """
 
         def rank(settings: DialogueSettings) -> DualEncoder:
             rngs = nnx.Rngs(params=key)
@@ -81,4 +88,6 @@ class DialogueSettings(EncoderDecoderSettings):
                 rngs=rngs,
             )
 
-        return build_matched(self, rank) if self.task == "ranking" else self.encoder_decoder(vocabulary_size, key)
+        if self.task == "ranking":
+            return build_matched(self, rank)
+        return self.encoder_decoder(vocabulary_size, key, counts)

@@ -11,6 +11,7 @@ from rnn_jax.models.attention import KINDS
 from rnn_jax.models.encoder_decoder import EncoderDecoder
 from rnn_jax.models.settings import SequenceSettings, build_matched
 from rnn_jax.models.transformer_decoder import TransformerEncoderDecoder
+from rnn_jax.typing import Array
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,10 @@ class EncoderDecoderSettings(SequenceSettings):
         """Features of each decoder layer: as many as both directions of the encoder together."""
         return self.hidden_size * (2 if self.bidirectional else 1)
 
-    def encoder_decoder(self, vocabulary_size: int, key: jax.Array) -> EncoderDecoder | TransformerEncoderDecoder:
-        """The model, its parameters drawn with `key`."""
+    def encoder_decoder(
+        self, vocabulary_size: int, key: jax.Array, counts: Array | None = None
+    ) -> EncoderDecoder | TransformerEncoderDecoder:
+        """The model, its parameters drawn with `key`; its scores begin at `counts`, if given (see `Tokens.expect`)."""
 
         def build(settings: "EncoderDecoderSettings") -> EncoderDecoder | TransformerEncoderDecoder:
             size = settings.embedding_size
@@ -58,4 +61,7 @@ class EncoderDecoderSettings(SequenceSettings):
             decoder = dataclasses.replace(settings, hidden_size=settings.decoder_size).stack(2 * size)
             return EncoderDecoder(vocabulary_size, encoder, decoder, attention=settings.attention, **options)
 
-        return build_matched(self, build)
+        model = build_matched(self, build)
+        if counts is not None:
+            model.tokens.expect(counts)
+        return model

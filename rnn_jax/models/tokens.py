@@ -29,6 +29,14 @@ class Tokens(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((vocabulary_size,)))
         self.dropout_rate = dropout_rate
 
+    def expect(self, counts: Array) -> None:
+        """Let scores begin at the log of how frequent each token is, `counts` int `[V]`, a half added to each.
+
+        Training then has to learn what deviates from the frequencies only, which matters where there is little text.
+        """
+        smoothed = jnp.asarray(counts, jnp.float32) + 0.5
+        self.bias[...] = jnp.log(smoothed / jnp.sum(smoothed))
+
     def read(self, tokens: Array, key: jax.Array | None = None) -> jax.Array:
         """Embed tokens int `[T, B]`, or `[B]` without a key: `[..., E]`; a key means dropout."""
         return dropout(key, self.embed(jnp.asarray(tokens)), self.dropout_rate, "sequence")

@@ -29,6 +29,15 @@ def test_the_transformer_is_as_large(task):
     assert abs(sizes[1] - sizes[0]) <= 0.05 * sizes[0] and sizes[0] > 50_000
 
 
+@pytest.mark.parametrize("model", ["recurrent", "transformer"])
+def test_scores_of_writing_begin_at_the_frequencies(model):
+    settings = DialogueSettings(task="writing", model=model, hidden_size=64, embedding_size=64)
+    counts = np.array([0, 1, 0, 50, *range(36)])
+    tokens = settings.dialogue_model(40, jax.random.key(0), counts).tokens
+    found = jax.nn.softmax(tokens.score(jax.numpy.zeros((1, 64))))[0]
+    np.testing.assert_allclose(found, (counts + 0.5) / (counts.sum() + 20), rtol=1e-5)
+
+
 def test_mistakes_are_named():
     for name, value in (("task", "reading"), ("tokens", "letter"), ("turns", 0), ("word_dropout", 1.5)):
         with pytest.raises(ValueError, match=rf"{name}="):

@@ -9,6 +9,7 @@ import numpy as np
 
 from rnn_jax.data.download import DataError
 from rnn_jax.data.language import load_sst2
+from rnn_jax.data.text import read_text
 
 
 class LabelledTexts(NamedTuple):
@@ -99,18 +100,7 @@ def read_lines(stream: Iterable[bytes], name: str = "standard input") -> Iterato
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """The number of the line and the cells of each row."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}; a file with labels and texts is expected") from error
-    try:
-        text = content.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8. Convert the file, for example with "
-            f"`iconv -f ISO-8859-1 -t UTF-8 {path}`"
-        ) from error
+    text = read_text(path)
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
         raise DataError(f"{path}, line {empty[0]}: the line is empty; remove it, or give it a label and a text")

@@ -8,6 +8,7 @@ import numpy as np
 
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.text import decode
 
 SST2_FILES = {"train": "stsa.binary.train", "validation": "stsa.binary.dev", "test": "stsa.binary.test"}
 MULTI30K_FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
@@ -26,7 +27,7 @@ def load_sst2() -> dict[str, tuple[list[str], np.ndarray]]:
         DataError: the data cannot be had (see `fetch`), or a line is not `LABEL SENTENCE`.
     """
     paths = fetch("sst2")
-    return {split: parse_labelled(_text(paths[file].read_bytes(), file), file) for split, file in SST2_FILES.items()}
+    return {split: parse_labelled(decode(paths[file].read_bytes(), file), file) for split, file in SST2_FILES.items()}
 
 
 def parse_labelled(text: str, name: str) -> tuple[list[str], np.ndarray]:
@@ -54,7 +55,7 @@ def load_multi30k() -> dict[str, tuple[list[str], list[str]]]:
     paths = fetch("multi30k")
 
     def lines(file: str) -> list[str]:
-        return split_lines(_text(gzip.decompress(paths[file].read_bytes()), file))
+        return split_lines(decode(gzip.decompress(paths[file].read_bytes()), file))
 
     return {
         split: check_parallel(lines(f"{file}.en.gz"), lines(f"{file}.de.gz"), file)
@@ -138,10 +139,3 @@ _TURN = re.compile(
     r"(?:(?P<name>[A-Z0-9][\w'&,. ]{0,30}?)\.?(?: *\[[^\]\n]*\])?\n|(?P<inline>[A-Z][A-Z' ]{1,30})\. )(?P<said>.+)",
     re.DOTALL,
 )
-
-
-def _text(content: bytes, name: str) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{name} is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}") from error

@@ -8,6 +8,7 @@ import numpy as np
 
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.text import read_text
 
 
 class Series(NamedTuple):
@@ -54,12 +55,7 @@ def hold_out(series: Series, share: int = 5) -> tuple[Series, Series]:
 
 def read_series(path: str | Path) -> Series:
     """The series in a .ts file; errors as in `parse_series`, and a DataError where the file cannot be read."""
-    try:
-        return parse_series(Path(path).read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise DataError(f"path={str(path)!r} cannot be read: {error.strerror}; a .ts file is expected") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"path={str(path)!r} is not UTF-8 at offset {error.start}; a .ts file is expected") from error
+    return parse_series(read_text(path), str(path))
 
 
 def parse_series(text: str, name: str) -> Series:

@@ -10,6 +10,7 @@ import numpy as np
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.audio import read_wav
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.text import read_text
 
 PARTS = ("training", "validation", "test")
 
@@ -104,13 +105,7 @@ def labelled_folder(folder: str | Path, rate: int = 8000, *, shortest: int = 1) 
             unknown part, or leaves a part empty; or a wav file cannot be read (see `read_wav`).
     """
     table = Path(folder) / "labels.csv"
-    try:
-        lines = table.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise DataError(f"{table} cannot be read: {error.strerror}; it has to list the wav files") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{table} is not UTF-8 at offset {error.start}: save it as UTF-8") from error
-    rows = csv.DictReader(line for line in lines if line.strip())
+    rows = csv.DictReader(line for line in read_text(table).splitlines() if line.strip())
     for column in ("file", "words"):
         if column not in (rows.fieldnames or ()):
             raise DataError(f"{table} has no column {column!r}: its first line is {','.join(rows.fieldnames or ())!r}")

@@ -51,24 +51,34 @@ def read_text(path: str | Path) -> str:
     """Return the text of a UTF-8 file, exactly as it stands but for a byte order mark at its start.
 
     Raises:
-        DataError: the file is missing, unreadable, empty or not UTF-8; in the last case the message gives the offset of
+        DataError: the file is missing, unreadable, empty or not UTF-8; in the last case the message gives the place of
             the first wrong byte and a command that converts the file.
     """
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise DataError(f"path={str(path)!r} cannot be read: {error.strerror}; a text file is expected") from error
-    try:
-        text = content.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        guess = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "ISO-8859-1"
-        raise DataError(
-            f"path={str(path)!r} is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}. "
-            f"Convert it, for example with `iconv -f {guess} -t UTF-8 {path} > converted.txt`"
-        ) from error
+        raise DataError(f"path={str(path)!r} cannot be read: {error.strerror}; a UTF-8 file is expected") from error
+    text = decode(content, f"path={str(path)!r}").removeprefix("\ufeff")
     if not text:
         raise DataError(f"path={str(path)!r} is empty; a text file with at least one character is expected")
     return text
+
+
+def decode(content: bytes, name: str) -> str:
+    """The text of UTF-8 bytes.
+
+    Raises:
+        DataError: they are not UTF-8; the message begins with `name`.
+    """
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        guess = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "ISO-8859-1"
+        raise DataError(
+            f"{name} is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}, line {line}. Convert it, "
+            f"for example with `iconv -f {guess} -t UTF-8 FILE > converted.txt`"
+        ) from error
 
 
 def split(text: str, fractions: tuple[float, ...] = (0.9, 0.1)) -> tuple[str, ...]:

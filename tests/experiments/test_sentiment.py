@@ -133,7 +133,7 @@ def test_a_judge_gives_words_the_credit_they_have():
 MISTAKES = {
     "missing column": ("label\tn\npraise\t1\n", [], "line 1: the header .* has no column 'text'"),
     "empty line": ("praise\tgood\n\nblame\tbad\n", [], "line 2: the line is empty"),
-    "not UTF-8": (b"praise\tgood\nblame\tna\xefve\n", [], "line 2: byte 0xef is not UTF-8"),
+    "not UTF-8": (b"praise\tgood\nblame\tna\xefve\n", [], "not UTF-8: byte 0xef at offset 20, line 2"),
     "few texts": ("praise\tgood\nblame\tbad\n", [], "expected at least 10"),
     "no file": (None, [], "cannot be read: No such file"),
     "tokens": ("", ["--tokens", "letters"], "tokens='letters'"),

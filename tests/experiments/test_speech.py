@@ -137,7 +137,7 @@ def test_series_in_place_of_sound_and_a_transformer_of_equal_size(tmp_path, caps
         (["--pooling", "sum"], "pooling='sum'"),
         (["--noise", "-1"], "noise=-1"),
         (["--no-hold-out"], "hold_out=False leaves nothing to choose an update by: use evaluate_every=400"),
-        (["--data", "nowhere"], "labels.csv cannot be read"),
+        (["--data", "nowhere"], "labels.csv' cannot be read"),
         (["transcribe", "RUN", "nowhere.wav"], "cannot be read: No such file"),
         (["transcribe", "RUN", "text.wav"], "no wav file"),
         (["transcribe", "RUN", "short.wav"], "too short: 100 samples"),

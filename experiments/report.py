@@ -79,21 +79,34 @@ def command(experiment: str, config: dict[str, Any]) -> str:
 
 
 def table_text(results: Path = RESULTS) -> str:
-    """The results as a Markdown table."""
-    lines = ["| task | model | parameters | metric | here | published | baselines |", "|---|---|---|---|---|---|---|"]
+    """The results as a Markdown table, a transformer's beside those of the recurrent models of the same task."""
+    lines = ["| task | metric | model | here | transformer | published | baselines |", "|---|---|---|---|---|---|---|"]
     for file in sorted(results.glob("*.json")):
         stored = json.loads(file.read_text())
+        transformers = {r["task"]: value_text(r) for r in stored["results"] if is_transformer(r)}
         for r in stored["results"]:
-            spread = f" ± {r['std']:.3f}" if r["std"] is not None else ""
+            if is_transformer(r):
+                continue
             published = ", ".join(f"{p['who']} {p['value']}" for p in r["published"])
             sources = "; ".join(sorted({p["source"] for p in r["published"]}))
             published += f" ({sources})" if sources else ""
-            baselines = ", ".join(f"{name} {value:.3f}" for name, value in r["baselines"].items())
-            lines.append(
-                f"| {stored['experiment']}/{r['task']} | {r['model']} | {r['params']:,} | {r['metric']} | "
-                f"**{r['mean']:.3f}**{spread} (n = {r['n']}) | {published} | {baselines} |"
-            )
+            baselines = ", ".join(f"{name} {value:.2f}" for name, value in r["baselines"].items())
+            metric = f"{r['metric']} {'↑' if r['higher_is_better'] else '↓'}"
+            cells = [r["model"], f"**{value_text(r)}**", transformers.get(r["task"], ""), published, baselines]
+            lines.append(f"| {' | '.join([stored['experiment'] + '/' + r['task'], metric, *cells])} |")
     return "\n".join(lines)
+
+
+def is_transformer(row: dict[str, Any]) -> bool:
+    """Whether a result is that of a transformer."""
+    return row["config"].get("model") == "transformer"
+
+
+def value_text(row: dict[str, Any]) -> str:
+    """Mean and deviation over seeds, and their number, in brackets."""
+    digits = 3 if abs(row["mean"]) < 10 else 2
+    spread = f" ± {row['std']:.{digits}f}" if row["std"] is not None else ""
+    return f"{row['mean']:.{digits}f}{spread} ({row['n']})"
 
 
 def table(check: bool = False) -> int:

@@ -32,9 +32,18 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
     assert (results / "text_generation/some-text-gru-1-x-8-sample.txt").read_text() == "to be"
     table = report.table_text(results)
     assert (
-        "| text_generation/some-text | gru 1 x 8 | 1,234 | nats/char | **2.000** ± 1.000 (n = 3) | A 1.5 (B 2020) |"
-        in table
+        "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | **2.000 ± 1.000 (3)** |  | A 1.5 (B 2020) |" in table
     )
+
+
+def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
+    rows = [
+        {"task": "a", "metric": "nats/char", "higher_is_better": False, "mean": value, "std": None, "n": 1,
+         "model": model, "config": {"model": model}, "published": [], "baselines": {}}
+        for model, value in (("recurrent", 4.0), ("transformer", 5.0))
+    ]  # fmt: skip
+    (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": rows}))
+    assert "| some/a | nats/char ↓ | recurrent | **4.000 (1)** | 5.000 (1) |" in report.table_text(tmp_path)
 
 
 def test_runs_that_differ_in_more_than_the_seed_are_refused(tmp_path):

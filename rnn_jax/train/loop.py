@@ -20,7 +20,7 @@ from rnn_jax.train.parallel import batch_sharding, data_mesh, place
 from rnn_jax.train.run import Run
 from rnn_jax.train.seeds import check_seed, key_for
 from rnn_jax.train.signals import stop_on_signals
-from rnn_jax.train.state import Batch, Loss, TrainState, initial_state, make_dispatch
+from rnn_jax.train.state import Batch, Loss, TrainState, initial_state, kept_params, make_dispatch
 from rnn_jax.typing import Carry, Params
 
 
@@ -209,7 +209,7 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
             if step == boundary:
                 report()
                 # The copy of one device: evaluated on the mesh, every device would do all of the work.
-                scores = task.evaluate(jax.tree.map(lambda leaf: leaf.addressable_data(0), state.params))
+                scores = task.evaluate(jax.tree.map(lambda leaf: leaf.addressable_data(0), kept_params(state)))
                 if not np.isfinite(scores[task.monitor]):
                     raise diverged(f"{task.monitor} {scores[task.monitor]} after update {step}")
                 best = progress.gained(scores[task.monitor], step, task.higher_is_better)
@@ -225,9 +225,9 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         reason = "signal" if stopped else "finished" if step >= settings.steps else "stopped early"
         # A process that had no signal itself stops for the SIGTERM of another.
         exit_code = (stop.exit_code or 128 + signal.SIGTERM) if stopped else 0
-    best = state.params
+    best = kept_params(state)
     if progress.best_step not in (0, step):
-        best = checkpoints.load(state, best=True).state.params
+        best = kept_params(checkpoints.load(state, best=True).state)
     # By way of the host, so that they belong to one process and no longer to the mesh.
     local = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), best)
     return Outcome(local, state, progress, reason, exit_code)
@@ -246,7 +246,7 @@ def best_params(params: Params, carry: Carry, settings: FitSettings, run: Run) -
         CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
     """
     state = initial_state(params, make_optimizer(settings, settings.steps), carry)
-    return Checkpoints(run.checkpoints).load(state, best=True).state.params
+    return kept_params(Checkpoints(run.checkpoints).load(state, best=True).state)
 
 
 def _patience_over(progress: Progress, settings: FitSettings) -> bool:

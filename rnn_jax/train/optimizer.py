@@ -1,10 +1,14 @@
-"""The optimizer of a run: AdamW or SGD behind gradient clipping, with a learning-rate schedule; all of it optax."""
+"""The optimizer of a run: clipping, AdamW or SGD, a learning-rate schedule, and an average of the parameters; optax."""
 
 import dataclasses
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.typing import Params
 
 SCHEDULES = ("cosine", "linear", "constant")
 OPTIMIZERS = ("adamw", "sgd")
@@ -35,7 +39,11 @@ class OptimizerSettings:
     clip_norm: float = 1.0
     """Gradients of a larger global norm are scaled down to this one (Pascanu et al. 2013, arXiv:1211.5063)."""
 
+    averaging: float = 0.0
+    """Decay of a running average of the parameters, which is evaluated and kept in their place; 0 for none."""
+
     def __post_init__(self):
+        check_rate("averaging", self.averaging)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_rate("momentum", self.momentum)
@@ -63,10 +71,39 @@ def make_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
 
 
 def make_optimizer(settings: OptimizerSettings, steps: int) -> optax.GradientTransformation:
-    """Clipping, then the optimizer, for a run of `steps` updates."""
+    """Clipping, then the optimizer, and the average of the parameters if there is one, for a run of `steps` updates."""
     schedule = make_schedule(settings, steps)
     update = {
         "adamw": lambda: optax.adamw(schedule, b1=settings.momentum, b2=0.99, weight_decay=settings.weight_decay),
         "sgd": lambda: optax.sgd(schedule, momentum=settings.momentum or None),
     }[settings.optimizer]()
-    return optax.chain(optax.clip_by_global_norm(settings.clip_norm), update)
+    average = [average_params(settings.averaging)] if settings.averaging else []
+    return optax.chain(optax.clip_by_global_norm(settings.clip_norm), update, *average)
+
+
+class AverageState(NamedTuple):
+    """Parameters averaged over the updates so far, and how many these are, int32."""
+
+    average: Params
+    count: jax.Array
+
+
+def average_params(decay: float) -> optax.GradientTransformation:
+    """Leave the updates as they are and average the parameters that they lead to; it comes last in a chain.
+
+    aₜ = dₜ aₜ₋₁ + (1 − dₜ) θₜ, dₜ = min(decay, t / (t + 9)): the first parameters are soon forgotten. After Polyak &
+    Juditsky 1992, "Acceleration of stochastic approximation by averaging".
+    """
+
+    def init(params: Params) -> AverageState:
+        # A copy, for a state that is donated may hold no buffer twice.
+        return AverageState(jax.tree.map(jnp.copy, params), jnp.int32(0))
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, AverageState]:
+        count = state.count + 1
+        kept = jnp.minimum(decay, count / (count + 9.0)).astype(jnp.float32)
+        after = optax.apply_updates(params, updates)
+        average = jax.tree.map(lambda a, new: (a + (1 - kept) * (new - a)).astype(a.dtype), state.average, after)
+        return updates, AverageState(average, count)
+
+    return optax.GradientTransformation(init, update)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from rnn_jax.train.optimizer import AverageState
 from rnn_jax.typing import Carry, Params
 
 Batch = dict[str, Any]
@@ -32,6 +33,12 @@ class TrainState(NamedTuple):
 def initial_state(params: Params, optimizer: optax.GradientTransformation, carry: Carry) -> TrainState:
     """The state before the first update."""
     return TrainState(jnp.int32(0), params, optimizer.init(params), carry)
+
+
+def kept_params(state: TrainState) -> Params:
+    """What is evaluated and kept of a state: the average of the parameters, or where none is made these themselves."""
+    optimizer: Any = state.optimizer
+    return optimizer[-1].average if isinstance(optimizer[-1], AverageState) else state.params
 
 
 def make_dispatch(loss: Loss, optimizer: optax.GradientTransformation, key: jax.Array):

@@ -47,6 +47,21 @@ def test_training_learns_and_writes_it_down(uninterrupted):
     assert_bitwise(best_params(task.params, task.carry, tiny.settings(), run), outcome.params)
 
 
+def test_averaged_parameters_are_those_evaluated_kept_and_resumed(tmp_path):
+    settings, task = tiny.settings(averaging=0.9), tiny.task()
+    outcome = fit(task, settings, run := new_run(tmp_path / "whole", settings))
+    average = outcome.state.optimizer[-1].average
+    assert not np.array_equal(average["readout"], outcome.state.params["readout"])
+    last = [r for r in run.records() if "validation_loss" in r][-1]
+    assert task.evaluate(jax.tree.map(np.asarray, average))["validation_loss"] == last["validation_loss"]
+    assert_bitwise(best_params(task.params, task.carry, settings, run), outcome.params)
+
+    stopping = tiny.task(evaluate=lambda params: os.kill(os.getpid(), signal.SIGTERM) or task.evaluate(params))
+    half = new_run(tmp_path / "half", settings)
+    assert fit(stopping, settings, half).reason == "signal"
+    assert_bitwise(fit(task, settings, half, resume=True).state, outcome.state)
+
+
 def test_one_update_a_dispatch_gives_the_same(tmp_path, uninterrupted):
     settings = tiny.settings(steps_per_dispatch=1)
     outcome = fit(tiny.task(), settings, new_run(tmp_path, settings))

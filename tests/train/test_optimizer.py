@@ -35,3 +35,18 @@ def test_weight_decay_pulls_towards_zero():
     params = {"a": jnp.array([2.0])}
     updates, _ = optimizer.update({"a": jnp.array([0.0])}, optimizer.init(params), params)
     assert float(updates["a"][0]) == pytest.approx(-0.02)
+
+
+def test_the_average_is_of_all_parameters_so_far():
+    settings = OptimizerSettings(
+        optimizer="sgd", momentum=0.0, schedule="constant", warmup_steps=0, learning_rate=1.0, averaging=0.5
+    )
+    optimizer = make_optimizer(settings, steps=20)
+    params = {"a": jnp.array([0.0])}
+    state, wanted = optimizer.init(params), 0.0
+    for t in range(1, 21):
+        updates, state = optimizer.update({"a": jnp.array([0.1 * t])}, state, params)
+        params = {"a": params["a"] + updates["a"]}
+        kept = min(0.5, t / (t + 9))
+        wanted = kept * wanted + (1 - kept) * float(params["a"][0])
+    assert float(state[-1].average["a"][0]) == pytest.approx(wanted, rel=1e-6) and params["a"][0] < wanted < 0

@@ -121,10 +121,9 @@ def trained(run: Path, csv: str = "") -> tuple[Config, Windows, Callable, Params
     """The best model of a run, and the windows of its data or of another table."""
     opened, config = open_run(run, Config)
     known, panel = opened.read_json("panel.json"), config.panel(csv)
-    if (panel.names, panel.series) != (known["names"], known["series"]):
-        raise ValueError(
-            f"csv={csv!r} has {panel.names} of {panel.series}: expected {known['names']} of {known['series']}"
-        )
+    if (panel.names, panel.series) != (wanted := (known["names"], known["series"])):
+        found = f"the columns {panel.names} of the series {panel.series}"
+        raise ValueError(f"csv={csv!r} has {found}: expected {wanted[0]} of {wanted[1]}, as in training")
     windows = config.windows(panel, Scaling.from_json(known["scaling"]))
     params, rebuild = functional(config.forecaster(windows.features.shape[-1], key_for(config.seed, "init")))
     return config, windows, rebuild, best_params(params, (), config, opened)

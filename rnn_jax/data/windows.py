@@ -21,14 +21,14 @@ class Scaling:
         factor: float64 `[S, D]`, its standard deviation; 1 where it is constant or never there.
         target_shift: float64 `[S]`; zeros for a target that is positive.
         target_factor: float64 `[S]`; the mean of a target that is positive.
-        masked: the inputs of which a value is missing.
+        gaps: whether a target is missing.
     """
 
     shift: np.ndarray
     factor: np.ndarray
     target_shift: np.ndarray
     target_factor: np.ndarray
-    masked: list[int]
+    gaps: bool
 
     @classmethod
     def fit(cls, panel: Panel, end: int, positive: bool = False) -> "Scaling":
@@ -56,7 +56,7 @@ class Scaling:
         return cls(
             shift, np.where(deviation > 1e-9 * np.abs(shift), deviation, 1.0),
             np.zeros_like(mean) if positive else mean, mean if positive else std,
-            np.flatnonzero(~there.all(axis=(0, 1))).tolist(),
+            bool(np.isnan(target).any()),
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -66,8 +66,8 @@ class Scaling:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Scaling":
         """The scaling that `to_json` was called of."""
-        arrays = {name: np.array(value) for name, value in stored.items() if name != "masked"}
-        return cls(**arrays, masked=stored["masked"])
+        arrays = {name: np.array(value) for name, value in stored.items() if name != "gaps"}
+        return cls(**arrays, gaps=stored["gaps"])
 
 
 class Windows:
@@ -107,10 +107,10 @@ class Windows:
         scaled = (panel.inputs - scaling.shift[:, None]) / scaling.factor[:, None]
         filled = np.nan_to_num(carried_forward(scaled))
         shared = [np.broadcast_to(filled.mean(axis=0), filled.shape)] if len(panel.series) > 1 else []
-        missing = np.isnan(panel.inputs[..., scaling.masked])
+        missing = [np.isnan(panel.target)[..., None]] if scaling.gaps else []
         self.place = calendar(panel.moments(horizon), cycles).astype(np.float32)
         place = np.broadcast_to(self.place[: len(panel.times)], (*filled.shape[:2], 2 * len(cycles)))
-        self.features = np.concatenate([filled, *shared, missing, place], axis=-1).astype(np.float32)
+        self.features = np.concatenate([filled, *shared, *missing, place], axis=-1).astype(np.float32)
         target = (panel.target - scaling.target_shift[:, None]) / scaling.target_factor[:, None]
         self.target = target.astype(np.float32)
 

@@ -1,6 +1,7 @@
 """What a forecast says: a number, quantiles, a normal distribution or a variance; each with its loss."""
 
-from typing import NamedTuple, Protocol
+import abc
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,28 +31,31 @@ class Forecast(NamedTuple):
         return Forecast(self.point * factor + shift, self.quantiles * factor[..., None] + shift[..., None])
 
 
-class Output(Protocol):
-    """How the K numbers that a model gives for a step are meant."""
+class Output(abc.ABC):
+    """How the K numbers that a model gives for a step are meant.
+
+    Attributes:
+        size: K.
+        moved: how many of them move with the target: quantiles and means do, a logarithm of a scale does not.
+    """
 
     size: int
-    """K"""
     moved: int
-    """How many of them move with the target: quantiles and means do, a logarithm of a scale does not."""
 
+    @abc.abstractmethod
     def loss(self, raw: jax.Array, targets: Array) -> tuple[jax.Array, jax.Array]:
         """The summed loss of raw `[..., K]` for targets `[...]`, and how many there are; NaN is left out."""
-        ...
 
+    @abc.abstractmethod
     def point(self, raw: jax.Array) -> jax.Array:
         """The single best number, `[...]`."""
-        ...
 
     def quantiles(self, raw: jax.Array) -> jax.Array | None:
-        """`[..., 5]` at `LEVELS`, or None."""
-        ...
+        """`[..., 5]` at `LEVELS`, or None where only a number is said."""
+        return None
 
 
-class Point:
+class Point(Output):
     """A number; the loss is the absolute error."""
 
     size, moved = 1, 1
@@ -63,11 +67,8 @@ class Point:
     def point(self, raw: jax.Array) -> jax.Array:
         return raw[..., 0]
 
-    def quantiles(self, raw: jax.Array) -> jax.Array | None:
-        return None
 
-
-class Quantiles:
+class Quantiles(Output):
     """A number for each of `LEVELS`; those that cross are put in order (Chernozhukov et al. 2010, arXiv:0704.3649)."""
 
     size, moved = len(LEVELS), len(LEVELS)
@@ -82,7 +83,7 @@ class Quantiles:
         return jnp.sort(raw, axis=-1)
 
 
-class Gaussian:
+class Gaussian(Output):
     """Mean and logarithm of the deviation of a normal distribution; the loss is its negative log likelihood."""
 
     size, moved = 2, 1
@@ -98,7 +99,7 @@ class Gaussian:
         return raw[..., :1] + jnp.exp(raw[..., 1:]) * away
 
 
-class Variance:
+class Variance(Output):
     """The logarithm of a positive number, such as a variance; the loss is QLIKE."""
 
     size, moved = 1, 0
@@ -108,9 +109,6 @@ class Variance:
 
     def point(self, raw: jax.Array) -> jax.Array:
         return jnp.exp(raw[..., 0])
-
-    def quantiles(self, raw: jax.Array) -> jax.Array | None:
-        return None
 
 
 OUTPUTS: dict[str, Output] = {

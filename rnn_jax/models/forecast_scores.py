@@ -92,10 +92,10 @@ def score_return(
     level = score_level(windows, parts, forecast, season=0, refit=refit)
     said, came = forecast.point, level.target
     others = {"zero return": np.zeros_like(came)} | level.others
-    baseline = {"zero return": mean_absolute_error(0 * came, came)} | level.baseline
-    moved = came != 0
+    baseline = {"zero return": mean_absolute_error(0.0, came[:, -1])} | level.baseline
+    moved = ~np.isnan(came) & (came != 0)
     scores = {
-        "explained of the squares, %": 100 * float(1 - np.sum((came - said) ** 2) / np.sum(came**2)),
+        "explained of the squares, %": 100 * float(1 - np.nansum((came - said) ** 2) / np.nansum(came**2)),
         "right signs, %": 100 * float(np.mean(np.sign(said[moved]) == np.sign(came[moved]))),
         "days up, %": 100 * float(np.mean(came[moved] > 0)),
     }

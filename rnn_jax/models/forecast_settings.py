@@ -16,13 +16,17 @@ from rnn_jax.models.forecast_outputs import OUTPUTS
 from rnn_jax.models.forecaster import Forecaster
 from rnn_jax.models.settings import SequenceSettings, build_matched
 
-DAILY = {"horizon": 1, "window": 22, "season": 0, "calendar": ""}
+DAILY = {"horizon": 1, "window": 22, "season": 0, "calendar": "", "means": "1,5,22"}
 SUITED = {
-    "weather": {"horizon": 24, "window": 24, "season": 24, "calendar": "day,year", "output": "quantile"},
+    "weather": {
+        "horizon": 24, "window": 24, "season": 24, "calendar": "day,year", "means": "1,6,24", "output": "quantile",
+    },
     "stocks": DAILY | {"output": "variance"},
     "returns": DAILY | {"output": "gaussian"},
-    "own": {"horizon": 24, "window": 48, "season": 1, "calendar": "day,week,year", "output": "quantile"},
-}
+    "own": {
+        "horizon": 24, "window": 48, "season": 1, "calendar": "day,week,year", "means": "1", "output": "quantile",
+    },
+}  # fmt: skip
 """What -1 and "suited" stand for in each task."""
 
 
@@ -40,8 +44,8 @@ class ForecastSettings(SequenceSettings):
     """Your own table: a column of times, columns of numbers, a first line with their names; the task is then own."""
     target: str = ""
     """The column to forecast."""
-    columns: tuple[str, ...] = ()
-    """The other columns to forecast from; by default all that are left."""
+    columns: str = ""
+    """The other columns to forecast from, with commas between them; by default all that are left."""
     time: str = ""
     """The column with the times; by default the first one."""
     by: str = ""
@@ -60,8 +64,8 @@ class ForecastSettings(SequenceSettings):
     """Steps after which a series is much as it was, at most window; 1 for the last value, 0 for nothing."""
     calendar: str = "suited"
     """Of day, week and year, with commas: the cycles whose place is an input."""
-    linear: int = 4
-    """Steps of the window that a linear map reads past the layers; 0 for none."""
+    means: str = "suited"
+    """With commas: of how many last steps a linear map reads the mean, past the layers; empty for no such map."""
     pooling: str = "last"
     """What is taken of the layers: last, max, mean or attention over the steps."""
     input_dropout: float = 0.0
@@ -70,7 +74,6 @@ class ForecastSettings(SequenceSettings):
     """Read windows in both directions, with hidden_size features each."""
 
     def __post_init__(self):
-        object.__setattr__(self, "columns", tuple(self.columns))  # JSON has no tuples
         object.__setattr__(self, "task", "own" if self.csv else self.task)
         check_choice("task", self.task, tuple(SUITED))
         for name, value in SUITED[self.task].items():
@@ -82,9 +85,10 @@ class ForecastSettings(SequenceSettings):
         check_rate("input_dropout", self.input_dropout)
         for name in ("horizon", "window"):
             check_size(name, getattr(self, name))
-        for name in ("season", "linear"):
-            if not 0 <= getattr(self, name) <= self.window:
-                raise ValueError(f"{name}={getattr(self, name)}: expected 0 to window={self.window}")
+        if not 0 <= self.season <= self.window:
+            raise ValueError(f"season={self.season}: expected 0 to window={self.window}")
+        if not all(name.isdigit() and 1 <= int(name) <= self.window for name in _names(self.means)):
+            raise ValueError(f"means={self.means!r}: expected numbers from 1 to window={self.window}, with commas")
         if (self.task == "own") != bool(self.csv) or bool(self.csv) != bool(self.target):
             raise ValueError(f"csv={self.csv!r}, target={self.target!r}: a table of your own needs both")
         if self.task != "own" and (self.task == "stocks") != (self.output == "variance"):
@@ -109,15 +113,15 @@ class ForecastSettings(SequenceSettings):
     def panel(self, csv: str = "") -> Panel:
         """The series of the task, or of another table with the same columns."""
         if self.task == "own":
-            path = csv or self.csv
-            return own_series(path, self.target, self.columns, time=self.time, by=self.by, fill=self.fill_gaps)
+            options = {"time": self.time, "by": self.by, "fill": self.fill_gaps}
+            return own_series(csv or self.csv, self.target, _names(self.columns), **options)
         if csv:
             raise ValueError(f"csv={csv!r}: a model of the task {self.task} reads no table; train one with --csv")
         return weather() if self.task == "weather" else stocks("variance" if self.task == "stocks" else "return")
 
     def windows(self, panel: Panel, scaling: Scaling) -> Windows:
         """The windows of a panel, as the model reads them."""
-        cycles = [cycle.strip() for cycle in self.calendar.split(",") if cycle.strip()]
+        cycles = _names(self.calendar)
         return Windows(panel, scaling, self.window, self.horizon, cycles, ahead=self.decoding == "recursive")
 
     def forecaster(self, features: int, key: jax.Array) -> Forecaster:
@@ -132,7 +136,7 @@ class ForecastSettings(SequenceSettings):
                 settings.horizon,
                 recursive=settings.decoding == "recursive",
                 season=settings.season,
-                linear=settings.linear,
+                means=[int(steps) for steps in _names(settings.means)],
                 pooling=settings.pooling,
                 dropout_rate=settings.dropout,
                 input_dropout=settings.input_dropout,
@@ -141,3 +145,8 @@ class ForecastSettings(SequenceSettings):
             )
 
         return build_matched(self, build)
+
+
+def _names(listed: str) -> list[str]:
+    """What stands between commas."""
+    return [name.strip() for name in listed.split(",") if name.strip()]

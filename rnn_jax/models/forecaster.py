@@ -1,6 +1,6 @@
 """What comes next in a series: layers read a window of it, and say something of each of the steps after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -20,9 +20,10 @@ from rnn_jax.typing import Array, Params
 class Forecaster(nnx.Module):
     """Numbers for the H steps after a window of L steps.
 
-    Layers read the window, and what they have read is scored (`Classifier`). Beside them a few steps of the window are
-    read by a linear map, as in LSTNet (Lai et al. 2018, arXiv:1703.07015), and both are added to what the series had
-    one season before. All begin at zero, so that a model begins as seasonal persistence.
+    Layers read the window, and what they have read is scored (`Classifier`). Beside them a linear map, as in LSTNet
+    (Lai et al. 2018, arXiv:1703.07015), reads means of the last steps, short and long ones, as HAR regression does
+    (Corsi 2009). Both are added to what the series had one season before. All begin at zero, so that a model begins as
+    seasonal persistence.
 
     Args:
         layer: `Recurrent` or `Transformer`.
@@ -32,7 +33,7 @@ class Forecaster(nnx.Module):
         recursive: say one step at a time and read it as the next step of the window; else say all at once.
         season: steps after which the series is much as it was, at most L; 1 for the last value, 0 for nothing. The
             first feature is then the target itself.
-        linear: how many steps of the window the linear map reads, L / linear apart, the last one first; 0 for none.
+        means: of how many last steps the linear map reads the mean, such as (1, 6, 24), each at most L; () for no map.
         pooling: of the classifier.
         dropout_rate: on what the layers have read, in training.
         input_dropout: on the features of the window, in training.
@@ -49,7 +50,7 @@ class Forecaster(nnx.Module):
         *,
         recursive: bool = False,
         season: int = 0,
-        linear: int = 0,
+        means: Sequence[int] = (),
         pooling: str = "last",
         dropout_rate: float = 0.0,
         input_dropout: float = 0.0,
@@ -59,10 +60,9 @@ class Forecaster(nnx.Module):
         said = (1 if recursive else horizon) * output.size
         self.head = Classifier(layer, said, pooling=pooling, dropout_rate=dropout_rate, dtype=dtype, rngs=rngs)
         self.head.score.kernel[...] = jnp.zeros_like(self.head.score.kernel[...])
-        self.read = [window - 1 - i * (window // linear) for i in range(linear)] if linear else []
-        zeros = nnx.initializers.zeros
-        size = linear * layer.input_size
-        self.linear = nnx.Linear(size, said, kernel_init=zeros, dtype=dtype, rngs=rngs) if linear else None
+        size, zeros = len(means) * layer.input_size, nnx.initializers.zeros
+        self.linear = nnx.Linear(size, said, kernel_init=zeros, dtype=dtype, rngs=rngs) if means else None
+        self.means = tuple(means)
         self.output, self.window, self.horizon = output, window, horizon
         self.recursive, self.season, self.input_dropout, self.dtype = recursive, season, input_dropout, dtype
 
@@ -95,8 +95,8 @@ class Forecaster(nnx.Module):
         window_in = dropout(input_key, window, self.input_dropout)
         raw = self.head(window_in, jnp.full(window.shape[1:2], self.window), key=key)
         if self.linear is not None:
-            steps = jnp.swapaxes(window_in[jnp.array(self.read)], 0, 1)
-            raw = raw + self.linear(steps.reshape(len(steps), -1)).astype(jnp.float32)
+            means = jnp.concatenate([window_in[-steps:].mean(axis=0) for steps in self.means], axis=-1)
+            raw = raw + self.linear(means).astype(jnp.float32)
         raw = raw.reshape(len(raw), -1, self.output.size)
         if self.season:
             # Further ahead than a season the last one is repeated.

@@ -55,7 +55,7 @@ def test_windows_are_scaled_and_filled_step_by_step():
     windows = make_windows(panel)
     (s, t), end = (1, 20), panel.validation
     window = windows.inputs(np.array([[s, t]]))[:, 0]
-    assert window.shape == (6, 2 + 2 + 2 + 2) and window.dtype == np.float32
+    assert window.shape == (6, 2 + 2 + 1 + 2) and window.dtype == np.float32
     mean = [[np.nanmean(panel.inputs[i, :end, d]) for d in range(2)] for i in range(2)]
     std = [[np.nanstd(panel.inputs[i, :end, d]) for d in range(2)] for i in range(2)]
     for row, step in zip(window, range(t - 5, t + 1), strict=True):
@@ -66,9 +66,7 @@ def test_windows_are_scaled_and_filled_step_by_step():
                 values = values[~np.isnan(values)]
                 known[i, d] = (values[-1] - mean[i][d]) / std[i][d] if len(values) else 0
         place = calendar(panel.times[step : step + 1], ["day"])[0]
-        np.testing.assert_allclose(
-            row, [*known[s], *known.mean(0), *np.isnan(panel.inputs[s, step]), *place], atol=1e-5
-        )
+        np.testing.assert_allclose(row, [*known[s], *known.mean(0), np.isnan(panel.target[s, step]), *place], atol=1e-5)
 
 
 def test_what_comes_after_a_window():
@@ -99,7 +97,7 @@ def test_a_window_goes_on_with_what_is_known_of_later_steps():
     plain, ahead = make_windows(panel), make_windows(panel, ahead=True)
     examples = np.array([[0, 30], [1, 59]])  # after the last step only the calendar goes on
     xs = ahead.inputs(examples)
-    assert xs.shape == (6 + 2, 2, 8)
+    assert xs.shape == (6 + 2, 2, 7)
     np.testing.assert_array_equal(xs[:6], plain.inputs(examples))
     for h in (6, 7):
         np.testing.assert_array_equal(xs[h, :, :-2], xs[5, :, :-2])

@@ -1,5 +1,8 @@
 """Losses over sequences, as sums and counts: means over parts of a sequence then add up exactly."""
 
+import math
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -34,3 +37,65 @@ def token_cross_entropy(
     if weights is None:
         return losses.sum(), jnp.float32(losses.size)
     return (losses * weights).sum(), weights.sum()
+
+
+def pinball_loss(quantiles: Array, targets: Array, levels: Sequence[float]) -> tuple[jax.Array, jax.Array]:
+    """The summed pinball loss of quantiles, the mean over the levels, and how many targets it is summed over.
+
+    A quantile at level τ costs τ for each unit that it is too low, and 1 − τ for each that it is too high (Koenker &
+    Bassett 1978); at 0.5 that is half of the absolute error.
+
+    Args:
+        quantiles: `[..., Q]`.
+        targets: `[...]`; NaN is left out.
+        levels: Q numbers between 0 and 1.
+
+    Returns:
+        Two float32 scalars.
+    """
+    known, targets = _known(targets)
+    above = targets[..., None] - quantiles
+    at = jnp.array(levels, jnp.float32).reshape(*(1,) * targets.ndim, -1)
+    losses = jnp.maximum(at * above, (at - 1) * above).mean(-1)
+    return jnp.where(known, losses, 0.0).sum(), known.sum().astype(jnp.float32)
+
+
+def gaussian_loss(mean: Array, log_deviation: Array, targets: Array) -> tuple[jax.Array, jax.Array]:
+    """The summed negative log likelihood of normal distributions in nats, and how many targets it is summed over.
+
+    Args:
+        mean: `[...]`.
+        log_deviation: `[...]`, the natural logarithm of the standard deviation.
+        targets: `[...]`; NaN is left out.
+
+    Returns:
+        Two float32 scalars.
+    """
+    known, targets = _known(targets)
+    losses = 0.5 * jnp.square((targets - mean) * jnp.exp(-log_deviation)) + log_deviation + 0.5 * math.log(2 * math.pi)
+    return jnp.where(known, losses, 0.0).sum(), known.sum().astype(jnp.float32)
+
+
+def qlike_loss(log_variance: Array, squares: Array) -> tuple[jax.Array, jax.Array]:
+    """The summed QLIKE loss of variances, σ²/h + log h, and how many squares it is summed over.
+
+    Its least expected value is at the true variance, also where only squared returns are seen, which are noisy (Patton
+    2011, "Volatility forecast comparison using imperfect volatility proxies").
+
+    Args:
+        log_variance: `[...]`, the natural logarithm of h.
+        squares: `[...]`, what was seen of σ²; NaN is left out.
+
+    Returns:
+        Two float32 scalars.
+    """
+    known, squares = _known(squares)
+    losses = squares * jnp.exp(-log_variance) + log_variance
+    return jnp.where(known, losses, 0.0).sum(), known.sum().astype(jnp.float32)
+
+
+def _known(targets: Array) -> tuple[jax.Array, jax.Array]:
+    """Where targets are no NaN, and targets with 0 in its place, so that no NaN reaches a gradient."""
+    targets = jnp.asarray(targets, jnp.float32)
+    known = ~jnp.isnan(targets)
+    return known, jnp.where(known, targets, 0.0)

@@ -5,7 +5,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
+
+from rnn_jax.losses import pinball_loss
 
 
 def accuracy(predicted: Any, labels: Any) -> float:
@@ -179,3 +182,36 @@ def translation_scores(written: Sequence[str], references: Sequence[str]) -> dic
         raise ValueError(f"{len(written)} translations, {len(references)} references: expected one reference for each")
     metrics = {"BLEU": BLEU(lowercase=True), "chrF": CHRF(lowercase=True)}
     return {name: metric.corpus_score(list(written), [list(references)]).score for name, metric in metrics.items()}
+
+
+def mean_absolute_error(forecast: Any, target: Any) -> float:
+    """The mean of |forecast − target|, both `[...]`; targets that are NaN are left out."""
+    return float(np.nanmean(np.abs(np.asarray(forecast) - np.asarray(target))))
+
+
+def pinball(quantiles: Any, target: Any, levels: Sequence[float]) -> float:
+    """The mean of `rnn_jax.losses.pinball_loss` of quantiles `[..., Q]`; targets `[...]` that are NaN are left out.
+
+    Twice its mean over many levels is the continuous ranked probability score.
+    """
+    total, count = pinball_loss(jnp.asarray(quantiles, jnp.float32), jnp.asarray(target, jnp.float32), levels)
+    return float(total / count)
+
+
+def coverage(low: Any, high: Any, target: Any) -> float:
+    """The share of targets from low to high, all `[...]`; targets that are NaN are left out."""
+    target = np.asarray(target)
+    return float(np.mean(((target >= low) & (target <= high))[~np.isnan(target)]))
+
+
+def qlike(variance: Any, squares: Any) -> float:
+    """The mean QLIKE of forecasts of a variance, x − log x − 1 with x = squares / variance; 0 where all are equal.
+
+    Patton 2011, "Volatility forecast comparison using imperfect volatility proxies".
+
+    Args:
+        variance: `[...]`, positive.
+        squares: `[...]`, what was seen of it, positive; NaN is left out.
+    """
+    ratio = np.asarray(squares, np.float64) / np.asarray(variance, np.float64)
+    return float(np.nanmean(ratio - np.log(ratio) - 1))

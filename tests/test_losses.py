@@ -1,12 +1,13 @@
-"""Token cross-entropy against SciPy, with weights and infinite losses."""
+"""Losses against SciPy and their definitions, with weights, missing targets and infinite losses."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import log_softmax
+from scipy.stats import norm
 
-from rnn_jax.losses import token_cross_entropy
+from rnn_jax.losses import gaussian_loss, pinball_loss, qlike_loss, token_cross_entropy
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(scale=3, size=(4, 3, 5)).astype(np.float32)
@@ -46,3 +47,32 @@ def test_low_precision_logits_are_summed_in_float32():
     total, count = token_cross_entropy(logits, np.zeros(1000, int))
     np.testing.assert_allclose(total, 1000 * np.log(7), rtol=1e-6)
     assert count == 1000
+
+
+SEEN = np.array([[0.5, np.nan, 2.0], [1.0, 3.0, np.nan]], np.float32)
+SAID = RNG.normal(size=(2, 3)).astype(np.float32)
+
+
+def test_losses_of_forecasts_by_their_definitions():
+    known = ~np.isnan(SEEN)
+    seen, said, scale = SEEN[known], SAID[known], np.exp(0.3)
+    normal = gaussian_loss(SAID, np.full((2, 3), 0.3, np.float32), SEEN)
+    np.testing.assert_allclose(normal, [-norm.logpdf(seen, said, scale).sum(), 4], rtol=1e-5)
+    np.testing.assert_allclose(qlike_loss(SAID, SEEN), [(seen / np.exp(said) + said).sum(), 4], rtol=1e-5)
+    levels, wanted = (0.1, 0.5), 0.0
+    for y, q in zip(seen, said, strict=True):
+        wanted += np.mean([level * (y - q) if y > q else (1 - level) * (q - y) for level in levels])
+    np.testing.assert_allclose(pinball_loss(SAID[..., None].repeat(2, -1), SEEN, levels), [wanted, 4], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda said: gaussian_loss(said, said, SEEN),
+        lambda said: qlike_loss(said, SEEN),
+        lambda said: pinball_loss(said[..., None], SEEN, (0.3,)),
+    ],
+)
+def test_a_missing_target_reaches_no_gradient(loss):
+    gradient = jax.grad(lambda said: loss(said)[0])(jnp.asarray(SAID))
+    assert np.isfinite(gradient).all() and (np.asarray(gradient == 0) == np.isnan(SEEN)).all()

@@ -16,6 +16,7 @@ from rnn_jax.data.speech import Recording, join_words, labelled_folder, spoken_d
 from rnn_jax.data.speech_tasks import speech_data, speech_digests
 from rnn_jax.data.streams import TokenStream, evaluation_rows
 from rnn_jax.data.subwords import Subwords
+from rnn_jax.data.tables import Table, TableRows, read_table, read_tables
 from rnn_jax.data.text import load_corpus, load_text, read_text, split
 from rnn_jax.data.tokenizers import CharTokenizer
 from rnn_jax.data.utterances import Utterances
@@ -44,6 +45,8 @@ __all__ = [
     "Recording",
     "Series",
     "Subwords",
+    "Table",
+    "TableRows",
     "TokenStream",
     "Tokenizer",
     "UrlFile",
@@ -70,6 +73,8 @@ __all__ = [
     "read_lines",
     "read_members",
     "read_series",
+    "read_table",
+    "read_tables",
     "read_text",
     "read_wav",
     "speech_data",

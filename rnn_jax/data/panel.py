@@ -1,0 +1,118 @@
+"""Several series on one row of moments: what is to be forecast, what it is forecast from, and where its parts begin."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from rnn_jax.data.download import DataError
+from rnn_jax.data.tables import Table
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Panel:
+    """Series that are forecast by one model.
+
+    Attributes:
+        times: datetime64[us] `[T]`.
+        target: float64 `[S, T]`, what is forecast; NaN where it is missing.
+        inputs: float64 `[S, T, D]`, what it is forecast from; NaN where a value is missing.
+        names: of the D inputs.
+        series: names of the S series.
+        unit: of the target.
+        validation: the first step of the validation part; the training part is before it.
+        test: the first step of the test part, which is the rest.
+    """
+
+    times: np.ndarray
+    target: np.ndarray
+    inputs: np.ndarray
+    names: list[str]
+    series: list[str]
+    unit: str
+    validation: int
+    test: int
+
+    def moments(self, more: int) -> np.ndarray:
+        """The times, and so many more after them, the most common spacing apart: datetime64[us] `[T + more]`."""
+        found, counts = np.unique(np.diff(self.times), return_counts=True)
+        return np.concatenate([self.times, self.times[-1] + found[counts.argmax()] * np.arange(1, more + 1)])
+
+
+def on_grid(tables: Mapping[str, Table], name: str, *, fill: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Series on the same moments, a step apart: the step is the spacing that their times have most often.
+
+    Moments that a series leaves out have NaN for all values.
+
+    Args:
+        tables: series with the same columns.
+        name: of what they were read from, for messages.
+        fill: with False every row is the step after the one before, however far apart; all series have the same times.
+
+    Returns:
+        Times datetime64[us] `[T]` and values float64 `[S, T, D]`.
+
+    Raises:
+        DataError: a time is no whole number of steps after the first one, or more moments are left out than there are;
+            with `fill=False`, the times of two series differ.
+    """
+    first = next(iter(tables.values()))
+    if not fill:
+        for series, table in tables.items():
+            if not np.array_equal(table.times, first.times):
+                raise DataError(f"{name}: the series {series!r} has other times than the first one: fill the gaps")
+        return first.times, np.stack([table.values for table in tables.values()])
+    spacings = np.concatenate([np.diff(table.times) for table in tables.values()])
+    if not len(spacings):
+        raise DataError(f"{name} has a single row: expected a series")
+    found, counts = np.unique(spacings, return_counts=True)
+    step, start = found[counts.argmax()], min(table.times[0] for table in tables.values())
+    places = {series: (table.times - start) / step for series, table in tables.items()}
+    length = int(max(place[-1] for place in places.values())) + 1
+    hint = "correct it, or take rows as steps, however far apart, with fill_gaps=False (--no-fill-gaps)"
+    for series, place in places.items():
+        if (off := place % 1 != 0).any():
+            time, of = tables[series].times[off][0], f" of {series!r}" if series else ""
+            raise DataError(f"{name}: the time {time}{of} is not on the grid of steps of {_told(step)}: {hint}")
+    rows = sum(len(table.times) for table in tables.values())
+    if length * len(tables) > 2 * rows:
+        raise DataError(f"{name}: {rows:,} rows on {length * len(tables):,} moments, {_told(step)} apart: {hint}")
+    values = np.full((len(tables), length, first.values.shape[1]), np.nan)
+    for i, (series, place) in enumerate(places.items()):
+        values[i, place.astype(int)] = tables[series].values
+    return start + np.arange(length) * step, values
+
+
+def parts_of(steps: int) -> tuple[int, int]:
+    """Where the validation and the test part of so many steps begin: after 70 % and 80 %."""
+    return steps * 7 // 10, steps * 8 // 10
+
+
+def calendar(times: np.ndarray, cycles: Sequence[str]) -> np.ndarray:
+    """The place of moments in the cycles "day", "week" and "year": a cosine and a sine each, float64 `[T, 2C]`.
+
+    Raises:
+        ValueError: a cycle is none of these.
+    """
+    days = (times - np.datetime64("2001-01-01")) / np.timedelta64(1, "D")  # a Monday
+    years = {"day": 1.0, "week": 7.0, "year": 365.2425}
+    if unknown := set(cycles) - set(years):
+        raise ValueError(f"calendar={','.join(cycles)!r}: {unknown.pop()!r} is none of {', '.join(years)}")
+    angles = 2 * np.pi * days[:, None] / np.array([years[cycle] for cycle in cycles]).reshape(1, -1)
+    return np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def carried_forward(values: np.ndarray) -> np.ndarray:
+    """The last value that is not missing, up to each step; axis 1 is time. NaN where there was none yet."""
+    steps = np.arange(values.shape[1]).reshape(1, -1, *(1,) * (values.ndim - 2))
+    last = np.maximum.accumulate(np.where(np.isnan(values), -1, steps), axis=1)
+    return np.where(last < 0, np.nan, np.take_along_axis(values, np.maximum(last, 0), axis=1))
+
+
+def _told(step: np.timedelta64) -> str:
+    """A span of time in words."""
+    seconds = float(step / np.timedelta64(1, "s"))
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds % size == 0:
+            return f"{seconds / size:.0f} {unit}{'s' * (seconds > size)}"
+    return f"{seconds:g} seconds"

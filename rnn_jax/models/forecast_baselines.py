@@ -1,0 +1,101 @@
+"""What a forecast is measured against: the last value, the last season's, and ridge regression on the same windows."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_jax.data.panel import carried_forward
+from rnn_jax.data.windows import Windows
+
+PENALTIES = (1.0, 10.0, 100.0, 1e3, 1e4)
+
+
+def persistence(windows: Windows, examples: np.ndarray, season: int = 1) -> np.ndarray:
+    """What the series had the last time, `season` steps or several seasons before: float64 `[N, H]`.
+
+    A missing value is replaced by the last one before it.
+    """
+    series, last = examples.T
+    seasons = -(-np.arange(1, windows.horizon + 1) // season)
+    steps = last[:, None] + np.arange(1, windows.horizon + 1) - season * seasons
+    return carried_forward(windows.panel.target)[series[:, None], steps]
+
+
+def ridge_forecasts(
+    windows: Windows, fitted: np.ndarray, chosen: np.ndarray, asked: np.ndarray, season: int = 0, *, refit: bool = False
+) -> tuple[np.ndarray, float]:
+    """Ridge regression (Hoerl & Kennard 1970) of each step ahead on all features of a window.
+
+    It says by how much a step differs from the last season's, where there is one. The penalty is the one of `PENALTIES`
+    with the least absolute error on `chosen`.
+
+    Args:
+        windows: of a panel.
+        fitted: int `[M, 2]`, the windows to fit.
+        chosen: those to choose the penalty by.
+        asked: int `[N, 2]`, the windows to forecast after.
+        season: as of `persistence`; 0 for none.
+        refit: whether the weights are those for `fitted` and `chosen` together, once the penalty is chosen.
+
+    Returns:
+        Forecasts in the unit of the panel, float64 `[N, H]`, and the penalty.
+    """
+    factor = windows.scaling.target_factor[:, None]
+
+    def base(examples: np.ndarray) -> np.ndarray:
+        if not season:
+            return np.broadcast_to(windows.scaling.target_shift[examples[:, :1]], (len(examples), windows.horizon))
+        return persistence(windows, examples, season)
+
+    def left(examples: np.ndarray) -> np.ndarray:
+        return (windows.targets(examples, scaled=False) - base(examples)) / factor[examples[:, 0]]
+
+    equations = NormalEquations.of(windows, fitted, left(fitted))
+    design, wanted = _design(windows, chosen), left(chosen)
+    weights = {penalty: equations.solve(penalty) for penalty in PENALTIES}
+    errors = {penalty: np.nanmean(np.abs(design @ weights[penalty] - wanted)) for penalty in PENALTIES}
+    best = min(PENALTIES, key=errors.__getitem__)
+    if refit:
+        both = np.concatenate([fitted, chosen])
+        weights[best] = NormalEquations.of(windows, both, left(both)).solve(best)
+    return base(asked) + factor[asked[:, 0]] * (_design(windows, asked) @ weights[best]), best
+
+
+def _design(windows: Windows, examples: np.ndarray) -> np.ndarray:
+    """The features of windows, and a one: float64 `[N, P]`."""
+    inputs = np.swapaxes(windows.inputs(examples)[: windows.window], 0, 1).reshape(len(examples), -1)
+    return np.concatenate([inputs, np.ones((len(examples), 1))], axis=1)
+
+
+class NormalEquations(NamedTuple):
+    """Least squares for H targets at once, of which single ones may be missing."""
+
+    gram: np.ndarray
+    """XᵀX of all rows, `[P, P]`."""
+    products: np.ndarray
+    """XᵀY of what is there, `[P, H]`."""
+    rows: np.ndarray
+    """Those of X where a target is missing, `[M, P]`."""
+    missing: np.ndarray
+    """Which one it is, bool `[M, H]`."""
+
+    @classmethod
+    def of(cls, windows: Windows, examples: np.ndarray, wanted: np.ndarray) -> "NormalEquations":
+        """The equations of the windows `examples` for targets `[N, H]`, NaN where one is missing."""
+        gram, products, rows = 0.0, 0.0, []
+        for part in np.array_split(np.arange(len(examples)), -(-len(examples) // 4096)):
+            design, targets = _design(windows, examples[part]), wanted[part]
+            gram = gram + design.T @ design
+            products = products + design.T @ np.nan_to_num(targets)
+            rows.append(design[np.isnan(targets).any(axis=1)])
+        missing = np.isnan(wanted)
+        return cls(np.asarray(gram), np.asarray(products), np.concatenate(rows), missing[missing.any(axis=1)])
+
+    def solve(self, penalty: float) -> np.ndarray:
+        """Weights `[P, H]`; the last one, of the ones, is free."""
+        gram = self.gram + penalty * np.diag(np.append(np.ones(len(self.gram) - 1), 1e-9))
+        weights = np.linalg.solve(gram, self.products)
+        for h in np.flatnonzero(self.missing.any(axis=0)):
+            gone = self.rows[self.missing[:, h]]
+            weights[:, h] = np.linalg.solve(gram - gone.T @ gone, self.products[:, h])
+        return weights

@@ -116,6 +116,30 @@ def recall_at(k: int, scores: Any) -> float:
     return float(np.clip((k - better) / np.maximum(equal, 1), 0, 1).mean())
 
 
+def root_mean_square_error(found: Any, true: Any) -> float:
+    """The root of the mean square of found − true, both `[N]`.
+
+    Raises:
+        ValueError: there are none, or the shapes differ.
+    """
+    found, true = _matching(found, true)
+    return float(np.sqrt(np.mean((found - true) ** 2)))
+
+
+def nasa_score(found: Any, true: Any) -> float:
+    """What wrong remaining lives `[N]`, in cycles, cost together: too long ones more than too short ones.
+
+    Σ exp(d / 10) − 1 where d = found − true is not negative, exp(−d / 13) − 1 where it is: Saxena et al. 2008, "Damage
+    propagation modeling for aircraft engine run-to-failure simulation", section IV.
+
+    Raises:
+        ValueError: there are none, or the shapes differ.
+    """
+    found, true = _matching(found, true)
+    late = np.asarray(found - true, np.float64)
+    return float(np.expm1(np.where(late < 0, -late / 13, late / 10)).sum())
+
+
 def confident_from(scores: Any, right: Any, wanted: float = 0.5) -> float | None:
     """The lowest score from which on at least the `wanted` share of answers is right; None if there is none.
 

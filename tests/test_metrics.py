@@ -13,8 +13,10 @@ from rnn_jax.metrics import (
     compression_nats,
     confident_from,
     confusion_matrix,
+    nasa_score,
     negative_log_likelihood,
     recall_at,
+    root_mean_square_error,
 )
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.35, 0.65], [0.2, 0.8]])
@@ -88,3 +90,11 @@ def test_confidence_begins_at_the_lowest_score_that_is_right_often_enough():
     assert confident_from(scores, right, wanted=0.9) == 0.4
     assert confident_from(scores, ~right, wanted=0.9) is None
     assert confident_from(np.ones(4), right, wanted=0.5) == 1 and confident_from(np.ones(4), right, wanted=0.6) is None
+
+
+def test_a_life_that_is_predicted_too_long_costs_more():
+    assert nasa_score([20.0], [10.0]) == pytest.approx(math.e - 1)
+    assert nasa_score([7.0, 5.0], [20.0, 5.0]) == pytest.approx(math.e - 1)
+    assert root_mean_square_error([7.0, 5.0], [3.0, 8.0]) == pytest.approx(math.sqrt(12.5))
+    with pytest.raises(ValueError, match="expected as many"):
+        nasa_score([1.0], [1.0, 2.0])

@@ -5,6 +5,7 @@ from rnn_jax.data.audio import read_wav
 from rnn_jax.data.batches import BucketBatches, best_bounds, in_order
 from rnn_jax.data.catalogue import DATASETS, digests
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.engines import Engine, EngineScale, load_engines, read_engines
 from rnn_jax.data.features import LogMel
 from rnn_jax.data.grams import CharGrams
 from rnn_jax.data.labelled import LabelledTexts, load_labelled, read_labelled, read_lines, split_labelled
@@ -36,6 +37,8 @@ __all__ = [
     "CharTokenizer",
     "DataError",
     "Dataset",
+    "Engine",
+    "EngineScale",
     "FolderFile",
     "IndexFile",
     "LabelledTexts",
@@ -62,6 +65,7 @@ __all__ = [
     "labelled_folder",
     "load_chatterbot",
     "load_corpus",
+    "load_engines",
     "load_labelled",
     "load_multi30k",
     "load_shakespeare_turns",
@@ -69,6 +73,7 @@ __all__ = [
     "load_text",
     "pack",
     "pad",
+    "read_engines",
     "read_labelled",
     "read_lines",
     "read_members",

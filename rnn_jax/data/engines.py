@@ -1,0 +1,222 @@
+"""Engines run to failure: the tables of NASA's C-MAPSS simulator, and what a model has to know of the training ones.
+
+Saxena et al. 2008, "Damage propagation modeling for aircraft engine run-to-failure simulation". A row is one cycle (one
+flight) of one engine: its number, the number of the cycle, three settings (altitude in thousand feet, Mach number,
+throttle angle in degrees) and 21 sensors.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnn_jax.data.catalogue import digests
+from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.sources import file_digest
+
+SETTINGS, SENSORS = 3, 21
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Engine:
+    """The history of an engine.
+
+    Attributes:
+        number: of the engine in its file.
+        settings: float64 `[t, 3]`.
+        sensors: float64 `[t, 21]`.
+        left: cycles from the last row to the failure; 0 where the history ends with it.
+    """
+
+    number: int
+    settings: np.ndarray
+    sensors: np.ndarray
+    left: int = 0
+
+    def __len__(self) -> int:
+        return len(self.sensors)
+
+    @property
+    def life(self) -> np.ndarray:
+        """The cycles that are left after each one, float32 `[t]`."""
+        return np.arange(len(self) - 1 + self.left, self.left - 1, -1, dtype=np.float32)
+
+
+def load_engines(folder: str = "", subset: str = "FD001") -> tuple[list[Engine], list[Engine]]:
+    """The training engines, run to failure, and the test engines, cut off before it.
+
+    Args:
+        folder: with train_SUBSET.txt, test_SUBSET.txt and RUL_SUBSET.txt; by default FD001 of the catalogue.
+        subset: which of them; FD002 and FD004 fly under six operating conditions, the others under one.
+
+    Raises:
+        DataError: a file is missing, or not of this form; see `read_engines` and `read_left`.
+    """
+    names = _names(subset)
+    if folder:
+        known = sorted(path.name for path in Path(folder).glob("train_*.txt"))
+        if names[0] not in known:
+            raise DataError(f"data={folder!r} has no {names[0]}; its training files: {', '.join(known) or 'none'}")
+        paths = [Path(folder, name) for name in names]
+    else:
+        files = fetch("cmapss")
+        if names[0] not in files:
+            raise DataError(f"subset={subset!r} is not in the catalogue: use FD001, or give a folder with {names[0]}")
+        paths = [files[name] for name in names]
+    training, test = read_engines(paths[0]), read_engines(paths[1])
+    left = read_left(paths[2])
+    if len(left) != len(test):
+        raise DataError(f"{paths[2]} has {len(left)} rows: expected {len(test)}, one for each engine in {paths[1]}")
+    return training, [dataclasses.replace(engine, left=cycles) for engine, cycles in zip(test, left, strict=True)]
+
+
+def engine_digests(folder: str = "", subset: str = "FD001") -> dict[str, str]:
+    """Name and SHA-256 of the files of `load_engines`, for the manifest of a run."""
+    if not folder:
+        return digests("cmapss")
+    return {name: file_digest(Path(folder, name)) for name in _names(subset)}
+
+
+def hold_out_engines(engines: Sequence[Engine], every: int = 5) -> tuple[list[Engine], list[Engine]]:
+    """Split a validation part off: every so many engines the last one of them.
+
+    Raises:
+        DataError: there are fewer.
+    """
+    if len(engines) < every:
+        raise DataError(f"{len(engines)} training engines: expected {every} at least, one of them for validation")
+    held = list(engines[every - 1 :: every])
+    return [engine for i, engine in enumerate(engines) if i % every != every - 1], held
+
+
+def read_engines(path: str | Path) -> list[Engine]:
+    """The engines in a file of 26 columns of numbers, separated by spaces; empty lines do not count.
+
+    Raises:
+        DataError: the file cannot be read, has no rows, a row has another number of columns, a value is no finite
+            number, or the cycles of an engine are not 1, 2, 3, ... in rows that stand together; the message names file,
+            row and column.
+    """
+    rows: dict[int, list[list[float]]] = {}
+    last = None
+    for place, cells in _rows(path):
+        if len(cells) != 2 + SETTINGS + SENSORS:
+            raise DataError(f"{place}: {len(cells)} columns, expected {2 + SETTINGS + SENSORS}")
+        values = [_number(cell, f"{place}, column {i}") for i, cell in enumerate(cells, 1)]
+        for i, name in ((0, "engine"), (1, "cycle")):
+            if values[i] < 1 or values[i] % 1:
+                raise DataError(f"{place}, column {i + 1}: {name} {cells[i]!r}; expected a whole number from 1 on")
+        number = int(values[0])
+        if number in rows and number != last:
+            raise DataError(f"{place}, column 1: engine {number} again; the rows of an engine have to stand together")
+        last = number
+        history = rows.setdefault(number, [])
+        if values[1] != len(history) + 1:
+            raise DataError(
+                f"{place}, column 2: cycle {cells[1]} of engine {number}; expected {len(history) + 1}: every cycle "
+                "once, from 1 on and in its order"
+            )
+        history.append(values[2:])
+    if not rows:
+        raise DataError(f"{path} has no rows")
+    arrays = {number: np.array(history) for number, history in rows.items()}
+    return [Engine(number, array[:, :SETTINGS], array[:, SETTINGS:]) for number, array in arrays.items()]
+
+
+def read_left(path: str | Path) -> list[int]:
+    """The cycles that are left to each engine: a whole number in each row; errors as in `read_engines`."""
+    left = []
+    for place, cells in _rows(path):
+        if len(cells) != 1:
+            raise DataError(f"{place}: {len(cells)} columns, expected 1")
+        value = _number(cells[0], f"{place}, column 1")
+        if value < 0 or value % 1:
+            raise DataError(f"{place}, column 1: {cells[0]!r}; expected a whole number of cycles")
+        left.append(int(value))
+    return left
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineScale:
+    """How sensors become features: each standardised within its operating condition, constant ones left out.
+
+    Attributes:
+        conditions: altitude and throttle of each condition, rounded to whole units, `[C][2]`.
+        sensors: the numbers of those kept, from 0 on.
+        mean: over the training rows of each condition, `[C][D]`.
+        std: their standard deviation, 1 where it is 0.
+    """
+
+    conditions: list[list[int]]
+    sensors: list[int]
+    mean: list[list[float]]
+    std: list[list[float]]
+
+    @classmethod
+    def of(cls, engines: Sequence[Engine]) -> "EngineScale":
+        """The scale of training engines. A sensor is kept if it takes three values or more in some condition."""
+        places = np.concatenate([_conditions(engine) for engine in engines])
+        values = np.concatenate([engine.sensors for engine in engines])
+        conditions, of = np.unique(places, axis=0, return_inverse=True)
+        parts = [values[of.reshape(-1) == i] for i in range(len(conditions))]
+        kept = [s for s in range(SENSORS) if any(len(np.unique(part[:, s])) > 2 for part in parts)]
+        if not kept:
+            raise DataError(f"all {SENSORS} sensors of {len(engines)} engines are constant: nothing to learn from")
+        mean = [part[:, kept].mean(axis=0).tolist() for part in parts]
+        deviations = [part[:, kept].std(axis=0) for part in parts]
+        constant = [np.ptp(part[:, kept], axis=0) == 0 for part in parts]
+        std = [np.where(flat, 1.0, d).tolist() for flat, d in zip(constant, deviations, strict=True)]
+        return cls(conditions.tolist(), kept, mean, std)
+
+    def features(self, engine: Engine) -> np.ndarray:
+        """Float32 `[t, D]`.
+
+        Raises:
+            DataError: a row is of an operating condition that no training engine flew in.
+        """
+        of = (_conditions(engine)[:, None] == np.array(self.conditions)).all(axis=-1)  # [t, C]
+        if not (known := of.any(axis=1)).all():
+            cycle = int(np.argmin(known))
+            settings = ", ".join(f"{value:g}" for value in engine.settings[cycle])
+            raise DataError(
+                f"engine {engine.number}, cycle {cycle + 1}: settings {settings}, a condition that no training "
+                f"engine flew in; known altitudes and throttles: {', '.join(map(str, self.conditions))}"
+            )
+        mean, std = (np.array(values)[of.argmax(axis=1)] for values in (self.mean, self.std))
+        return ((engine.sensors[:, self.sensors] - mean) / std).astype(np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a run keeps it; `EngineScale(**content)` reads it."""
+        return dataclasses.asdict(self)
+
+
+def _names(subset: str) -> list[str]:
+    return [f"{part}_{subset}.txt" for part in ("train", "test", "RUL")]
+
+
+def _conditions(engine: Engine) -> np.ndarray:
+    """Altitude and throttle of each cycle in whole units, int `[t, 2]`: the Mach number goes with them."""
+    return np.rint(engine.settings[:, [0, 2]]).astype(int)
+
+
+def _rows(path: str | Path) -> list[tuple[str, list[str]]]:
+    """Where each row of a file stands, in words, and its cells."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 at offset {error.start}: expected numbers separated by spaces") from error
+    return [(f"{path}, row {i}", line.split()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def _number(cell: str, place: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError as error:
+        raise DataError(f"{place}: {cell!r} is not a number") from error
+    if not np.isfinite(value):
+        raise DataError(f"{place}: {cell!r}; missing values are not supported: give a number, or leave the engine out")
+    return value

@@ -17,10 +17,11 @@ PARTS = ("training", "validation", "test")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Recording:
-    """What somebody said.
+    """What somebody said, or wrote.
 
     Attributes:
-        waves: float32 samples `[S]`, or features `[t, D]`; several where recordings are joined.
+        waves: float32 samples `[S]`, features `[t, D]`, or points of a pen's stroke `[n, 2]`; several where recordings
+            are joined, or a drawing has several strokes.
         words: what is said, in its order.
         speaker: who says it; empty where it is not known.
         name: of the file or files.

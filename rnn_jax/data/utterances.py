@@ -40,16 +40,23 @@ class Utterances:
     @functools.cached_property
     def order(self) -> BucketBatches:
         """Which recordings are in which batch."""
-        longest = [sum(longest_variant(len(w), self.variation) for w in r.waves) for r in self.recordings]
-        return BucketBatches(np.array(longest), self.batch_size, self.seed, self.group, self.buckets)
+        longest = np.array([self.longest(recording) for recording in self.recordings])
+        return BucketBatches(longest, self.batch_size, self.seed, self.group, self.buckets)
 
     def batch(self, i: int) -> dict[str, np.ndarray]:
         """Batch i: inputs `[S, B]` or `[T, B, D]`, lengths int32 `[B]`, labels int32 `[B, N]`, counts int32 `[B]`."""
         chosen, length = self.order.examples(i)
         rng = np.random.default_rng([self.seed, i])
         recordings = [self.recordings[k] for k in chosen]
-        inputs = [np.concatenate([vary_wave(rng, w, self.variation) for w in r.waves]) for r in recordings]
-        return _batch(inputs, recordings, self.words, length, self._most_words)
+        return _batch(self.variants(rng, recordings), recordings, self.words, length, self._most_words)
+
+    def variants(self, rng: np.random.Generator, recordings: Sequence[Recording]) -> list[np.ndarray]:
+        """What training reads of some recordings this time."""
+        return [np.concatenate([vary_wave(rng, wave, self.variation) for wave in r.waves]) for r in recordings]
+
+    def longest(self, recording: Recording) -> int:
+        """The most steps that a variant of a recording has."""
+        return sum(longest_variant(len(wave), self.variation) for wave in recording.waves)
 
     @functools.cached_property
     def _most_words(self) -> int:

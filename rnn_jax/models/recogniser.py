@@ -56,8 +56,19 @@ class Recogniser:
         return [tuple(row[:count].tolist()) for row, count in zip(labels, counts, strict=True)]
 
 
-def score_speech(recogniser: Recogniser, recordings: Sequence[Recording], beam: int = 8) -> tuple[dict[str, Any], str]:
+def score_speech(
+    recogniser: Recogniser,
+    recordings: Sequence[Recording],
+    beam: int = 8,
+    terms: tuple[str, str, str] = ("said", "heard", "word"),
+) -> tuple[dict[str, Any], str]:
     """How well recordings are heard, and examples of it, those gone wrong first.
+
+    Args:
+        recogniser: of the model.
+        recordings: with their words.
+        beam: of the search in a model of several words.
+        terms: what the examples and the metric call the truth, the answer and a word.
 
     Returns:
         `metric`, `value` and `higher_is_better`: the accuracy of a model of one word, or the word error rate by beam
@@ -75,9 +86,9 @@ def score_speech(recogniser: Recogniser, recordings: Sequence[Recording], beam: 
         scores["greedy"] = 100 * word_error_rate(said, heard)
         heard = recogniser(recordings, beam)
         value = 100 * word_error_rate(said, heard)
-    metric = "accuracy %" if recogniser.one_word else "word error rate %"
+    metric = "accuracy %" if recogniser.one_word else f"{terms[2]} error rate %"
     lines = [
-        f"{'right' if a == b else 'WRONG'}  said {' '.join(a)}  heard {' '.join(b)}  {r.name}"
+        f"{'right' if a == b else 'WRONG'}  {terms[0]} {' '.join(a)}  {terms[1]} {' '.join(b)}  {r.name}"
         for r, a, b in zip(recordings, said, heard, strict=True)
     ]
     wrong = [line for line in lines if line.startswith("WRONG")]

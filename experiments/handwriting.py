@@ -27,20 +27,28 @@ from rnn_jax.models.nearest import nearest_drawings
 from rnn_jax.models.recogniser import Recogniser, score_speech
 from rnn_jax.models.speech import SpeechModel, make_speech_score, speech_facts
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import (
+    HoldOutSettings,
+    Outcome,
+    Prepared,
+    Run,
+    RunOptions,
+    Task,
+    best_params,
+    key_for,
+    train_experiment,
+)
 from rnn_jax.train.figures import draw_curves
 
 NAME = "handwriting"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(InkSettings, FitSettings):
+class Config(InkSettings, HoldOutSettings):
     """Which task, on which strokes, by which model."""
 
     variation: float = 1.0
     """How much turn, slant, scale and points of a drawing vary in training; 0 for not at all."""
-    hold_out: bool = True
-    """Keep the validation part apart; without, train on it too, by settings chosen before, and take the last update."""
     batch_size: int = 128
     """Drawings in an update."""
     hidden_size: int = 128
@@ -50,11 +58,6 @@ class Config(InkSettings, FitSettings):
     evaluate_every: int = 300
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not self.hold_out and self.evaluate_every < self.steps:
-            raise ValueError(f"hold_out=False leaves nothing to choose an update by: use evaluate_every={self.steps}")
 
 
 def prepare(config: Config) -> Prepared:

@@ -25,7 +25,17 @@ from rnn_jax.data.utterances import BATCH_AXES, Utterances
 from rnn_jax.models.recogniser import Recogniser, listen, nearest_recording, score_speech
 from rnn_jax.models.speech import SpeechModel, SpeechSettings, make_speech_score, speech_facts
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import (
+    HoldOutSettings,
+    Outcome,
+    Prepared,
+    Run,
+    RunOptions,
+    Task,
+    best_params,
+    key_for,
+    train_experiment,
+)
 from rnn_jax.train.figures import draw_curves
 
 NAME = "speech"
@@ -34,15 +44,13 @@ PUBLISHED = [{"value": v, "who": who, "source": "Fawaz et al. 2019, arXiv:1809.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(SpeechSettings, FitSettings):
+class Config(SpeechSettings, HoldOutSettings):
     """Which task, on which data, by which model."""
 
     data: str = ""
     """A folder of your own: wav files and labels.csv with the columns file and words; for vowels, two .ts files."""
     variation: float = 1.0
     """How much speed, loudness, noise and ends of recordings vary in training; 0 for not at all."""
-    hold_out: bool = True
-    """Keep the validation part apart; without, train on it too, by settings chosen before, and take the last update."""
     batch_size: int = 32
     """Recordings in an update."""
     hidden_size: int = 128
@@ -52,11 +60,6 @@ class Config(SpeechSettings, FitSettings):
     evaluate_every: int = 100
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not self.hold_out and self.evaluate_every < self.steps:
-            raise ValueError(f"hold_out=False leaves nothing to choose an update by: use evaluate_every={self.steps}")
 
 
 def prepare(config: Config) -> Prepared:

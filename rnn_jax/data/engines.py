@@ -15,6 +15,7 @@ import numpy as np
 from rnn_jax.data.catalogue import digests
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import file_digest
+from rnn_jax.data.text import read_text
 
 SETTINGS, SENSORS = 3, 21
 
@@ -203,13 +204,9 @@ def _conditions(engine: Engine) -> np.ndarray:
 
 def _rows(path: str | Path) -> list[tuple[str, list[str]]]:
     """Where each row of a file stands, in words, and its cells."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 at offset {error.start}: expected numbers separated by spaces") from error
-    return [(f"{path}, row {i}", line.split()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return [
+        (f"{path}, row {i}", line.split()) for i, line in enumerate(read_text(path).splitlines(), 1) if line.strip()
+    ]
 
 
 def _number(cell: str, place: str) -> float:

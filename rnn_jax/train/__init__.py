@@ -3,7 +3,7 @@
 from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
 from rnn_jax.train.experiment import Prepared, RunOptions, train_experiment
 from rnn_jax.train.figures import draw_alignment, draw_curves
-from rnn_jax.train.loop import Diverged, FitSettings, Outcome, Task, best_params, fit
+from rnn_jax.train.loop import Diverged, FitSettings, HoldOutSettings, Outcome, Task, best_params, fit
 from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer, make_schedule
 from rnn_jax.train.run import Run, config_hash
 from rnn_jax.train.seeds import key_for
@@ -14,6 +14,7 @@ __all__ = [
     "Checkpoints",
     "Diverged",
     "FitSettings",
+    "HoldOutSettings",
     "OptimizerSettings",
     "Outcome",
     "Prepared",

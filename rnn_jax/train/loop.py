@@ -60,6 +60,23 @@ class FitSettings(OptimizerSettings):
             )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HoldOutSettings(FitSettings):
+    """Training with or without a validation part of its own.
+
+    Raises:
+        ValueError: nothing is held out, and yet an update is to be chosen.
+    """
+
+    hold_out: bool = True
+    """Keep the validation part apart; without, train on it too, by settings chosen before, and take the last update."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.hold_out and self.evaluate_every < self.steps:
+            raise ValueError(f"hold_out=False leaves nothing to choose an update by: use evaluate_every={self.steps}")
+
+
 @dataclasses.dataclass(frozen=True)
 class Task:
     """What an experiment gives the loop: initial values and pure functions.

@@ -139,14 +139,14 @@ def test_files_that_are_missing_or_do_not_fit(tmp_path):
     with pytest.raises(DataError, match=r"subset='FD002' is not in the catalogue: use FD001"):
         load_engines("", "FD002")
     table(tmp_path, row(1, 1))
-    with pytest.raises(DataError, match=r"test_FD009.txt cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"test_FD009.txt' cannot be read: No such file"):
         load_engines(str(tmp_path), "FD009")
     table(tmp_path, row(1, 1), name="test_FD009.txt")
     table(tmp_path, "1", "2", name="RUL_FD009.txt")
     with pytest.raises(DataError, match=r"RUL_FD009.txt has 2 rows: expected 1, one for each engine in"):
         load_engines(str(tmp_path), "FD009")
     (tmp_path / "train_FD009.txt").write_bytes(b"1 \xe4")
-    with pytest.raises(DataError, match="is not UTF-8 at offset 2"):
+    with pytest.raises(DataError, match=r"is not UTF-8: byte 0x.. at offset 2"):
         load_engines(str(tmp_path), "FD009")
 
 

@@ -82,7 +82,7 @@ def test_it_predicts_the_engines_of_a_file(trained, folder, tmp_path, capsys):
         (["--data", "."], "data='.' has no train_FD001.txt; its training files: none"),
         (["--cap", "0"], "cap=0: expected an int of at least 1"),
         (["--bidirectional"], "bidirectional=True would let the model see how long an engine lives"),
-        (["predict", "RUN", "nowhere.txt"], "nowhere.txt cannot be read: No such file"),
+        (["predict", "RUN", "nowhere.txt"], "nowhere.txt' cannot be read: No such file"),
         (["predict", "RUN", "narrow.txt"], "narrow.txt, row 1: 3 columns, expected 26"),
         (["predict", "RUN", "high.txt"], "engine 1, cycle 1: settings 42, 0.25, 100, a condition that no training"),
         (["evaluate", "RUN", "--subset", "FD002"], "has no train_FD002.txt; its training files: train_OWN.txt"),

@@ -29,7 +29,7 @@ from rnn_jax.models.remaining_life import (
     EngineBatches,
     LifeSettings,
     Lives,
-    cut_error,
+    cut_errors,
     engine_batch,
     life_line,
     life_scores,
@@ -56,11 +56,12 @@ class Config(LifeSettings, FitSettings):
     batch_size: int = 40
     """Engines in an update."""
     hidden_size: int = 64
+    dropout: float = 0.2
     steps: int = 400
     warmup_steps: int = 50
     evaluate_every: int = 50
     learning_rate: float = 5e-3
-    weight_decay: float = 0.01
+    weight_decay: float = 0.3
 
 
 def prepare(config: Config) -> Prepared:
@@ -80,26 +81,25 @@ def prepare(config: Config) -> Prepared:
 
     def evaluate(params) -> dict[str, float]:
         nats, count = held_loss(params)
-        return {
-            "validation_loss": float(nats / count),
-            "validation_rmse": cut_error(validation, validate(params), config.cap),
-        }
+        errors = cut_errors(validation, validate(params), config.cap)
+        return {"validation_loss": float(nats / count), "validation_rmse": errors.rmse}
 
     def finish(outcome: Outcome, run: Run) -> dict:
-        lives = make_lives(rebuild, test, scale, config.cap)(outcome.params)
-        scores = life_scores(test, lives, config.cap)
+        errors = cut_errors(validation, validate(outcome.params), config.cap)
+        run.write_json("stretch.json", {"stretch": errors.stretch})
+        lives = make_lives(rebuild, test, scale, config.cap, errors.stretch)(outcome.params)
+        scores = life_scores(test, lives, config.cap) | {"validation rmse": errors.rmse, "stretch": errors.stretch}
         baseline = ridge_errors(training, test, scale, config.cap)
         known = [PUBLISHED] if (config.subset, config.cap, config.data) == ("FD001", 125, "") else []
         rows = {config.summary: scores["rmse"], **baseline, **{p["who"]: p["value"] for p in known}}
-        print(f"\ntest RMSE in cycles, {title}\n" + "\n".join(f"  {v:8.2f}  {name}" for name, v in rows.items()))
-        print("further scores\n" + "\n".join(f"  {value:8.2f}  {name}" for name, value in scores.items()))
+        for head, table in ((f"\ntest RMSE in cycles, {title}", rows), ("further scores", scores)):
+            print(head, *(f"  {value:8.2f}  {name}" for name, value in table.items()), sep="\n")
         shown = spread(test, lives, config.cap)
         some, said = [test[i] for i in shown], [lives[i] for i in shown]
         text = "".join(f"{life_line(e, of, config.cap)}; true {e.left}\n" for e, of in zip(some, said, strict=True))
         run.write_text("sample.txt", text)
         print(f"\n{text}\nmore: python -m experiments.{NAME} predict {run.path} FILE")
-        note = f"{title}; test engines from the best predicted one to the worst"
-        draw_engines(some, said, config.cap, run.figures / "engines.png", note)
+        draw_engines(some, said, config.cap, run.figures / "engines.png", f"{title}; from the best predicted engine on")
         draw_last_cycles(test, lives, config.cap, run.figures / "test.png", title)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="weighted nats per cycle", lines={})
         return {"model": config.summary, "metric": "RMSE, cycles", "value": scores["rmse"], "higher_is_better": False,
@@ -124,7 +124,10 @@ def trained(run: Path, engines: list[Engine]) -> tuple[Config, list[Lives]]:
     opened, config = open_run(run, Config)
     scale = EngineScale(**opened.read_json("scale.json"))
     params, rebuild = functional(config.build_life(len(scale.sensors), key_for(config.seed, "init")))
-    return config, make_lives(rebuild, engines, scale, config.cap)(best_params(params, (), config, opened))
+    if not (opened.path / "stretch.json").exists():
+        raise ValueError(f"run={str(run)!r} is not finished: python -m experiments.{NAME} resume {run}")
+    stretch = opened.read_json("stretch.json")["stretch"]
+    return config, make_lives(rebuild, engines, scale, config.cap, stretch)(best_params(params, (), config, opened))
 
 
 def evaluate(run: Positional[Path], data: str = "", subset: str = "") -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rnn_jax.data import Engine
-from rnn_jax.models.remaining_life import Lives
+from rnn_jax.models.remaining_life import Lives, last_lives
 
 
 def draw_engines(engines: Sequence[Engine], lives: Sequence[Lives], cap: int, file: Path, title: str) -> None:
@@ -29,7 +29,7 @@ def draw_engines(engines: Sequence[Engine], lives: Sequence[Lives], cap: int, fi
         axes.set_axis_off()
     for axes, engine, of in zip(panels.flat, engines, lives, strict=False):
         cycles = np.arange(1, len(engine) + 1)
-        axes.fill_between(cycles, of.low, of.high, alpha=0.3, linewidth=0, label="90 % interval")
+        axes.fill_between(cycles, *of.interval(cap), alpha=0.3, linewidth=0, label="90 % interval")
         axes.plot(cycles, of.mean, linewidth=1, label="predicted")
         axes.plot(cycles, np.minimum(engine.life, cap), "--", color="black", linewidth=1, label=f"true, at most {cap}")
         axes.set_title(f"engine {engine.number}", fontsize="small")
@@ -49,7 +49,7 @@ def draw_last_cycles(engines: Sequence[Engine], lives: Sequence[Lives], cap: int
 
     true = np.minimum([engine.life[-1] for engine in engines], cap)
     order = np.argsort(true, kind="stable")
-    mean, low, high = (np.array([x[-1] for x in values])[order] for values in zip(*lives, strict=True))
+    mean, low, high = (x[order] for x in last_lives(lives, cap))
     places = np.arange(len(engines))
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()

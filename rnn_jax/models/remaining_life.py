@@ -32,7 +32,7 @@ class LifeSettings(SequenceSettings):
 
     cap: int = 125
     """Cycles: a longer remaining life counts as this one, for a healthy engine does not show how long it will live."""
-    noise: float = 0.1
+    noise: float = 0.2
     """Deviation of what is added to the standardised sensors in training."""
     beta: float = 0.5
     """Of the loss, see `gaussian_nats`: from 0, the likelihood, to 1, where the mean is fitted by squared errors."""
@@ -124,13 +124,19 @@ class Lives(NamedTuple):
 
     mean: np.ndarray
     """From 0 to the cap."""
-    low: np.ndarray
-    """Of the interval that is to hold 90 %."""
-    high: np.ndarray
+    std: np.ndarray
+
+    def interval(self, cap: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ends of the interval that is to hold 90 %, from 0 to the cap."""
+        return np.clip(self.mean - WIDTH * self.std, 0, cap), np.clip(self.mean + WIDTH * self.std, 0, cap)
 
 
 def make_lives(
-    rebuild: Callable[[Params], GaussianModel], engines: Sequence[Engine], scale: EngineScale, cap: int
+    rebuild: Callable[[Params], GaussianModel],
+    engines: Sequence[Engine],
+    scale: EngineScale,
+    cap: int,
+    stretch: float = 1.0,
 ) -> Callable[[Params], list[Lives]]:
     """A function from parameters to the remaining lives of engines, compiled once.
 
@@ -139,20 +145,30 @@ def make_lives(
         engines: of any length from one cycle on.
         scale: of the training engines.
         cap: in cycles.
+        stretch: of the deviations, see `cut_errors`.
     """
     inputs, lengths = pad([scale.features(engine) for engine in engines])
     compute = jax.jit(lambda params, inputs: rebuild(params)(inputs, lengths))
 
     def lives(params: Params) -> list[Lives]:
-        mean, std = (cap * np.asarray(x)[..., 0] for x in compute(params, inputs))
-        ends = (mean, mean - WIDTH * std, mean + WIDTH * std)
-        return [Lives(*(np.clip(x[:n, i], 0, cap) for x in ends)) for i, n in enumerate(lengths)]
+        mean, std = (np.asarray(x)[..., 0] for x in compute(params, inputs))
+        mean, std = np.clip(cap * mean, 0, cap), np.float32(stretch * cap) * std
+        return [Lives(mean[:n, i], std[:n, i]) for i, n in enumerate(lengths)]
 
     return lives
 
 
-def cut_error(engines: Sequence[Engine], lives: Sequence[Lives], cap: int, shortest: int = 31) -> float:
-    """The root mean square error in cycles if engines run to failure are cut off at random, as test engines are.
+class CutErrors(NamedTuple):
+    """How wrong a model is about engines that are cut off at random."""
+
+    rmse: float
+    """In cycles."""
+    stretch: float
+    """By what its deviations have to be multiplied for 90 % of the errors to lie in intervals of 90 %."""
+
+
+def cut_errors(engines: Sequence[Engine], lives: Sequence[Lives], cap: int, shortest: int = 31) -> CutErrors:
+    """The errors at engines run to failure if they are cut off at random, as test engines are.
 
     Each cycle from the `shortest` history on in which at most 1.2 × cap cycles are left counts as much as any other;
     what is left counts as the cap at most.
@@ -161,9 +177,21 @@ def cut_error(engines: Sequence[Engine], lives: Sequence[Lives], cap: int, short
         ValueError: no engine has such a cycle.
     """
     counted = [(np.arange(1, len(e) + 1) >= shortest) & (e.life <= 1.2 * cap) for e in engines]
-    found = np.concatenate([of.mean[cut] for of, cut in zip(lives, counted, strict=True)])
+    mean, std = (
+        np.concatenate([x[cut] for x, cut in zip(values, counted, strict=True)]) for values in zip(*lives, strict=True)
+    )
     true = np.concatenate([np.minimum(e.life[cut], cap) for e, cut in zip(engines, counted, strict=True)])
-    return root_mean_square_error(found, true)
+    if not len(true):
+        raise ValueError(f"no engine has {shortest} cycles: expected longer histories")
+    return CutErrors(
+        root_mean_square_error(mean, true), float(np.quantile(np.abs(mean - true) / std, 0.9, method="higher")) / WIDTH
+    )
+
+
+def last_lives(lives: Sequence[Lives], cap: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is said after the last known cycle of each engine: mean, and the ends of the interval of 90 %, `[N]`."""
+    last = Lives(*(np.array([x[-1] for x in values]) for values in zip(*lives, strict=True)))
+    return last.mean, *last.interval(cap)
 
 
 def life_scores(engines: Sequence[Engine], lives: Sequence[Lives], cap: int) -> dict[str, Any]:
@@ -171,7 +199,7 @@ def life_scores(engines: Sequence[Engine], lives: Sequence[Lives], cap: int) -> 
 
     `coverage` is the share of engines, in %, whose capped life is in the interval of 90 %, ends included.
     """
-    mean, low, high = (np.array([x[-1] for x in values]) for values in zip(*lives, strict=True))
+    mean, low, high = last_lives(lives, cap)
     true = np.array([e.life[-1] for e in engines])
     capped = np.minimum(true, cap)
     return {
@@ -187,7 +215,7 @@ def life_scores(engines: Sequence[Engine], lives: Sequence[Lives], cap: int) -> 
 
 def life_line(engine: Engine, lives: Lives, cap: int) -> str:
     """What a model says after the last known cycle of an engine, as a line of text."""
-    mean, low, high = (x[-1] for x in lives)
+    mean, low, high = (float(x[0]) for x in last_lives([lives], cap))
     last = f"{high:.0f} or more" if high >= cap else f"{high:.0f}"
     return f"engine {engine.number}: after {len(engine)} cycles {mean:.0f} left, 90 % interval {low:.0f} to {last}"
 

@@ -50,9 +50,11 @@ def test_a_run_says_everything_about_itself(trained, capsys):
         assert (trained / "figures" / f"{name}.png").stat().st_size > 10_000
     assert len((trained / "sample.txt").read_text().splitlines()) == 10
     assert json.loads((trained / "scale.json").read_text())["conditions"] == [[0, 100], [20, 100]]
+    trainings = ("validation rmse", "stretch")
     capsys.readouterr()
     assert command("evaluate", trained) == 0
-    assert f"{result['value']:.2f}  rmse\n" in capsys.readouterr().out
+    said = [f"{value:10.2f}  {name}" for name, value in result["scores"].items()]
+    assert capsys.readouterr().out.splitlines() == [line for line in said if line.split("  ")[-1] not in trainings]
 
 
 def test_interrupted_it_resumes_to_the_same_result(trained, folder, tmp_path, capsys):

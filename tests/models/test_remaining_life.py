@@ -6,10 +6,11 @@ import pytest
 
 from rnn_jax.data.engines import Engine, EngineScale
 from rnn_jax.models.remaining_life import (
+    WIDTH,
     EngineBatches,
     LifeSettings,
     Lives,
-    cut_error,
+    cut_errors,
     engine_batch,
     life_line,
     life_scores,
@@ -34,8 +35,9 @@ def engines(count: int = 6, seed: int = 0, left: int = 0) -> list[Engine]:
     return made
 
 
-def said(*values: tuple[float, float, float]) -> list[Lives]:
-    return [Lives(*(np.array([0.0, x], np.float32) for x in value)) for value in values]
+def said(*values: tuple[float, float]) -> list[Lives]:
+    """Means, and half widths of their intervals, after the second cycle of engines."""
+    return [Lives(np.array([0, mean], np.float32), np.array([1, half / WIDTH], np.float32)) for mean, half in values]
 
 
 def cut(left: int) -> Engine:
@@ -70,18 +72,21 @@ def test_what_is_said_after_a_cycle_follows_from_the_cycles_before(model):
             assert len(long.mean) == len(engine) and len(short.mean) == 15
             for a, b in zip(long, short, strict=True):
                 np.testing.assert_allclose(a[:15], b, atol=1e-4)
-            assert (long.low <= long.mean).all() and (long.mean <= long.high).all()
-            assert long.low.min() >= 0 and long.high.max() <= CAP
+            low, high = long.interval(CAP)
+            assert (low >= 0).all() and (low <= long.mean).all() and (long.mean <= high).all() and (high <= CAP).all()
+        wide = make_lives(rebuild, of, scale, CAP, stretch=3.0)(params)[0]
+        np.testing.assert_array_equal(wide.mean, whole[0].mean)
+        np.testing.assert_allclose(wide.std, 3 * whole[0].std, rtol=1e-6)
 
 
-def test_noise_and_dropout_come_with_a_key():
+def test_noise_comes_with_a_key():
+    settings = LifeSettings(hidden_size=4, cap=CAP, noise=0.5, dropout=0.0)
+    params, rebuild = functional(settings.build_life(21, jax.random.key(0)))
+    batch = engine_batch(engines(2), EngineScale.of(engines(2)), CAP)
+    loss = jax.jit(lambda params, key: settings.loss(rebuild(params), batch, key))
     with jax.numpy_dtype_promotion("standard"):
-        settings = LifeSettings(hidden_size=4, cap=CAP, noise=0.5, dropout=0.0)
-        model = settings.build_life(21, jax.random.key(0))
-        batch = engine_batch(engines(2), EngineScale.of(engines(2)), CAP)
-        keys = (None, None, jax.random.key(0))
-        plain, again, noisy = ([float(x) for x in settings.loss(model, batch, key)] for key in keys)
-    assert plain == again and plain[0] != noisy[0] and plain[1] == noisy[1] == batch["lengths"].sum()
+        plain, noisy = ([float(x) for x in loss(params, key)] for key in (None, jax.random.key(0)))
+    assert plain[0] != noisy[0] and plain[1] == noisy[1] == batch["lengths"].sum()
 
 
 def test_reading_backwards_is_refused():
@@ -93,24 +98,30 @@ def test_reading_backwards_is_refused():
 
 def test_scores_of_three_engines():
     # Capped, 10 predicted is 2 late, 16 of 20 is 4 early, 20 of 20 (30 in truth) is right.
-    lives = said((10, 5, 15), (16, 12, 18), (20, 15, 20))
+    lives = said((10, 5), (16, 3), (20, 4))
     scores = life_scores([cut(8), cut(20), cut(30)], lives, CAP)
     assert scores["rmse"] == pytest.approx(np.sqrt((4 + 16) / 3))
     assert scores["rmse, lives not capped"] == pytest.approx(np.sqrt((4 + 16 + 100) / 3))
     assert scores["nasa score"] == pytest.approx(np.exp(0.2) - 1 + np.exp(4 / 13) - 1)
     assert scores["nasa score, lives not capped"] == pytest.approx(scores["nasa score"] + np.exp(10 / 13) - 1)
     assert scores["coverage of 90 % intervals"] == pytest.approx(200 / 3) and scores["longer than the cap"] == 1
-    assert scores["width of 90 % intervals"] == pytest.approx((10 + 6 + 5) / 3)
+    assert scores["width of 90 % intervals"] == pytest.approx((10 + 6 + 4) / 3)
     assert spread([cut(8), cut(20), cut(30)], lives, CAP) == [2, 0, 1]
     assert life_line(cut(8), lives[0], CAP) == "engine 1: after 2 cycles 10 left, 90 % interval 5 to 15"
-    assert life_line(cut(30), lives[2], CAP).endswith("15 to 20 or more")
+    assert life_line(cut(30), lives[2], CAP).endswith("16 to 20 or more")
 
 
 def test_engines_are_cut_off_at_any_cycle_that_a_test_engine_may_end_at():
     of = engines(4)
-    lives = [Lives(*(np.zeros(len(e), np.float32),) * 3) for e in of]
+    lives = [Lives(np.zeros(len(e), np.float32), np.full(len(e), 5, np.float32)) for e in of]
     errors = [min(len(e) - cycle, CAP) for e in of for cycle in range(10, len(e) + 1) if len(e) - cycle <= 1.2 * CAP]
-    assert cut_error(of, lives, CAP, shortest=10) == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+    found = cut_errors(of, lives, CAP, shortest=10)
+    assert found.rmse == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+    widened = [Lives(x.mean, found.stretch * x.std) for x in lives]
+    assert cut_errors(of, widened, CAP, shortest=10).stretch == pytest.approx(1)
+    assert np.mean(np.array(errors) <= WIDTH * found.stretch * 5 + 1e-4) >= 0.9
+    with pytest.raises(ValueError, match="no engine has 99 cycles"):
+        cut_errors(of, lives, CAP, shortest=99)
 
 
 def test_the_ridge_baseline_learns_and_beats_a_constant():

@@ -1,0 +1,44 @@
+"""The 58 series of the Numenta Anomaly Benchmark, with the windows that hold their anomalies."""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_jax.data.archives import read_members
+from rnn_jax.data.download import fetch
+from rnn_jax.data.tables import parse_tables
+
+
+class WatchedSeries(NamedTuple):
+    """One measured quantity, and when it was strange."""
+
+    name: str
+    """Folder and file, such as realTraffic/speed_6005.csv."""
+    times: np.ndarray
+    """datetime64[us] `[T]`."""
+    values: np.ndarray
+    """float64 `[T]`, NaN where a value is missing."""
+    windows: tuple[tuple[int, int], ...] = ()
+    """First and last row of each window."""
+
+
+def load_nab() -> list[WatchedSeries]:
+    """All series of the benchmark, in the order of their names; rows as they come, some times are out of order.
+
+    Lavin & Ahmad 2015, arXiv:1510.03336.
+
+    Raises:
+        DataError: the data cannot be had (see `fetch`).
+    """
+    archive = fetch("nab")["nab.zip"]
+    labels = json.loads(read_members(archive, "*labels/combined_windows.json").popitem()[1])
+    series = []
+    for path, content in read_members(archive, "*data/*/*.csv").items():
+        name = "/".join(path.split("/")[-2:])
+        table = parse_tables(content.decode(), name, columns=["value"], ordered=False)[""]
+        windows = [np.array(window, "datetime64[us]") for window in labels[name]]
+        places = [np.flatnonzero((table.times >= left) & (table.times <= right)) for left, right in windows]
+        spans = tuple((int(inside[0]), int(inside[-1])) for inside in places)
+        series.append(WatchedSeries(name, table.times, table.values[:, 0], spans))
+    return series

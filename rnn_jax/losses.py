@@ -39,6 +39,27 @@ def token_cross_entropy(
     return (losses * weights).sum(), weights.sum()
 
 
+def binary_cross_entropy(logits: Array, targets: Array, weights: Array | None = None) -> tuple[jax.Array, jax.Array]:
+    """The summed negative log likelihood of vectors of independent bits in nats, and how many vectors there are.
+
+    Args:
+        logits: `[..., K]` of each bit; computed on in float32.
+        targets: `[..., K]`, from 0 to 1.
+        weights: `[...]`, 0 where a vector does not count; ones by default.
+
+    Returns:
+        Two float32 scalars; their quotient is nats per vector, the sum over its K bits.
+    """
+    logits = jnp.asarray(logits, jnp.float32)
+    if weights is not None:
+        weights = jnp.asarray(weights, jnp.float32)
+        logits = jnp.where(jnp.broadcast_to(weights[..., None] > 0, logits.shape), logits, 0.0)
+    losses = optax.sigmoid_binary_cross_entropy(logits, jnp.asarray(targets, jnp.float32)).sum(-1)
+    if weights is None:
+        return losses.sum(), jnp.float32(losses.size)
+    return (losses * weights).sum(), weights.sum()
+
+
 def pinball_loss(quantiles: Array, targets: Array, levels: Sequence[float]) -> tuple[jax.Array, jax.Array]:
     """The summed pinball loss of quantiles, the mean over the levels, and how many targets it is summed over.
 

@@ -1,5 +1,6 @@
 """One sequence of tokens from another: an encoder reads the source, a decoder writes and looks back by attention."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,9 @@ from rnn_jax.models.attention import Attention, Memory
 from rnn_jax.models.tokens import Tokens
 from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Carry, DType
+
+Reader = Callable[[Array], jax.Array]
+"""From a source that is not tokens, `[S, B, ...]`, to vectors `[S, B, E]`: a module."""
 
 
 class DecoderCarry(NamedTuple):
@@ -35,6 +39,7 @@ class EncoderDecoder(nnx.Module):
         encoder: the layers that read the source, `[S, B, E]`; any cell, Bidirectional as a rule.
         decoder: the layers that write, of inputs 2 E.
         attention: "additive" or "multiplicative".
+        reader: of a source that is not tokens, such as frames; by default they are, and embedded.
         dropout_rate: on what was read, and on attentional vectors before the scores, in training (stacks have their own
             between layers).
         embedding_dropout: on embedded tokens, one mask for a whole row, in training.
@@ -52,6 +57,7 @@ class EncoderDecoder(nnx.Module):
         decoder: Cell,
         *,
         attention: str = "multiplicative",
+        reader: Reader | None = None,
         dropout_rate: float = 0.0,
         embedding_dropout: float = 0.0,
         dtype: DType = jnp.float32,
@@ -67,7 +73,7 @@ class EncoderDecoder(nnx.Module):
         self.attention = Attention(attention, decoder.output_size, read, size, dtype=dtype, rngs=rngs)
         self.begin = nnx.Linear(read, size, dtype=dtype, rngs=rngs)
         self.join = nnx.Linear(decoder.output_size + read, size, dtype=dtype, rngs=rngs)
-        self.dropout_rate, self.dtype = dropout_rate, dtype
+        self.reader, self.dropout_rate, self.dtype = reader, dropout_rate, dtype
 
     def __call__(
         self, source: Array, source_lengths: Array, inputs: Array, *, key: jax.Array | None = None
@@ -75,7 +81,7 @@ class EncoderDecoder(nnx.Module):
         """Score each target token, given the true ones before it (teacher forcing).
 
         Args:
-            source: int `[S, B]`.
+            source: int `[S, B]`, or what the reader takes.
             source_lengths: int `[B]`, at least 1; what lies after them has no influence.
             inputs: int `[T, B]`, the target tokens, each one step late.
             key: a typed key: training, with dropout.
@@ -93,9 +99,10 @@ class EncoderDecoder(nnx.Module):
         return self._write(self.encode(source, source_lengths), self.tokens.read(inputs))[1]
 
     def encode(self, source: Array, lengths: Array, *, key: jax.Array | None = None) -> Memory:
-        """Read a source, int `[S, B]`."""
+        """Read a source, int `[S, B]`, or what the reader takes."""
         keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
-        ys = self.encoder(self.tokens.read(source, keys[0]), lengths=lengths, key=keys[1]).ys
+        xs = self.tokens.read(source, keys[0]) if self.reader is None else self.reader(source)
+        ys = self.encoder(xs, lengths=lengths, key=keys[1]).ys
         ys = dropout(keys[2], ys, self.dropout_rate)
         valid = jnp.arange(ys.shape[0])[None] < jnp.asarray(lengths)[:, None]
         return self.attention.read(jnp.swapaxes(ys, 0, 1), valid)

@@ -1,6 +1,7 @@
 """The options of encoder-decoders, as fields that experiments share."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ from flax import nnx
 
 from rnn_jax.cells.base import check_choice, check_rate, check_size
 from rnn_jax.models.attention import KINDS
-from rnn_jax.models.encoder_decoder import EncoderDecoder
+from rnn_jax.models.encoder_decoder import EncoderDecoder, Reader
 from rnn_jax.models.settings import SequenceSettings, build_matched
 from rnn_jax.models.transformer_decoder import TransformerEncoderDecoder
 from rnn_jax.typing import Array
@@ -41,17 +42,29 @@ class EncoderDecoderSettings(SequenceSettings):
         return self.hidden_size * (2 if self.bidirectional else 1)
 
     def encoder_decoder(
-        self, vocabulary_size: int, key: jax.Array, counts: Array | None = None
+        self,
+        vocabulary_size: int,
+        key: jax.Array,
+        counts: Array | None = None,
+        make_reader: Callable[[int, nnx.Rngs], Reader] | None = None,
     ) -> EncoderDecoder | TransformerEncoderDecoder:
-        """The model, its parameters drawn with `key`; its scores begin at `counts`, if given (see `Tokens.expect`)."""
+        """The model, its parameters drawn with `key`.
+
+        Args:
+            vocabulary_size: V.
+            key: a typed key.
+            counts: how often each token is written, int `[V]`: where scores begin, if given (see `Tokens.expect`).
+            make_reader: from embedding_size to the reader of a source that is not tokens.
+        """
 
         def build(settings: "EncoderDecoderSettings") -> EncoderDecoder | TransformerEncoderDecoder:
-            size = settings.embedding_size
+            size, rngs = settings.embedding_size, nnx.Rngs(params=key)
             options = {
+                "reader": make_reader(size, rngs) if make_reader else None,
                 "dropout_rate": settings.dropout,
                 "embedding_dropout": settings.embedding_dropout,
                 "dtype": jnp.dtype(settings.dtype),
-                "rngs": nnx.Rngs(params=key),
+                "rngs": rngs,
             }
             if settings.model == "transformer":
                 return TransformerEncoderDecoder(

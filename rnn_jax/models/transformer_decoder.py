@@ -8,6 +8,7 @@ from flax import nnx
 
 from rnn_jax.cells.base import check_size
 from rnn_jax.compose import dropout
+from rnn_jax.models.encoder_decoder import Reader
 from rnn_jax.models.tokens import Tokens
 from rnn_jax.models.transformer import Block, Cache, Transformer, attention_mask, positions, read
 from rnn_jax.typing import Array, DType
@@ -36,6 +37,7 @@ class TransformerEncoderDecoder(nnx.Module):
         size: features of every layer.
         layers: of the encoder, and of the decoder.
         heads: of each attention.
+        reader: of a source that is not tokens; see `EncoderDecoder`.
         dropout_rate: on what each part adds and before the scores, in training.
         embedding_dropout: on embedded tokens, one mask for a whole row, in training.
         dtype: of the computation; parameters are float32, and so are the scores.
@@ -53,6 +55,7 @@ class TransformerEncoderDecoder(nnx.Module):
         layers: int,
         heads: int,
         *,
+        reader: Reader | None = None,
         dropout_rate: float = 0.0,
         embedding_dropout: float = 0.0,
         dtype: DType = jnp.float32,
@@ -71,7 +74,7 @@ class TransformerEncoderDecoder(nnx.Module):
         self.blocks = nnx.List(blocks)
         self.norm = nnx.LayerNorm(size, dtype=dtype, rngs=rngs)
         self.join = nnx.Linear(size, embedding_size, dtype=dtype, rngs=rngs)
-        self.dropout_rate = dropout_rate
+        self.reader, self.dropout_rate = reader, dropout_rate
 
     def __call__(
         self, source: Array, source_lengths: Array, inputs: Array, *, key: jax.Array | None = None
@@ -95,9 +98,10 @@ class TransformerEncoderDecoder(nnx.Module):
         return jnp.swapaxes(self.blocks[-1].weights(xs, mask, memory.layers[-1], valid), 0, 1)
 
     def encode(self, source: Array, lengths: Array, *, key: jax.Array | None = None) -> ReadSource:
-        """Read a source, int `[S, B]`."""
+        """Read a source, int `[S, B]`, or what the reader takes."""
         keys = (None, None) if key is None else tuple(jax.random.split(key))
-        ys = self.encoder(self.tokens.read(source, keys[0]), lengths=lengths, key=keys[1]).ys
+        xs = self.tokens.read(source, keys[0]) if self.reader is None else self.reader(source)
+        ys = self.encoder(xs, lengths=lengths, key=keys[1]).ys
         valid = jnp.arange(ys.shape[0])[None] < jnp.asarray(lengths)[:, None]
         values = jnp.swapaxes(ys, 0, 1)
         return ReadSource(tuple(read(block.memory_attention, values) for block in self.blocks), valid)

@@ -30,7 +30,7 @@ from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import accuracy, negative_log_likelihood
 from rnn_jax.models import nucleotide_folds as cross
 from rnn_jax.models.folds import in_order
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import HoldOutSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 from rnn_jax.typing import Params
 
@@ -40,7 +40,7 @@ KBANN = {"N": 4.62, "EI": 7.56, "IE": 8.47}  # % wrong
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(cross.FoldSettings, FitSettings):
+class Config(cross.FoldSettings, HoldOutSettings):
     """A classifier of nucleotides, and its cross-validation."""
 
     hidden_size: int = 32
@@ -51,11 +51,6 @@ class Config(cross.FoldSettings, FitSettings):
     weight_decay: float = 0.01
     clip_norm: float = 1e6
     """Never reached: by the norm of all gradients together, one model would depend on the others."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not self.hold_out and self.evaluate_every < self.steps:
-            raise ValueError(f"hold_out=False leaves nothing to choose an update by: use evaluate_every={self.steps}")
 
 
 def prepare(config: Config) -> Prepared:

@@ -30,7 +30,17 @@ from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import accuracy, negative_log_likelihood
 from rnn_jax.models import nucleotide_folds as cross
 from rnn_jax.models.folds import in_order
-from rnn_jax.train import HoldOutSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import (
+    HoldOutSettings,
+    Outcome,
+    Prepared,
+    Run,
+    RunOptions,
+    Task,
+    best_params,
+    key_for,
+    train_experiment,
+)
 from rnn_jax.train.figures import draw_curves
 from rnn_jax.typing import Params
 
@@ -56,7 +66,7 @@ class Config(cross.FoldSettings, HoldOutSettings):
 def prepare(config: Config) -> Prepared:
     """Data, models and losses of a run."""
     texts, labels, classes = load_nucleotides(config.data)
-    sequences, folds = cross.encode_sequences(texts), config.split(texts, labels, config.seed)
+    sequences, folds = cross.encode_sequences(texts), config.split(texts, labels, config.seed, config.hold_out)
     length, known = sequences.codes.shape[1], config.data == "splice"
     params, rebuild = config.models(len(classes), length, key_for(config.seed, "init"))
     models = cross.FoldModels(rebuild, sequences, config.both_strands)
@@ -82,14 +92,14 @@ def prepare(config: Config) -> Prepared:
         baseline = {"naive Bayes": cross.bayes_accuracy(sequences, labels, folds)}
         kbann = round(float(np.mean([100 - KBANN[classes[k]] for k in labels])), 2) if known else 0.0
         published = [{"value": kbann, "who": "KBANN", "source": "Noordewier et al. 1991, NIPS 3"}] if known else []
-        title = f"{Path(config.data).name}: {config.described}, {config.folds} folds"
+        title = f"{Path(config.data).name}: {config.summary}, {config.folds} folds"
         others = baseline | {p["who"]: p["value"] for p in published}
         print(f"\n{title}\n{classification_table(scores, classes, others)}\nstrongest places: {scores['places']}")
         framed = title + "; framed: introns are GT ... AG" * known
         draw_contributions(means, BASES, RULE if known else {}, run.figures / "places.png", framed)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
         run.write_text("sample.txt", cross.examples(texts, labels, found, classes))
-        return {"model": config.described, "metric": "accuracy %", "value": scores["accuracy"],
+        return {"model": config.summary, "metric": "accuracy %", "value": scores["accuracy"],
                 "higher_is_better": True, "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
 
     return Prepared(
@@ -120,7 +130,7 @@ def evaluate(run: Positional[Path]) -> None:
     """Print the scores of the models of a run, each on the fold that it has not seen."""
     config, models, params, classes = trained(run)
     texts, labels, _ = load_nucleotides(config.data)
-    scores, _ = cross.cross_validated(models, params, config.split(texts, labels, config.seed), labels)
+    scores, _ = cross.cross_validated(models, params, config.split(texts, labels, config.seed, config.hold_out), labels)
     print(classification_table(scores, classes))
 
 

@@ -49,3 +49,11 @@ def nearest_drawings(
 
     best = max((k for k in (1, 3, 5, 7, 9) if k <= len(training)), key=lambda k: right(1, k))
     return {f"{best} nearest drawings": right(2, best)}
+
+
+def nearest_mean(examples: np.ndarray, labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """The class whose mean example is nearest to each query, int `[M]`; examples `[N, ...]`, queries `[M, ...]`."""
+    classes = np.unique(labels)
+    means = np.stack([examples[labels == label].mean(axis=0).ravel() for label in classes])
+    flat = queries.reshape(len(queries), -1).astype(np.float64)
+    return classes[((means**2).sum(axis=1) - 2 * flat @ means.T).argmin(axis=1)]

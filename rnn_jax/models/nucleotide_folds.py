@@ -33,8 +33,6 @@ class FoldSettings(NucleotideSettings):
     """splice, or the path of your own labelled sequences: .fasta with >NAME LABEL, or a table of labels and texts."""
     folds: int = 10
     """Parts of the data, each tested by a model that has not seen it; at least 3."""
-    hold_out: bool = True
-    """Keep a fold for validation; without, train on it too, by settings chosen before, and take the last update."""
     batch_size: int = 32
     """Sequences in an update of each model."""
 
@@ -43,9 +41,9 @@ class FoldSettings(NucleotideSettings):
             raise ValueError(f"folds={self.folds}: expected at least 3, for training, validation and test")
         super().__post_init__()
 
-    def split(self, texts: Sequence[str], labels: np.ndarray, seed: int) -> Folds:
+    def split(self, texts: Sequence[str], labels: np.ndarray, seed: int, hold_out: bool = True) -> Folds:
         """Which model learns from which sequences; the seed is that of their order in training."""
-        return Folds(stratified_folds(texts, labels, self.folds), self.batch_size, seed, self.hold_out)
+        return Folds(stratified_folds(texts, labels, self.folds), self.batch_size, seed, hold_out)
 
     def models(
         self, classes: int, length: int, key: jax.Array

@@ -13,7 +13,7 @@ from rnn_jax.models.classifier import POOLINGS, Classifier
 from rnn_jax.models.settings import SequenceSettings, build_matched
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Fixed, Recurrent
-from rnn_jax.typing import Array
+from rnn_jax.typing import Array, DType
 
 
 class NucleotideClassifier(nnx.Module):
@@ -29,6 +29,7 @@ class NucleotideClassifier(nnx.Module):
         rngs: draws the parameters.
         pooling: see `Classifier`.
         dropout_rate: on the vector of a sequence.
+        dtype: of the computation; parameters are float32, and so are the scores.
     """
 
     def __init__(
@@ -41,11 +42,12 @@ class NucleotideClassifier(nnx.Module):
         rngs: nnx.Rngs,
         pooling: str = "max",
         dropout_rate: float = 0.0,
+        dtype: DType = jnp.float32,
     ):
         check_rate("masked", masked)
         self.bases = nnx.Linear(4, layer.input_size, use_bias=False, rngs=rngs)
         self.places = nnx.Embed(length, layer.input_size, rngs=rngs)
-        self.head = Classifier(layer, classes, pooling=pooling, dropout_rate=dropout_rate, rngs=rngs)
+        self.head = Classifier(layer, classes, pooling=pooling, dropout_rate=dropout_rate, dtype=dtype, rngs=rngs)
         self.shares, self.masked = Fixed(jnp.asarray(SHARES)), masked
 
     def __call__(self, codes: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
@@ -100,13 +102,6 @@ class NucleotideSettings(SequenceSettings):
         check_rate("pooled_dropout", self.pooled_dropout)
         super().__post_init__()
 
-    @property
-    def described(self) -> str:
-        """The model in a few words."""
-        if self.model == "transformer":
-            return f"transformer, {self.transformer_layers} layers"
-        return f"{self.cell} {self.layers} x {self.hidden_size}" + ", both directions" * self.bidirectional
-
     def classifier(self, classes: int, length: int, key: jax.Array) -> NucleotideClassifier:
         """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
 
@@ -115,7 +110,7 @@ class NucleotideSettings(SequenceSettings):
             layer = settings.layer(settings.embedding_size, rngs)
             return NucleotideClassifier(
                 layer, classes, length, masked=settings.masked, rngs=rngs, pooling=settings.pooling,
-                dropout_rate=settings.pooled_dropout,
+                dropout_rate=settings.pooled_dropout, dtype=jnp.dtype(settings.dtype),
             )  # fmt: skip
 
         return build_matched(self, build)

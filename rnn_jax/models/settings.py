@@ -87,6 +87,13 @@ class SequenceSettings(RecurrentSettings):
         check_size("transformer_layers", self.transformer_layers)
         super().__post_init__()
 
+    @property
+    def summary(self) -> str:
+        """The model in a few words."""
+        if self.model == "transformer":
+            return f"transformer, {self.transformer_layers} layers"
+        return f"{self.cell} {self.layers} x {self.hidden_size}" + ", both directions" * self.bidirectional
+
     def layer(self, input_size: int, rngs: nnx.Rngs) -> Recurrent | Transformer:
         """The layers for inputs `[T, B, input_size]`: called as `(xs, lengths=, key=) -> (carry, ys)`."""
         if self.model == "recurrent":

@@ -115,13 +115,6 @@ class SpeechSettings(SequenceSettings):
         """From samples to features; None for series, which are features."""
         return None if self.task == "vowels" else LogMel()
 
-    @property
-    def summary(self) -> str:
-        """The model in a few words."""
-        if self.model == "transformer":
-            return f"transformer, {self.transformer_layers} layers"
-        return f"{self.cell} {self.layers} x {self.hidden_size}" + ", both directions" * self.bidirectional
-
     def build_speech(self, facts: dict[str, Any], key: jax.Array) -> SpeechModel:
         """The model for what is known of the training part (see `speech_facts`), its initial values by a typed key."""
         mean, std, classes = np.array(facts["mean"]), np.array(facts["std"]), len(facts["words"])

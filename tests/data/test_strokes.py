@@ -1,10 +1,12 @@
 """PenDigits and its split, strings of digits, and the user's own strokes with all that can be wrong."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import rnn_jax.data
 from rnn_jax.data import DataError
 from rnn_jax.data.strokes import handwriting_data, pendigits, read_drawings
 
@@ -109,3 +111,12 @@ def test_ones_own_file_in_parts(tmp_path):
         handwriting_data("digits", str(tmp_path / "d.json"))
     with pytest.raises(DataError, match="cannot be read: No such file"):
         handwriting_data("digits", str(tmp_path / "e.json"))
+
+
+def test_the_examples_of_the_page(tmp_path):
+    page = (Path(rnn_jax.data.__file__).parent / "README.md").read_text()
+    for name, start in (("d.json", "```json\n"), ("d.csv", "```\ndrawing,")):
+        text = page.split(start)[1].split("```")[0]
+        (tmp_path / name).write_text(text if name == "d.json" else "drawing," + text)
+        drawing = read_drawings(tmp_path / name, labelled=True)[0]
+        assert drawing.words == ("3", "1") and drawing.wave[:2].tolist() == [[0, 9], [4, 7]]

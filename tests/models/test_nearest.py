@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnn_jax.data.speech import Recording
-from rnn_jax.models.nearest import nearest_drawings, nearest_labels
+from rnn_jax.models.nearest import nearest_drawings, nearest_labels, nearest_mean
 
 
 @pytest.mark.parametrize("neighbours", [1, 4, 20])
@@ -30,3 +30,9 @@ def test_drawings_at_any_place_and_of_any_size():
         for _ in range(6)
     ]
     assert nearest_drawings(drawn[::2], drawn[1::4], drawn[3::4]) == {"1 nearest drawings": 100.0}
+
+
+def test_the_nearest_mean():
+    examples = np.array([[[0, 0]], [[2, 0]], [[9, 9]]], np.uint8)
+    found = nearest_mean(examples, np.array([4, 4, 7]), np.array([[[3, 3]], [[6, 6]], [[255, 0]]], np.uint8))
+    assert found.tolist() == [4, 7, 7]

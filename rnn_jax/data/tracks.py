@@ -11,9 +11,11 @@ from rnn_jax.data.series import Series, read_series
 
 SIGNS = (
     "curved swing", "horizontal swing", "vertical swing", "anti-clockwise arc", "clockwise arc", "circle",
-    "horizontal line", "vertical line", "horizontal zigzag", "vertical zigzag", "horizontal wave", "vertical wave",
-    "face-up curve", "face-down curve", "tremble",
+    "horizontal line", "vertical line", "tremble", "horizontal zigzag", "vertical zigzag", "horizontal wave",
+    "vertical wave", "face-down curve", "face-up curve",
 )  # fmt: skip
+"""Of Libras, by number; the file has no names. They are given by how tracks look with y upwards; the arcs turn as they
+do for the one who makes them, on whom the camera looks."""
 
 
 def load_tracks(data: str) -> Series:

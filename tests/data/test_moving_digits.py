@@ -27,6 +27,8 @@ def test_one_digit_keeps_its_speed_between_the_walls():
             ways = np.diff(axis)
             speed = np.abs(ways).max()
             assert speed in (1, 2) and axis.min() <= 1 and axis.max() >= 15
+            period = 32 // speed  # there and back
+            np.testing.assert_array_equal(axis[period:], axis[:-period])
             for before, after, place in zip(ways, ways[1:], axis[1:-1], strict=False):
                 assert before == after or place <= 1 or place >= 15, "it turned away from a wall"
 

@@ -23,7 +23,17 @@ from experiments.cli import Flags, open_run, resume_command, run_commands
 from rnn_jax.models.video import VideoSettings
 from rnn_jax.models.video_tasks import TASKS
 from rnn_jax.nnx import functional
-from rnn_jax.train import HoldOutSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import (
+    HoldOutSettings,
+    Outcome,
+    Prepared,
+    Run,
+    RunOptions,
+    Task,
+    best_params,
+    key_for,
+    train_experiment,
+)
 from rnn_jax.train.figures import draw_curves
 
 NAME = "video"

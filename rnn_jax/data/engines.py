@@ -62,9 +62,9 @@ def load_engines(folder: str = "", subset: str = "FD001") -> tuple[list[Engine],
             raise DataError(f"data={folder!r} has no {names[0]}; its training files: {', '.join(known) or 'none'}")
         paths = [Path(folder, name) for name in names]
     else:
-        files = fetch("cmapss")
-        if names[0] not in files:
+        if names[0] not in digests("cmapss"):
             raise DataError(f"subset={subset!r} is not in the catalogue: use FD001, or give a folder with {names[0]}")
+        files = fetch("cmapss")
         paths = [files[name] for name in names]
     training, test = read_engines(paths[0]), read_engines(paths[1])
     left = read_left(paths[2])

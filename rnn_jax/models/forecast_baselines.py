@@ -1,5 +1,6 @@
 """What a forecast is measured against: the last value, the last season's, and ridge regression on the same windows."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from rnn_jax.data.panel import carried_forward
 from rnn_jax.data.windows import Windows
 
+Design = Callable[[Windows, np.ndarray], np.ndarray]
+"""From windows to the rows of a regression, float64 `[N, P]`, the last column ones."""
 PENALTIES = (1.0, 10.0, 100.0, 1e3, 1e4)
 
 
@@ -50,14 +53,14 @@ def ridge_forecasts(
     def left(examples: np.ndarray) -> np.ndarray:
         return (windows.targets(examples, scaled=False) - base(examples)) / factor[examples[:, 0]]
 
-    equations = NormalEquations.of(windows, fitted, left(fitted))
+    equations = NormalEquations.of(_design, windows, fitted, left(fitted))
     design, wanted = _design(windows, chosen), left(chosen)
     weights = {penalty: equations.solve(penalty) for penalty in PENALTIES}
     errors = {penalty: np.nanmean(np.abs(design @ weights[penalty] - wanted)) for penalty in PENALTIES}
     best = min(PENALTIES, key=errors.__getitem__)
     if refit:
         both = np.concatenate([fitted, chosen])
-        weights[best] = NormalEquations.of(windows, both, left(both)).solve(best)
+        weights[best] = NormalEquations.of(_design, windows, both, left(both)).solve(best)
     return base(asked) + factor[asked[:, 0]] * (_design(windows, asked) @ weights[best]), best
 
 
@@ -80,14 +83,14 @@ class NormalEquations(NamedTuple):
     """Which one it is, bool `[M, H]`."""
 
     @classmethod
-    def of(cls, windows: Windows, examples: np.ndarray, wanted: np.ndarray) -> "NormalEquations":
+    def of(cls, design: Design, windows: Windows, examples: np.ndarray, wanted: np.ndarray) -> "NormalEquations":
         """The equations of the windows `examples` for targets `[N, H]`, NaN where one is missing."""
         gram, products, rows = 0.0, 0.0, []
         for part in np.array_split(np.arange(len(examples)), -(-len(examples) // 4096)):
-            design, targets = _design(windows, examples[part]), wanted[part]
-            gram = gram + design.T @ design
-            products = products + design.T @ np.nan_to_num(targets)
-            rows.append(design[np.isnan(targets).any(axis=1)])
+            xs, ys = design(windows, examples[part]), wanted[part]
+            gram = gram + xs.T @ xs
+            products = products + xs.T @ np.nan_to_num(ys)
+            rows.append(xs[np.isnan(ys).any(axis=1)])
         missing = np.isnan(wanted)
         return cls(np.asarray(gram), np.asarray(products), np.concatenate(rows), missing[missing.any(axis=1)])
 

@@ -1,6 +1,7 @@
 """How good forecasts of a panel are, beside those of simpler methods; all methods are asked after the same windows."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ class Scored:
     """Forecasts of a part of a panel, measured.
 
     Attributes:
-        metric: what `value` is.
+        metric: what is measured.
+        measure: from points `[N, H]` to it.
         value: of the model.
         baseline: of simpler methods.
         scores: whatever else is worth knowing.
@@ -27,6 +29,7 @@ class Scored:
     """
 
     metric: str
+    measure: Callable[[np.ndarray], float]
     value: float
     baseline: dict[str, float]
     scores: dict[str, Any]
@@ -62,13 +65,17 @@ def score_level(
         others["seasonal persistence"] = persistence(windows, asked, season)
     others["ridge regression"] = ridge
     ahead = f"{windows.horizon} step{'s' * (windows.horizon > 1)} ahead"
-    baseline = {name: mean_absolute_error(said[:, -1], target[:, -1]) for name, said in others.items()}
-    value = mean_absolute_error(forecast.point[:, -1], target[:, -1])
+
+    def measure(point: np.ndarray) -> float:
+        return mean_absolute_error(point[:, -1], target[:, -1])
+
+    baseline = {name: measure(said) for name, said in others.items()}
+    value = measure(forecast.point)
     scores: dict[str, Any] = {f"value / {name}": value / other for name, other in baseline.items()}
     scores["error of all steps ahead"] = mean_absolute_error(forecast.point, target)
     scores |= {f"error of all steps ahead, {name}": mean_absolute_error(said, target) for name, said in others.items()}
     scores |= {"penalty of the ridge regression": penalty, "windows": len(asked)} | score_bands(forecast, target)
-    return Scored(f"mean absolute error, {unit}, {ahead}", value, baseline, scores, target, forecast, others)
+    return Scored(f"mean absolute error, {unit}, {ahead}", measure, value, baseline, scores, target, forecast, others)
 
 
 def score_bands(forecast: Forecast, target: np.ndarray) -> dict[str, Any]:
@@ -92,7 +99,7 @@ def score_return(
     level = score_level(windows, parts, forecast, season=0, refit=refit)
     said, came = forecast.point, level.target
     others = {"zero return": np.zeros_like(came)} | level.others
-    baseline = {"zero return": mean_absolute_error(0.0, came[:, -1])} | level.baseline
+    baseline = {"zero return": level.measure(others["zero return"])} | level.baseline
     moved = ~np.isnan(came) & (came != 0)
     scores = {
         "explained of the squares, %": 100 * float(1 - np.nansum((came - said) ** 2) / np.nansum(came**2)),
@@ -118,7 +125,11 @@ def score_variance(
         "RiskMetrics": smoothed_variances(panel.target),
     }
     others = {name: variances[series, last][:, None] for name, variances in said.items()}
-    baseline = {name: qlike(variances, target) for name, variances in others.items()}
+
+    def measure(variances: np.ndarray) -> float:
+        return qlike(variances, target)
+
+    baseline = {name: measure(variances) for name, variances in others.items()}
     came = returns[series, last + 1][:, None]
     scores: dict[str, Any] = {"windows": len(target)}
     for name, variances in {"here": forecast.point, **others}.items():
@@ -127,11 +138,13 @@ def score_variance(
     for name in others:
         scores[f"stocks ahead of {name}"] = f"{np.sum(own['here'] < own[name])} of {len(panel.series)}"
     scores["by stock"] = dict(zip(panel.series, own["here"].tolist(), strict=True))
-    return Scored("QLIKE", qlike(forecast.point, target), baseline, scores, target, forecast, others)
+    return Scored("QLIKE", measure, measure(forecast.point), baseline, scores, target, forecast, others)
 
 
-SCORES = {"stocks": score_variance, "returns": score_return}
-"""How tasks are scored whose level is not what counts."""
+def score_forecast(task: str, windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, **options) -> Scored:
+    """By what counts in a task: "stocks", "returns", or the level of a series; see the functions above."""
+    score = {"stocks": score_variance, "returns": score_return}.get(task, score_level)
+    return score(windows, parts, forecast, **options)
 
 
 def _by_series(series: np.ndarray, variances: np.ndarray, target: np.ndarray) -> np.ndarray:

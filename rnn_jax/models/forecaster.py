@@ -129,12 +129,20 @@ def make_raw(
     return raw
 
 
-def read_forecast(output: Output, raw: np.ndarray, windows: Windows, examples: np.ndarray) -> Forecast:
-    """What raw `[N, H, K]` says of the H steps after windows int `[N, 2]`, in the unit of the panel, float64."""
-    quantiles = output.quantiles(jnp.asarray(raw))
-    forecast = Forecast(
-        np.asarray(output.point(jnp.asarray(raw)), np.float64),
-        None if quantiles is None else np.asarray(quantiles, np.float64),
-    )
+def make_forecast(
+    rebuild: Callable[[Params], Forecaster], windows: Windows, examples: np.ndarray
+) -> Callable[[Params], Forecast]:
+    """A function from parameters to the forecasts after some windows, in the unit of the panel; see `make_raw`."""
+    raw = make_raw(rebuild, windows, examples)
     series = examples[:, 0]
-    return forecast.unscaled(windows.scaling.target_shift[series], windows.scaling.target_factor[series])
+
+    def forecast(params: Params) -> Forecast:
+        said, output = jnp.asarray(raw(params)), rebuild(params).output
+        quantiles = output.quantiles(said)
+        scaled = Forecast(
+            np.asarray(output.point(said), np.float64),
+            None if quantiles is None else np.asarray(quantiles, np.float64),
+        )
+        return scaled.unscaled(windows.scaling.target_shift[series], windows.scaling.target_factor[series])
+
+    return forecast

@@ -42,8 +42,12 @@ def test_persistence_says_the_last_known_value_of_the_season():
 def test_ridge_regression_is_least_squares_with_a_penalty():
     examples, penalty = PARTS["training"], 10.0
     wanted = WINDOWS.targets(examples)
-    weights = NormalEquations.of(WINDOWS, examples, wanted).solve(penalty)
-    design = np.swapaxes(WINDOWS.inputs(examples), 0, 1).reshape(len(examples), -1).astype(float)
+
+    def rows(windows: Windows, examples: np.ndarray) -> np.ndarray:
+        return np.concatenate([windows.inputs(examples)[-1], np.ones((len(examples), 1))], axis=1).astype(float)
+
+    weights = NormalEquations.of(rows, WINDOWS, examples, wanted).solve(penalty)
+    design = rows(WINDOWS, examples)[:, :-1]
     for h in (0, 4):
         known = ~np.isnan(wanted[:, h])
         assert not known.all(), "no target is missing: the test tells too little"

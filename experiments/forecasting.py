@@ -64,11 +64,6 @@ class Config(ForecastSettings, HoldOutSettings):
     warmup_steps: int = 50
     weight_decay: float = 0.01
 
-    @property
-    def scoring(self) -> dict:
-        """How the test part is scored."""
-        return {"season": self.season, "refit": not self.hold_out}
-
 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
@@ -93,7 +88,7 @@ def prepare(config: Config) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         say = make_forecast(rebuild, windows, parts["test"])
-        scored = score_forecast(config.task, windows, parts, say(outcome.params), **config.scoring)
+        scored = score_forecast(config.task, windows, parts, say(outcome.params), config.season)
         scored.scores["value before training"] = scored.measure(say(params).point)
         print(f"\ntest, {config.title}\n{scored.table}\n")
         run.write_text("sample.txt", examples_text(windows, parts["test"], scored))
@@ -140,7 +135,7 @@ def evaluate(run: Positional[Path]) -> None:
     end = windows.panel.validation if config.hold_out else windows.panel.test
     parts = windows.parts(end)
     forecast = make_forecast(rebuild, windows, parts["test"])(params)
-    print(score_forecast(config.task, windows, parts, forecast, **config.scoring).table)
+    print(score_forecast(config.task, windows, parts, forecast, config.season).table)
 
 
 def forecast(run: Positional[Path], csv: str = "") -> None:

@@ -25,12 +25,13 @@ def persistence(windows: Windows, examples: np.ndarray, season: int = 1) -> np.n
 
 
 def ridge_forecasts(
-    windows: Windows, fitted: np.ndarray, chosen: np.ndarray, asked: np.ndarray, season: int = 0, *, refit: bool = False
+    windows: Windows, fitted: np.ndarray, chosen: np.ndarray, asked: np.ndarray, season: int = 0
 ) -> tuple[np.ndarray, float]:
     """Ridge regression (Hoerl & Kennard 1970) of each step ahead on all features of a window.
 
     It says by how much a step differs from the last season's, where there is one. The penalty is the one of `PENALTIES`
-    with the least absolute error on `chosen`.
+    with the least absolute error on `chosen`, fitted on what is before them in `fitted`; the weights are then those for
+    all of `fitted`.
 
     Args:
         windows: of a panel.
@@ -38,7 +39,6 @@ def ridge_forecasts(
         chosen: those to choose the penalty by.
         asked: int `[N, 2]`, the windows to forecast after.
         season: as of `persistence`; 0 for none.
-        refit: whether the weights are those for `fitted` and `chosen` together, once the penalty is chosen.
 
     Returns:
         Forecasts in the unit of the panel, float64 `[N, H]`, and the penalty.
@@ -53,14 +53,14 @@ def ridge_forecasts(
     def left(examples: np.ndarray) -> np.ndarray:
         return (windows.targets(examples, scaled=False) - base(examples)) / factor[examples[:, 0]]
 
-    equations = NormalEquations.of(_design, windows, fitted, left(fitted))
+    before = fitted[fitted[:, 1] + windows.horizon <= chosen[:, 1].min()]
+    equations = NormalEquations.of(_design, windows, before, left(before))
     design, wanted = _design(windows, chosen), left(chosen)
     weights = {penalty: equations.solve(penalty) for penalty in PENALTIES}
     errors = {penalty: np.nanmean(np.abs(design @ weights[penalty] - wanted)) for penalty in PENALTIES}
     best = min(PENALTIES, key=errors.__getitem__)
-    if refit:
-        both = np.concatenate([fitted, chosen])
-        weights[best] = NormalEquations.of(_design, windows, both, left(both)).solve(best)
+    if len(before) < len(fitted):
+        weights[best] = NormalEquations.of(_design, windows, fitted, left(fitted)).solve(best)
     return base(asked) + factor[asked[:, 0]] * (_design(windows, asked) @ weights[best]), best
 
 

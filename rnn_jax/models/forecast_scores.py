@@ -45,9 +45,7 @@ class Scored:
         return "\n".join([self.metric, *lines, *(f"  {name}: {_told(value)}" for name, value in self.scores.items())])
 
 
-def score_level(
-    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, *, season: int, refit: bool
-) -> Scored:
+def score_level(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
     """The absolute error H steps ahead, beside persistence, seasonal persistence and ridge regression.
 
     Args:
@@ -55,11 +53,10 @@ def score_level(
         parts: the windows "training", "validation" and "test".
         forecast: after those for test.
         season: of `persistence`; with 0 or 1 there is no seasonal one.
-        refit: whether the ridge regression is fitted on the validation part, too, once its penalty is chosen.
     """
     asked, unit = parts["test"], windows.panel.unit
     target = windows.targets(asked, scaled=False)
-    ridge, penalty = ridge_forecasts(windows, parts["training"], parts["validation"], asked, season, refit=refit)
+    ridge, penalty = ridge_forecasts(windows, parts["training"], parts["validation"], asked, season)
     others = {"persistence": persistence(windows, asked)}
     if season > 1:
         others["seasonal persistence"] = persistence(windows, asked, season)
@@ -92,11 +89,9 @@ def score_bands(forecast: Forecast, target: np.ndarray) -> dict[str, Any]:
     return scores
 
 
-def score_return(
-    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, *, season: int, refit: bool
-) -> Scored:
+def score_return(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
     """As `score_level`, beside saying 0 for each return; and what a forecast of returns explains, if anything."""
-    level = score_level(windows, parts, forecast, season=0, refit=refit)
+    level = score_level(windows, parts, forecast, 0)
     said, came = forecast.point, level.target
     others = {"zero return": np.zeros_like(came)} | level.others
     baseline = {"zero return": level.measure(others["zero return"])} | level.baseline
@@ -109,9 +104,7 @@ def score_return(
     return dataclasses.replace(level, baseline=baseline, others=others, scores=level.scores | scores)
 
 
-def score_variance(
-    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, *, season: int, refit: bool
-) -> Scored:
+def score_variance(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
     """QLIKE of the variance of the next day, beside GARCH(1,1), HAR regression and RiskMetrics.
 
     These are fitted on all days before the test part, and then go on through it with what they have. Variances have a
@@ -141,10 +134,11 @@ def score_variance(
     return Scored("QLIKE", measure, measure(forecast.point), baseline, scores, target, forecast, others)
 
 
-def score_forecast(task: str, windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, **options) -> Scored:
+def score_forecast(
+    task: str, windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int
+) -> Scored:
     """By what counts in a task: "stocks", "returns", or the level of a series; see the functions above."""
-    score = {"stocks": score_variance, "returns": score_return}.get(task, score_level)
-    return score(windows, parts, forecast, **options)
+    return {"stocks": score_variance, "returns": score_return}.get(task, score_level)(windows, parts, forecast, season)
 
 
 def _by_series(series: np.ndarray, variances: np.ndarray, target: np.ndarray) -> np.ndarray:

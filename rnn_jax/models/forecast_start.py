@@ -5,8 +5,7 @@ import numpy as np
 
 from rnn_jax.data.windows import Windows
 from rnn_jax.models.forecast_baselines import NormalEquations
-from rnn_jax.models.forecaster import Forecaster, make_raw
-from rnn_jax.nnx import functional
+from rnn_jax.models.forecaster import Forecaster
 
 
 def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, penalty: float) -> None:
@@ -23,18 +22,17 @@ def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, pena
     if model.linear is None:
         return
     output, steps = model.output, 1 if model.recursive else model.horizon
-    params, rebuild = functional(model)
-    said = make_raw(rebuild, windows, examples)(params)[:, :steps, 0].astype(np.float64)
-    left = output.aim(windows.targets(examples)[:, :steps].astype(np.float64)) - said
+    parts = np.array_split(examples, -(-len(examples) // 4096))
 
     def design(windows: Windows, examples: np.ndarray) -> np.ndarray:
         xs = windows.inputs(examples)[: model.window]
         means = [xs[-n:].mean(axis=0) for n in model.means]
         return np.concatenate([*means, np.ones((len(examples), 1))], axis=1, dtype=np.float64)
 
+    said = np.concatenate([model.last_season(windows.inputs(part)) for part in parts])
+    left = output.aim(windows.targets(examples)[:, :steps]) - said
     weights = NormalEquations.of(design, windows, examples, left).solve(penalty)  # [P, H]
-    parts = np.array_split(np.arange(len(examples)), -(-len(examples) // 4096))
-    left = left - np.concatenate([design(windows, examples[part]) @ weights for part in parts])
+    left = left - np.concatenate([design(windows, part) @ weights for part in parts])
     kernel = np.zeros((len(weights) - 1, steps, output.size))
     kernel[..., : max(output.moved, 1)] = weights[:-1, :, None]
     bias = np.zeros((steps, output.size))

@@ -27,9 +27,10 @@ from rnn_jax.analysis.forecasts import draw_errors, draw_forecasts, draw_volatil
 from rnn_jax.data import digests
 from rnn_jax.data.windows import BATCH_AXES, Scaling, WindowBatches, Windows
 from rnn_jax.models.forecast_outputs import OUTPUTS
-from rnn_jax.models.forecast_scores import SCORES, Scored, examples_text, forecast_table, score_level
+from rnn_jax.models.forecast_scores import examples_text, forecast_table, score_forecast
 from rnn_jax.models.forecast_settings import ForecastSettings
-from rnn_jax.models.forecaster import make_raw, read_forecast
+from rnn_jax.models.forecast_start import start_linear
+from rnn_jax.models.forecaster import make_forecast, make_raw
 from rnn_jax.nnx import functional
 from rnn_jax.train import (
     HoldOutSettings,
@@ -70,7 +71,9 @@ def prepare(config: Config) -> Prepared:
     end = panel.validation if config.hold_out else panel.test
     windows = config.windows(panel, Scaling.fit(panel, end, config.output == "variance"))
     parts = windows.parts(end)
-    params, rebuild = functional(config.forecaster(windows.features.shape[-1], key_for(config.seed, "init")))
+    model = config.forecaster(windows.features.shape[-1], key_for(config.seed, "init"))
+    start_linear(model, windows, parts["training"], config.penalty)
+    params, rebuild = functional(model)
     print(", ".join(f"{len(examples):,} windows for {name}" for name, examples in parts.items()), file=sys.stderr)
     output, say = OUTPUTS[config.output], make_raw(rebuild, windows, parts["validation"])
     batches = WindowBatches(windows, parts["training"], config.batch_size, config.seed)
@@ -84,7 +87,9 @@ def prepare(config: Config) -> Prepared:
         return {"validation_loss": float(total / count)}
 
     def finish(outcome: Outcome, run: Run) -> dict:
-        scored = score(config, windows, parts, rebuild, outcome.params)
+        say = make_forecast(rebuild, windows, parts["test"])
+        scored = score_forecast(config.task, windows, parts, say(outcome.params), config.season)
+        scored.scores["value before training"] = scored.measure(say(params).point)
         print(f"\ntest, {config.title}\n{scored.table}\n")
         run.write_text("sample.txt", examples_text(windows, parts["test"], scored))
         unit = "nats" if config.output in ("gaussian", "variance") else "deviations of the target"
@@ -102,14 +107,6 @@ def prepare(config: Config) -> Prepared:
         finish, data=digests(config.csv or SOURCES[config.task]),
         files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json()}},
     )  # fmt: skip
-
-
-def score(config: Config, windows: Windows, parts: dict, rebuild: Callable, params: Params) -> Scored:
-    """What a model says of the test part, measured."""
-    raw = make_raw(rebuild, windows, parts["test"])(params)
-    said = read_forecast(OUTPUTS[config.output], raw, windows, parts["test"])
-    measure = SCORES.get(config.task, score_level)
-    return measure(windows, parts, said, season=config.season, refit=not config.hold_out)
 
 
 def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
@@ -136,14 +133,15 @@ def evaluate(run: Positional[Path]) -> None:
     """Print the scores of a trained model on the test part of its data, beside those of simpler methods."""
     config, windows, rebuild, params = trained(run)
     end = windows.panel.validation if config.hold_out else windows.panel.test
-    print(score(config, windows, windows.parts(end), rebuild, params).table)
+    parts = windows.parts(end)
+    forecast = make_forecast(rebuild, windows, parts["test"])(params)
+    print(score_forecast(config.task, windows, parts, forecast, config.season).table)
 
 
 def forecast(run: Positional[Path], csv: str = "") -> None:
     """Print what comes after the end of a run's data, or of a newer table with the same columns, as a table."""
-    config, windows, rebuild, params = trained(run, csv)
-    raw = make_raw(rebuild, windows, windows.newest)(params)
-    print(forecast_table(windows, read_forecast(OUTPUTS[config.output], raw, windows, windows.newest)))
+    _, windows, rebuild, params = trained(run, csv)
+    print(forecast_table(windows, make_forecast(rebuild, windows, windows.newest)(params)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Losses over sequences, as sums and counts: means over parts of a sequence then add up exactly."""
 
-import math
 from collections.abc import Sequence
 
 import jax
@@ -78,22 +77,6 @@ def pinball_loss(quantiles: Array, targets: Array, levels: Sequence[float]) -> t
     above = targets[..., None] - quantiles
     at = jnp.array(levels, jnp.float32).reshape(*(1,) * targets.ndim, -1)
     losses = jnp.maximum(at * above, (at - 1) * above).mean(-1)
-    return jnp.where(known, losses, 0.0).sum(), known.sum().astype(jnp.float32)
-
-
-def gaussian_loss(mean: Array, log_deviation: Array, targets: Array) -> tuple[jax.Array, jax.Array]:
-    """The summed negative log likelihood of normal distributions in nats, and how many targets it is summed over.
-
-    Args:
-        mean: `[...]`.
-        log_deviation: `[...]`, the natural logarithm of the standard deviation.
-        targets: `[...]`; NaN is left out.
-
-    Returns:
-        Two float32 scalars.
-    """
-    known, targets = _known(targets)
-    losses = 0.5 * jnp.square((targets - mean) * jnp.exp(-log_deviation)) + log_deviation + 0.5 * math.log(2 * math.pi)
     return jnp.where(known, losses, 0.0).sum(), known.sum().astype(jnp.float32)
 
 

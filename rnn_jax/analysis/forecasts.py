@@ -30,14 +30,14 @@ def draw_forecasts(
     target = windows.panel.target[examples[0, 0]]
     figure = Figure(figsize=(10, 3.5 + 3 * (ahead > 1)), layout="constrained")
     all_axes = figure.subplots(1 + (ahead > 1), squeeze=False)[:, 0]
-    steps = np.arange(last[0] - windows.window, last[-1] + ahead + 1)
+    steps = np.arange(last[0] - windows.window + 1, last[-1] + ahead + 1)
     for axes in all_axes:
         axes.plot(times[steps], target[steps], color="black", linewidth=1, label="what came")
         axes.set_ylabel(windows.panel.unit)
     _draw_band(all_axes[0], times[last + ahead], _part(scored.forecast, own, -1), True)
     all_axes[0].set_title(f"said {ahead} step{'s' * (ahead > 1)} before")
     for axes in all_axes[1:]:
-        for i in np.linspace(0, len(own) - 1 - ahead, 4).astype(int):
+        for i in np.linspace(0, max(0, len(own) - 1 - ahead), 4).astype(int):
             place = last[i] + np.arange(1, ahead + 1)
             _draw_band(axes, times[place], _part(scored.forecast, own[i], slice(None)), False)
             axes.axvline(times[last[i]], color="grey", linewidth=0.5)

@@ -1,5 +1,6 @@
 """What a forecast is measured against: the last value, the last season's, and ridge regression on the same windows."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from rnn_jax.data.panel import carried_forward
 from rnn_jax.data.windows import Windows
 
+Design = Callable[[Windows, np.ndarray], np.ndarray]
+"""From windows to the rows of a regression, float64 `[N, P]`, the last column ones."""
 PENALTIES = (1.0, 10.0, 100.0, 1e3, 1e4)
 
 
@@ -22,12 +25,13 @@ def persistence(windows: Windows, examples: np.ndarray, season: int = 1) -> np.n
 
 
 def ridge_forecasts(
-    windows: Windows, fitted: np.ndarray, chosen: np.ndarray, asked: np.ndarray, season: int = 0, *, refit: bool = False
+    windows: Windows, fitted: np.ndarray, chosen: np.ndarray, asked: np.ndarray, season: int = 0
 ) -> tuple[np.ndarray, float]:
     """Ridge regression (Hoerl & Kennard 1970) of each step ahead on all features of a window.
 
     It says by how much a step differs from the last season's, where there is one. The penalty is the one of `PENALTIES`
-    with the least absolute error on `chosen`.
+    with the least absolute error on `chosen`, fitted on what is before them in `fitted`; the weights are then those for
+    all of `fitted`.
 
     Args:
         windows: of a panel.
@@ -35,7 +39,6 @@ def ridge_forecasts(
         chosen: those to choose the penalty by.
         asked: int `[N, 2]`, the windows to forecast after.
         season: as of `persistence`; 0 for none.
-        refit: whether the weights are those for `fitted` and `chosen` together, once the penalty is chosen.
 
     Returns:
         Forecasts in the unit of the panel, float64 `[N, H]`, and the penalty.
@@ -50,14 +53,14 @@ def ridge_forecasts(
     def left(examples: np.ndarray) -> np.ndarray:
         return (windows.targets(examples, scaled=False) - base(examples)) / factor[examples[:, 0]]
 
-    equations = NormalEquations.of(windows, fitted, left(fitted))
+    before = fitted[fitted[:, 1] + windows.horizon <= chosen[:, 1].min()]
+    equations = NormalEquations.of(_design, windows, before, left(before))
     design, wanted = _design(windows, chosen), left(chosen)
     weights = {penalty: equations.solve(penalty) for penalty in PENALTIES}
     errors = {penalty: np.nanmean(np.abs(design @ weights[penalty] - wanted)) for penalty in PENALTIES}
     best = min(PENALTIES, key=errors.__getitem__)
-    if refit:
-        both = np.concatenate([fitted, chosen])
-        weights[best] = NormalEquations.of(windows, both, left(both)).solve(best)
+    if len(before) < len(fitted):
+        weights[best] = NormalEquations.of(_design, windows, fitted, left(fitted)).solve(best)
     return base(asked) + factor[asked[:, 0]] * (_design(windows, asked) @ weights[best]), best
 
 
@@ -80,14 +83,14 @@ class NormalEquations(NamedTuple):
     """Which one it is, bool `[M, H]`."""
 
     @classmethod
-    def of(cls, windows: Windows, examples: np.ndarray, wanted: np.ndarray) -> "NormalEquations":
+    def of(cls, design: Design, windows: Windows, examples: np.ndarray, wanted: np.ndarray) -> "NormalEquations":
         """The equations of the windows `examples` for targets `[N, H]`, NaN where one is missing."""
         gram, products, rows = 0.0, 0.0, []
         for part in np.array_split(np.arange(len(examples)), -(-len(examples) // 4096)):
-            design, targets = _design(windows, examples[part]), wanted[part]
-            gram = gram + design.T @ design
-            products = products + design.T @ np.nan_to_num(targets)
-            rows.append(design[np.isnan(targets).any(axis=1)])
+            xs, ys = design(windows, examples[part]), wanted[part]
+            gram = gram + xs.T @ xs
+            products = products + xs.T @ np.nan_to_num(ys)
+            rows.append(xs[np.isnan(ys).any(axis=1)])
         missing = np.isnan(wanted)
         return cls(np.asarray(gram), np.asarray(products), np.concatenate(rows), missing[missing.any(axis=1)])
 

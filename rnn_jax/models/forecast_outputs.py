@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
 
-from rnn_jax.losses import gaussian_loss, pinball_loss, qlike_loss
+from rnn_jax.losses import pinball_loss, qlike_loss
+from rnn_jax.models.gaussian import Normal, gaussian_nats
 from rnn_jax.typing import Array
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -54,6 +55,14 @@ class Output(abc.ABC):
         """`[..., 5]` at `LEVELS`, or None where only a number is said."""
         return None
 
+    def aim(self, targets: np.ndarray) -> np.ndarray:
+        """Targets as the first number is to be: what a linear regression is for."""
+        return targets
+
+    @abc.abstractmethod
+    def rest(self, left: np.ndarray) -> np.ndarray:
+        """The K constants that go best with what a regression has left of the targets `[N]`."""
+
 
 class Point(Output):
     """A number; the loss is the absolute error."""
@@ -66,6 +75,9 @@ class Point(Output):
 
     def point(self, raw: jax.Array) -> jax.Array:
         return raw[..., 0]
+
+    def rest(self, left: np.ndarray) -> np.ndarray:
+        return np.median(left, keepdims=True)
 
 
 class Quantiles(Output):
@@ -82,6 +94,9 @@ class Quantiles(Output):
     def quantiles(self, raw: jax.Array) -> jax.Array | None:
         return jnp.sort(raw, axis=-1)
 
+    def rest(self, left: np.ndarray) -> np.ndarray:
+        return np.quantile(left, LEVELS)
+
 
 class Gaussian(Output):
     """Mean and logarithm of the deviation of a normal distribution; the loss is its negative log likelihood."""
@@ -89,7 +104,8 @@ class Gaussian(Output):
     size, moved = 2, 1
 
     def loss(self, raw: jax.Array, targets: Array) -> tuple[jax.Array, jax.Array]:
-        return gaussian_loss(raw[..., 0], raw[..., 1], targets)
+        known = (~jnp.isnan(targets)).astype(jnp.float32)
+        return gaussian_nats(Normal(raw[..., 0], jnp.exp(raw[..., 1])), targets, known)
 
     def point(self, raw: jax.Array) -> jax.Array:
         return raw[..., 0]
@@ -97,6 +113,9 @@ class Gaussian(Output):
     def quantiles(self, raw: jax.Array) -> jax.Array | None:
         away = norm.ppf(jnp.array(LEVELS)).reshape(*(1,) * (raw.ndim - 1), -1)
         return raw[..., :1] + jnp.exp(raw[..., 1:]) * away
+
+    def rest(self, left: np.ndarray) -> np.ndarray:
+        return np.array([left.mean(), np.log(left.std() + 1e-6)])
 
 
 class Variance(Output):
@@ -109,6 +128,12 @@ class Variance(Output):
 
     def point(self, raw: jax.Array) -> jax.Array:
         return jnp.exp(raw[..., 0])
+
+    def aim(self, targets: np.ndarray) -> np.ndarray:
+        return np.log(targets)
+
+    def rest(self, left: np.ndarray) -> np.ndarray:
+        return np.log(np.exp(left).mean(keepdims=True))
 
 
 OUTPUTS: dict[str, Output] = {

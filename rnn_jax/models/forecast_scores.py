@@ -1,6 +1,7 @@
 """How good forecasts of a panel are, beside those of simpler methods; all methods are asked after the same windows."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ class Scored:
     """Forecasts of a part of a panel, measured.
 
     Attributes:
-        metric: what `value` is.
+        metric: what is measured.
+        measure: from points `[N, H]` to it.
         value: of the model.
         baseline: of simpler methods.
         scores: whatever else is worth knowing.
@@ -27,6 +29,7 @@ class Scored:
     """
 
     metric: str
+    measure: Callable[[np.ndarray], float]
     value: float
     baseline: dict[str, float]
     scores: dict[str, Any]
@@ -42,9 +45,7 @@ class Scored:
         return "\n".join([self.metric, *lines, *(f"  {name}: {_told(value)}" for name, value in self.scores.items())])
 
 
-def score_level(
-    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, *, season: int, refit: bool
-) -> Scored:
+def score_level(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
     """The absolute error H steps ahead, beside persistence, seasonal persistence and ridge regression.
 
     Args:
@@ -52,23 +53,26 @@ def score_level(
         parts: the windows "training", "validation" and "test".
         forecast: after those for test.
         season: of `persistence`; with 0 or 1 there is no seasonal one.
-        refit: whether the ridge regression is fitted on the validation part, too, once its penalty is chosen.
     """
     asked, unit = parts["test"], windows.panel.unit
     target = windows.targets(asked, scaled=False)
-    ridge, penalty = ridge_forecasts(windows, parts["training"], parts["validation"], asked, season, refit=refit)
+    ridge, penalty = ridge_forecasts(windows, parts["training"], parts["validation"], asked, season)
     others = {"persistence": persistence(windows, asked)}
     if season > 1:
         others["seasonal persistence"] = persistence(windows, asked, season)
     others["ridge regression"] = ridge
     ahead = f"{windows.horizon} step{'s' * (windows.horizon > 1)} ahead"
-    baseline = {name: mean_absolute_error(said[:, -1], target[:, -1]) for name, said in others.items()}
-    value = mean_absolute_error(forecast.point[:, -1], target[:, -1])
+
+    def measure(point: np.ndarray) -> float:
+        return mean_absolute_error(point[:, -1], target[:, -1])
+
+    baseline = {name: measure(said) for name, said in others.items()}
+    value = measure(forecast.point)
     scores: dict[str, Any] = {f"value / {name}": value / other for name, other in baseline.items()}
     scores["error of all steps ahead"] = mean_absolute_error(forecast.point, target)
     scores |= {f"error of all steps ahead, {name}": mean_absolute_error(said, target) for name, said in others.items()}
     scores |= {"penalty of the ridge regression": penalty, "windows": len(asked)} | score_bands(forecast, target)
-    return Scored(f"mean absolute error, {unit}, {ahead}", value, baseline, scores, target, forecast, others)
+    return Scored(f"mean absolute error, {unit}, {ahead}", measure, value, baseline, scores, target, forecast, others)
 
 
 def score_bands(forecast: Forecast, target: np.ndarray) -> dict[str, Any]:
@@ -85,14 +89,12 @@ def score_bands(forecast: Forecast, target: np.ndarray) -> dict[str, Any]:
     return scores
 
 
-def score_return(
-    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, *, season: int, refit: bool
-) -> Scored:
+def score_return(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
     """As `score_level`, beside saying 0 for each return; and what a forecast of returns explains, if anything."""
-    level = score_level(windows, parts, forecast, season=0, refit=refit)
+    level = score_level(windows, parts, forecast, 0)
     said, came = forecast.point, level.target
     others = {"zero return": np.zeros_like(came)} | level.others
-    baseline = {"zero return": mean_absolute_error(0.0, came[:, -1])} | level.baseline
+    baseline = {"zero return": level.measure(others["zero return"])} | level.baseline
     moved = ~np.isnan(came) & (came != 0)
     scores = {
         "explained of the squares, %": 100 * float(1 - np.nansum((came - said) ** 2) / np.nansum(came**2)),
@@ -102,9 +104,7 @@ def score_return(
     return dataclasses.replace(level, baseline=baseline, others=others, scores=level.scores | scores)
 
 
-def score_variance(
-    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, *, season: int, refit: bool
-) -> Scored:
+def score_variance(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
     """QLIKE of the variance of the next day, beside GARCH(1,1), HAR regression and RiskMetrics.
 
     These are fitted on all days before the test part, and then go on through it with what they have. Variances have a
@@ -118,7 +118,11 @@ def score_variance(
         "RiskMetrics": smoothed_variances(panel.target),
     }
     others = {name: variances[series, last][:, None] for name, variances in said.items()}
-    baseline = {name: qlike(variances, target) for name, variances in others.items()}
+
+    def measure(variances: np.ndarray) -> float:
+        return qlike(variances, target)
+
+    baseline = {name: measure(variances) for name, variances in others.items()}
     came = returns[series, last + 1][:, None]
     scores: dict[str, Any] = {"windows": len(target)}
     for name, variances in {"here": forecast.point, **others}.items():
@@ -127,11 +131,14 @@ def score_variance(
     for name in others:
         scores[f"stocks ahead of {name}"] = f"{np.sum(own['here'] < own[name])} of {len(panel.series)}"
     scores["by stock"] = dict(zip(panel.series, own["here"].tolist(), strict=True))
-    return Scored("QLIKE", qlike(forecast.point, target), baseline, scores, target, forecast, others)
+    return Scored("QLIKE", measure, measure(forecast.point), baseline, scores, target, forecast, others)
 
 
-SCORES = {"stocks": score_variance, "returns": score_return}
-"""How tasks are scored whose level is not what counts."""
+def score_forecast(
+    task: str, windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int
+) -> Scored:
+    """By what counts in a task: "stocks", "returns", or the level of a series; see the functions above."""
+    return {"stocks": score_variance, "returns": score_return}.get(task, score_level)(windows, parts, forecast, season)
 
 
 def _by_series(series: np.ndarray, variances: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -66,6 +66,8 @@ class ForecastSettings(SequenceSettings):
     """Of day, week and year, with commas: the cycles whose place is an input."""
     means: str = "suited"
     """With commas: of how many last steps a linear map reads the mean, past the layers; empty for no such map."""
+    penalty: float = 30.0
+    """Of the ridge regression at which that map begins."""
     pooling: str = "last"
     """What is taken of the layers: last, max, mean or attention over the steps."""
     input_dropout: float = 0.0
@@ -85,6 +87,8 @@ class ForecastSettings(SequenceSettings):
         check_rate("input_dropout", self.input_dropout)
         for name in ("horizon", "window"):
             check_size(name, getattr(self, name))
+        if self.penalty < 0:
+            raise ValueError(f"penalty={self.penalty}: expected a number of at least 0")
         if not 0 <= self.season <= self.window:
             raise ValueError(f"season={self.season}: expected 0 to window={self.window}")
         if not all(name.isdigit() and 1 <= int(name) <= self.window for name in _names(self.means)):
@@ -100,10 +104,7 @@ class ForecastSettings(SequenceSettings):
     @property
     def summary(self) -> str:
         """The model in a few words."""
-        if self.model == "transformer":
-            return f"transformer, {self.transformer_layers} layers, {self.decoding}"
-        direction = ", both directions" * self.bidirectional
-        return f"{self.cell} {self.layers} x {self.hidden_size}{direction}, {self.decoding}"
+        return f"{super().summary}, {self.decoding}"
 
     @property
     def title(self) -> str:

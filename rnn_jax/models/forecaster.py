@@ -98,11 +98,17 @@ class Forecaster(nnx.Module):
             means = jnp.concatenate([window_in[-steps:].mean(axis=0) for steps in self.means], axis=-1)
             raw = raw + self.linear(means).astype(jnp.float32)
         raw = raw.reshape(len(raw), -1, self.output.size)
-        if self.season:
-            # Further ahead than a season the last one is repeated.
-            before = [self.window - self.season + h % self.season for h in range(raw.shape[1])]
-            raw = raw.at[..., : self.output.moved].add(window[jnp.array(before), :, 0].T[..., None].astype(jnp.float32))
-        return raw
+        return raw.at[..., : self.output.moved].add(self.last_season(window)[..., None].astype(jnp.float32))
+
+    def last_season(self, window: Array) -> Array:
+        """What the target had one season before each step that is said at once: `[B, H]`, or `[B, 1]` recursively.
+
+        Further ahead than a season the last one is repeated; zeros where there is no season.
+        """
+        steps = range(1 if self.recursive else self.horizon)
+        if not self.season:
+            return jnp.zeros((window.shape[1], len(steps)), window.dtype)
+        return window[np.array([self.window - self.season + h % self.season for h in steps]), :, 0].T
 
 
 def make_raw(
@@ -129,12 +135,20 @@ def make_raw(
     return raw
 
 
-def read_forecast(output: Output, raw: np.ndarray, windows: Windows, examples: np.ndarray) -> Forecast:
-    """What raw `[N, H, K]` says of the H steps after windows int `[N, 2]`, in the unit of the panel, float64."""
-    quantiles = output.quantiles(jnp.asarray(raw))
-    forecast = Forecast(
-        np.asarray(output.point(jnp.asarray(raw)), np.float64),
-        None if quantiles is None else np.asarray(quantiles, np.float64),
-    )
+def make_forecast(
+    rebuild: Callable[[Params], Forecaster], windows: Windows, examples: np.ndarray
+) -> Callable[[Params], Forecast]:
+    """A function from parameters to the forecasts after some windows, in the unit of the panel; see `make_raw`."""
+    raw = make_raw(rebuild, windows, examples)
     series = examples[:, 0]
-    return forecast.unscaled(windows.scaling.target_shift[series], windows.scaling.target_factor[series])
+
+    def forecast(params: Params) -> Forecast:
+        said, output = jnp.asarray(raw(params)), rebuild(params).output
+        quantiles = output.quantiles(said)
+        scaled = Forecast(
+            np.asarray(output.point(said), np.float64),
+            None if quantiles is None else np.asarray(quantiles, np.float64),
+        )
+        return scaled.unscaled(windows.scaling.target_shift[series], windows.scaling.target_factor[series])
+
+    return forecast

@@ -42,8 +42,12 @@ def test_persistence_says_the_last_known_value_of_the_season():
 def test_ridge_regression_is_least_squares_with_a_penalty():
     examples, penalty = PARTS["training"], 10.0
     wanted = WINDOWS.targets(examples)
-    weights = NormalEquations.of(WINDOWS, examples, wanted).solve(penalty)
-    design = np.swapaxes(WINDOWS.inputs(examples), 0, 1).reshape(len(examples), -1).astype(float)
+
+    def rows(windows: Windows, examples: np.ndarray) -> np.ndarray:
+        return np.concatenate([windows.inputs(examples)[-1], np.ones((len(examples), 1))], axis=1).astype(float)
+
+    weights = NormalEquations.of(rows, WINDOWS, examples, wanted).solve(penalty)
+    design = rows(WINDOWS, examples)[:, :-1]
     for h in (0, 4):
         known = ~np.isnan(wanted[:, h])
         assert not known.all(), "no target is missing: the test tells too little"
@@ -66,10 +70,11 @@ def test_ridge_regression_finds_a_linear_rule_and_chooses_its_penalty():
     panel.target[:, 100:] = np.random.default_rng(0).normal(size=(2, 100))  # nothing to learn where it is chosen
     windows = Windows(panel, Scaling.fit(panel, panel.validation), 4, 5)
     parts = windows.parts(panel.validation)
-    again = [
-        ridge_forecasts(windows, parts["training"], parts["validation"], parts["test"], refit=r) for r in (False, True)
-    ]
-    assert again[0][1] > 1 and (again[0][0] != again[1][0]).any()
+    both = np.concatenate([parts["training"], parts["validation"]])
+    said, penalty = ridge_forecasts(windows, parts["training"], parts["validation"], parts["test"])
+    said_of_both, again = ridge_forecasts(windows, both, parts["validation"], parts["test"])
+    assert penalty == again > 1, "the penalty is chosen by windows that are not fitted"
+    assert (said != said_of_both).any()
 
 
 def simulated(days: int = 1500, stocks: int = 2) -> np.ndarray:
@@ -134,7 +139,7 @@ def test_variances_are_scored_beside_garch_har_and_riskmetrics():
     parts = windows.parts(1000)
     series, last = parts["test"].T
     target = SQUARES[series, last + 1]
-    scored = score_variance(windows, parts, Forecast(np.full((len(target), 1), 2.0), None), season=0, refit=False)
+    scored = score_variance(windows, parts, Forecast(np.full((len(target), 1), 2.0), None), season=0)
     assert scored.value == pytest.approx(np.mean(target / 2 - np.log(target / 2) - 1))
     garch = garch_variances(RETURNS, 1100)[series, last]
     assert scored.baseline["GARCH(1,1)"] == pytest.approx(np.mean(target / garch - np.log(target / garch) - 1))
@@ -148,7 +153,7 @@ def test_levels_are_scored_at_the_last_step():
     target = WINDOWS.targets(PARTS["test"], scaled=False)
     quantiles = np.nan_to_num(target)[..., None] + np.array([-1, -0.5, 1, 2, 3])
     forecast = Forecast(quantiles[..., 2], quantiles)
-    scored = score_level(WINDOWS, PARTS, forecast, season=3, refit=True)
+    scored = score_level(WINDOWS, PARTS, forecast, season=3)
     assert scored.value == pytest.approx(1) and scored.metric == "mean absolute error, m, 5 steps ahead"
     assert list(scored.baseline) == ["persistence", "seasonal persistence", "ridge regression"]
     last = mean_absolute_error(persistence(WINDOWS, PARTS["test"])[:, -1], target[:, -1])
@@ -164,7 +169,7 @@ def test_levels_are_scored_at_the_last_step():
 
 def test_returns_are_scored_beside_zero():
     came = WINDOWS.targets(PARTS["test"], scaled=False)
-    scored = score_return(WINDOWS, PARTS, Forecast(came.copy(), None), season=0, refit=False)
+    scored = score_return(WINDOWS, PARTS, Forecast(came.copy(), None), season=0)
     assert scored.value == 0 and scored.scores["right signs, %"] == 100
     assert scored.baseline["zero return"] == pytest.approx(np.nanmean(np.abs(came[:, -1])))
     assert scored.scores["explained of the squares, %"] == pytest.approx(100)

@@ -14,7 +14,7 @@ from rnn_jax import GRU
 from rnn_jax.data.windows import Scaling, Windows
 from rnn_jax.models.forecast_outputs import LEVELS, OUTPUTS, Forecast
 from rnn_jax.models.forecast_settings import SUITED, ForecastSettings
-from rnn_jax.models.forecaster import Forecaster, make_raw, read_forecast
+from rnn_jax.models.forecaster import Forecaster, make_forecast, make_raw
 from rnn_jax.nnx import Recurrent, functional
 
 WINDOW, HORIZON, FEATURES = 8, 5, 4
@@ -139,7 +139,7 @@ def test_what_is_said_in_the_unit_of_the_panel():
     params, rebuild = functional(build_for(windows, "quantile"))
     raw = make_raw(rebuild, windows, examples, batch_size=7)(params)
     np.testing.assert_allclose(raw, make_raw(rebuild, windows, examples)(params), rtol=1e-6)
-    forecast = read_forecast(OUTPUTS["quantile"], raw, windows, examples)
+    forecast = make_forecast(rebuild, windows, examples)(params)
     # It begins as persistence, so that the point is the last value in degrees, metres or whatever it was.
     last = [panel.target[s, : t + 1][~np.isnan(panel.target[s, : t + 1])][-1] for s, t in examples]
     np.testing.assert_allclose(forecast.point, np.repeat(np.array(last)[:, None], HORIZON, axis=1), rtol=1e-5)

@@ -55,9 +55,10 @@ class Config(cross.FoldSettings, HoldOutSettings):
 
     hidden_size: int = 32
     dropout: float = 0.3
-    steps: int = 1000
+    steps: int = 600
     evaluate_every: int = 100
     learning_rate: float = 1e-2
+    averaging: float = 0.98
     weight_decay: float = 0.01
     clip_norm: float = 1e6
     """Never reached: by the norm of all gradients together, one model would depend on the others."""

@@ -54,7 +54,7 @@ class Config(VideoSettings, HoldOutSettings):
 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
-    task = TASKS[config.task](config, config.seed, config.steps_per_dispatch)
+    task = TASKS[config.task](config, config.seed, config.steps_per_dispatch, config.hold_out)
     params, rebuild = functional(task.build(config, task.facts, key_for(config.seed, "init")))
 
     def loss(params, carry, batch, key):
@@ -98,7 +98,7 @@ def trained(run: Path) -> tuple[Config, Any, dict[str, Any], Run]:
 def evaluate(run: Positional[Path]) -> None:
     """Score a trained model on the test part of its data, with examples; draws the figures of the run again."""
     config, model, _, opened = trained(run)
-    task = TASKS[config.task](config, config.seed, config.steps_per_dispatch)
+    task = TASKS[config.task](config, config.seed, config.steps_per_dispatch, config.hold_out)
     result, examples = task.test(model, opened.figures)
     print(f"{examples}{result['metric']}: {result['value']:.3f}  {result['scores']}")
 

@@ -88,7 +88,7 @@ class NucleotideSettings(SequenceSettings):
     """Features of an embedded nucleotide."""
     pooling: str = "attention"
     """What a sequence is told by: last, max, mean or attention over the steps."""
-    masked: float = 0.1
+    masked: float = 0.2
     """The part of the nucleotides that training makes unknown."""
     pooled_dropout: float = 0.3
     """Rate on the vector of a sequence."""

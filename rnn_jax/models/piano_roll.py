@@ -106,13 +106,6 @@ class PianoRollSettings(SequenceSettings):
             raise ValueError(f"weight_noise={self.weight_noise}: expected a deviation of at least 0")
         super().__post_init__()
 
-    @property
-    def summary(self) -> str:
-        """The model in a few words."""
-        if self.model == "transformer":
-            return f"transformer, {self.transformer_layers} layers"
-        return f"{self.cell} {self.layers} x {self.hidden_size}"
-
     def build_piano_roll(self, key: jax.Array) -> PianoRollModel:
         """The model, its initial values by a typed key."""
 

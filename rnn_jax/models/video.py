@@ -33,8 +33,6 @@ class VideoSettings(EncoderDecoderSettings):
     """Rate on the vector of a track."""
     variation: float = 1.0
     """How much sizes, slants and timings of tracks vary in training; 0 for not at all."""
-    hold_out: bool = True
-    """Keep the validation part of tracks apart; without, train on it too, and take the last update."""
     frame_cell: str = "conv_lstm"
     """Of the task frames: conv_lstm or conv_gru, or one that reads flat frames, such as lstm."""
     channels: int = 32
@@ -63,12 +61,10 @@ class VideoSettings(EncoderDecoderSettings):
     @property
     def summary(self) -> str:
         """The model in a few words."""
-        if self.task == "frames":
-            flat = not self.frame_cell.startswith("conv")
-            return f"{self.frame_cell} {self.layers} x {self.hidden_size if flat else self.channels}"
-        if self.model == "transformer":
-            return f"transformer, {self.transformer_layers} layers"
-        return f"{self.cell} {self.layers} x {self.hidden_size}" + ", both directions" * self.bidirectional
+        if self.task != "frames":
+            return super().summary
+        size = self.channels if self.frame_cell.startswith("conv") else self.hidden_size
+        return f"{self.frame_cell} {self.layers} x {size}"
 
 
 class VideoTask(abc.ABC):
@@ -78,6 +74,7 @@ class VideoTask(abc.ABC):
         settings: its options.
         seed: of batches, and of the split where the data have none.
         group: batches in a row that share a shape.
+        hold_out: keep the validation part of tracks apart; videos of digits have one of their own.
 
     Attributes:
         facts: what a model has to know of its training part, for JSON.
@@ -95,7 +92,7 @@ class VideoTask(abc.ABC):
     digests: dict[str, str]
 
     @abc.abstractmethod
-    def __init__(self, settings: VideoSettings, seed: int, group: int):
+    def __init__(self, settings: VideoSettings, seed: int, group: int, hold_out: bool = True):
         self.settings = settings
 
     @staticmethod

@@ -41,11 +41,11 @@ class SignTask(VideoTask):
     axes = BATCH_AXES
     monitor, higher_is_better = "validation_accuracy", True
 
-    def __init__(self, settings: VideoSettings, seed: int, group: int):
-        super().__init__(settings, seed, group)
+    def __init__(self, settings: VideoSettings, seed: int, group: int, hold_out: bool = True):
+        super().__init__(settings, seed, group, hold_out)
         training, self.held = stratified_split(load_tracks(settings.data), 0.5, seed)
         self.known, self.validation = training, training
-        if settings.hold_out:
+        if hold_out:
             self.known, self.validation = stratified_split(training, 1 / 6, seed)
         classes = sorted(set(training.labels))
         self.facts = {"classes": classes, "scale": track_scale(self.known.values).tolist()}
@@ -120,8 +120,8 @@ class FrameTask(VideoTask):
 
     axes = FRAME_AXES
 
-    def __init__(self, settings: VideoSettings, seed: int, group: int):
-        super().__init__(settings, seed, group)
+    def __init__(self, settings: VideoSettings, seed: int, group: int, hold_out: bool = True):
+        super().__init__(settings, seed, group, hold_out)
         self.facts, self.digests, digits = {}, digests("keel"), load_digits()
         self.batches = BouncingBatches(digits["training"], settings.batch_size, seed, settings.frames)
         self.validation, self.held = (
@@ -187,8 +187,8 @@ class CaptionTask(VideoTask):
     axes = PARALLEL_AXES
     monitor, higher_is_better = "validation_exact", True
 
-    def __init__(self, settings: VideoSettings, seed: int, group: int):
-        super().__init__(settings, seed, group)
+    def __init__(self, settings: VideoSettings, seed: int, group: int, hold_out: bool = True):
+        super().__init__(settings, seed, group, hold_out)
         digits = load_digits()
         self.words = caption_words(digits["training"])
         self.facts, self.digests = {"words": self.words.to_json()}, digests("keel")

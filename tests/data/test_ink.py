@@ -38,8 +38,9 @@ def test_points_at_equal_distances(points):
 
 def test_strokes_of_one_sign_are_gathered_from_left_to_right():
     right, bar = HOOK + np.float32([10, 0]), np.array([[2.0, 5], [2, -5]])  # a vertical bar through the first hook
-    signs = gather([right, HOOK, bar])
-    assert [sign.tolist() for sign in signs] == [[*HOOK.tolist(), *bar.tolist()], right.tolist()]
+    for strokes in ([HOOK, bar], [bar, HOOK]):  # within a sign in the order in which they were written
+        signs = gather([right, *strokes])
+        assert [sign.tolist() for sign in signs] == [np.concatenate(strokes).tolist(), right.tolist()]
     assert (
         len(gather([HOOK, HOOK + np.float32([3.5, 0])])) == 2 and len(gather([HOOK, HOOK + np.float32([2.5, 0])])) == 1
     )

@@ -12,7 +12,7 @@ command = Commands(genomics, "classify")
 RULE = {"donor": (6, "GT"), "acceptor": (4, "AG"), "none": (0, "")}
 SMALL = (
     "--folds 3 --hidden-size 12 --embedding-size 8 --batch-size 16 --steps 120 --steps-per-dispatch 10 --dropout 0 "
-    "--evaluate-every 60 --warmup-steps 5 --learning-rate 0.03 --masked 0 --pooled-dropout 0"
+    "--evaluate-every 60 --warmup-steps 5 --learning-rate 0.03 --masked 0 --pooled-dropout 0 --averaging 0"
 ).split()
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_panel import make_panel
@@ -20,7 +21,7 @@ def started(output: str, **options) -> tuple[np.ndarray, np.ndarray, Windows, np
     panel = make_panel(steps=300)
     if output == "variance":
         options |= {"task": "stocks"}
-        panel = dataclasses.replace(panel, target=np.exp(np.sin(panel.target)))
+        panel = dataclasses.replace(panel, target=np.exp(panel.target / 20))
     settings = ForecastSettings(
         output=output, window=6, horizon=3, season=options.pop("season", 0), means="1,4", hidden_size=4, calendar="day",
         **options,
@@ -28,7 +29,8 @@ def started(output: str, **options) -> tuple[np.ndarray, np.ndarray, Windows, np
     windows = settings.windows(panel, Scaling.fit(panel, 200, positive=output == "variance"))
     examples = windows.examples(0, 200)
     model = settings.forecaster(windows.features.shape[-1], jax.random.key(0))
-    start_linear(model, windows, examples, penalty=0.0)
+    # Not 0: the mean of a sine over a few hours is a combination of sine and cosine now.
+    start_linear(model, windows, examples, penalty=1e-3)
     params, rebuild = functional(model)
     return make_raw(rebuild, windows, examples)(params), windows.targets(examples), windows, examples
 
@@ -44,7 +46,7 @@ def test_the_mean_is_that_of_least_squares(season):
         wanted = design @ np.linalg.lstsq(design[known], came[known, h], rcond=None)[0] if season == 0 else None
         left = came[known, h] - raw[known, h, 0]
         if season == 0:
-            np.testing.assert_allclose(raw[:, h, 0], wanted, atol=1e-3)
+            np.testing.assert_allclose(raw[:, h, 0], wanted, atol=5e-3)
         assert abs(left.mean()) < 1e-3 and np.abs(design[known].T @ left).max() < 0.1, "something linear is left"
         np.testing.assert_allclose(raw[:, h, 1], np.log(left.std()), rtol=1e-3)
 
@@ -60,7 +62,7 @@ def test_a_variance_is_right_on_average():
     raw, came, _, _ = started("variance")
     known = ~np.isnan(came[:, 0])
     assert np.mean(came[known, 0] / np.exp(raw[known, 0, 0])) == pytest.approx(1, rel=1e-3)
-    total, count = OUTPUTS["variance"].loss(raw, came)
+    total, count = OUTPUTS["variance"].loss(jnp.asarray(raw), jnp.asarray(came))
     assert total / count < 1 + np.log(np.nanmean(came)) - 0.05, "no better than a constant"
 
 

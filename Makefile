@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 PYTEST_FLAGS ?= -n 2
 
-.PHONY: train test lint benchmark clean
+.PHONY: train test lint benchmark report clean
 
 train: $(VENV)/experiments.installed  ## train a language model on Shakespeare's works
 	$(RUN) -m experiments.text_generation $(ARGS)
@@ -25,6 +25,9 @@ $(VENV)/%.installed: pyproject.toml requirements.lock
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[$*]"
 	touch $@
+
+report: $(VENV)/experiments.installed  ## one page of all results, report/index.html
+	$(RUN) -m experiments.page
 
 clean:  ## remove the environment and caches, not the runs
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -57,7 +57,7 @@ def collect(task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Pat
     stored["results"] = sorted([*others, entry], key=lambda r: (r["task"], r["model"]))
     file.write_text(json.dumps(stored, indent=1) + "\n")
     model = re.sub("[^a-z0-9]+", "-", entry["model"].lower()).strip("-")
-    for path in sorted([*runs[0].glob("figures/*.png"), *runs[0].glob("*.txt")]):
+    for path in sorted(path for kind in ("figures/*.png", "figures/*.gif", "*.txt") for path in runs[0].glob(kind)):
         (results / experiment).mkdir(exist_ok=True)
         shutil.copy(path, results / experiment / f"{name}-{model}-{path.name}")
     print(f"{file}: {task} {entry['model']}: {entry['metric']} {entry['mean']:.4f} over {entry['n']} seeds")

@@ -1,0 +1,124 @@
+"""One static HTML page of all results, studies and benchmarks: tables that sort, figures, the commands to repeat them.
+
+    python -m experiments.page                    writes report/index.html, to be opened in a browser
+    python -m experiments.page --folder DIR
+
+Everything on it comes from committed files: experiments/results, experiments/studies, benchmarks/results.
+"""
+
+import html
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+
+from benchmarks.report import results_text
+from benchmarks.results import FOLDER as BENCHMARKS
+from experiments.cli import run_commands
+from experiments.report import RESULTS, value_text
+
+HERE = Path(__file__).parent
+STUDIES = HERE / "studies"
+HEADS = ("task", "model", "metric", "here", "parameters", "seconds a run", "baselines", "published", "command")
+
+
+def build(folder: Path = Path("report")) -> None:
+    """Write the page, and copies of its figures beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))]
+    rows = [(one["experiment"], row) for one in stored for row in one["results"]]
+    sections = {
+        "Results": results_table(rows),
+        **{one["experiment"]: examples(RESULTS / one["experiment"], folder) for one in stored},
+        **{f"Study: {study.name}": written(study, folder) for study in sorted(STUDIES.glob("*")) if study.is_dir()},
+        "Benchmarks": markdown(results_text(), BENCHMARKS.parent, folder),
+    }
+    (folder / "index.html").write_text(page(sections))
+    print(f"{folder / 'index.html'}: {len(rows)} results, {len(sections)} sections", file=sys.stderr)
+
+
+def page(sections: dict[str, str]) -> str:
+    """The whole document, of sections of HTML by their titles."""
+    names = {title: re.sub("[^a-z0-9]+", "-", title.lower()) for title in sections}
+    links = "".join(f'<a href="#{name}">{html.escape(title)}</a>' for title, name in names.items())
+    body = "".join(
+        f'<section>\n<h2 id="{names[title]}">{html.escape(title)}</h2>\n{text}\n</section>\n'
+        for title, text in sections.items()
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>rnn_jax: results</title>\n'
+        f"<style>\n{(HERE / 'page.css').read_text()}</style>\n</head>\n<body>\n<h1>rnn_jax: results</h1>\n"
+        "<p>Means ± deviations over (how many) seeds. Press the head of a column to sort by it.</p>\n"
+        f"<nav>{links}</nav>\n{body}<script>\n{(HERE / 'page.js').read_text()}</script>\n</body>\n</html>\n"
+    )
+
+
+def results_table(rows: Iterable[tuple[str, dict[str, Any]]]) -> str:
+    """One row for each model of each task."""
+    head = "".join(f"<th>{name}</th>" for name in HEADS)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells(*row))}</tr>\n" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>'
+
+
+def cells(experiment: str, row: dict[str, Any]) -> list[str]:
+    """The cells of a result, as HTML, in the order of `HEADS`."""
+    sources = "; ".join(sorted({p["source"] for p in row["published"]}))
+    published = ", ".join(f"{p['who']} {p['value']}" for p in row["published"]) + (f" ({sources})" if sources else "")
+    texts = [
+        f"{experiment}/{row['task']}",
+        row["model"],
+        f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}",
+        value_text(row).replace(" ", "\N{NO-BREAK SPACE}"),
+        f"{row['params']:,}",
+        str(round(sum(row["seconds"]) / len(row["seconds"]))),
+        ", ".join(f"{name} {value:.2f}" for name, value in row["baselines"].items()),
+        published,
+    ]
+    return [*map(html.escape, texts), f"<code>{html.escape(row['command'])}</code>"]
+
+
+def examples(source: Path, folder: Path) -> str:
+    """The figures and texts that the runs of an experiment have left."""
+    pictures = "".join(
+        f'<figure><img loading="lazy" src="{copied(file, folder)}" alt="{html.escape(file.stem)}">'
+        f"<figcaption>{html.escape(file.stem)}</figcaption></figure>\n"
+        for file in sorted([*source.glob("*.png"), *source.glob("*.gif")])
+    )
+    texts = "".join(
+        f"<details><summary>{html.escape(file.stem)}</summary><pre>{html.escape(file.read_text())}</pre></details>\n"
+        for file in sorted(source.glob("*.txt"))
+    )
+    return f'<div class="figures">\n{pictures}</div>\n{texts}'
+
+
+def written(study: Path, folder: Path) -> str:
+    """The pages of a study, and its figures."""
+    pages = "".join(markdown(file.read_text(), study, folder) for file in sorted(study.glob("*.md")))
+    return pages + examples(study, folder)
+
+
+def markdown(text: str, source: Path, folder: Path) -> str:
+    """Markdown with tables as HTML; its pictures, named from `source`, are copied."""
+    rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    rendered = re.sub(
+        r'<img src="([^"]+)"', lambda m: f'<img loading="lazy" src="{copied(source / m[1], folder)}"', rendered
+    )
+    return rendered.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+
+
+def copied(file: Path, folder: Path) -> str:
+    """Copy a figure beside the page; its address there."""
+    address = Path("figures", file.parent.name, file.name)
+    (folder / address).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(file, folder / address)
+    return html.escape(address.as_posix())
+
+
+if __name__ == "__main__":
+    run_commands({"build": build}, default="build")

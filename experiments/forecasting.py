@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax.numpy as jnp
+import numpy as np
 from tyro.conf import Positional
 
 from experiments.cli import Flags, open_run, resume_command, run_commands
@@ -83,8 +84,10 @@ def prepare(config: Config) -> Prepared:
         return total / count, (carry, {})
 
     def evaluate(params) -> dict[str, float]:
-        total, count = output.loss(jnp.asarray(say(params)), windows.targets(parts["validation"]))
-        return {"validation_loss": float(total / count)}
+        raw, came = jnp.asarray(say(params)), windows.targets(parts["validation"])
+        total, count = output.loss(raw, came)
+        error = np.nanmean(np.abs(np.asarray(output.point(raw))[:, -1] - came[:, -1]))
+        return {"validation_loss": float(total / count), "validation_error": float(error)}
 
     def finish(outcome: Outcome, run: Run) -> dict:
         say = make_forecast(rebuild, windows, parts["test"])
@@ -103,13 +106,14 @@ def prepare(config: Config) -> Prepared:
                 "baseline": scored.baseline, "published": [], "scores": scored.scores}  # fmt: skip
 
     return Prepared(
-        Task(params, loss, batches.batch, BATCH_AXES, evaluate),
+        Task(params, loss, batches.batch, BATCH_AXES, evaluate, monitor=config.monitor),
         finish, data=digests(config.csv or SOURCES[config.task]),
         files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json()}},
     )  # fmt: skip
 
 
-def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
+# A config of every value's default would already have been suited to the weather.
+def train(config: Flags[Config], options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
     """Train a model that forecasts, and score it on the test part beside simpler methods."""
     return train_experiment(NAME, config, options, prepare)
 

@@ -58,6 +58,7 @@ class Config(InkSettings, HoldOutSettings):
     evaluate_every: int = 300
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
+    averaging: float = 0.99
 
 
 def prepare(config: Config) -> Prepared:

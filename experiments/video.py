@@ -48,6 +48,7 @@ class Config(VideoSettings, HoldOutSettings):
     hidden_size: int = 64
     embedding_size: int = 64
     dropout: float = 0.3
+    averaging: float = 0.98
     steps: int = 1000
     evaluate_every: int = 100
 

@@ -111,6 +111,11 @@ class ForecastSettings(SequenceSettings):
         """The task and the model in a few words."""
         return f"{Path(self.csv).name or self.task}, {self.summary}"
 
+    @property
+    def monitor(self) -> str:
+        """What the best update is chosen by on validation data: what the test is measured by, the last step's error."""
+        return "validation_error" if self.output in ("point", "quantile") else "validation_loss"
+
     def panel(self, csv: str = "") -> Panel:
         """The series of the task, or of another table with the same columns."""
         if self.task == "own":

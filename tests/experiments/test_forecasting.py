@@ -57,6 +57,22 @@ def test_a_run_says_everything_about_itself(trained):
     assert json.loads((trained / "panel.json").read_text())["names"] == ["load", "hint"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "suited"),
+    [
+        (["--task", "stocks"], {"output": "variance", "horizon": 1, "window": 22}),
+        (["--task", "returns", "--window", "5", "--means", "5"], {"output": "gaussian", "horizon": 1, "window": 5}),
+        (["--csv", "a.csv", "--target", "b"], {"task": "own", "output": "quantile", "window": 48, "season": 1}),
+        ([], {"task": "weather", "output": "quantile", "window": 24, "season": 24}),
+    ],
+)
+def test_what_is_not_said_suits_the_task(monkeypatch, arguments, suited):
+    seen = []
+    monkeypatch.setattr(forecasting, "train_experiment", lambda name, config, *_: seen.append(config) or 0)
+    assert command(*arguments) == 0
+    assert {name: getattr(seen[0], name) for name in suited} == suited
+
+
 def test_evaluate_gives_the_value_of_the_result(trained, capsys):
     assert command("evaluate", trained) == 0
     value = json.loads((trained / "result.json").read_text())["value"]

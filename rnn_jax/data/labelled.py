@@ -1,6 +1,9 @@
 """The user's own labelled texts: a file with a label and a text in each row."""
 
+import contextlib
 import csv
+import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -96,6 +99,17 @@ def read_lines(stream: Iterable[bytes], name: str = "standard input") -> Iterato
             yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError as error:
             raise DataError(f"{name}, line {number}: byte 0x{line[error.start]:02x} is not UTF-8") from error
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they come, until the last one, Ctrl-C, or nobody reads them."""
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            for line in lines:
+                print(line, flush=True)
+    except BrokenPipeError:
+        # What is left in the buffer would fail again as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:

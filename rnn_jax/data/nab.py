@@ -1,13 +1,16 @@
-"""The 58 series of the Numenta Anomaly Benchmark, with the windows that hold their anomalies."""
+"""Series to watch: those of the Numenta Anomaly Benchmark, with the windows that hold their anomalies, or one's own."""
 
 import json
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from rnn_jax.data.archives import read_members
+from rnn_jax.data.catalogue import digests
 from rnn_jax.data.download import fetch
-from rnn_jax.data.tables import parse_tables
+from rnn_jax.data.sources import file_digest
+from rnn_jax.data.tables import parse_tables, read_table
 
 
 class WatchedSeries(NamedTuple):
@@ -42,3 +45,20 @@ def load_nab() -> list[WatchedSeries]:
         spans = tuple((int(inside[0]), int(inside[-1])) for inside in places)
         series.append(WatchedSeries(name, table.times, table.values[:, 0], spans))
     return series
+
+
+def load_watched(csv: str = "", column: str = "") -> list[WatchedSeries]:
+    """The benchmark, or the series in a table of one's own: `column`, or each column of numbers by itself.
+
+    Raises:
+        DataError: as in `load_nab` and `read_table`.
+    """
+    if not csv:
+        return load_nab()
+    table = read_table(csv, columns=[column] if column else ())
+    return [WatchedSeries(name, table.times, table.values[:, i]) for i, name in enumerate(table.names)]
+
+
+def watched_digests(csv: str = "") -> dict[str, str]:
+    """Name and SHA-256 of the files of `load_watched`, for the manifest of a run."""
+    return {Path(csv).name: file_digest(Path(csv))} if csv else digests("nab")

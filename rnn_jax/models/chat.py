@@ -1,8 +1,5 @@
 """A conversation: what was said before is part of what is answered, and doubt is said aloud."""
 
-import contextlib
-import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +10,7 @@ from flax import nnx
 
 from rnn_jax.data import BEGIN, END, PAD, UNKNOWN
 from rnn_jax.data.dialogue import Pair, normal_form
+from rnn_jax.data.labelled import print_lines
 from rnn_jax.data.vocabulary import SPECIALS
 from rnn_jax.decoding import beam_search, repeat_rows
 from rnn_jax.metrics import confident_from
@@ -125,13 +123,7 @@ class Chat:
 
 def talk(chat: Chat, lines: Iterable[str]) -> None:
     """Print the reply to each line as soon as it is read, until the last one, Ctrl-C, or nobody reads the replies."""
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            for line in lines:
-                print(chat.answer(line), flush=True)
-    except BrokenPipeError:
-        # What is left in the buffer would fail again as Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print_lines(chat.answer(line) for line in lines)
 
 
 def _row(tokens: TurnTokens, turns: Sequence[str]) -> tuple[jax.Array, jax.Array]:

@@ -16,6 +16,8 @@ from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Carry, DType
 
+WIDTH = 1.645
+"""Standard deviations from the mean to the ends of an interval that holds 90 % of a normal distribution."""
 LEAST = 1e-2
 """The smallest standard deviation that a model states: beneath it the likelihood has no bound."""
 

@@ -13,13 +13,11 @@ from flax import nnx
 from rnn_jax.cells.base import check_rate, check_size
 from rnn_jax.data import BucketBatches, Engine, EngineScale, pad
 from rnn_jax.metrics import nasa_score, root_mean_square_error
-from rnn_jax.models.gaussian import GaussianModel, Normal, gaussian_nats
+from rnn_jax.models.gaussian import WIDTH, GaussianModel, Normal, gaussian_nats
 from rnn_jax.models.settings import SequenceSettings, build_matched
 from rnn_jax.typing import Array, Params
 
 BATCH_AXES: dict[str, int | None] = {"inputs": 1, "lengths": 0, "targets": 1}
-WIDTH = 1.645
-"""Standard deviations from the mean to the ends of an interval that holds 90 % of a normal distribution."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from rnn_jax.data.engines import Engine, EngineScale
+from rnn_jax.models.gaussian import WIDTH
 from rnn_jax.models.remaining_life import (
-    WIDTH,
     EngineBatches,
     LifeSettings,
     Lives,

@@ -1,0 +1,112 @@
+"""What a predictor of a watched quantity is told row by row: the rows some time before, and the clock."""
+
+import collections
+import dataclasses
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_jax.data.download import DataError
+
+FEATURES = 7
+"""How many numbers a predictor is told of a row."""
+DAY = 24.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RowScale:
+    """The units of one series, from its first rows: u = asinh((value − centre) / unit), near linear in the usual range.
+
+    Attributes:
+        centre: the median.
+        unit: the standard deviation, 1 where it is 0.
+        gap: the median of the hours between two rows, 1 where it is 0.
+    """
+
+    centre: float
+    unit: float
+    gap: float
+
+    @classmethod
+    def of(cls, times: np.ndarray, values: np.ndarray) -> "RowScale":
+        """The scale of some rows: datetime64 `[n]` and float `[n]`, NaN where a value is missing.
+
+        Raises:
+            DataError: there are fewer than two values.
+        """
+        known = values[np.isfinite(values)]
+        if len(known) < 2:
+            raise DataError(f"the first {len(values)} rows have {len(known)} values: expected two at least")
+        gap = float(np.median(np.diff(hours(times))))
+        return cls(float(np.median(known)), float(known.std()) or 1.0, gap if gap > 0 else 1.0)
+
+    def to_unit(self, value: float) -> float:
+        """A value in units of the series."""
+        return math.asinh((value - self.centre) / self.unit)
+
+    def to_values(self, u: np.ndarray) -> np.ndarray:
+        """And back, for any shape."""
+        return self.centre + self.unit * np.sinh(np.clip(np.asarray(u, np.float64), -50, 50))
+
+
+class Told(NamedTuple):
+    """One row, as a predictor and its judge see it; in units of the series."""
+
+    inputs: np.ndarray
+    """float32 `[7]`, all that the predictor is told."""
+    known: float
+    """The newest value in it, `ahead` rows old; predictors say by how much the row's differs from this one."""
+    value: float
+    """The row's own, NaN where it is missing."""
+
+
+class RowFeatures:
+    """The features of the rows of one series as they come.
+
+    Told are the value `ahead` rows before and its change from the row before that, the time of the day as sine and
+    cosine, how long ago the last row was, and by how much the value at the same time a day before differs from the
+    known one, where there is such a row. A missing value counts as the one before, a time that goes back as the latest
+    so far.
+
+    Args:
+        scale: of the series.
+        ahead: rows between what is known and what is to be predicted.
+    """
+
+    def __init__(self, scale: RowScale, ahead: int):
+        self.scale, self.ahead = scale, ahead
+        self._rows: collections.deque[tuple[float, float]] = collections.deque(maxlen=ahead + 1)
+        self._aged: collections.deque[tuple[float, float]] = collections.deque()
+        self._yesterday = (-math.inf, 0.0)
+        self._latest = -math.inf
+
+    def __call__(self, time: np.datetime64, value: float) -> Told:
+        """Take the next row."""
+        hour = max(float(hours(np.asarray([time]))[0]), self._latest)
+        since = hour - self._latest if self._rows else 0.0
+        self._latest = hour
+        (then, known), (_, before) = (
+            self._rows[-n] if len(self._rows) >= n else (math.inf, 0.0) for n in (self.ahead, self.ahead + 1)
+        )
+        same, old = self._same_time(hour - DAY, then, known)
+        turn = 2 * math.pi * hour / DAY
+        told = [known, known - before, math.sin(turn), math.cos(turn), math.log1p(since / self.scale.gap)]
+        told += [old - known, 1.0] if same else [0.0, 0.0]
+        u = self.scale.to_unit(value) if math.isfinite(value) else math.nan
+        last = self._rows[-1][1] if self._rows else 0.0
+        self._rows.append((hour, last if math.isnan(u) else u))
+        return Told(np.array(told, np.float32), known, u)
+
+    def _same_time(self, hour: float, then: float, known: float) -> tuple[bool, float]:
+        """Whether there is a value of that hour, or up to one hour older, and the value; takes what is known since."""
+        if then < math.inf:
+            self._aged.append((then, known))
+        while self._aged and self._aged[0][0] <= hour:
+            self._yesterday = self._aged.popleft()
+        return hour - self._yesterday[0] < 1.0, self._yesterday[1]
+
+
+def hours(times: np.ndarray) -> np.ndarray:
+    """Times datetime64 `[n]` as hours since the beginning of 1970: float64 `[n]`."""
+    return times.astype("datetime64[us]").astype(np.int64) / 3.6e9

@@ -20,7 +20,7 @@ class RowScale:
 
     Attributes:
         centre: the median.
-        unit: the standard deviation, 1 where it is 0.
+        unit: the standard deviation, 1 where all values are equal.
         gap: the median of the hours between two rows, 1 where it is 0.
     """
 
@@ -39,7 +39,9 @@ class RowScale:
         if len(known) < 2:
             raise DataError(f"the first {len(values)} rows have {len(known)} values: expected two at least")
         gap = float(np.median(np.diff(hours(times))))
-        return cls(float(np.median(known)), float(known.std()) or 1.0, gap if gap > 0 else 1.0)
+        # Equal values need not have a deviation of exactly 0.
+        unit = float(known.std()) if np.ptp(known) > 0 else 1.0
+        return cls(float(np.median(known)), unit, gap if gap > 0 else 1.0)
 
     def to_unit(self, value: float) -> float:
         """A value in units of the series."""

@@ -31,6 +31,7 @@ def test_units_bend_what_is_far_away_and_come_back():
 def test_a_constant_series_has_the_unit_1_and_repeated_times_the_gap_1():
     times = np.full(5, np.datetime64("2024-01-02T05:00", "us"))
     assert RowScale.of(times, np.array([7.0, np.nan, 7.0, 7.0, 7.0])) == RowScale(7.0, 1.0, 1.0)
+    assert np.full(3, 0.1).std() > 0 and RowScale.of(times[:3], np.full(3, 0.1)) == RowScale(0.1, 1.0, 1.0)
     with pytest.raises(DataError, match="the first 5 rows have 1 values: expected two at least"):
         RowScale.of(times, np.array([7.0, *[np.nan] * 4]))
 

@@ -53,9 +53,10 @@ class Config(PianoRollSettings, MusicSettings, FitSettings):
     """A model of piano rolls, the music, and what keeps the model from learning it by heart."""
 
     dropout: float = 0.5
-    weight_noise: float = 0.075
+    recurrent_dropout: float = 0.3
+    weight_noise: float = 0.05
     averaging: float = 0.98
-    steps: int = 2000
+    steps: int = 1500
     evaluate_every: int = 100
 
 

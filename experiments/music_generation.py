@@ -53,7 +53,7 @@ class Config(PianoRollSettings, MusicSettings, FitSettings):
     """A model of piano rolls, the music, and what keeps the model from learning it by heart."""
 
     dropout: float = 0.5
-    recurrent_dropout: float = 0.3
+    recurrent_dropout: float = 0.4
     weight_noise: float = 0.05
     averaging: float = 0.98
     steps: int = 1500

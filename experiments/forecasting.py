@@ -57,13 +57,14 @@ class Config(ForecastSettings, HoldOutSettings):
 
     batch_size: int = 64
     """Windows in an update."""
-    hidden_size: int = 32
-    dropout: float = 0.2
+    hidden_size: int = 64
+    dropout: float = 0.5
+    averaging: float = 0.98
     steps: int = 400
     evaluate_every: int = 50
     learning_rate: float = 3e-3
     warmup_steps: int = 50
-    weight_decay: float = 0.01
+    weight_decay: float = 0.1
 
 
 def prepare(config: Config) -> Prepared:

@@ -19,29 +19,38 @@ LONGEST = MOST_PASSAGES * PASSAGE
 
 
 class FrameReader(nnx.Module):
-    """A vector for each frame: two convolutions with max-pooling, and a projection.
+    """A vector for each frame: two convolutions with max-pooling tell where something is, a third one what it is.
+
+    The features of the third are the largest found anywhere, so that a digit looks the same wherever it is.
 
     Args:
         embedding_size: E.
         rngs: draws the parameters.
-        channels: of the first convolution; the second has twice as many.
+        channels: of the first convolution; each of the others has twice as many as the one before.
         size: rows and columns of a frame, a multiple of 4.
     """
 
     def __init__(self, embedding_size: int, rngs: nnx.Rngs, *, channels: int = 16, size: int = SIZE):
         self.first = nnx.Conv(1, channels, (3, 3), rngs=rngs)
         self.second = nnx.Conv(channels, 2 * channels, (3, 3), rngs=rngs)
-        self.project = nnx.Linear(2 * channels * (size // 4) ** 2, embedding_size, rngs=rngs)
+        self.third = nnx.Conv(2 * channels, 4 * channels, (3, 3), rngs=rngs)
+        self.where = nnx.Linear(2 * channels * (size // 4) ** 2, embedding_size, rngs=rngs)
+        self.what = nnx.Linear(4 * channels, embedding_size, rngs=rngs)
 
     def __call__(self, frames: Array) -> jax.Array:
         """Frames `[S, B, rows, columns]`, from 0 to 1, to vectors `[S, B, E]`."""
         frames = jnp.asarray(frames)
         xs = frames.reshape(-1, *frames.shape[2:], 1)
         for convolution in (self.first, self.second):
-            assert convolution.bias is not None
-            xs = jax.nn.relu(convolve(xs, convolution.kernel[...], convolution.bias[...]))
-            xs = nnx.max_pool(xs, (2, 2), (2, 2))
-        return self.project(xs.reshape(*frames.shape[:2], -1))
+            xs = nnx.max_pool(_convolved(convolution, xs), (2, 2), (2, 2))
+        what = self.what(_convolved(self.third, xs).max(axis=(1, 2)))
+        where = self.where(xs.reshape(len(xs), -1))
+        return (what + where).reshape(*frames.shape[:2], -1)
+
+
+def _convolved(convolution: nnx.Conv, xs: jax.Array) -> jax.Array:
+    assert convolution.bias is not None
+    return jax.nn.relu(convolve(xs, convolution.kernel[...], convolution.bias[...]))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

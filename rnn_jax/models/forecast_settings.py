@@ -19,7 +19,8 @@ from rnn_jax.models.settings import SequenceSettings, build_matched
 DAILY = {"horizon": 1, "window": 22, "season": 0, "calendar": "", "means": "1,5,22"}
 SUITED = {
     "weather": {
-        "horizon": 24, "window": 24, "season": 24, "calendar": "day,year", "means": "1,6,24", "output": "quantile",
+        "horizon": 24, "window": 24, "season": 24, "calendar": "day,year", "output": "quantile",
+        "means": "1,2,3,4,6,9,12,16,20,24",
     },
     "stocks": DAILY | {"output": "variance"},
     "returns": DAILY | {"output": "gaussian"},

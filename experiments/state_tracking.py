@@ -23,10 +23,11 @@ from tyro.conf import Positional
 
 from experiments.cli import Flags, open_run, resume_command, run_commands
 from rnn_jax.analysis.lengths import draw_lengths
-from rnn_jax.cells.base import check_choice, check_size
-from rnn_jax.data.generated import BATCH_AXES, REGULAR, STATE_TASKS, Generated, at_lengths, numbers, read_sequence
+from rnn_jax.cells.base import check_choice
+from rnn_jax.data.generated import BATCH_AXES, numbers, read_sequence
 from rnn_jax.models import step_tasks
-from rnn_jax.models.step_model import Networks, StepSettings
+from rnn_jax.models.generated_settings import StateSettings
+from rnn_jax.models.step_model import Networks
 from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 from rnn_jax.typing import Params
@@ -39,54 +40,15 @@ PARITY = {"sLSTM": 1.0, "mLSTM": 0.087, "Mamba [0, 1]": 0.0, "Mamba [-1, 1]": 1.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(StepSettings, FitSettings):
+class Config(StateSettings, FitSettings):
     """Which automaton, at which lengths, followed by which model."""
 
-    task: str = "regular"
-    """regular for four of them, or parity, even_pairs, cycle_navigation, modular_arithmetic, dyck, s5, a5, listops."""
-    longest: int = 40
-    """The greatest length in training; validation goes up to twice that."""
-    test_length: int = 500
-    """The greatest length in the test."""
-    every_step: bool = True
-    """Train the answer after every step; without, at the end of sequences whose lengths are drawn at random."""
-    scaled: bool = False
-    """Give the value as 0 for guessing to 1, instead of accuracy in %."""
-    held_out: int = 512
-    """Sequences for validation, and as many for the test."""
-    batch_size: int = 128
-    """Sequences in an update."""
     cell: str = "lstm"
     hidden_size: int = 64
     steps: int = 5000
     evaluate_every: int = 500
     steps_per_dispatch: int = 50
     learning_rate: float = 3e-3
-
-    def __post_init__(self):
-        check_choice("task", self.task, ("regular", *STATE_TASKS))
-        for name in ("longest", "held_out", "batch_size"):
-            check_size(name, getattr(self, name))
-        if self.test_length <= self.longest:
-            raise ValueError(f"test_length={self.test_length}: expected more than longest={self.longest}")
-        super().__post_init__()
-
-    @property
-    def tasks(self) -> dict[str, Any]:
-        """Tasks by their names."""
-        return {name: STATE_TASKS[name] for name in (REGULAR if self.task == "regular" else (self.task,))}
-
-    def streams(self, part: str, seed: int, first: int, last: int) -> dict[str, Generated]:
-        """Sequences of each task for a part, of lengths from `first` to `last`."""
-        one = part == "training" and not self.every_step
-        return {n: at_lengths(t, key_for(seed, f"{n} {part}"), first, last, one) for n, t in self.tasks.items()}
-
-    def value(self, accuracies: dict[str, float]) -> float:
-        """The mean over tasks of accuracies in %, or scaled."""
-        if not self.scaled:
-            return float(np.mean(list(accuracies.values())))
-        guessed = {name: 100 / task.classes for name, task in self.tasks.items()}
-        return float(np.mean([(a - guessed[name]) / (100 - guessed[name]) for name, a in accuracies.items()]))
 
     @property
     def published(self) -> list[dict[str, Any]]:
@@ -103,31 +65,25 @@ def prepare(config: Config) -> Prepared:
     """Data, models and losses of a run."""
     longest, length = config.longest, config.test_length
     params, rebuild = config.networks(config.tasks, key_for(config.seed, "init"))
-    loss = step_tasks.make_loss(rebuild, config.streams("training", config.seed, 1, longest))
-    validate = step_tasks.make_scores(
-        rebuild, config.streams("validation", 0, longest + 1, 2 * longest), config.held_out
-    )
+    loss = step_tasks.make_loss(rebuild, config.training(key_for(config.seed, "training data")))
+    held = config.streams(key_for(0, "validation data"), longest + 1, 2 * longest)
+    validate = step_tasks.make_scores(rebuild, held, config.held_out)
 
     def evaluate(params) -> dict[str, float]:
         losses, accuracies = zip(*(s.mean(longest) for s in validate(params).values()), strict=True)
         return {"validation_loss": float(np.mean(losses)), "validation_accuracy": float(np.mean(accuracies))}
 
     def finish(outcome: Outcome, run: Run) -> dict:
-        test = config.streams("test", 0, longest + 1, length)
+        test = config.streams(key_for(0, "test data"), longest + 1, length)
         scores = step_tasks.make_scores(rebuild, test, config.held_out)(outcome.params)
         accuracies = {name: s.mean(longest)[1] for name, s in scores.items()}
         commonest = {name: step_tasks.commonest(stream, config.held_out, longest) for name, stream in test.items()}
         title = f"{config.task}: {config.summary}"
         print(f"\n{title}\n{step_tasks.length_table(scores, longest, commonest)}\n")
-        draw_lengths(
-            {n: s.accuracies() for n, s in scores.items()},
-            run.figures / "lengths.png",
-            title=title,
-            trained=longest,
-            guessed=commonest,
-        )
+        curves = {name: s.accuracies() for name, s in scores.items()}
+        draw_lengths(curves, run.figures / "lengths.png", title=title, trained=longest, guessed=commonest)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
-        shown = config.streams("examples", 0, longest, longest)
+        shown = config.streams(key_for(0, "test data"), longest, longest)
         run.write_text("sample.txt", text := step_tasks.examples(rebuild, outcome.params, shown, which=(0,)))
         print(f"{text}\nyour own sequence: python -m experiments.{NAME} probe {run.path} '1 0 1 1'")
         metric = "scaled accuracy" if config.scaled else "accuracy %"
@@ -157,7 +113,8 @@ def trained(run: Path) -> tuple[Config, Networks, Params]:
 def evaluate(run: Positional[Path], test_length: int = 0) -> None:
     """Print the accuracies of trained models in the test of their run, or up to another length."""
     config, rebuild, params = trained(run)
-    streams = config.streams("test", 0, config.longest + 1, test_length or config.test_length)
+    config = dataclasses.replace(config, test_length=test_length or config.test_length)
+    streams = config.streams(key_for(0, "test data"), config.longest + 1, config.test_length)
     scores = step_tasks.make_scores(rebuild, streams, config.held_out)(params)
     print(step_tasks.length_table(scores, config.longest))
 
@@ -165,7 +122,8 @@ def evaluate(run: Positional[Path], test_length: int = 0) -> None:
 def examples(run: Positional[Path], length: int = 20, count: int = 3) -> None:
     """Print test sequences of one length with what is right and what the models answer."""
     config, rebuild, params = trained(run)
-    print(step_tasks.examples(rebuild, params, config.streams("test", 0, length, length), which=range(count)), end="")
+    streams = config.streams(key_for(0, "test data"), length, length)
+    print(step_tasks.examples(rebuild, params, streams, which=range(count)), end="")
 
 
 def probe(run: Positional[Path], sequence: Positional[str], task: str = "") -> None:

@@ -38,12 +38,15 @@ class Generated:
         lengths: sequence n is drawn at the length `lengths[n % len(lengths)]`; shorter ones are filled up to the
             longest, with steps that do not count.
         one_step: only one of the steps that count does, drawn at random: an answer at the end, at random lengths.
+        growing: a curriculum: in sequence n only the first steps count, from 3 of them up to all in sequence
+            `growing`. What is asked after few steps is learned first, and helps with the rest.
     """
 
     task: Any
     key: jax.Array
     lengths: tuple[int, ...]
     one_step: bool = False
+    growing: int = 0
 
     def __call__(self, numbers: jax.Array) -> Sample:
         """The sequences of these numbers, int32 `[B]`; any part of a batch is drawn without the others."""
@@ -56,6 +59,10 @@ class Generated:
         sample = jax.tree.map(
             lambda *leaves: jnp.stack([_filled(leaf[:, 0], longest) for leaf in leaves])[number % len(leaves)], *drawn
         )
+        if self.growing:
+            share = jnp.minimum(number.astype(jnp.float32) / self.growing, 1.0)
+            far = jnp.arange(longest, dtype=jnp.float32) < 3 + share * (longest - 3)
+            sample = sample._replace(counted=sample.counted & far)
         if self.one_step:
             order = jnp.where(sample.counted, jax.random.uniform(step_key, sample.counted.shape), -1.0)
             sample = sample._replace(counted=jnp.arange(longest) == jnp.argmax(order))
@@ -67,14 +74,15 @@ def numbers(i: int, batch_size: int) -> dict[str, np.ndarray]:
     return {"numbers": (i * batch_size + np.arange(batch_size)).astype(np.int32)}
 
 
-def at_lengths(task: Any, key: jax.Array, first: int, last: int, one_step: bool = False) -> Generated:
+def at_lengths(task: Any, key: jax.Array, first: int, last: int, **options: Any) -> Generated:
     """Sequences that serve all lengths from `first` to `last`.
 
     Where a task has an answer at every step they are all of the length `last`, for their beginnings are sequences, too.
-    ListOps, answered at the end alone, gets sequences of up to eight lengths between these two.
+    ListOps, answered at the end alone, gets sequences of up to eight lengths between these two. Options are those of
+    `Generated`.
     """
     lengths = np.linspace(max(first, 3), last, 8) if isinstance(task, ListOps) else [last]
-    return Generated(task, key, tuple(sorted({round(float(length)) for length in lengths})), one_step)
+    return Generated(task, key, tuple(sorted({round(float(length)) for length in lengths})), **options)
 
 
 def read_sequence(text: str, task: Any) -> np.ndarray:

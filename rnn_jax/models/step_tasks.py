@@ -60,7 +60,7 @@ def make_loss(rebuild: Networks, streams: Mapping[str, Generated]) -> Callable[.
             sample = stream(batch["numbers"])
             answers = rebuild[name](params[name])(sample.inputs, key=jax.random.fold_in(key, i))
             scores = step_scores(answers, sample)
-            means[name] = scores.loss.sum() / scores.count.sum()
+            means[name] = scores.loss.sum() / jnp.maximum(scores.count.sum(), 1)  # a curriculum may leave none
         return jnp.stack(list(means.values())).sum(), (carry, means if len(means) > 1 else {})
 
     return loss

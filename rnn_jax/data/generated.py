@@ -39,7 +39,7 @@ class Generated:
             longest, with steps that do not count.
         one_step: only one of the steps that count does, drawn at random: an answer at the end, at random lengths.
         growing: a curriculum: in sequence n only the first steps count, from 3 of them up to all in sequence
-            `growing`. What is asked after few steps is learned first, and helps with the rest.
+            `growing`, with the square of n, for what is asked after few steps takes longest to learn.
     """
 
     task: Any
@@ -61,7 +61,7 @@ class Generated:
         )
         if self.growing:
             share = jnp.minimum(number.astype(jnp.float32) / self.growing, 1.0)
-            far = jnp.arange(longest, dtype=jnp.float32) < 3 + share * (longest - 3)
+            far = jnp.arange(longest, dtype=jnp.float32) < 3 + share**2 * (longest - 3)
             sample = sample._replace(counted=sample.counted & far)
         if self.one_step:
             order = jnp.where(sample.counted, jax.random.uniform(step_key, sample.counted.shape), -1.0)

@@ -67,10 +67,11 @@ def make_loss(rebuild: Networks, streams: Mapping[str, Generated]) -> Callable[.
 
 
 def make_scores(
-    rebuild: Networks, streams: Mapping[str, Generated], count: int, *, batch_size: int = 64
+    rebuild: Networks, streams: Mapping[str, Generated], count: int
 ) -> Callable[[Params], dict[str, StepScores]]:
-    """A function from parameters to the scores, on the first `count` sequences of each stream."""
-    rows = min(batch_size, count)
+    """A function from parameters to the scores, on the first `count` sequences, or a few more, of each stream."""
+    longest = max(max(stream.lengths) for stream in streams.values())
+    rows = min(64, count, max(1, 2**24 // longest**2))  # few of long ones, for attention takes the square
 
     @jax.jit
     def score(params: Params, numbers: jax.Array) -> dict[str, StepScores]:

@@ -54,7 +54,8 @@ class Generated:
 
     def _one(self, number: jax.Array) -> Sample:
         sample_key, step_key = jax.random.split(jax.random.fold_in(self.key, number))
-        drawn = [self.task.sample(sample_key, 1, length) for length in self.lengths]
+        keys = [jax.random.fold_in(sample_key, length) for length in self.lengths]
+        drawn = [self.task.sample(key, 1, length) for key, length in zip(keys, self.lengths, strict=True)]
         longest = max(len(sample.inputs) for sample in drawn)
         sample = jax.tree.map(
             lambda *leaves: jnp.stack([_filled(leaf[:, 0], longest) for leaf in leaves])[number % len(leaves)], *drawn

@@ -80,7 +80,9 @@ class StepSettings(SequenceSettings):
         def build(settings: StepSettings) -> StepModel:
             rngs, dtype = nnx.Rngs(params=key), jnp.dtype(settings.dtype)
             if settings.blocks and settings.model == "recurrent":
-                cells = [make_cell(self.cell, self.hidden_size, self.hidden_size) for _ in range(self.layers)]
+                cells = [
+                    make_cell(settings.cell, settings.hidden_size, settings.hidden_size) for _ in range(self.layers)
+                ]
                 layer: Any = RecurrentBlocks(size, cells, dropout_rate=settings.dropout, dtype=dtype, rngs=rngs)
             else:
                 layer = settings.layer(size, rngs)

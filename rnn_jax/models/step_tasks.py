@@ -45,7 +45,7 @@ def step_scores(answers: jax.Array, sample: Sample) -> StepScores:
     else:
         rows = jax.vmap(lambda *row: token_cross_entropy(*(part[None] for part in row))[0])
         losses, right = jax.vmap(rows)(answers, sample.targets, counted), answers.argmax(-1) == sample.targets
-    return StepScores(losses.sum(1), (right * counted).sum(1), counted.sum(1))
+    return StepScores(losses.sum(1), (right & sample.counted).astype(jnp.float32).sum(1), counted.sum(1))
 
 
 def make_loss(rebuild: Networks, streams: Mapping[str, Generated]) -> Callable[..., Any]:

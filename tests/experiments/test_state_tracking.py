@@ -9,8 +9,8 @@ from experiments import state_tracking
 
 command = Commands(state_tracking, "examples", "probe")
 SMALL = (
-    "--task even_pairs --cell elman --hidden-size 8 --longest 8 --test-length 30 --held-out 64 --batch-size 32 --steps 120 "
-    "--steps-per-dispatch 20 --evaluate-every 60 --warmup-steps 5 --learning-rate 0.02 --curriculum 20"
+    "--task even_pairs --cell gru --hidden-size 8 --longest 6 --test-length 30 --held-out 64 --batch-size 32 "
+    "--steps 200 --steps-per-dispatch 20 --evaluate-every 100 --warmup-steps 5 --learning-rate 0.03 --curriculum 20"
 ).split()
 
 
@@ -23,7 +23,7 @@ def trained(tmp_path_factory):
 
 def test_a_run_says_everything_about_itself(trained):
     result = json.loads((trained / "result.json").read_text())
-    assert (result["model"], result["metric"]) == ("elman 1 x 8", "accuracy %") and result["published"] == []
+    assert (result["model"], result["metric"]) == ("gru 1 x 8", "accuracy %") and result["published"] == []
     assert result["value"] == result["scores"]["even_pairs"] > 95, "two states have not been learned"
     assert 50 <= result["baseline"]["commonest answer"] < 56
     assert "right" in (trained / "sample.txt").read_text()
@@ -66,7 +66,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
         (["--cell", "gru(heads=2)"], "heads"),
         (["probe", "RUN", "0 1 2"], "sequence='0 1 2': expected tokens from 0 to 1"),
         (["probe", "RUN", "0 1", "--task", "parity"], "task='parity': expected one of 'even_pairs'"),
-        (["evaluate", "RUN", "--test-length", "5"], "test_length=5: expected more than longest=8"),
+        (["evaluate", "RUN", "--test-length", "5"], "test_length=5: expected more than longest=6"),
         (["examples", "nowhere"], "is not a run"),
     ],
 )

@@ -44,11 +44,13 @@ class Config(StateSettings, FitSettings):
     """Which automaton, at which lengths, followed by which model."""
 
     cell: str = "lstm"
-    hidden_size: int = 64
-    steps: int = 5000
+    hidden_size: int = 128
+    heads: int = 2
+    batch_size: int = 32
+    steps: int = 12_000
     evaluate_every: int = 500
     steps_per_dispatch: int = 50
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
 
     @property
     def published(self) -> list[dict[str, Any]]:

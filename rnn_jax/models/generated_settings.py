@@ -47,7 +47,7 @@ class StateSettings(GeneratedSettings):
     """The greatest length in the test."""
     every_step: bool = True
     """Train the answer after every step; without, at the end of sequences whose lengths are drawn at random."""
-    curriculum: int = 1000
+    curriculum: int = 6000
     """Updates over which the steps that count grow from the first three to all; 0 counts all from the beginning."""
     scaled: bool = False
     """Give the value as 0 for guessing to 1, instead of accuracy in %."""

@@ -45,7 +45,7 @@ class Config(MemorySettings, FitSettings):
     cell: str = "gru(longest=600)"
     hidden_size: int = 64
     batch_size: int = 32
-    steps: int = 5000
+    steps: int = 6000
     evaluate_every: int = 250
     learning_rate: float = 3e-3
 

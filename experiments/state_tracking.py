@@ -47,7 +47,7 @@ class Config(StateSettings, FitSettings):
     hidden_size: int = 128
     heads: int = 2
     batch_size: int = 32
-    steps: int = 12_000
+    steps: int = 20_000
     evaluate_every: int = 500
     steps_per_dispatch: int = 50
     learning_rate: float = 2e-3

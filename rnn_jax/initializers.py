@@ -77,6 +77,14 @@ def check_longest(longest: Any) -> None:
         raise ValueError(f"longest={longest!r}: expected an int of at least 2, in steps")
 
 
+def check_longest_of_cell(longest: Any, bias: bool) -> None:
+    """Raise a ValueError unless `longest` is None or a time for `chrono`, with biases to start by it."""
+    if longest is not None:
+        check_longest(longest)
+        if not bias:
+            raise ValueError(f"longest={longest!r} with bias=False: it says what a bias starts as; leave one of them")
+
+
 def ring(
     key: jax.Array, size: int, r_min: float = 0.0, r_max: float = 1.0, max_phase: float = 2 * math.pi
 ) -> tuple[jax.Array, jax.Array]:

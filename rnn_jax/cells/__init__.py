@@ -1,5 +1,6 @@
 """Every recurrent cell, by class and by name."""
 
+import ast
 import difflib
 import importlib
 import os
@@ -99,9 +100,14 @@ CELLS: dict[str, type[Any]] = {
 def make_cell(name: str, input_size: int, hidden_size: int, **options) -> Cell:
     """The cell called `name` in `CELLS`, or your own as "module:Class".
 
+    A name may bring options of its own in brackets, as they would stand in Python: "deltanet(heads=2)".
+
     Raises:
         ValueError: there is no cell of that name (the message has the nearest one) or it has no such option.
     """
+    if name.endswith(")"):
+        name, _, inside = name.partition("(")
+        options = _read_options(name, inside.removesuffix(")")) | options
     cell = _imported(name) if ":" in name else CELLS.get(name)
     if cell is None:
         near = difflib.get_close_matches(name.lower(), CELLS, n=1, cutoff=0.5)
@@ -111,6 +117,15 @@ def make_cell(name: str, input_size: int, hidden_size: int, **options) -> Cell:
         return cell(input_size, hidden_size, **options)
     except TypeError as error:
         raise ValueError(f"cell={name!r}: {error}") from None
+
+
+def _read_options(name: str, text: str) -> dict[str, Any]:
+    try:
+        call = ast.parse(f"cell({text})", mode="eval").body
+        assert isinstance(call, ast.Call) and not call.args
+        return {str(option.arg): ast.literal_eval(option.value) for option in call.keywords}
+    except (SyntaxError, ValueError, AssertionError):
+        raise ValueError(f"cell='{name}({text})': expected options such as (heads=2, forget_gate='sigmoid')") from None
 
 
 def _imported(name: str) -> type[Any]:

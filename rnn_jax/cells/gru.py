@@ -10,7 +10,7 @@ Cho et al. 2014, arXiv:1406.1078, equations 5 to 8 (biases, which the paper leav
 reset after the product: Chung et al. 2014, arXiv:1412.3555, footnote 1 of section 3.2, and cuDNN.
 
 Gates stand side by side in the order r, z, n, as in PyTorch, whose recurrent biases other than c_n only ever appear in
-a sum with those of the input.
+a sum with those of the input. With `longest` b_z starts as Tallec & Ollivier 2018, arXiv:1804.11188, have it.
 """
 
 import dataclasses
@@ -85,18 +85,30 @@ class GRU(_GRU, GatedHiddenCell):
         input_size: D.
         hidden_size: H.
         bias: whether there are biases.
+        longest: the longest dependence to expect, in steps, for `initializers.chrono`; None starts b_z as zero.
+
+    Raises:
+        ValueError: longest is no such time, or given without biases.
     """
 
     input_size: int
     hidden_size: int
     bias: bool = dataclasses.field(default=True, kw_only=True)
+    longest: int | None = dataclasses.field(default=None, kw_only=True)
     papers = (CHO_2014, CHUNG_2014)
     cut = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        initializers.check_longest_of_cell(self.longest, self.bias)
 
     def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
         params = super().init(key, param_dtype)
         if self.bias:
             params["recurrent"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
+        if self.longest is not None:
+            keep = initializers.chrono(jax.random.fold_in(key, 1), self.hidden_size, self.longest, param_dtype)
+            params["input"]["bias"] = jnp.concatenate([jnp.zeros_like(keep), keep, jnp.zeros_like(keep)])
         return params
 
     def recur(self, params: Params, carry: jax.Array) -> jax.Array:

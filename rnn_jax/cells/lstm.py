@@ -5,7 +5,8 @@
     oₜ = σ(Wₒᵀ xₜ + bₒ + Uₒᵀ hₜ₋₁)        hₜ = oₜ ⊙ tanh(cₜ),    yₜ = hₜ
 
 Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000. b_f starts at one, so that the cell
-remembers before it has learned to: Jozefowicz, Zaremba & Sutskever 2015, section 4. Options change the equations:
+remembers before it has learned to: Jozefowicz, Zaremba & Sutskever 2015, section 4; or, with `longest`, for as long as
+the task needs: Tallec & Ollivier 2018, arXiv:1804.11188. Options change the equations:
 
     peepholes    pᵢ ⊙ cₜ₋₁, p_f ⊙ cₜ₋₁, pₒ ⊙ cₜ inside the gates; Gers, Schraudolph & Schmidhuber 2002
     coupled      fₜ = 1 − iₜ and no forget gate; CIFG in Greff et al. 2017
@@ -102,6 +103,7 @@ class _LSTM(Cell):
     coupled: bool = dataclasses.field(default=False, kw_only=True)
     layer_norm: bool = dataclasses.field(default=False, kw_only=True)
     without: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
+    longest: int | None = dataclasses.field(default=None, kw_only=True)
     papers = (HOCHREITER_1997, GERS_2000)
 
     def __post_init__(self):
@@ -110,6 +112,7 @@ class _LSTM(Cell):
         for part in self.without:
             if part not in PARTS:
                 raise ValueError(f"without={self.without!r}: expected a tuple of {', '.join(map(repr, PARTS))}")
+        initializers.check_longest_of_cell(self.longest, self.bias)
         if self.coupled and {"input_gate", "forget_gate"} & set(self.without):
             raise ValueError(f"coupled=True with without={self.without!r}: the coupled gates cannot be left out")
 
@@ -127,6 +130,10 @@ class _LSTM(Cell):
             params["input"]["bias"] = initializers.gate_bias(
                 tuple(starts.get(gate, 0.0) for gate in self.gates), size, param_dtype
             )
+        if self.longest is not None:
+            forget = initializers.chrono(jax.random.fold_in(key, 1), size, self.longest, param_dtype)
+            chrono = {"f": forget, "i": -forget}
+            params["input"]["bias"] = jnp.concatenate([chrono.get(gate, jnp.zeros_like(forget)) for gate in self.gates])
         if self.peepholes:
             params["peephole"] = {gate: jnp.zeros(size, param_dtype) for gate in self.gates if gate != "g"}
         if self.layer_norm:
@@ -177,9 +184,11 @@ class LSTM(_LSTM, GatedCell):
         layer_norm: whether input, hidden and cell state are normalised inside the gates.
         without: parts left out, any of "input_gate", "forget_gate", "output_gate", "input_activation",
             "output_activation".
+        longest: the longest dependence to expect, in steps: the forget gate's bias starts by `initializers.chrono`,
+            the input gate's as its negative, whatever forget_bias says.
 
     Raises:
-        ValueError: an unknown part, or coupled without one of the gates that it couples.
+        ValueError: an unknown part, coupled without one of the gates that it couples, or longest without biases.
     """
 
     @property

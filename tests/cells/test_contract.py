@@ -97,11 +97,19 @@ def test_contract_fails_for_a_wrong_equation():
         (lambda: rnn_jax.Elman(3, 4, activation="gelu"), "activation='gelu'.*'tanh', 'relu'"),
         (lambda: rnn_jax.make_cell("lsmt", 3, 4), "did you mean 'lstm'"),
         (lambda: rnn_jax.make_cell("lstm", 3, 4, peephole=True), "peephole"),
+        (lambda: rnn_jax.make_cell("lstm(peephole=True)", 3, 4), "peephole"),
+        (lambda: rnn_jax.make_cell("lstm(True)", 3, 4), r"lstm\(True\)'.*expected options such as"),
+        (lambda: rnn_jax.make_cell("gru(bias=exit())", 3, 4), "expected options such as"),
     ],
 )
 def test_bad_construction_is_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_a_name_may_bring_options():
+    made = rnn_jax.make_cell("deltanet(heads=2, negative_eigenvalues=True)", 3, 4, key_size=1)
+    assert made == rnn_jax.DeltaNet(3, 4, heads=2, negative_eigenvalues=True, key_size=1)
 
 
 def test_initial_values_follow_the_papers():
@@ -118,5 +126,5 @@ def test_initial_values_follow_the_papers():
 
 def test_cells_are_records():
     cell = rnn_jax.GRU(3, 4)
-    assert dataclasses.asdict(cell) == {"input_size": 3, "hidden_size": 4, "bias": True}
+    assert dataclasses.asdict(cell) == {"input_size": 3, "hidden_size": 4, "bias": True, "longest": None}
     assert rnn_jax.describe(rnn_jax.Stack([cell]))["layers"][0]["type"] == "GRU"

@@ -197,7 +197,10 @@ def test_initial_biases_and_scales_are_the_documented_ones():
 def test_longest_sets_for_how_long_the_units_remember():
     forget, _ = split(rnn_jax.JANET(D, 500, longest=50).init(jax.random.key(0))["input"]["bias"], 2)
     update, _ = split(rnn_jax.STAR(D, 500, longest=50).init(jax.random.key(0))["input"]["bias"], 2)
-    for memory in (1 + jnp.exp(forget), 1 + jnp.exp(-update)):
+    keep = split(rnn_jax.GRU(D, 500, longest=50).init(jax.random.key(0))["input"]["bias"], 3)[1]
+    shut, held, *rest = split(rnn_jax.LSTM(D, 500, longest=50).init(jax.random.key(0))["input"]["bias"], 4)
+    assert (shut == -held).all() and not any(part.any() for part in rest)
+    for memory in (1 + jnp.exp(forget), 1 + jnp.exp(-update), 1 + jnp.exp(keep), 1 + jnp.exp(held)):
         assert memory.min() >= 2 and 40 < memory.max() <= 50.001 and abs(memory.mean() - 26) < 3
 
 
@@ -206,6 +209,8 @@ def test_longest_sets_for_how_long_the_units_remember():
     [
         (lambda: rnn_jax.JANET(D, H, longest=1), "longest=1: expected an int of at least 2"),
         (lambda: rnn_jax.STAR(D, H, longest=0), "longest=0"),
+        (lambda: rnn_jax.LSTM(D, H, longest=1), "longest=1"),
+        (lambda: rnn_jax.GRU(D, H, longest=9, bias=False), "longest=9 with bias=False"),
         (lambda: rnn_jax.IndRNN(D, H, activation="gelu"), "activation='gelu'"),
         (lambda: rnn_jax.IndRNN(D, H, recurrent_range=(1.0, 0.0)), "recurrent_range=.*low <= high"),
         (lambda: rnn_jax.RHN(D, H, depth=0), "depth=0"),

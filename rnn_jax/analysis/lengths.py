@@ -1,0 +1,31 @@
+"""How far beyond the lengths it was trained at a model goes on being right."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def draw_lengths(
+    curves: Mapping[str, Mapping[int, float]], file: Path, *, title: str, trained: int, guessed: Mapping[str, float]
+) -> None:
+    """Draw accuracy against length.
+
+    Args:
+        curves: name -> length -> accuracy in %.
+        file: a .png to write.
+        title: above the figure.
+        trained: the greatest length in training; a line is drawn there.
+        guessed: name -> accuracy in % of the commonest answer, dotted in the colour of the curve.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for i, (name, curve) in enumerate(curves.items()):
+        lengths, values = zip(*sorted(curve.items()), strict=True)
+        axes.plot(lengths, values, "o-" if len(lengths) < 20 else "-", color=f"C{i}", linewidth=1, label=name)
+        axes.axhline(guessed[name], color=f"C{i}", linestyle=":", linewidth=1)
+    axes.axvline(trained, color="grey", linestyle="--", linewidth=1, label="longest in training")
+    axes.set(title=title, xlabel="length", ylabel="accuracy, %", ylim=(-2, 102))
+    axes.legend(fontsize="small", loc="lower right")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120)

@@ -34,8 +34,19 @@ def run_commands(commands: dict[str, Callable], default: str, arguments: list[st
         raise SystemExit(2)
     name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)
     page = module.__doc__ if module and set(rest) & {"-h", "--help"} and not named else None
+    _call(commands[name], rest, f"{program} {name}", page)
+
+
+def run_command(command: Callable, arguments: list[str] | None = None) -> None:
+    """Run the only command of a program, as `run_commands` does; it may have positional arguments."""
+    module = inspect.getmodule(command)
+    program = f"python -m {module.__spec__.name}" if module and module.__spec__ else sys.argv[0]
+    _call(command, sys.argv[1:] if arguments is None else arguments, program, module.__doc__ if module else None)
+
+
+def _call(command: Callable, arguments: list[str], program: str, page: str | None) -> None:
     try:
-        code = tyro.cli(commands[name], args=rest, prog=f"{program} {name}", description=page)
+        code = tyro.cli(command, args=arguments, prog=program, description=page)
     except (ValueError, CheckpointError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None

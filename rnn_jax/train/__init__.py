@@ -3,11 +3,16 @@
 from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
 from rnn_jax.train.experiment import Prepared, RunOptions, train_experiment
 from rnn_jax.train.figures import draw_alignment, draw_curves
-from rnn_jax.train.loop import Diverged, FitSettings, HoldOutSettings, Outcome, Task, best_params, fit
+from rnn_jax.train.lanes import Diverged, Task
+from rnn_jax.train.loop import Outcome, best_params, fit
 from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer, make_schedule
+from rnn_jax.train.programs import share_compiled_programs
 from rnn_jax.train.run import Run, config_hash
 from rnn_jax.train.seeds import key_for
+from rnn_jax.train.settings import FitSettings, HoldOutSettings
+from rnn_jax.train.side_by_side import SeedsDiffer, fit_seeds
 from rnn_jax.train.state import TrainState, initial_state, make_dispatch
+from rnn_jax.train.study import Study, StudyCell
 
 __all__ = [
     "CheckpointError",
@@ -20,6 +25,9 @@ __all__ = [
     "Prepared",
     "Run",
     "RunOptions",
+    "SeedsDiffer",
+    "Study",
+    "StudyCell",
     "Task",
     "TrainState",
     "best_params",
@@ -27,10 +35,12 @@ __all__ = [
     "draw_alignment",
     "draw_curves",
     "fit",
+    "fit_seeds",
     "initial_state",
     "key_for",
     "make_dispatch",
     "make_optimizer",
     "make_schedule",
+    "share_compiled_programs",
     "train_experiment",
 ]

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 import jax
 
 from rnn_jax.cells import count_parameters
-from rnn_jax.train.loop import Diverged, FitSettings, Outcome, Task, fit
+from rnn_jax.train.lanes import Diverged, Task
+from rnn_jax.train.loop import Outcome, fit
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.run import Run, config_hash
+from rnn_jax.train.settings import FitSettings
 
 Config = TypeVar("Config", bound=FitSettings)
 
@@ -74,7 +76,22 @@ def train_experiment(
         start_cpu_devices(config.cpu_devices)
     name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     prepared = prepare(config)
-    run = Run.create(options.runs, experiment, name, config, resume=options.resume, overwrite=options.overwrite)
+    run = start_run(experiment, config, prepared, dataclasses.replace(options, name=name))
+    try:
+        outcome = fit(prepared.task, config, run, resume=options.resume)
+    except BaseException as error:
+        run.close_manifest(reason_of(error))
+        raise
+    finish_run(experiment, config, prepared, run, outcome)
+    if outcome.exit_code:
+        print(f"stopped and saved; go on with: python -m experiments.{experiment} resume {run.path}", file=sys.stderr)
+    return outcome.exit_code
+
+
+def start_run(experiment: str, config: FitSettings, prepared: Prepared, options: RunOptions, **facts: Any) -> Run:
+    """Make or open the directory of a run, say what begins, and note it in the manifest, with further facts."""
+    name, resume = options.name, options.resume
+    run = Run.create(options.runs, experiment, name, config, resume=resume, overwrite=options.overwrite)
     size = count_parameters(prepared.task.params)
     if jax.process_index() == 0:
         devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
@@ -83,25 +100,25 @@ def train_experiment(
         )
     for file, content in prepared.files.items():
         run.write_json(file, content)
-    run.write_manifest(seed=config.seed, data=prepared.data)
-    try:
-        outcome = fit(prepared.task, config, run, resume=options.resume)
-    except BaseException as error:
-        run.close_manifest("diverged" if isinstance(error, Diverged) else f"{type(error).__name__}: {error}")
-        raise
-    if outcome.exit_code == 0:
-        seconds = round(outcome.progress.seconds, 1)
+    run.write_manifest(seed=config.seed, data=prepared.data, **facts)
+    return run
+
+
+def finish_run(experiment: str, config: FitSettings, prepared: Prepared, run: Run, outcome: Outcome) -> None:
+    """Write result.json, unless a signal has stopped the training, and close the manifest."""
+    if outcome.exit_code == 0 and jax.process_index() == 0:  # the best parameters need no other process
         measured = {
             "config_hash": config_hash(config),
-            "params": size,
+            "params": count_parameters(prepared.task.params),
             "steps": int(outcome.state.step),
-            "seconds": seconds,
+            "seconds": round(outcome.progress.seconds, 1),
             "device": jax.devices()[0].device_kind,
             "seed": config.seed,
         }
-        if jax.process_index() == 0:  # the best parameters need no other process
-            run.write_json("result.json", {"experiment": experiment, **prepared.finish(outcome, run), **measured})
-    else:
-        print(f"stopped and saved; go on with: python -m experiments.{experiment} resume {run.path}", file=sys.stderr)
+        run.write_json("result.json", {"experiment": experiment, **prepared.finish(outcome, run), **measured})
     run.close_manifest(outcome.reason)
-    return outcome.exit_code
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a run ended, for its manifest."""
+    return "diverged" if isinstance(error, Diverged) else f"{type(error).__name__}: {error}"

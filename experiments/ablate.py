@@ -1,0 +1,113 @@
+"""What does a choice change: any experiment, over any of its fields and over seeds, as tables with intervals.
+
+    python -m experiments.ablate music_generation --vary cell=elman,lstm,gru --vary hidden_size=64,128 --seeds 8
+    python -m experiments.ablate sentiment --vary cell=lstm,gru --set steps=200 --set buckets=1 --reference cell=lstm
+    python -m experiments.ablate sentiment --vary hidden_size=32,64 --vary dropout=0.1,0.4 --zip     pairs, not a grid
+    python -m experiments.ablate sentiment --sets FILE.json       {"small": {"hidden_size": 16}, "wide": {...}}
+
+The same command goes on where it was stopped, in the folder it prints; given in several shells, it shares the work.
+The seeds of a config are one compiled program (--layout vmap); `map` is bitwise what single runs give, `single` trains
+them one by one, which is what happens, and is said, where seeds cannot share a program. A folder with study.json,
+table.md, table.tex, figures, costs.md, and under runs/ the usual directory of each run.
+"""
+
+import dataclasses
+import shlex
+from pathlib import Path
+
+import tyro
+
+from experiments.cli import Flags, run_command
+from experiments.grid import find_reference, make_cells
+from experiments.registry import load_experiment
+from rnn_jax.analysis.study_figures import draw_study
+from rnn_jax.analysis.study_tables import costs, latex, markdown
+from rnn_jax.train import Study, StudyCell, share_compiled_programs
+from rnn_jax.train.parallel import start_cpu_devices
+from rnn_jax.train.run import Run, write_atomically
+from rnn_jax.train.study import default_path
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is compared with what."""
+
+    vary: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """FIELD=VALUE,VALUE,...; several make a grid."""
+    set: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """FIELD=VALUE of all runs, where it is not the default."""
+    zip: bool = False
+    """Take the first values of all varied fields, the second, ..., in place of the grid."""
+    sets: Path | None = None
+    """A JSON file of named sets of fields, each of which is combined with all that varies."""
+    seeds: int = 8
+    """Runs of each config, with the seeds 0, 1, ..."""
+    layout: str = "vmap"
+    """vmap, map or single: see above."""
+    reference: str = ""
+    """FIELD=VALUE,... (or set=NAME) of the config that the others are tested against; the first by default."""
+    question: str = ""
+    """Above the tables."""
+    study: Path | None = None
+    """The folder; by default one under studies/ that is named after the command."""
+    retry: bool = False
+    """Train again what has failed."""
+
+
+def ablate(experiment: tyro.conf.Positional[str], options: Flags[Options] = Options()) -> int:
+    """Train all configs with all seeds, and compare them."""
+    found = load_experiment(experiment)
+    if options.seeds < 1:
+        raise ValueError(f"seeds={options.seeds}: expected at least 1, and 6 or more for tests that mean something")
+    cells = make_cells(found, options.set, options.vary, options.sets, options.zip)
+    reference = find_reference(cells, options.reference)
+    said = command(experiment, options)
+    question = options.question or f"What does {varied(cells)} change? {found.question}"
+    about = {"question": question, "command": said, "reference": reference.name}
+    path = options.study or default_path(Path("studies"), found.name, said)
+    start_cpu_devices(cells[0].config.cpu_devices)
+    study = Study(path, found.name, cells, range(options.seeds), options.layout, about)
+    print(f"{len(cells)} configs x {options.seeds} seeds in {path}", flush=True)
+    with share_compiled_programs():
+        code = study.run(found.prepare, options.retry)
+    if code:
+        print(f"stopped; the same command goes on: {said}")
+        return code
+    write_tables(study)
+    print(f"\n{(path / 'table.md').read_text('utf-8')}\n{path}/table.md, table.tex, costs.md, study.json, figures/")
+    return 0
+
+
+def varied(cells: list[StudyCell]) -> str:
+    return " and ".join(cells[0].fields) or "the seed"
+
+
+def command(experiment: str, options: Options) -> str:
+    """The command that makes the study again, wherever its folder was."""
+    words = ["python", "-m", "experiments.ablate", experiment]
+    for name, default in dataclasses.asdict(Options()).items():
+        value = getattr(options, name)
+        if (value != default or name == "seeds") and name not in ("study", "retry"):
+            given = value if isinstance(value, tuple) else [value]
+            words += [w for v in given for w in ([f"--{name}"] if v is True else [f"--{name}", str(v)])]
+    return shlex.join(words)
+
+
+def write_tables(study: Study) -> None:
+    """Draw all that a study shows, from what is in its folder."""
+    summary = study.summary()
+    runs = {
+        cell["name"]: [Run.open(study.path / s["run"]) for s in cell["seeds"].values() if "run" in s]
+        for cell in summary["cells"]
+    }
+    results = {name: [run.read_json("result.json") for run in found] for name, found in runs.items()}
+    files = {"table.md": markdown(summary), "table.tex": latex(summary), "costs.md": costs(summary, results)}
+    for name, text in files.items():
+        write_atomically(study.path / name, text)
+    draw_study(
+        summary, {name: [run.records() for run in found] for name, found in runs.items()}, study.path / "figures"
+    )
+
+
+if __name__ == "__main__":
+    run_command(ablate)

@@ -1,0 +1,151 @@
+"""From one config and several seeds to finished run directories: side by side in one program, or one by one."""
+
+import contextlib
+import dataclasses
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from rnn_jax.cells.base import check_choice
+from rnn_jax.train.experiment import Prepared, RunOptions, finish_run, reason_of, start_run
+from rnn_jax.train.loop import Outcome, fit
+from rnn_jax.train.run import Run
+from rnn_jax.train.settings import FitSettings
+from rnn_jax.train.side_by_side import LAYOUTS, SeedsDiffer, fit_seeds
+
+SEED_LAYOUTS = (*LAYOUTS, "single")
+Prepare = Callable[..., Prepared]
+
+
+@dataclasses.dataclass
+class SeedGroup:
+    """Seeds of one config that are trained together, and how each has ended.
+
+    Attributes:
+        experiment: its name.
+        config: of all seeds; the seed in it does not count.
+        seeds: of the group.
+        folder: of the runs, which are called PREFIX-seed-SEED.
+        prefix: of their names.
+        layout: vmap or map (see `fit_seeds`), or single: one after the other with `fit`. It becomes single, and `note`
+            says why, if the seeds cannot share a program.
+        note: why the layout is another one than was asked for.
+        failures: of each seed that has ended why it failed, or "" where it did not.
+        save: called whenever something of this has changed.
+        check: called before anything is written down for good; raises if this process must not.
+    """
+
+    experiment: str
+    config: FitSettings
+    seeds: Sequence[int]
+    folder: Path
+    prefix: str
+    layout: str = "vmap"
+    note: str = ""
+    failures: dict[int, str] = dataclasses.field(default_factory=dict)
+    save: Callable[[], None] = lambda: None
+    check: Callable[[], None] = lambda: None
+
+    def __post_init__(self):
+        check_choice("layout", self.layout, SEED_LAYOUTS)
+
+    def train(self, prepare: Prepare) -> int:
+        """Train what has not ended; what was interrupted goes on, bitwise as if it had not been.
+
+        A failure of a seed is noted and leaves the others alone.
+
+        Returns:
+            0, or 128 + the number of the signal that stopped it.
+        """
+        if self.layout != "single":
+            try:
+                return self._side_by_side(prepare)
+            except SeedsDiffer as difference:
+                self.layout, self.note = "single", f"{difference}: trained one by one"
+                print(f"{self.prefix}: {self.note}", file=sys.stderr)
+                self.save()
+                shutil.rmtree(self._together, ignore_errors=True)
+        for seed in self.seeds:
+            if seed not in self.failures and (code := self._alone(seed, prepare)):
+                return code
+        return 0
+
+    def _side_by_side(self, prepare: Prepare) -> int:
+        configs = [self._config(seed) for seed in self.seeds]
+        runs: dict[int, Run] = {}
+        with self._noting(list(self.seeds), runs):
+            ready = [prepare(config) for config in configs]
+            for seed, config, prepared in zip(self.seeds, configs, ready, strict=True):
+                runs[seed] = self._start(seed, config, prepared)
+            tasks = [prepared.task for prepared in ready]
+            ended = fit_seeds(tasks, configs, list(runs.values()), self._together, layout=self.layout, resume=True)
+            for seed, config, prepared, outcome in zip(self.seeds, configs, ready, ended, strict=True):
+                if isinstance(outcome, Outcome) and outcome.exit_code:
+                    runs[seed].close_manifest(outcome.reason)
+                elif seed not in self.failures:
+                    self._finish(seed, config, prepared, runs[seed], outcome)
+            if codes := [one.exit_code for one in ended if isinstance(one, Outcome) and one.exit_code]:
+                return codes[0]
+        shutil.rmtree(self._together, ignore_errors=True)
+        return 0
+
+    def _alone(self, seed: int, prepare: Prepare) -> int:
+        config, runs = self._config(seed), {}
+        with self._noting([seed], runs):
+            prepared = prepare(config)
+            run = runs[seed] = self._start(seed, config, prepared)
+            outcome = fit(prepared.task, config, run, resume=run.checkpoints.exists())
+            if outcome.exit_code:
+                run.close_manifest(outcome.reason)
+                return outcome.exit_code
+            self._finish(seed, config, prepared, run, outcome)
+        return 0
+
+    @property
+    def _together(self) -> Path:
+        """Where the checkpoint of all seeds is while they train side by side."""
+        return self.folder / f"{self.prefix}-from-{self.seeds[0]}"
+
+    def _config(self, seed: int) -> FitSettings:
+        return dataclasses.replace(self.config, seed=seed)
+
+    def _start(self, seed: int, config: FitSettings, prepared: Prepared) -> Run:
+        """Begin a run, or go on with what a killed process has left of it."""
+        name = f"{self.prefix}-seed-{seed}"
+        path = self.folder / self.experiment / name
+        begun = (path / "config.json").exists()
+        if path.exists() and not begun:  # killed before it held anything
+            shutil.rmtree(path)
+        options = RunOptions(runs=self.folder, name=name, resume=begun)
+        return start_run(self.experiment, config, prepared, options, layout=self.layout, beside=list(self.seeds))
+
+    def _finish(
+        self, seed: int, config: FitSettings, prepared: Prepared, run: Run, outcome: Outcome | Exception
+    ) -> None:
+        with self._noting([seed], {seed: run}):
+            if isinstance(outcome, Exception):
+                raise outcome
+            with contextlib.redirect_stdout(sys.stderr):  # standard output is for what the study says
+                finish_run(self.experiment, config, prepared, run, outcome)
+            self.check()
+            self.failures[seed] = ""
+            self.save()
+
+    @contextlib.contextmanager
+    def _noting(self, seeds: list[int], runs: dict[int, Run]) -> Iterator[None]:
+        """Note an error as the failure of those of some seeds that have not ended; of all but a defect of the group."""
+        try:
+            yield
+        except BaseException as error:
+            for seed, run in runs.items():
+                if seed in seeds and seed not in self.failures:
+                    run.close_manifest(reason_of(error))
+            if isinstance(error, SeedsDiffer) or not isinstance(error, Exception):
+                raise
+            self.check()
+            words = f"{type(error).__name__}: {error}".replace(f"{self.folder}/", "")
+            for seed in seeds:
+                self.failures.setdefault(seed, words)
+                print(f"{self.prefix} seed {seed} failed: {words}", file=sys.stderr)
+            self.save()

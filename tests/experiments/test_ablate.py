@@ -1,0 +1,197 @@
+"""Studies of a tiny experiment: the same tables whatever happened, failures noted, mistakes told at once."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tiny_study
+
+from experiments.ablate import ablate
+from experiments.cli import run_command
+from rnn_jax.train import seed_runs
+from rnn_jax.train.experiment import finish_run
+
+BASE = ["tiny_study", "--vary", "degree=1,2", "--vary", "scale=1.0,2.0", "--seeds", "2", "--set", "steps=8"]
+TABLES = ("table.md", "table.tex", "study.json")
+
+
+def command(folder, *arguments) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        run_command(ablate, [*map(str, arguments), "--study", str(folder)])
+    return stopped.value.code
+
+
+def tables(folder) -> dict[str, str]:
+    return {name: (folder / name).read_text() for name in TABLES}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study") / "whole"
+    assert command(folder, *BASE) == 0
+    return folder
+
+
+def test_a_study_says_what_it_found(whole):
+    study = json.loads((whole / "study.json").read_text())
+    assert [cell["name"] for cell in study["cells"]][:2] == ["degree=1, scale=1.0", "degree=1, scale=2.0"]
+    assert {cell["state"] for cell in study["cells"]} == {"done"} and study["reference"] == "degree=1, scale=1.0"
+    wanted = "python -m experiments.ablate tiny_study --vary degree=1,2 --vary scale=1.0,2.0 --set steps=8 --seeds 2"
+    assert study["command"] == wanted and len(study["versions"]) == 1
+    table = (whole / "table.md").read_text()
+    rows = [line for line in table.splitlines() if line.startswith("| degree=") or line.startswith("| scale=")]
+    assert len(rows) == 4 + 2 + 2 and table.count(f"`{wanted}`") == 3
+    assert rows[2].split("|")[1:3] == [" degree=2, scale=1.0 ", " 2 "] and rows[2].split("|")[-2] == " 3 "
+    assert "degree over the others".replace(" over", ", over") in table
+    assert (whole / "table.tex").read_text().count(r"\toprule") == 3
+    assert "seconds a run" in (whole / "costs.md").read_text()
+    for figure in ("values", "curves"):
+        assert (whole / "figures" / f"{figure}.png").stat().st_size > 5_000
+    seed = study["cells"][3]["seeds"]["1"]
+    assert seed["layout"] == "vmap" and seed["beside"] == [0, 1]
+    run = whole / seed["run"]
+    assert json.loads((run / "result.json").read_text())["value"] == seed["value"]
+    assert json.loads((run / "manifest.json").read_text())["starts"][-1]["layout"] == "vmap"
+
+
+def test_what_is_finished_is_not_trained_again(whole, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("trained again")
+
+    before = tables(whole)
+    monkeypatch.setattr(seed_runs, "fit_seeds", never)
+    assert command(whole, *BASE) == 0 and tables(whole) == before
+
+
+class Killed(BaseException):
+    """What no handler of errors catches, as a kill is not."""
+
+
+@pytest.mark.parametrize("layout", ["vmap", "single"])
+def test_stopped_at_many_moments_the_tables_are_the_same(tmp_path, monkeypatch, layout):
+    few = ["tiny_study", "--vary", "degree=1,2", "--seeds", "2", "--layout", layout]
+    assert command(tmp_path / "whole", *few) == 0
+    finished = []
+
+    def second_is_killed(*arguments):
+        finished.append(None)
+        if len(finished) == 2:
+            raise Killed
+        finish_run(*arguments)
+
+    monkeypatch.setattr(seed_runs, "finish_run", second_is_killed)
+    with pytest.raises(Killed):  # after one seed of a group has ended, and not the other
+        run_command(ablate, [*few, "--study", str(tmp_path / "killed")])
+    replace, count, after = Path.replace, 0, [2, 5, 13, 22]
+
+    def counted(path, target):
+        nonlocal count
+        count += 1
+        if after and count == after[0]:  # in the middle of a write: the new file is not in its place
+            after.pop(0)
+            raise Killed
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", counted)
+    while after:
+        left = len(after)
+        try:
+            run_command(ablate, [*few, "--study", str(tmp_path / "killed")])
+        except Killed:
+            continue
+        except SystemExit as stopped:
+            assert stopped.code == 0 and left == len(after)
+            break
+    monkeypatch.undo()
+    assert len(after) < 3, "the study was over before it could be stopped"
+    assert command(tmp_path / "killed", *few) == 0
+    assert tables(tmp_path / "killed") == tables(tmp_path / "whole")
+
+
+def test_failures_are_noted_and_do_not_stop_the_rest(tmp_path, monkeypatch):
+    arguments = ["tiny_study", "--vary", "degree=13,1", "--reference", "degree=1", "--seeds", "2", "--layout", "map"]
+    assert command(tmp_path, *arguments) == 0
+    bad, good = json.loads((tmp_path / "study.json").read_text())["cells"]
+    assert bad["state"] == "failed" and bad["seeds"]["1"]["message"] == "ValueError: degree=13 brings bad luck"
+    assert good["state"] == "done" and "seed 0 failed: ValueError" in (tmp_path / "table.md").read_text()
+    prepare = tiny_study.prepare
+    monkeypatch.setattr(tiny_study, "prepare", lambda config: prepare(dataclasses.replace(config, degree=1)))
+    assert command(tmp_path, *arguments, "--retry") == 0
+    cells = json.loads((tmp_path / "study.json").read_text())["cells"]
+    again, wanted = ([seed["value"] for seed in cell["seeds"].values()] for cell in cells)
+    assert again == wanted
+
+
+def test_seeds_that_cannot_share_a_program_are_trained_one_by_one(tmp_path, capsys):
+    assert command(tmp_path, "tiny_study", "--set", "shapes=other", "--seeds", "2") == 0
+    (cell,) = json.loads((tmp_path / "study.json").read_text())["cells"]
+    assert cell["state"] == "done" and {seed["layout"] for seed in cell["seeds"].values()} == {"single"}
+    assert "the first batch of the seeds differ in their shapes: trained one by one" in cell["notes"][0]
+    assert cell["notes"][0] in (tmp_path / "table.md").read_text()
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
+    arguments = ["--vary", "degree=1,2,3,4", "--seeds", "3"]
+    program = [sys.executable, Path(tiny_study.__file__), *arguments, "--study"]
+    here = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), str(here.parent.parent)])}
+    both = [
+        subprocess.Popen(
+            [*program, tmp_path / "shared"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for _ in range(2)
+    ]
+    cells = tmp_path / "shared" / "cells"
+    while not (cells.exists() and any("lock" in path.name and "study" not in path.name for path in cells.iterdir())):
+        assert both[0].poll() is None, both[0].stdout.read()
+        time.sleep(0.01)
+    both[0].send_signal(signal.SIGKILL)
+    said = [process.communicate(timeout=300)[0].decode() for process in both]
+    assert both[1].returncode == 0, said[1]
+    assert command(tmp_path / "alone", "tiny_study", *arguments) == 0
+    shared = json.loads((tmp_path / "shared" / "study.json").read_text())
+    alone = json.loads((tmp_path / "alone" / "study.json").read_text())
+    assert {cell["state"] for cell in shared["cells"]} == {"done"} and shared["cells"] == alone["cells"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "experiment='nothing': expected one of chatbot, forecasting"),
+        (["../tiny_study"], "experiment='../tiny_study'"),
+        (["tiny_study", "--vary", "size=1,2"], "field 'size' is not known: expected one of averaging"),
+        (["tiny_study", "--vary", "degree=1,many"], "degree='many': expected int"),
+        (["tiny_study", "--vary", "curve=1"], "curve='1': expected true or false"),
+        (["tiny_study", "--vary", "degree=0,1"], "degree=0: expected at least 1"),
+        (["tiny_study", "--vary", "degree"], "vary='degree': expected FIELD=VALUE,VALUE"),
+        (["tiny_study", "--vary", "seed=1,2"], "seed cannot vary: use --seeds"),
+        (["tiny_study", "--vary", "degree=1,1"], "'degree=1' and 'degree=1' have the same config"),
+        (["tiny_study", "--vary", "degree=1,2", "--vary", "degree=3"], "degree is given twice"),
+        (["tiny_study", "--vary", "degree=1,2", "--vary", "scale=3", "--zip"], "degree 2, scale 1"),
+        (["tiny_study", "--set", "degree"], "'degree': expected FIELD=VALUE"),
+        (["tiny_study", "--vary", "degree=1,2", "--reference", "degree=3"], "reference='degree=3' is 0 configs of"),
+        (["tiny_study", "--seeds", "0"], "seeds=0"),
+        (["tiny_study", "--layout", "pmap"], "layout='pmap'"),
+        (["tiny_study", "--sets", "SETS"], "expected one of averaging"),
+    ],
+)
+def test_mistakes_end_in_one_clear_line(tmp_path, capsys, arguments, message):
+    (tmp_path / "sets.json").write_text('{"small": {"size": 1}}')
+    assert command(tmp_path / "study", *(tmp_path / "sets.json" if a == "SETS" else a for a in arguments)) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert message in said, said
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_folder_of_another_study_is_refused(whole, tmp_path, capsys):
+    assert command(whole, *BASE, "--layout", "map") == 1
+    assert "has layout='vmap', asked for is 'map'" in capsys.readouterr().err
+    (tmp_path / "notes.txt").write_text("mine")
+    assert command(tmp_path, *BASE) == 1 and "holds no study.json" in capsys.readouterr().err

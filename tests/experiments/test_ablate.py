@@ -164,7 +164,7 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "experiment='nothing': expected one of chatbot, forecasting"),
+        (["nothing"], "experiment='nothing': expected one of "),
         (["../tiny_study"], "experiment='../tiny_study'"),
         (["tiny_study", "--vary", "size=1,2"], "field 'size' is not known: expected one of averaging"),
         (["tiny_study", "--vary", "degree=1,many"], "degree='many': expected int"),

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from rnn_jax.cells.base import Cell, Composite
 from rnn_jax.nnx import unrolled_by
 from rnn_jax.typing import Array, Carry, Params
-from rnn_jax.unroll import Unrolled
+from rnn_jax.unroll import Unrolled, unroll
 from rnn_jax.unroll.checks import check_arguments
 from rnn_jax.unroll.scope import Scope, where_rows
 
@@ -113,6 +113,28 @@ def follow_layers(score: Callable[[], Any]) -> tuple[Any, list[Followed]]:
 
     with unrolled_by(run):
         return score(), found
+
+
+def layer_inputs(score: Callable[[], jax.Array]) -> tuple[jax.Array, Callable[[jax.Array], jax.Array]]:
+    """What the first `Recurrent` layer that `score()` calls reads, and the score as a function of it.
+
+    Raises:
+        ValueError: there is no such layer, or it is called within a loop or another transformation.
+    """
+    _, parts = follow_layers(score)
+    if not parts:
+        raise ValueError("score: expected one that calls a Recurrent layer, outside of loops and jax.jit or vmap")
+
+    def of_inputs(inputs: jax.Array) -> jax.Array:
+        first = iter([inputs])
+
+        def run(cell: Cell, params: Params, xs: Array, *arguments: Any, **options: Any) -> Unrolled:
+            return unroll(cell, params, next(first, xs), *arguments, **options)
+
+        with unrolled_by(run):
+            return score()
+
+    return parts[0].xs, of_inputs
 
 
 def part_names(parts: list[Followed]) -> list[str]:

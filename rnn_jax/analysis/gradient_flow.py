@@ -180,7 +180,7 @@ def _norms(score: Callable[[Callable[..., Unrolled]], jax.Array]) -> dict[str, j
 
     gradients = jax.grad(tapped)(taps)
     return {
-        name: jnp.sqrt(sum(_squares(leaf, part.leading) for leaf in jax.tree.leaves(gradient)))
+        name: _norm(jax.tree.leaves(gradient), part.leading)
         for name, part, gradient in zip(part_names(parts), parts, gradients, strict=True)
     }
 
@@ -189,8 +189,11 @@ def _zeros(leaf: jax.Array) -> jax.Array | None:
     return jnp.zeros(leaf.shape, leaf.dtype) if jnp.issubdtype(leaf.dtype, jnp.inexact) else None
 
 
-def _squares(leaf: jax.Array, leading: int) -> jax.Array:
-    return jnp.sum(jnp.abs(leaf).astype(jnp.float32) ** 2, axis=tuple(range(leading, leaf.ndim)))
+def _norm(leaves: list[jax.Array], leading: int) -> jax.Array:
+    """The norm over all dims but the leading ones, by way of the largest, whose square may be no float."""
+    flat = jnp.concatenate([jnp.abs(a).astype(jnp.float32).reshape(*a.shape[:leading], -1) for a in leaves], axis=-1)
+    largest = flat.max(axis=-1, keepdims=True)
+    return (largest * jnp.linalg.norm(flat / jnp.where(largest > 0, largest, 1.0), axis=-1, keepdims=True))[..., 0]
 
 
 def _vector_steps(cell: Cell, params: Params, xs: Array, carry: Carry) -> tuple[VectorSteps, Params, Any, jax.Array]:

@@ -1,4 +1,4 @@
-"""What goes wrong with gradients in a training, found while it runs: exploding, vanishing, and the clip that would help.
+"""What goes wrong with gradients, found while a training runs: exploding, vanishing, and the clip that would help.
 
 `--diagnose` of every experiment. Nothing of it enters the training: it looks at the metrics of all updates, and at each
 evaluation at one gradient that it takes by itself, so that the numbers of a run are bitwise the same with and without.
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -54,8 +53,8 @@ class Diagnosis:
             updates, _ = optimizer.update(gradients, state.optimizer, state.params)
             trees = {"gradient": gradients, "update": updates, "parameter": state.params}
             flow = layer_gradient_norms(lambda: score(state.params))
-            rms = {name: jnp.sqrt(jnp.mean(n**2, axis=tuple(range(1, n.ndim)))) for name, n in flow.items()}
-            return {"groups": {kind: group_norms(tree) for kind, tree in trees.items()}, "flow": rms}
+            means = {name: norms.mean(axis=tuple(range(1, norms.ndim))) for name, norms in flow.items()}
+            return {"groups": {kind: group_norms(tree) for kind, tree in trees.items()}, "flow": means}
 
         self._measure = jax.jit(measure, out_shardings=batch_sharding(data_mesh(), None))
 
@@ -102,7 +101,7 @@ def group_norms(tree: Any) -> dict[str, jax.Array]:
     return {name: optax.global_norm(leaves) for name, leaves in groups.items()}
 
 
-def update_norms(norms: Sequence[float], clip_norm: float) -> dict[str, float]:
+def update_norms(norms: Sequence[float], clip_norm: float) -> dict[str, Any]:
     """How the gradient norms of updates are distributed, and the share of them that were clipped; `{}` for none."""
     if not norms:
         return {}
@@ -153,7 +152,7 @@ def summary(record: Mapping[str, Any]) -> str:
     groups = record["groups"]
     text = f"largest gradient in {max(groups, key=lambda g: groups[g]['gradient'])}" if groups else "no parameters"
     ratios = [n["update"] / n["parameter"] for n in groups.values() if n["parameter"] > 0]
-    if ratios:
+    if any(ratios):
         text += f", update / parameter {min(ratios):.1g} to {max(ratios):.1g}"
     norms = record["updates"]
     if norms:
@@ -197,7 +196,7 @@ def draw_diagnosis(records: Sequence[Mapping[str, Any]], clip_norm: float, file:
     figure.savefig(file, dpi=120)
 
 
-def _spikes(norms: Mapping[str, float], clip_norm: float) -> list[str]:
+def _spikes(norms: Mapping[str, Any], clip_norm: float) -> list[str]:
     times = norms["largest"] / norms["median"] if norms["median"] else 0.0
     if not norms["infinite"] and not times > SPIKE:
         return []

@@ -42,7 +42,7 @@ def text_patterns(text: str) -> dict[str, np.ndarray]:
              "first letter of a word", "capital letter", "vowel", "space", "comma, colon", "end of a sentence",
              "digit")  # fmt: skip
     columns = np.array(rows, float).reshape(-1, len(names)).T
-    return {name: column for name, column in zip(names, columns, strict=True) if column.std() > 0}
+    return {name: column for name, column in zip(names, columns, strict=True) if len(np.unique(column)) > 1}
 
 
 def correlations(states: np.ndarray, pattern: np.ndarray) -> np.ndarray:

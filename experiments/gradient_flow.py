@@ -91,12 +91,10 @@ def prepare(config: Config) -> Prepared:
         return {"model": model, "metric": "squared error", "value": outcome.progress.best, "higher_is_better": False,
                 "baseline": {"always 1": 1 / 6}, "published": [], "scores": left}  # fmt: skip
 
-    evaluate = {"inputs": 1, "sums": 0}
-    return Prepared(
-        Task(params, loss, batch, evaluate, lambda params: {"validation_loss": float(validate(params))}),
-        finish,
-        data={},
-    )
+    def evaluate(params) -> dict[str, float]:
+        return {"validation_loss": float(validate(params))}
+
+    return Prepared(Task(params, loss, batch, {"inputs": 1, "sums": 0}, evaluate), finish, data={})
 
 
 def read_flows(run: Run) -> dict[str, dict[int, np.ndarray]]:
@@ -128,13 +126,13 @@ def compare(
 
 def draw(runs: Positional[list[Path]], out: Path = Path("gradient_flow.png")) -> None:
     """Draw the gradients of several runs side by side."""
-    flows = {}
-    for path in runs:
-        run, config = open_run(path, Config)
+    opened = [open_run(path, Config) for path in runs]
+    flows, lengths = {}, sorted({config.length for _, config in opened})
+    for run, config in opened:
         flows |= {f"{config.cell}{name[1:] * (config.layers > 1)}": f for name, f in read_flows(run).items()}
     if not flows:
         raise ValueError(f"runs={[str(path) for path in runs]}: expected runs with a diagnosis.json")
-    draw_gradient_flow(flows, out, f"adding problem, T = {config.length}: does the gradient reach back?")
+    draw_gradient_flow(flows, out, f"adding problem, T = {', '.join(map(str, lengths))}: does the gradient reach back?")
     print(f"figure: {out}")
 
 

@@ -11,7 +11,7 @@ does not apply is said, with the reason.
 """
 
 import dataclasses
-import importlib
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType

@@ -78,7 +78,8 @@ def follow(
     """
     del unused
     check_arguments(cell, params, xs, carry, lengths, resets, "auto", (), None, time_axis)
-    xs, resets = (a if a is None else jnp.moveaxis(jnp.asarray(a), time_axis, 0) for a in (xs, resets))
+    xs = jnp.moveaxis(jnp.asarray(xs), time_axis, 0)
+    resets = None if resets is None else jnp.moveaxis(jnp.asarray(resets), time_axis, 0)
     batch_shape = xs.shape[1 : xs.ndim - len(cell.input_shape)]
     valid = None
     if lengths is not None:

@@ -4,7 +4,7 @@ arXiv:1506.02078, section 4.1, finds them by eye; here each pattern is a number 
 it as far as the two correlate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,7 +108,7 @@ def draw_followers(
     figure.savefig(file, dpi=120)
 
 
-def _rows(text: str, width: int) -> list[Sequence[int]]:
+def _rows(text: str, width: int) -> list[list[int]]:
     """Places of the characters of each row: a row ends with a line of the text, or where it is full."""
     rows: list[list[int]] = [[]]
     for place, letter in enumerate(text):

@@ -74,7 +74,7 @@ class Diagnosis:
         """
         measured = jax.tree.map(np.asarray, self._measure(state, batches))
         kinds = measured["groups"]
-        record = {
+        record: dict[str, Any] = {
             "step": step,
             "updates": update_norms(self._norms, self.clip_norm),
             "groups": {g: {kind: float(kinds[kind][g]) for kind in kinds} for g in kinds["gradient"]},

@@ -35,7 +35,7 @@ Pages = dict[str, Callable[[], str]]
 
 
 def text_pages(module: ModuleType, run: Run, row: int, steps: int) -> Pages:
-    """Units that follow the validation text."""
+    """Units that follow the text."""
     del row, steps
     config, model, tokenizer = module.trained(run.path)
     text = split(load_corpus(config.corpus))[1][:4000]
@@ -45,7 +45,7 @@ def text_pages(module: ModuleType, run: Run, row: int, steps: int) -> Pages:
 
 
 def sentiment_pages(module: ModuleType, run: Run, row: int, steps: int) -> Pages:
-    """What the judgement of one test text rests on."""
+    """Words that drive a judgement."""
     config, model, tokenizer, classes = module.trained(run.path)
     text = (texts := load_labelled(config.data)[0]["test"][0])[row % len(texts)]
     tokens = tokenizer.encode(text)[: min(steps, config.longest)]
@@ -77,7 +77,7 @@ def sentiment_pages(module: ModuleType, run: Run, row: int, steps: int) -> Pages
 
 
 def automaton_pages(module: ModuleType, run: Run, row: int, steps: int) -> Pages:
-    """The automata that networks have become."""
+    """The automaton that a network has become."""
     del row
     config, rebuild, params = module.trained(run.path)
     key = key_for(0, "inspect")
@@ -133,7 +133,7 @@ def inspect(run: Positional[Path], row: int = 0, steps: int = 100) -> None:
                 said[page] = f"does not apply: {reason}"
     for other, pages in SPECIAL.items():
         if other != name:
-            said[(pages.__doc__ or other).rstrip(".")] = f"does not apply: for runs of {other}"
+            said[(pages.__doc__ or other).rstrip(".").lower()] = f"does not apply: for runs of {other}"
     text = "\n\n".join(f"{page}\n  " + words.replace("\n", "\n  ") for page, words in said.items())
     opened.write_text("inspection.txt", text + "\n")
     print(text)

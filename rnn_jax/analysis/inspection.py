@@ -42,7 +42,7 @@ def gates_page(score: Score, file: Path, *, row: int = 0, steps: Sequence[str] =
         if not gates:
             continue
         draw_gates(gates, steps[:shown], file.with_stem(f"{file.stem}-{i}"), f"gates of {name}, row {row}")
-        every = {gate: saturated(_valid(values, part)) for gate, values in gates_of(part).items()}
+        every = {g: saturated(a) for g, values in gates_of(part).items() if (a := _valid(values, part)).min() >= 0}
         text = ", ".join(f"{g} {low:.0%} below 0.1 and {high:.0%} above 0.9" for g, (low, high) in every.items())
         said.append(f"{name}: {text}")
     if not said:
@@ -67,7 +67,7 @@ def states_page(score: Score, file: Path) -> str:
 
 
 def flow_page(score: Score, file: Path, update: int) -> str:
-    """The norm of the gradient of the score by the carry of each cell at each step."""
+    """The norm of the gradient of the score by the carry that enters each step of each cell, its mean over rows."""
     flows = {name: np.asarray(n).reshape(len(n), -1).mean(1) for name, n in layer_gradient_norms(score).items()}
     if not flows:
         raise NotApplicable("the model has no recurrent layer")
@@ -102,7 +102,7 @@ def saliency_page(
     )
 
 
-def followers_page(text: str, score: Callable[[], Any], file: Path, *, patterns: int = 5, shown: int = 400) -> str:
+def followers_page(text: str, score: Callable[[], Any], file: Path, *, patterns: int = 4, shown: int = 400) -> str:
     """Which unit of any layer follows which pattern of a text.
 
     Args:

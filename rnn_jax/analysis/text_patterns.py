@@ -84,12 +84,13 @@ def draw_followers(
         found: of `followers`; a panel each.
         file: a .png to write.
         title: above the figure.
-        width: characters in a row.
+        width: characters in a row, at most.
     """
     from matplotlib.figure import Figure
 
     rows = _rows(text, width)
-    figure = Figure(figsize=(0.115 * width, 0.6 + len(found) * (0.35 + 0.17 * len(rows))), layout="constrained")
+    width = max(map(len, rows))
+    figure = Figure(figsize=(2 + 0.115 * width, 0.6 + len(found) * (0.35 + 0.17 * len(rows))), layout="constrained")
     figure.suptitle(title, fontsize="medium")
     panels = figure.subplots(len(found), 1, squeeze=False)[:, 0]
     for axes, (name, (unit, correlation)) in zip(panels, found.items(), strict=True):

@@ -1,38 +1,22 @@
 """Automata out of networks that were built by hand to be ones, and out of noise."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hand_built import PARITY, RUNS, built
 
 import rnn_jax
 from rnn_jax.analysis.automata import Automaton, extract_automaton
 
 RNG = np.random.default_rng(0)
-PARITY = Automaton(0, np.array([[0, 1], [1, 0]]), np.array([0, 1]))
-# At most two ones in a row, counted from 0; state 3 is a trap. State 4 is a copy of 0, as is no other of any.
-RUNS = Automaton(4, np.array([[4, 1], [0, 2], [4, 3], [3, 3], [0, 1]]), np.array([0, 0, 0, 1, 0]))
 
 
 def network(automaton, inputs):
-    """The states of an Elman network that is the automaton: one unit for each pair of a state and an input."""
-    states, tokens = automaton.transitions.shape
-    pairs = list(itertools.product(range(states), range(tokens)))
-    cell = rnn_jax.Elman(tokens, len(pairs), activation="relu")
-    recurrent = [[float(automaton.transitions[q, x] == p) for p, _ in pairs] for q, x in pairs]
-    kernel = [[float(x == token) for _, x in pairs] for token in range(tokens)]
-    params = {
-        "input": {"kernel": jnp.asarray(kernel), "bias": jnp.full(len(pairs), -1.0)},
-        "recurrent": {"kernel": jnp.asarray(recurrent)},
-    }
-    at_start = [float(automaton.transitions[pair] == automaton.start) for pair in pairs]
-    assert sum(at_start), "the start is come back to"
-    first = np.zeros(len(pairs), np.float32)
-    first[int(np.argmax(at_start))] = 1
-    carry = jnp.broadcast_to(jnp.asarray(first), (inputs.shape[1], len(pairs)))
-    return np.asarray(rnn_jax.unroll(cell, params, jax.nn.one_hot(jnp.asarray(inputs), tokens), carry).ys)
+    """The states of a network that is the automaton."""
+    cell, params, first = built(automaton)
+    carry = jnp.broadcast_to(first[None], (inputs.shape[1], len(first)))
+    return np.asarray(rnn_jax.unroll(cell, params, jax.nn.one_hot(jnp.asarray(inputs), 2), carry).ys)
 
 
 @pytest.mark.parametrize(("automaton", "states"), [(PARITY, 2), (RUNS, 4)])

@@ -13,6 +13,7 @@ import pytest
 from as_user import Commands
 
 from experiments import sentiment
+from experiments.inspect import inspect
 from rnn_jax.models.judge import Judge
 
 command = Commands(sentiment, "classify")
@@ -149,3 +150,12 @@ def test_mistakes_end_in_one_clear_line(tmp_path, capsys, content, flags, messag
         (tmp_path / "own.tsv").write_bytes(content if isinstance(content, bytes) else content.encode())
     said = command.refused(capsys, "--data", tmp_path / "own.tsv", "--runs", tmp_path, *SMALL, *flags)
     assert re.search(message, said), said
+
+
+def test_words_that_drive_a_judgement_are_shown(trained, capsys):
+    inspect(trained, row=1)
+    said = capsys.readouterr().out
+    page = said[said.index("words that drive a judgement") :]
+    assert re.search(rf"by integrated gradients: '({'|'.join(GOOD + BAD)})' \+", page), page
+    assert (trained / "figures" / "inspect-words.png").stat().st_size > 10_000
+    assert "units that follow the text\n  does not apply: for runs of text_generation" in said

@@ -24,7 +24,7 @@ from tyro.conf import Positional
 
 from experiments.cli import open_run, run_commands
 from rnn_jax.analysis import inspection, occlusion
-from rnn_jax.analysis.inspection import NotApplicable
+from rnn_jax.analysis.following import NotApplicable, follow_layers
 from rnn_jax.cells.base import check_size
 from rnn_jax.data import load_corpus, load_labelled, split
 from rnn_jax.models.judge import Judge
@@ -41,7 +41,8 @@ def text_pages(module: ModuleType, run: Run, row: int, steps: int) -> Pages:
     text = split(load_corpus(config.corpus))[1][:4000]
     tokens = tokenizer.encode(text)[:, None]
     file = run.figures / "inspect-units.png"
-    return {"units that follow the text": lambda: inspection.followers_page(text, lambda: model(tokens), file)}
+    _, parts = follow_layers(lambda: model(tokens))
+    return {"units that follow the text": lambda: inspection.followers_page(text, parts, file)}
 
 
 def sentiment_pages(module: ModuleType, run: Run, row: int, steps: int) -> Pages:
@@ -98,21 +99,21 @@ def general_pages(module: ModuleType, run: Run, row: int, steps: int) -> Pages:
     quiet = {f.name: 0.0 for f in dataclasses.fields(config) if f.name.endswith(("dropout", "noise"))}
     task = module.prepare(dataclasses.replace(config, **quiet)).task
     params = best_params(task.params, task.carry, config, run)
-    batch, key = task.batch(0), key_for(config.seed, "inspect")
+    batch = task.batch(0)
     letters, tokens = [], batch.get("inputs")
     if (run.path / "vocabulary.json").exists() and tokens is not None and np.ndim(tokens) == 2:
         vocabulary = run.read_json("vocabulary.json")
         letters = [vocabulary[token].replace("\n", "↵") for token in tokens[:, row % tokens.shape[1]]]
 
     def score() -> jax.Array:
-        return task.loss(params, task.carry, batch, key)[0]
+        return task.loss(params, task.carry, batch, key_for(config.seed, "inspect"))[0]
 
-    figures, options = run.figures, {"row": row, "steps": letters, "shown": steps}
+    parts, options = follow_layers(score)[1], {"row": row, "steps": letters, "shown": steps}
     return {
-        "gates": lambda: inspection.gates_page(score, figures / "inspect-gates.png", **options),
-        "hidden states": lambda: inspection.states_page(score, figures / "inspect-states.png"),
-        "gradient flow": lambda: inspection.flow_page(score, figures / "inspect-flow.png", config.steps),
-        "saliency": lambda: inspection.saliency_page(score, figures / "inspect-saliency.png", **options),
+        "gates": lambda: inspection.gates_page(parts, run.figures / "inspect-gates.png", **options),
+        "hidden states": lambda: inspection.states_page(parts, run.figures / "inspect-states.png"),
+        "gradient flow": lambda: inspection.flow_page(score, run.figures / "inspect-flow.png", config.steps),
+        "saliency": lambda: inspection.saliency_page(score, run.figures / "inspect-saliency.png", **options),
     }
 
 

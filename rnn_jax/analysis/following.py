@@ -3,7 +3,7 @@
 `follow` does so for a cell, a Stack or a Bidirectional; `follow_layers` for every `rnn_jax.nnx.Recurrent` in a model.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +15,10 @@ from rnn_jax.typing import Array, Carry, Params
 from rnn_jax.unroll import Unrolled, unroll
 from rnn_jax.unroll.checks import check_arguments
 from rnn_jax.unroll.scope import Scope, where_rows
+
+
+class NotApplicable(ValueError):
+    """There is nothing to show of this model; the message says why."""
 
 
 class Followed(NamedTuple):
@@ -120,11 +124,10 @@ def layer_inputs(score: Callable[[], jax.Array]) -> tuple[jax.Array, Callable[[j
     """What the first `Recurrent` layer that `score()` calls reads, and the score as a function of it.
 
     Raises:
-        ValueError: there is no such layer, or it is called within a loop or another transformation.
+        NotApplicable: there is no such layer, or it is called within a loop or another transformation.
     """
     _, parts = follow_layers(score)
-    if not parts:
-        raise ValueError("score: expected one that calls a Recurrent layer, outside of loops and jax.jit or vmap")
+    check_parts(parts)
 
     def of_inputs(inputs: jax.Array) -> jax.Array:
         first = iter([inputs])
@@ -138,7 +141,13 @@ def layer_inputs(score: Callable[[], jax.Array]) -> tuple[jax.Array, Callable[[j
     return parts[0].xs, of_inputs
 
 
-def part_names(parts: list[Followed]) -> list[str]:
+def check_parts(parts: Sequence[Followed]) -> None:
+    """Raise `NotApplicable` where nothing could be followed."""
+    if not parts:
+        raise NotApplicable("no recurrent layer is called outside of loops, jax.jit and jax.vmap")
+
+
+def part_names(parts: Sequence[Followed]) -> list[str]:
     """A name for each of them: its place in the order in which they run, its cell, its direction."""
     return [f"{i} {type(part.cell).__name__}{' backward' * part.reverse}" for i, part in enumerate(parts)]
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.analysis.automata import extract_automaton
-from rnn_jax.analysis.following import Followed, follow_layers, layer_inputs, part_names
+from rnn_jax.analysis.following import Followed, NotApplicable, check_parts, follow_layers, layer_inputs, part_names
 from rnn_jax.analysis.gates import draw_gates, gates_of, saturated
 from rnn_jax.analysis.gradient_flow import draw_gradient_flow, layer_gradient_norms
 from rnn_jax.analysis.saliency import draw_steps, integrated_gradients, saliency
@@ -22,21 +23,20 @@ Score = Callable[[], jax.Array]
 """A scalar of a model that holds `rnn_jax.nnx.Recurrent` layers, such as the loss of a batch."""
 
 
-class NotApplicable(ValueError):
-    """There is nothing to show of this model; the message says why."""
-
-
-def gates_page(score: Score, file: Path, *, row: int = 0, steps: Sequence[str] = (), shown: int = 100) -> str:
+def gates_page(
+    parts: Sequence[Followed], file: Path, *, row: int = 0, steps: Sequence[str] = (), shown: int = 100
+) -> str:
     """The gates of every cell along one sequence; a figure for each cell, the file's name with its number.
 
     Args:
-        score: calls the model.
+        parts: of `follow_layers`.
         file: a .png to write.
         row: of the batch.
         steps: a short text for each step, or none.
         shown: steps, at most.
     """
-    parts, said = _parts(score), []
+    check_parts(parts)
+    said = []
     for i, (name, part) in enumerate(zip(part_names(parts), parts, strict=True)):
         gates = {gate: _rows(values, part)[:shown, row] for gate, values in gates_of(part).items()}
         if not gates:
@@ -52,9 +52,10 @@ def gates_page(score: Score, file: Path, *, row: int = 0, steps: Sequence[str] =
     return "\n".join(said)
 
 
-def states_page(score: Score, file: Path) -> str:
+def states_page(parts: Sequence[Followed], file: Path) -> str:
     """The states of the last cell in their first two principal components, coloured by the step."""
-    part = _parts(score)[-1]
+    check_parts(parts)
+    part = parts[-1]
     states = _rows(state_vectors(part), part)
     valid = np.ones(states.shape[:2], bool) if part.valid is None else np.asarray(part.valid).reshape(states.shape[:2])
     found = principal_components(states[valid])
@@ -68,9 +69,10 @@ def states_page(score: Score, file: Path) -> str:
 
 def flow_page(score: Score, file: Path, update: int) -> str:
     """The norm of the gradient of the score by the carry that enters each step of each cell, its mean over rows."""
-    flows = {name: np.asarray(n).reshape(len(n), -1).mean(1) for name, n in layer_gradient_norms(score).items()}
-    if not flows:
+    norms = jax.jit(lambda: layer_gradient_norms(score))()
+    if not norms:
         raise NotApplicable("the model has no recurrent layer")
+    flows = {name: np.asarray(n).reshape(len(n), -1).mean(1) for name, n in norms.items()}
     draw_gradient_flow({name: {update: norms} for name, norms in flows.items()}, file, "does the gradient reach back?")
     return "; ".join(f"{n}: {f[0]:.2g} at the first step, {f[-1]:.2g} at the last" for n, f in flows.items())
 
@@ -88,11 +90,14 @@ def saliency_page(
         shown: steps, at most.
         extra: further measures to draw, name -> `[T]`.
     """
-    _parts(score)
     inputs, of_inputs = layer_inputs(score)
-    steep = jax.jit(lambda xs: saliency(of_inputs, xs))(inputs)
-    added = jax.jit(lambda xs: integrated_gradients(of_inputs, xs, 0 * xs))(inputs).sum(-1)
-    measures = {"saliency": steep, "integrated gradients": added}
+
+    @jax.jit
+    def measure(xs: jax.Array) -> dict[str, jax.Array]:
+        added = integrated_gradients(of_inputs, xs, jnp.zeros_like(xs)).sum(-1)
+        return {"saliency": saliency(of_inputs, xs), "integrated gradients": added}
+
+    measures = measure(inputs)
     rows = {name: np.asarray(values).reshape(len(inputs), -1)[:shown, row] for name, values in measures.items()}
     draw_steps(rows | (extra or {}), steps[:shown], file, f"what the score rests on, row {row}")
     names = steps or tuple(map(str, range(len(inputs))))
@@ -102,17 +107,16 @@ def saliency_page(
     )
 
 
-def followers_page(text: str, score: Callable[[], Any], file: Path, *, patterns: int = 4, shown: int = 400) -> str:
+def followers_page(text: str, parts: Sequence[Followed], file: Path, *, patterns: int = 4, shown: int = 400) -> str:
     """Which unit of any layer follows which pattern of a text.
 
     Args:
         text: N characters.
-        score: runs the model over them, as one row.
+        parts: of `follow_layers`, of a model that reads them as one row.
         file: a .png to write.
         patterns: how many are drawn.
         shown: characters drawn.
     """
-    parts = _parts(score)
     units = np.concatenate([_rows(part.ys, part)[:, 0] for part in parts], axis=-1)
     found = followers(units, text_patterns(text))
     if not found:
@@ -136,8 +140,7 @@ def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array,
         raise NotApplicable("the inputs are no tokens")
     sample = task.sample(key, count, length + 1)
     scores, parts = follow_layers(lambda: model(sample.inputs))
-    if not parts:
-        raise NotApplicable("the model has no recurrent layer")
+    check_parts(parts)
     # What enters a step is the state after the step before.
     states = np.concatenate([_rows(state_vectors(part), part)[1:] for part in parts], axis=-1)
     inputs, said, true = (np.asarray(a)[:-1] for a in (sample.inputs, scores.argmax(-1), sample.targets))
@@ -151,13 +154,6 @@ def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array,
     text = f"{len(found.outputs)} states; on other sequences of {length} steps it says what the network says in "
     text += f"{as_network:.2%} of the answers, and is right in {right:.2%} (the network: {network:.2%})"
     return text + ("\n" + found.table() if small else "")
-
-
-def _parts(score: Score) -> list[Followed]:
-    parts = follow_layers(score)[1]
-    if not parts:
-        raise NotApplicable("no recurrent layer is called outside of loops and vmap")
-    return parts
 
 
 def _rows(values: Any, part: Followed) -> np.ndarray:

@@ -9,8 +9,7 @@ from hand_built import PARITY, built
 
 import rnn_jax
 from rnn_jax.analysis import inspection
-from rnn_jax.analysis.following import layer_inputs
-from rnn_jax.analysis.inspection import NotApplicable
+from rnn_jax.analysis.following import NotApplicable, follow_layers, layer_inputs
 from rnn_jax.data.state_tasks import Parity
 from rnn_jax.nnx import Recurrent
 
@@ -24,9 +23,10 @@ def score():
 
 
 def test_every_page_of_a_model_of_two_layers(score, tmp_path):
-    said = inspection.gates_page(score, tmp_path / "gates.png", row=1, steps="abcdef", shown=4)
+    _, parts = follow_layers(score)
+    said = inspection.gates_page(parts, tmp_path / "gates.png", row=1, steps="abcdef", shown=4)
     assert said.startswith("1 LSTM: i ") and "0 Elman" not in said and ", g " not in said
-    assert "of the variance of 6 numbers" in inspection.states_page(score, tmp_path / "states.png")
+    assert "of the variance of 6 numbers" in inspection.states_page(parts, tmp_path / "states.png")
     said = inspection.flow_page(score, tmp_path / "flow.png", 7)
     assert said.startswith("0 Elman: 0.") and "; 1 LSTM: 0." in said
     text = inspection.saliency_page(score, tmp_path / "saliency.png", row=2, steps=list("abcdef"))
@@ -43,12 +43,15 @@ def test_a_score_as_a_function_of_what_the_first_layer_reads(score):
 
 def test_what_does_not_apply_says_why(tmp_path):
     elman = Recurrent(rnn_jax.Elman(2, 4), rngs=nnx.Rngs(0))
+    _, parts = follow_layers(lambda: elman(XS[:, :1]).ys)
     with pytest.raises(NotApplicable, match="0 Elman: no gates with a name"):
-        inspection.gates_page(lambda: elman(XS).ys.sum(), tmp_path / "gates.png")
+        inspection.gates_page(parts, tmp_path / "gates.png")
     with pytest.raises(NotApplicable, match="no recurrent layer"):
-        inspection.states_page(lambda: jnp.float32(0), tmp_path / "states.png")
+        inspection.states_page([], tmp_path / "states.png")
+    with pytest.raises(NotApplicable, match="no recurrent layer"):
+        layer_inputs(lambda: jnp.float32(0))
     with pytest.raises(NotApplicable, match="has no pattern"):
-        inspection.followers_page("\n\n\n", lambda: elman(XS[:3, :1]).ys, tmp_path / "units.png")
+        inspection.followers_page("\n" * 6, parts, tmp_path / "units.png")
     with pytest.raises(NotApplicable, match="the inputs are no tokens"):
         inspection.automaton_page(elman, rnn_jax.data.memory_tasks.Adding(), jax.random.key(0), 5)
 

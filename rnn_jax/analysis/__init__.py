@@ -1,4 +1,4 @@
-"""Looking inside: which parts of an input drive a model, how sure it may be, how its gradients travel, what it knows."""
+"""Looking inside: what drives a model, how sure it may be, how its gradients travel, what its units know."""
 
 from rnn_jax.analysis.automata import Automaton, extract_automaton
 from rnn_jax.analysis.following import Followed, NotApplicable, follow, follow_layers, layer_inputs

@@ -97,10 +97,9 @@ def saliency_page(
         added = integrated_gradients(of_inputs, xs, jnp.zeros_like(xs)).sum(-1)
         return {"saliency": saliency(of_inputs, xs), "integrated gradients": added}
 
-    measures: dict[str, jax.Array] = measure(inputs)
-    rows: dict[str, np.ndarray] = {
-        name: np.asarray(values).reshape(len(inputs), -1)[:shown, row] for name, values in measures.items()
-    }
+    rows: dict[str, np.ndarray] = {}
+    for name, values in measure(inputs).items():
+        rows[name] = np.asarray(values).reshape(len(inputs), -1)[:shown, row]
     draw_steps(rows | (extra or {}), steps[:shown], file, f"what the score rests on, row {row}")
     names = steps or tuple(map(str, range(len(inputs))))
     order = np.argsort(-np.abs(rows["integrated gradients"]), kind="stable")[:6]

@@ -1,5 +1,8 @@
 """Gradients through time against finite differences, and Jacobians and exponents of cells whose matrix is known."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 from flax import nnx
 
 import rnn_jax
+import rnn_jax.analysis
 from rnn_jax.analysis.following import follow, follow_layers
 from rnn_jax.analysis.gradient_flow import (
     draw_gradient_flow,
@@ -156,3 +160,13 @@ def test_the_figure_of_the_flow(tmp_path):
     flows = {"LSTM": {0: np.geomspace(1e-9, 1, 50), 10: np.zeros(50)}, "GRU": {0: np.ones(50)}}
     draw_gradient_flow(flows, tmp_path / "figures" / "flow.png", "title")
     assert (tmp_path / "figures" / "flow.png").stat().st_size > 5_000
+
+
+def test_the_page_does_what_it_says():
+    page = (Path(rnn_jax.__file__).parent / "analysis" / "README.md").read_text()
+    names = {}
+    exec(compile(page.split("```python\n")[1].split("```")[0], "README.md", "exec"), names)
+    assert {name: norms.shape for name, norms in names["norms"].items()} == {"0 LSTM": (10, 2), "1 GRU": (10, 2)}
+    assert names["exponents"].shape == (2, 12) and names["forget"].shape == (10, 2, 4)
+    for name in re.findall(r"`([a-z_]+)`", page.split("| question")[1].split("‖")[0]):
+        assert hasattr(rnn_jax.analysis, name), name

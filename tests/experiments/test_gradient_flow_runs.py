@@ -1,11 +1,18 @@
 """Gradients of small networks, side by side, and what is to be seen inside of them, as a user has it."""
 
 import json
+from types import SimpleNamespace
 
+import jax
 import pytest
+from flax import nnx
 
+import rnn_jax
 from experiments import gradient_flow, inspect
 from experiments.cli import run_commands
+from rnn_jax.data.state_tasks import Parity
+from rnn_jax.nnx import Recurrent
+from rnn_jax.train import Run
 
 COMMANDS = {name: getattr(gradient_flow, name) for name in ("compare", "train", "resume", "draw")}
 SMALL = [
@@ -51,6 +58,15 @@ def test_inspect_shows_what_there_is_and_says_what_there_is_not(folder, capsys):
         file = folder / "a-lstm" / "figures" / f"inspect-{figure}.png"
         assert file.stat().st_size > 5_000 and f"figure: {file}" in said
     assert (folder / "a-lstm" / "inspection.txt").read_text() in said
+
+
+def test_the_automaton_of_each_network_is_asked_for(folder):
+    layer = Recurrent(rnn_jax.Elman(2, 3), rngs=nnx.Rngs(0))
+    config = SimpleNamespace(tasks={"parity": Parity()}, longest=6)
+    networks = {"parity": lambda params: lambda inputs: layer(jax.nn.one_hot(inputs, 2)).ys * params}
+    module = SimpleNamespace(trained=lambda path: (config, networks, {"parity": 2.0}))
+    (said,) = (page() for page in inspect.automaton_pages(module, Run.open(folder / "a-lstm"), 0, 100).values())
+    assert "on other sequences of 6 steps" in said
 
 
 @pytest.mark.parametrize(

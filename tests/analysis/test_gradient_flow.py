@@ -107,6 +107,7 @@ def test_layers_of_a_model_are_seen_from_outside():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, wanted)
     ys, parts = follow_layers(lambda: layer(XS).ys)
     np.testing.assert_array_equal(np.concatenate([part.ys for part in parts], -1), ys)
+    np.testing.assert_allclose(ys, layer(XS).ys, atol=1e-6)
     assert parts[1].reverse and follow_layers(jax.jit(lambda: layer(XS).ys))[1] == []
     assert layer_gradient_norms(lambda: jnp.float32(1)) == {}
 

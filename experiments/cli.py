@@ -19,6 +19,8 @@ Flags = tyro.conf.OmitArgPrefixes
 def run_commands(commands: dict[str, Callable], default: str, arguments: list[str] | None = None) -> None:
     """Run one of `commands`, `default` where none is named; flags come from the function's signature.
 
+    A single command has no name on the command line.
+
     `--help` without a command prints the experiment's page and the flags of the default command. What a user can
     mend (a wrong value, a missing file, a damaged checkpoint) ends in one line and exit code 1 or 2; a traceback means
     a mistake in the program.
@@ -26,8 +28,8 @@ def run_commands(commands: dict[str, Callable], default: str, arguments: list[st
     arguments = sys.argv[1:] if arguments is None else arguments
     module = inspect.getmodule(commands[default])
     program = f"python -m {module.__spec__.name}" if module and module.__spec__ else sys.argv[0]
-    named = bool(arguments) and arguments[0] in commands
-    if arguments and not named and not arguments[0].startswith("-"):
+    named = bool(arguments) and arguments[0] in commands and len(commands) > 1
+    if arguments and not named and not arguments[0].startswith("-") and len(commands) > 1:
         near = difflib.get_close_matches(arguments[0], commands, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         print(f"error: unknown command {arguments[0]!r}: {hint}The commands are {', '.join(commands)}", file=sys.stderr)
@@ -35,7 +37,8 @@ def run_commands(commands: dict[str, Callable], default: str, arguments: list[st
     name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)
     page = module.__doc__ if module and set(rest) & {"-h", "--help"} and not named else None
     try:
-        code = tyro.cli(commands[name], args=rest, prog=f"{program} {name}", description=page)
+        prog = f"{program} {name}" if len(commands) > 1 else program
+        code = tyro.cli(commands[name], args=rest, prog=prog, description=page)
     except (ValueError, CheckpointError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None

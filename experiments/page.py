@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 
 from benchmarks.report import results_text
 from benchmarks.results import FOLDER as BENCHMARKS
-from experiments.cli import run_commands
+from experiments.cli import run_command
 from experiments.report import RESULTS, value_text
 
 HERE = Path(__file__).parent
@@ -121,4 +121,4 @@ def copied(file: Path, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    run_commands({"build": build}, default="build")
+    run_command(build)

@@ -55,7 +55,7 @@ class Config(EncoderDecoderSettings, FitSettings):
     dropout: float = 0.4
     transformer_layers: int = 3
     embedding_dropout: float = 0.3
-    cpu_devices: int = 1  # the decoder's loop adds gradients up at each step, and devices would wait for each other
+    cpu_devices: int = 1  # the decoder's loop adds gradients up at each step; devices would wait for each other
     steps: int = 3960
     evaluate_every: int = 220
     learning_rate: float = 2e-3
@@ -102,9 +102,7 @@ def prepare(config: Config) -> Prepared:
 
     return Prepared(
         Task(params, loss, batches.batch, PARALLEL_AXES, evaluate, monitor="validation_bleu", higher_is_better=True),
-        finish,
-        data=digests(config.corpus),
-        files={"subwords.json": subwords.to_json()},
+        finish, data=digests(config.corpus), files={"subwords.json": subwords.to_json()},
     )  # fmt: skip
 
 

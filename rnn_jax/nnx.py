@@ -5,7 +5,9 @@ everything else that a model needs (Embed, Linear, LayerNorm, Dropout, attention
 name because it is used as `rnn_jax.nnx.Recurrent` beside `flax.nnx.Linear`.
 """
 
-from collections.abc import Callable
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import jax
@@ -17,6 +19,20 @@ from rnn_jax.typing import Array, Carry, DType
 from rnn_jax.unroll import Newton, Unrolled, unroll
 
 Model = TypeVar("Model", bound=nnx.Module)
+_run: contextvars.ContextVar[Callable[..., Unrolled]] = contextvars.ContextVar("run", default=unroll)
+
+
+@contextlib.contextmanager
+def unrolled_by(run: Callable[..., Unrolled]) -> Iterator[None]:
+    """While this lasts, layers call `run` in the place of `unroll`, with the same arguments, to look inside of models.
+
+    It acts where Python runs: a function that was compiled before stays as it is.
+    """
+    token = _run.set(run)
+    try:
+        yield
+    finally:
+        _run.reset(token)
 
 
 class Fixed(nnx.Variable):
@@ -74,7 +90,7 @@ class Recurrent(nnx.Module):
         key: jax.Array | None = None,
     ) -> Unrolled:
         """Unroll the cell over xs `[T, B, D]`; arguments, result and errors as in `rnn_jax.unroll`."""
-        return unroll(
+        return _run.get()(
             self.cell,
             self.pure_params(),
             xs,

@@ -1,7 +1,49 @@
-"""Looking inside: which parts of an input drive a model, how sure it may be, what it mistakes for what."""
+"""Looking inside: what drives a model, how sure it may be, how its gradients travel, what its units know."""
 
+from rnn_jax.analysis.automata import Automaton, extract_automaton
+from rnn_jax.analysis.following import Followed, NotApplicable, follow, follow_layers, layer_inputs
+from rnn_jax.analysis.gates import gates_of, named_gates, saturated
+from rnn_jax.analysis.gradient_flow import (
+    draw_gradient_flow,
+    gradient_norms,
+    jacobian_products,
+    jacobian_singular_values,
+    layer_gradient_norms,
+    lyapunov_exponents,
+    step_jacobians,
+)
 from rnn_jax.analysis.occlusion import occlusion
 from rnn_jax.analysis.reliability import draw_reliability
+from rnn_jax.analysis.saliency import integrated_gradients, saliency
+from rnn_jax.analysis.states import principal_components, state_vectors
 from rnn_jax.analysis.tables import classification_table
+from rnn_jax.analysis.text_patterns import followers, text_patterns
 
-__all__ = ["classification_table", "draw_reliability", "occlusion"]
+__all__ = [
+    "Automaton",
+    "Followed",
+    "NotApplicable",
+    "classification_table",
+    "draw_gradient_flow",
+    "draw_reliability",
+    "extract_automaton",
+    "follow",
+    "follow_layers",
+    "followers",
+    "gates_of",
+    "gradient_norms",
+    "integrated_gradients",
+    "jacobian_products",
+    "jacobian_singular_values",
+    "layer_gradient_norms",
+    "layer_inputs",
+    "lyapunov_exponents",
+    "named_gates",
+    "occlusion",
+    "principal_components",
+    "saliency",
+    "saturated",
+    "state_vectors",
+    "step_jacobians",
+    "text_patterns",
+]

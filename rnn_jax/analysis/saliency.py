@@ -10,6 +10,19 @@ import numpy as np
 from rnn_jax.typing import Array
 
 
+def saliency(score: Callable[[jax.Array], jax.Array], inputs: Array) -> jax.Array:
+    """How much a score would change with each step: the norm of its gradient, Simonyan et al. 2013, arXiv:1312.6034.
+
+    Args:
+        score: from inputs `[T, B, D]` to scores `[B]` (each example's its own), or to one number.
+        inputs: float `[T, B, D]`.
+
+    Returns:
+        `[T, B]`.
+    """
+    return jnp.linalg.norm(jax.grad(lambda xs: score(xs).sum())(jnp.asarray(inputs)), axis=-1)
+
+
 def integrated_gradients(
     score: Callable[[jax.Array], jax.Array], inputs: Array, baseline: Array, *, steps: int = 16
 ) -> jax.Array:
@@ -81,3 +94,31 @@ def _frame(place: int, height: int):
     from matplotlib.patches import Rectangle
 
     return Rectangle((place - 0.5, -0.5), 1, height, fill=False, edgecolor="black", linewidth=1.5)
+
+
+def draw_steps(measures: Mapping[str, np.ndarray], steps: Sequence[str], file: Path, title: str) -> None:
+    """Draw what was measured of each step of one sequence: a panel with bars for each measure.
+
+    Args:
+        measures: name -> `[T]`, such as `saliency`, or the sum over features of `integrated_gradients`.
+        steps: a short text for each step, or none.
+        file: a .png to write.
+        title: above the figure.
+    """
+    from matplotlib.figure import Figure
+
+    length = max(len(values) for values in measures.values())
+    size = (2 + 0.11 * max(length, 50), 1 + 1.5 * len(measures))
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle(title, fontsize="medium")
+    panels = figure.subplots(len(measures), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (name, values) in zip(panels, measures.items(), strict=True):
+        axes.bar(range(len(values)), values, width=0.9, color=np.where(np.asarray(values) < 0, "C0", "C3"))
+        axes.axhline(0, color="black", linewidth=0.5)
+        axes.set_ylabel(name, fontsize="small")
+    if steps:
+        turned = 90 if max(map(len, steps)) > 1 else 0
+        panels[-1].set_xticks(range(len(steps)), steps, fontsize="x-small", rotation=turned)
+    panels[-1].set_xlabel("step")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120)

@@ -38,10 +38,12 @@ class Output(abc.ABC):
     Attributes:
         size: K.
         moved: how many of them move with the target: quantiles and means do, a logarithm of a scale does not.
+        unit: of the loss.
     """
 
     size: int
     moved: int
+    unit = "deviations of the target"
 
     @abc.abstractmethod
     def loss(self, raw: jax.Array, targets: Array) -> tuple[jax.Array, jax.Array]:
@@ -101,7 +103,7 @@ class Quantiles(Output):
 class Gaussian(Output):
     """Mean and logarithm of the deviation of a normal distribution; the loss is its negative log likelihood."""
 
-    size, moved = 2, 1
+    size, moved, unit = 2, 1, "nats"
 
     def loss(self, raw: jax.Array, targets: Array) -> tuple[jax.Array, jax.Array]:
         known = (~jnp.isnan(targets)).astype(jnp.float32)
@@ -121,7 +123,7 @@ class Gaussian(Output):
 class Variance(Output):
     """The logarithm of a positive number, such as a variance; the loss is QLIKE."""
 
-    size, moved = 1, 0
+    size, moved, unit = 1, 0, "nats"
 
     def loss(self, raw: jax.Array, targets: Array) -> tuple[jax.Array, jax.Array]:
         return qlike_loss(raw[..., 0], targets)

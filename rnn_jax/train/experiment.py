@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 import jax
 
 from rnn_jax.cells import count_parameters
+from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.lanes import Diverged, Task
 from rnn_jax.train.loop import Outcome, fit
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.run import Run, config_hash
+from rnn_jax.train.seeds import key_for
 from rnn_jax.train.settings import FitSettings
 
 Config = TypeVar("Config", bound=FitSettings)
@@ -31,6 +33,9 @@ class RunOptions:
     """Go on from the newest checkpoint of the run called NAME."""
     overwrite: bool = False
     """Delete what an earlier run of this name has left."""
+    diagnose: bool = False
+    """Say at every evaluation whether gradients explode or vanish, and keep it in diagnosis.json and a figure; the
+    training stays the same. A run that was begun so is resumed so."""
     distributed: str = ""
     """Several processes: "auto" on a cluster, or HOST:PORT/PROCESS/COUNT."""
 
@@ -77,12 +82,16 @@ def train_experiment(
     name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     prepared = prepare(config)
     run = start_run(experiment, config, prepared, dataclasses.replace(options, name=name))
+    diagnosis = None
+    if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
+        key = key_for(config.seed, "training")
+        diagnosis = Diagnosis(prepared.task.loss, config, config.steps, key, run)
     try:
-        outcome = fit(prepared.task, config, run, resume=options.resume)
+        outcome = fit(prepared.task, config, run, resume=options.resume, diagnosis=diagnosis)
     except BaseException as error:
         run.close_manifest(reason_of(error))
         raise
-    finish_run(experiment, config, prepared, run, outcome)
+    finish_run(experiment, config, prepared, run, outcome, diagnosis)
     if outcome.exit_code:
         print(f"stopped and saved; go on with: python -m experiments.{experiment} resume {run.path}", file=sys.stderr)
     return outcome.exit_code
@@ -104,8 +113,15 @@ def start_run(experiment: str, config: FitSettings, prepared: Prepared, options:
     return run
 
 
-def finish_run(experiment: str, config: FitSettings, prepared: Prepared, run: Run, outcome: Outcome) -> None:
-    """Write result.json, unless a signal has stopped the training, and close the manifest."""
+def finish_run(
+    experiment: str,
+    config: FitSettings,
+    prepared: Prepared,
+    run: Run,
+    outcome: Outcome,
+    diagnosis: Diagnosis | None = None,
+) -> None:
+    """Write result.json and draw a diagnosis, unless a signal has stopped the training, and close the manifest."""
     if outcome.exit_code == 0 and jax.process_index() == 0:  # the best parameters need no other process
         measured = {
             "config_hash": config_hash(config),
@@ -115,6 +131,8 @@ def finish_run(experiment: str, config: FitSettings, prepared: Prepared, run: Ru
             "device": jax.devices()[0].device_kind,
             "seed": config.seed,
         }
+        if diagnosis and diagnosis.records:
+            draw_diagnosis(diagnosis.records, diagnosis.clip_norm, run.figures / "diagnosis.png")
         run.write_json("result.json", {"experiment": experiment, **prepared.finish(outcome, run), **measured})
     run.close_manifest(outcome.reason)
 

@@ -14,6 +14,7 @@ import optax
 
 from rnn_jax.train.agreement import anywhere
 from rnn_jax.train.console import Console
+from rnn_jax.train.diagnosis import Diagnosis
 from rnn_jax.train.optimizer import make_schedule
 from rnn_jax.train.run import Run
 from rnn_jax.train.settings import FitSettings
@@ -87,6 +88,7 @@ class Lane:
         progress: so far.
         name: of the lane in what is shown, with a blank after it; none for one lane.
         failure: why it cannot go on.
+        diagnosis: watches its gradients; of a lane that is alone.
     """
 
     task: Task
@@ -95,6 +97,7 @@ class Lane:
     progress: Progress = dataclasses.field(default_factory=Progress)
     name: str = ""
     failure: Diverged | None = None
+    diagnosis: Diagnosis | None = None
 
     @functools.cached_property
     def _schedule(self) -> optax.Schedule:
@@ -112,6 +115,8 @@ class Lane:
         Raises:
             Diverged: a loss or a gradient is not finite.
         """
+        if self.diagnosis:
+            self.diagnosis.note(metrics["grad_norm"].tolist())
         bad = ~(np.isfinite(metrics["loss"]) & np.isfinite(metrics["grad_norm"]))
         if bad.any():
             where = last - len(bad) + 1 + int(np.argmax(bad))
@@ -144,14 +149,16 @@ class Program:
     """How a state of one lane, or of several, is advanced, looked at and saved.
 
     Attributes:
-        advance: the state after one update for each batch; gets the batches of each lane, and gives metrics too.
+        place: the batches of each lane, stacked for one dispatch and on the devices.
+        advance: the state after one update for each of these batches, and metrics.
         params: the parameters of lane i, on one device.
         metrics: the metrics of lane i, of those of all on the host.
         save: writes state and step; gets which lanes are at their best.
         kept: the newest step that was saved.
     """
 
-    advance: Callable[[TrainState, list[list[Batch]]], tuple[TrainState, dict[str, jax.Array]]]
+    place: Callable[[list[list[Batch]]], Batch]
+    advance: Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]
     params: Callable[[Params, int], Params]
     metrics: Callable[[dict[str, np.ndarray], int], dict[str, np.ndarray]]
     save: Callable[[TrainState, int, list[bool]], None]
@@ -195,7 +202,10 @@ def drive(
         except Diverged as error:
             good = program.kept()
             kept = "there is no checkpoint yet" if good is None else f"the last good checkpoint is step {good}"
-            lane.failure = Diverged(f"{error}: stopped, {kept}. Try a lower learning_rate or clip_norm")
+            words = lane.diagnosis.last_words() if lane.diagnosis else ""
+            lane.failure = Diverged(
+                f"{error}: stopped, {kept}. Try a lower learning_rate or clip_norm{words and '; '}{words}"
+            )
             return None
 
     def report() -> None:
@@ -220,6 +230,13 @@ def drive(
                 console.line(f"step {step}/{settings.steps}  {words}")
         return best
 
+    def examine() -> None:
+        """Say what is wrong with the gradients, where that is asked for."""
+        for lane in lanes:
+            if lane.diagnosis and lane.failure is None:
+                for line in lane.diagnosis.examine(step, state, batches):
+                    console.line(line)
+
     def save(best: list[bool]) -> None:
         nonlocal saved
         if any(lane.failure is None for lane in lanes):
@@ -233,14 +250,18 @@ def drive(
         while step < settings.steps and not anywhere(stop.requested) and any(lane.going for lane in lanes):
             boundary = min(settings.steps, step - step % settings.evaluate_every + settings.evaluate_every)
             count = min(settings.steps_per_dispatch, boundary - step)
-            batches = [[lane.task.batch(i) for i in range(step, step + count)] for lane in lanes]
+            batches = program.place([[lane.task.batch(i) for i in range(step, step + count)] for lane in lanes])
+            if step == 0:
+                examine()
             state, metrics = program.advance(state, batches)
             step += count
             report()  # of the dispatch before: the device is already busy with this one
             pending = (step, metrics)
             if step == boundary:
                 report()
-                save(evaluate())
+                best = evaluate()
+                examine()
+                save(best)
         report()
         if step > saved:
             save([False] * len(lanes))

@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from rnn_jax.train.agreement import anywhere
 from rnn_jax.train.checkpoint import Checkpoints
+from rnn_jax.train.diagnosis import Diagnosis
 from rnn_jax.train.lanes import Clock, Lane, Program, Progress, Task, drive
 from rnn_jax.train.optimizer import make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh, place
@@ -39,7 +40,9 @@ class Outcome:
     exit_code: int
 
 
-def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) -> Outcome:
+def fit(
+    task: Task, settings: FitSettings, run: Run, *, resume: bool = False, diagnosis: Diagnosis | None = None
+) -> Outcome:
     """Train until the steps are done, nothing improves any more, or a signal asks to stop.
 
     A run that was interrupted in any way and resumed ends bitwise equal to one that was not, on the same machine and
@@ -62,12 +65,14 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         donate_argnums=0,
         out_shardings=(shardings, copied),
     )
-    checkpoints, lane, step = Checkpoints(run.checkpoints), Lane(task, settings, run), 0
+    checkpoints, lane, step = Checkpoints(run.checkpoints), Lane(task, settings, run, diagnosis=diagnosis), 0
     # A run that was interrupted before its first checkpoint goes on from the beginning.
     if resume and checkpoints.ever_saved:
         loaded = checkpoints.load(state)
         state, step, lane.progress = loaded.state, loaded.step, Progress(**loaded.info["progress"])
     run.truncate_log(step)
+    if diagnosis and step:
+        diagnosis.resume(step)
     clock = Clock(lane.progress.seconds)
 
     def save(state: TrainState, step: int, best: list[bool]) -> None:
@@ -75,7 +80,8 @@ def fit(task: Task, settings: FitSettings, run: Run, *, resume: bool = False) ->
         checkpoints.save(step, state, {"progress": dataclasses.asdict(lane.progress)}, best=best[0])
 
     program = Program(
-        advance=lambda state, batches: dispatch(state, place_batches(batches[0], task.batch_axes, mesh)),
+        place=lambda batches: place_batches(batches[0], task.batch_axes, mesh),
+        advance=dispatch,
         # The copy of one device: evaluated on the mesh, every device would do all of the work.
         params=lambda params, _: jax.tree.map(lambda leaf: leaf.addressable_data(0), params),
         metrics=lambda metrics, _: metrics,

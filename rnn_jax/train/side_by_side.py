@@ -108,9 +108,9 @@ def fit_seeds(
         """What seed i has, on the default device."""
         return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), pick(tree, i))
 
-    def advance(state: TrainState, batches: list[list[Batch]]) -> Any:
+    def advance(state: TrainState, batches: Batch) -> Any:
         going = place(np.array([lane.going for lane in lanes]), rows.sharding())
-        return dispatch(keys, going, state, rows.batches(batches))
+        return dispatch(keys, going, state, batches)
 
     def save(state: TrainState, step: int, gained: list[bool]) -> None:
         nonlocal best
@@ -124,7 +124,12 @@ def fit_seeds(
         checkpoints.save(step, {"state": good, "best": best}, {"lanes": stored, "seconds": clock()})
 
     program = Program(
-        advance, own, lambda metrics, i: {k: v[i] for k, v in metrics.items()}, save, lambda: checkpoints.latest_step
+        place=rows.batches,
+        advance=advance,
+        params=own,
+        metrics=lambda metrics, i: {name: values[i] for name, values in metrics.items()},
+        save=save,
+        kept=lambda: checkpoints.latest_step,
     )
     state, step, stop = drive(lanes, program, state, step, clock, resume)
     ended: list[Outcome | Diverged] = []

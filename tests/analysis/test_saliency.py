@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.analysis.saliency import draw_contributions, integrated_gradients
+from rnn_jax.analysis.saliency import draw_contributions, draw_steps, integrated_gradients, saliency
 
 RNG = np.random.default_rng(0)
 XS, BASE, WEIGHTS = (RNG.normal(size=(5, 3, 2)).astype(np.float32) for _ in range(3))
@@ -29,6 +29,22 @@ def test_contributions_add_up_and_examples_are_apart():
     other = XS.copy()
     other[:, 1] += 1
     np.testing.assert_array_equal(found[:, 0], integrated_gradients(score, other, BASE, steps=200)[:, 0])
+
+
+def test_saliency_is_the_norm_of_the_gradient():
+    weights = jnp.asarray(WEIGHTS)
+    found = saliency(lambda xs: (weights * xs**2).sum(axis=(0, 2)), XS)
+    np.testing.assert_allclose(found, np.linalg.norm(2 * WEIGHTS * XS, axis=-1), rtol=1e-5)
+    np.testing.assert_allclose(
+        saliency(lambda xs: (weights * xs).sum(), XS), np.linalg.norm(WEIGHTS, axis=-1), rtol=1e-5
+    )
+
+
+def test_the_figure_of_steps(tmp_path):
+    measures = {"saliency": np.ones(3), "integrated gradients": np.array([1.0, -2.0, 0.0])}
+    for name, steps in (("a", ["one", "two", ""]), ("b", [])):
+        draw_steps(measures, steps, tmp_path / "figures" / f"{name}.png", "title")
+        assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 5_000
 
 
 def test_the_figure(tmp_path):

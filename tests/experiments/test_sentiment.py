@@ -13,7 +13,9 @@ import pytest
 from as_user import Commands
 
 from experiments import sentiment
+from experiments.inspect import sentiment_pages
 from rnn_jax.models.judge import Judge
+from rnn_jax.train import Run
 
 command = Commands(sentiment, "classify")
 SMALL = shlex.split(
@@ -149,3 +151,10 @@ def test_mistakes_end_in_one_clear_line(tmp_path, capsys, content, flags, messag
         (tmp_path / "own.tsv").write_bytes(content if isinstance(content, bytes) else content.encode())
     said = command.refused(capsys, "--data", tmp_path / "own.tsv", "--runs", tmp_path, *SMALL, *flags)
     assert re.search(message, said), said
+
+
+def test_words_that_drive_a_judgement_are_shown(trained):
+    said = sentiment_pages(sentiment, Run.open(trained), 1, 100)["words that drive a judgement"]()
+    assert re.match(r"(praise|blame) [01]\.\d{3}: the ", said)
+    assert re.search(rf"by integrated gradients: '({'|'.join(GOOD + BAD)})' \+", said), said
+    assert (trained / "figures" / "inspect-words.png").stat().st_size > 10_000

@@ -11,6 +11,8 @@ import pytest
 from as_user import Commands
 
 from experiments import text_generation
+from experiments.inspect import text_pages
+from rnn_jax.train import Run
 
 command = Commands(text_generation, "sample")
 SMALL = [
@@ -147,3 +149,9 @@ def test_a_run_is_not_overwritten_and_resumes_only_as_it_was(trained, capsys):
 def test_a_prompt_with_unknown_characters_names_them(trained, capsys):
     assert command("sample", trained, "--prompt", "To bé") == 1
     assert "'é' at position 4" in capsys.readouterr().err
+
+
+def test_units_that_follow_the_text_are_shown(trained):
+    said = text_pages(text_generation, Run.open(trained), 0, 100)["units that follow the text"]()
+    assert re.match(r"[a-z ,]+: unit \d+, correlation [+-][01]\.\d\d\n", said)
+    assert (trained / "figures" / "inspect-units.png").stat().st_size > 10_000

@@ -1,0 +1,167 @@
+"""Pages about what goes on in a trained model: each draws its figure and returns what it says in words.
+
+A page that has nothing to show of a model raises `NotApplicable`, with the reason.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rnn_jax.analysis.automata import extract_automaton
+from rnn_jax.analysis.following import Followed, NotApplicable, check_parts, follow_layers, layer_inputs, part_names
+from rnn_jax.analysis.gates import draw_gates, gates_of, saturated
+from rnn_jax.analysis.gradient_flow import draw_gradient_flow, layer_gradient_norms
+from rnn_jax.analysis.saliency import draw_steps, integrated_gradients, saliency
+from rnn_jax.analysis.states import draw_states, principal_components, state_vectors
+from rnn_jax.analysis.text_patterns import draw_followers, followers, text_patterns
+
+Score = Callable[[], jax.Array]
+"""A scalar of a model that holds `rnn_jax.nnx.Recurrent` layers, such as the loss of a batch."""
+
+
+def gates_page(
+    parts: Sequence[Followed], file: Path, *, row: int = 0, steps: Sequence[str] = (), shown: int = 100
+) -> str:
+    """The gates of every cell along one sequence; a figure for each cell, the file's name with its number.
+
+    Args:
+        parts: of `follow_layers`.
+        file: a .png to write.
+        row: of the batch.
+        steps: a short text for each step, or none.
+        shown: steps, at most.
+    """
+    check_parts(parts)
+    said = []
+    for i, (name, part) in enumerate(zip(part_names(parts), parts, strict=True)):
+        gates = {gate: _rows(values, part)[:shown, row] for gate, values in gates_of(part).items()}
+        if not gates:
+            continue
+        draw_gates(gates, steps[:shown], file.with_stem(f"{file.stem}-{i}"), f"gates of {name}, row {row}")
+        every = {g: saturated(a) for g, values in gates_of(part).items() if (a := _valid(values, part)).min() >= 0}
+        text = ", ".join(f"{g} {low:.0%} below 0.1 and {high:.0%} above 0.9" for g, (low, high) in every.items())
+        said.append(f"{name}: {text}")
+    if not said:
+        raise NotApplicable(
+            f"{', '.join(part_names(parts))}: no gates with a name (rnn_jax/analysis/gates.py lists them)"
+        )
+    return "\n".join(said)
+
+
+def states_page(parts: Sequence[Followed], file: Path) -> str:
+    """The states of the last cell in their first two principal components, coloured by the step."""
+    check_parts(parts)
+    part = parts[-1]
+    states = _rows(state_vectors(part), part)
+    valid = np.ones(states.shape[:2], bool) if part.valid is None else np.asarray(part.valid).reshape(states.shape[:2])
+    found = principal_components(states[valid])
+    points = np.full((*states.shape[:2], 2), np.nan)
+    points[valid] = found.points
+    step = np.broadcast_to(np.arange(len(states))[:, None], states.shape[:2])
+    name = type(part.cell).__name__
+    draw_states(found._replace(points=points), step, file, f"states of the last cell, {name}", "step")
+    return f"{sum(found.shares):.0%} of the variance of {states.shape[-1]} numbers lies in two directions"
+
+
+def flow_page(score: Score, file: Path, update: int) -> str:
+    """The norm of the gradient of the score by the carry that enters each step of each cell, its mean over rows."""
+    norms = jax.jit(lambda: layer_gradient_norms(score))()
+    if not norms:
+        raise NotApplicable("the model has no recurrent layer")
+    flows = {name: np.asarray(n).reshape(len(n), -1).mean(1) for name, n in norms.items()}
+    draw_gradient_flow({name: {update: norms} for name, norms in flows.items()}, file, "does the gradient reach back?")
+    return "; ".join(f"{n}: {f[0]:.2g} at the first step, {f[-1]:.2g} at the last" for n, f in flows.items())
+
+
+def saliency_page(
+    score: Score, file: Path, *, row: int = 0, steps: Sequence[str] = (), shown: int = 100, extra: Any = None
+) -> str:
+    """Which steps a score rests on: saliency and integrated gradients of what the first layer reads, against zeros.
+
+    Args:
+        score: a scalar.
+        file: a .png to write.
+        row: of the batch.
+        steps: a short text for each step, or none.
+        shown: steps, at most.
+        extra: further measures to draw, name -> `[T]`.
+    """
+    inputs, of_inputs = layer_inputs(score)
+
+    @jax.jit
+    def measure(xs: jax.Array) -> dict[str, jax.Array]:
+        added = integrated_gradients(of_inputs, xs, jnp.zeros_like(xs)).sum(-1)
+        return {"saliency": saliency(of_inputs, xs), "integrated gradients": added}
+
+    rows: dict[str, np.ndarray] = {}
+    for name, values in measure(inputs).items():
+        rows[name] = np.asarray(values).reshape(len(inputs), -1)[:shown, row]
+    draw_steps(rows | (extra or {}), steps[:shown], file, f"what the score rests on, row {row}")
+    names = steps or tuple(map(str, range(len(inputs))))
+    order = np.argsort(-np.abs(rows["integrated gradients"]), kind="stable")[:6]
+    return "by integrated gradients: " + ", ".join(
+        f"{names[i]!r} {rows['integrated gradients'][i]:+.2g}" for i in order
+    )
+
+
+def followers_page(text: str, parts: Sequence[Followed], file: Path, *, patterns: int = 4, shown: int = 400) -> str:
+    """Which unit of any layer follows which pattern of a text.
+
+    Args:
+        text: N characters.
+        parts: of `follow_layers`, of a model that reads them as one row.
+        file: a .png to write.
+        patterns: how many are drawn.
+        shown: characters drawn.
+    """
+    units = np.concatenate([_rows(part.ys, part)[:, 0] for part in parts], axis=-1)
+    found = followers(units, text_patterns(text))
+    if not found:
+        raise NotApplicable(f"the text {text[:20]!r} has no pattern")
+    best = dict(list(found.items())[:patterns])
+    draw_followers(text[:shown], units[:shown], best, file, f"units that follow the text, of {units.shape[1]}")
+    return "\n".join(f"{name}: unit {unit}, correlation {score:+.2f}" for name, (unit, score) in found.items())
+
+
+def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array, length: int, count: int = 200) -> str:
+    """The automaton that a model of a task of states has become, from half of some sequences, tested on the others.
+
+    Args:
+        model: from tokens `[T, B]` to scores of the classes `[T, B, C]`.
+        task: such as of `rnn_jax.data.state_tasks`.
+        key: typed, draws sequences.
+        length: of them.
+        count: of them.
+    """
+    if not getattr(task, "tokens", 0):
+        raise NotApplicable("the inputs are no tokens")
+    sample = task.sample(key, count, length + 1)
+    scores, parts = follow_layers(lambda: model(sample.inputs))
+    check_parts(parts)
+    # What enters a step is the state after the step before.
+    states = np.concatenate([_rows(state_vectors(part), part)[1:] for part in parts], axis=-1)
+    inputs, said, true = (np.asarray(a)[:-1] for a in (sample.inputs, scores.argmax(-1), sample.targets))
+    counted, half = np.asarray(sample.counted)[:-1], count // 2
+    found = extract_automaton(states[:, :half], inputs[:, :half], said[:, :half], tokens=task.tokens)
+    answers = found.run(inputs[:, half:])
+    asked = counted[:, half:]
+    as_network = np.mean((answers == said[:, half:])[asked])
+    right, network = (np.mean((a == true[:, half:])[asked]) for a in (answers, said[:, half:]))
+    small = len(found.outputs) <= 40
+    text = f"{len(found.outputs)} states; on other sequences of {length} steps it says what the network says in "
+    text += f"{as_network:.2%} of the answers, and is right in {right:.2%} (the network: {network:.2%})"
+    return text + ("\n" + found.table() if small else "")
+
+
+def _rows(values: Any, part: Followed) -> np.ndarray:
+    """`[T, B, ...]` with one batch dim, however many there were, and one of features."""
+    values = np.asarray(values)
+    return values.reshape(len(values), int(np.prod(values.shape[1 : part.leading], dtype=int)), -1)
+
+
+def _valid(values: Any, part: Followed) -> np.ndarray:
+    return np.asarray(values) if part.valid is None else np.asarray(values)[np.asarray(part.valid)]

@@ -1,0 +1,119 @@
+"""Units that follow a pattern of the text: inside of quotes, along a line. Karpathy, Johnson & Fei-Fei 2015.
+
+arXiv:1506.02078, section 4.1, finds them by eye; here each pattern is a number for each character, and a unit follows
+it as far as the two correlate.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Follower(NamedTuple):
+    """The unit that follows a pattern best."""
+
+    unit: int
+    correlation: float
+    """Pearson's, negative where the unit is low in the pattern."""
+
+
+def text_patterns(text: str) -> dict[str, np.ndarray]:
+    """Patterns of a text, a number for each character: those that occur in it, float `[N]`.
+
+    Places in a line or a word count up to and with the character; a quotation begins and ends with a double quotation
+    mark, a bracket holds its own signs.
+    """
+    line, word, quoted, depth = 0, 0, False, 0
+    rows = []
+    for letter in text:
+        depth += letter in "([{"
+        mark = letter in '"“”«»'
+        line = 0 if letter == "\n" else line + 1
+        word = word + 1 if letter.isalnum() or letter in "'’" else 0
+        rows.append((
+            line, letter == "\n", quoted or mark, depth > 0, word, word == 1, letter.isupper(),
+            letter.lower() in "aeiou", letter == " ", letter in ",;:", letter in ".!?", letter.isdigit(),
+        ))  # fmt: skip
+        quoted ^= mark
+        depth = max(0, depth - (letter in ")]}"))
+    names = ("place in the line", "end of a line", "in quotes", "in brackets", "place in the word",
+             "first letter of a word", "capital letter", "vowel", "space", "comma, colon", "end of a sentence",
+             "digit")  # fmt: skip
+    columns = np.array(rows, float).reshape(-1, len(names)).T
+    return {name: column for name, column in zip(names, columns, strict=True) if len(np.unique(column)) > 1}
+
+
+def correlations(states: np.ndarray, pattern: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of each unit with a pattern, `[N, H]` and `[N]` to `[H]`; 0 for what never changes.
+
+    Raises:
+        ValueError: they differ in length.
+    """
+    if len(states) != len(pattern):
+        raise ValueError(f"pattern has {len(pattern)} steps: expected {len(states)}, as the states")
+    states, pattern = states - states.mean(axis=0), pattern - pattern.mean()
+    scale = np.linalg.norm(states, axis=0) * np.linalg.norm(pattern)
+    return np.where(scale > 0, pattern @ states / np.where(scale > 0, scale, 1.0), 0.0)
+
+
+def followers(states: np.ndarray, patterns: Mapping[str, np.ndarray]) -> dict[str, Follower]:
+    """For each pattern the unit that follows it best, the best followed pattern first.
+
+    Args:
+        states: of the units after each character, `[N, H]`.
+        patterns: such as of `text_patterns`, each `[N]`.
+    """
+    found = {}
+    for name, pattern in patterns.items():
+        scores = correlations(states, pattern)
+        unit = int(np.abs(scores).argmax())
+        found[name] = Follower(unit, float(scores[unit]))
+    return dict(sorted(found.items(), key=lambda item: -abs(item[1].correlation)))
+
+
+def draw_followers(
+    text: str, states: np.ndarray, found: Mapping[str, Follower], file: Path, title: str, width: int = 80
+) -> None:
+    """Draw a text once for each pattern, each character on the colour of the unit that follows the pattern.
+
+    Args:
+        text: N characters.
+        states: `[N, H]`.
+        found: of `followers`; a panel each.
+        file: a .png to write.
+        title: above the figure.
+        width: characters in a row, at most.
+    """
+    from matplotlib.figure import Figure
+
+    rows = _rows(text, width)
+    width = max(map(len, rows))
+    figure = Figure(figsize=(2 + 0.115 * width, 0.6 + len(found) * (0.35 + 0.17 * len(rows))), layout="constrained")
+    figure.suptitle(title, fontsize="medium")
+    panels = figure.subplots(len(found), 1, squeeze=False)[:, 0]
+    for axes, (name, (unit, correlation)) in zip(panels, found.items(), strict=True):
+        values = states[:, unit]
+        limit = float(np.abs(values).max()) or 1.0
+        grid = np.full((len(rows), width), np.nan)
+        for i, row in enumerate(rows):
+            for j, place in enumerate(row):
+                grid[i, j] = values[place]
+                letter: Any = {"\n": "↵"}.get(text[place], text[place]).replace("$", r"\$")
+                axes.text(j, i, letter, ha="center", va="center", fontsize=6, family="monospace")
+        axes.imshow(grid, cmap="RdYlGn", vmin=-limit, vmax=limit, aspect="auto", alpha=0.8)
+        axes.set_title(f"{name}: unit {unit}, correlation {correlation:+.2f}", fontsize="small", loc="left")
+        axes.axis("off")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120)
+
+
+def _rows(text: str, width: int) -> list[list[int]]:
+    """Places of the characters of each row: a row ends with a line of the text, or where it is full."""
+    rows: list[list[int]] = [[]]
+    for place, letter in enumerate(text):
+        rows[-1].append(place)
+        if letter == "\n" or len(rows[-1]) == width:
+            rows.append([])
+    return rows if rows[-1] else rows[:-1]

@@ -1,12 +1,16 @@
 """Sampling: from logits to a token, and one token after the other."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from rnn_jax.typing import Array, Carry
+
+Step = Callable[[Any, Carry, jax.Array], tuple[Carry, jax.Array]]
 
 
 def sample_token(
@@ -60,7 +64,8 @@ def check_sampling(temperature: float, top_k: int, top_p: float) -> None:
 
 
 def stream_tokens(
-    step: Callable[[Carry, jax.Array], tuple[Carry, jax.Array]],
+    step: Step,
+    params: Any,
     carry: Carry,
     prompt: Array,
     key: jax.Array,
@@ -71,8 +76,11 @@ def stream_tokens(
 ) -> Iterator[int]:
     """Read a prompt, then draw tokens for ever, each fed back as the next input.
 
+    The same `step` is compiled once, whatever the parameters and the key.
+
     Args:
-        step: one token to the next carry and logits `[V]`: `(carry, token) -> (carry, logits)`.
+        step: one token to the next carry and logits `[V]`: `(params, carry, token) -> (carry, logits)`.
+        params: of the model, a pytree; a Flax model is one, and its class has the step.
         carry: where to start, without batch dims.
         prompt: int `[n]`, at least one token.
         key: a typed key; token i is drawn with `fold_in(key, i)`.
@@ -87,21 +95,22 @@ def stream_tokens(
         raise ValueError("prompt is empty: expected at least one token to start from")
     check_sampling(temperature, top_k, top_p)
 
-    @jax.jit
-    def read(carry: Carry, token: jax.Array) -> tuple[Carry, jax.Array]:
-        return step(carry, token)
-
-    @jax.jit
-    def draw(carry: Carry, logits: jax.Array, i: jax.Array) -> tuple[Carry, jax.Array, jax.Array]:
-        token = sample_token(jax.random.fold_in(key, i), logits, temperature, top_k, top_p)
-        return *step(carry, token), token
+    read, sampling = jax.jit(step), (temperature, top_k, top_p)
 
     def stream(carry: Carry) -> Iterator[int]:
-        carry, logits = read(carry, jnp.int32(prompt[0]))
+        carry, logits = read(params, carry, jnp.int32(prompt[0]))
         for token in prompt[1:]:
-            carry, logits = read(carry, jnp.int32(token))
+            carry, logits = read(params, carry, jnp.int32(token))
         for i in itertools.count():
-            carry, logits, token = draw(carry, logits, jnp.int32(i))
+            carry, logits, token = _draw(step, sampling, params, carry, logits, key, jnp.int32(i))
             yield int(token)
 
     return stream(carry)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _draw(
+    step: Step, sampling: tuple[Any, ...], params: Any, carry: Carry, logits: jax.Array, key: jax.Array, i: jax.Array
+) -> tuple[Carry, jax.Array, jax.Array]:
+    token = sample_token(jax.random.fold_in(key, i), logits, *sampling)
+    return *step(params, carry, token), token

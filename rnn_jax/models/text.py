@@ -59,7 +59,7 @@ def write_text(
     Raises:
         ValueError: the prompt is empty or has unknown characters, or a sampling parameter is out of range.
     """
-    tokens = stream_tokens(model.step, model.initial_carry(), tokenizer.encode(prompt), key, **sampling)
+    tokens = stream_tokens(type(model).step, model, model.initial_carry(), tokenizer.encode(prompt), key, **sampling)
     return (tokenizer.decode([token]) for token in tokens)
 
 

@@ -53,19 +53,31 @@ def test_temperature_zero_takes_the_likeliest():
 
 
 def test_a_stream_is_its_seed_and_equals_sampling_from_the_logits_of_the_whole_sequence():
-    model = LanguageModel(7, 4, rnn_jax.Elman(4, 4), rngs=nnx.Rngs(0))
+    compiled = []
+
+    def step(model, carry, token):
+        compiled.append(model)
+        return model.step(carry, token)
+
+    model, other = (LanguageModel(7, 4, rnn_jax.Elman(4, 4), rngs=nnx.Rngs(seed)) for seed in (0, 1))
     prompt, options = np.array([3, 1, 2]), {"temperature": 1.5, "top_k": 5, "top_p": 0.9}
 
-    def stream(seed):
-        tokens = stream_tokens(model.step, model.initial_carry(), prompt, jax.random.key(seed), **options)
+    def stream(seed, model=model):
+        tokens = stream_tokens(step, model, model.initial_carry(), prompt, jax.random.key(seed), **options)
         return list(itertools.islice(tokens, 8))
 
     streamed = stream(0)
     assert streamed == stream(0) != stream(1)
+    assert streamed != stream(0, other)
+    assert len(compiled) == 2, "reading and drawing are compiled once, whatever the key and the parameters"
     logits = model(np.concatenate([prompt, streamed]))[1][len(prompt) - 1 :]
     draw = functools.partial(sample_token, **options)
     drawn = [int(draw(jax.random.fold_in(jax.random.key(0), i), logits[i])) for i in range(8)]
     assert drawn == streamed
+
+
+def silent(params, carry, token):
+    return carry, jnp.zeros(5)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +95,9 @@ def test_errors(options, message):
     with pytest.raises(ValueError, match=message):
         sample_token(jax.random.key(0), jnp.zeros(5), **options)
     with pytest.raises(ValueError, match=message):
-        next(
-            stream_tokens(lambda carry, token: (carry, jnp.zeros(5)), None, np.array([1]), jax.random.key(0), **options)
-        )
+        next(stream_tokens(silent, {}, (), np.array([1]), jax.random.key(0), **options))
 
 
 def test_a_stream_needs_a_prompt():
     with pytest.raises(ValueError, match="prompt is empty: expected at least one token"):
-        next(stream_tokens(lambda carry, token: (carry, jnp.zeros(5)), None, np.zeros(0, int), jax.random.key(0)))
+        next(stream_tokens(silent, {}, (), np.zeros(0, int), jax.random.key(0)))

@@ -2,7 +2,9 @@
 
 import dataclasses
 import difflib
+import functools
 import inspect
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +12,13 @@ from typing import Any
 
 import tyro
 
+from experiments.registry import field_value
 from rnn_jax.train import CheckpointError, Diverged, Run, RunOptions
 
 Flags = tyro.conf.OmitArgPrefixes
 """Marks a dataclass argument of a command whose fields are flags without the argument's name before them."""
+
+CONFIG = "--config FILE takes the values of a JSON file, config.json of a run say, where no flag says otherwise."
 
 
 def run_commands(commands: dict[str, Callable], default: str, arguments: list[str] | None = None) -> None:
@@ -21,7 +26,7 @@ def run_commands(commands: dict[str, Callable], default: str, arguments: list[st
 
     `--help` without a command prints the experiment's page and the flags of the default command. What a user can
     mend (a wrong value, a missing file, a damaged checkpoint) ends in one line and exit code 1 or 2; a traceback means
-    a mistake in the program.
+    a mistake in the program. A command with an argument `config` has a flag more, `--config FILE`.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     program, page = _program(commands[default])
@@ -50,11 +55,51 @@ def _program(command: Callable) -> tuple[str, str | None]:
 
 def _call(command: Callable, arguments: list[str], program: str, page: str | None) -> None:
     try:
+        config = inspect.signature(command).parameters.get("config")
+        if config is not None and dataclasses.is_dataclass(config.default):
+            page = f"{page or inspect.getdoc(command)}\n\n{CONFIG}"
+            file, arguments = _split_config(arguments)
+            if file is not None:
+                command = functools.partial(command, config=read_config(file, type(config.default)))
         code = tyro.cli(command, args=arguments, prog=program, description=page)
     except (ValueError, CheckpointError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     raise SystemExit(code or 0)
+
+
+def _split_config(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    """The FILE of `--config FILE` or `--config=FILE`, and the other words."""
+    for i, word in enumerate(arguments):
+        flag, equals, file = word.partition("=")
+        if flag == "--config":
+            used = 1 if equals else 2
+            found = file if equals else "".join(arguments[i + 1 : i + 2])
+            if not found or found.startswith("-"):
+                raise ValueError("--config needs a FILE: a JSON file of an experiment's fields, such as best.json")
+            return Path(found), arguments[:i] + arguments[i + used :]
+    return None, arguments
+
+
+def read_config(file: Path, config_type: type) -> Any:
+    """A config by the values of a JSON file; what the file does not name is the default.
+
+    Raises:
+        ValueError: the file is not JSON, or has fields or values that the config has not.
+    """
+    try:
+        values = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"config={str(file)!r} is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f'config={str(file)!r}: expected {{"FIELD": VALUE, ...}}')
+    known = {field.name for field in dataclasses.fields(config_type)}
+    if unknown := [name for name in values if name not in known]:
+        raise ValueError(
+            f"config={str(file)!r} has fields that this experiment has not: {', '.join(unknown)}; take them out, or "
+            f"name a file of this experiment. Its fields are {', '.join(sorted(known))}"
+        )
+    return config_type(**{name: field_value(config_type, name, value) for name, value in values.items()})
 
 
 def open_run(path: Path, config_type: type) -> tuple[Run, Any]:

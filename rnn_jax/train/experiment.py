@@ -11,7 +11,7 @@ import jax
 
 from rnn_jax.cells import count_parameters
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
-from rnn_jax.train.lanes import Diverged, Task
+from rnn_jax.train.lanes import Diverged, Prune, Task
 from rnn_jax.train.loop import Outcome, fit
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.run import Run, config_hash
@@ -64,9 +64,15 @@ class Prepared:
 
 
 def train_experiment(
-    experiment: str, config: Config, options: RunOptions, prepare: Callable[[Config], Prepared]
+    experiment: str,
+    config: Config,
+    options: RunOptions,
+    prepare: Callable[[Config], Prepared],
+    prune: Prune | None = None,
 ) -> int:
     """Train one run of an experiment and leave a directory that says everything about it.
+
+    A run that `prune` stops (see `fit`) has no result.json.
 
     Returns:
         The exit code of the process: 0, or 128 + the number of the signal that stopped it.
@@ -87,7 +93,7 @@ def train_experiment(
         key = key_for(config.seed, "training")
         diagnosis = Diagnosis(prepared.task.loss, config, config.steps, key, run)
     try:
-        outcome = fit(prepared.task, config, run, resume=options.resume, diagnosis=diagnosis)
+        outcome = fit(prepared.task, config, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
     except BaseException as error:
         run.close_manifest(reason_of(error))
         raise
@@ -121,8 +127,9 @@ def finish_run(
     outcome: Outcome,
     diagnosis: Diagnosis | None = None,
 ) -> None:
-    """Write result.json and draw a diagnosis, unless a signal has stopped the training, and close the manifest."""
-    if outcome.exit_code == 0 and jax.process_index() == 0:  # the best parameters need no other process
+    """Write result.json and draw a diagnosis, unless it was stopped by a signal or pruned, and close the manifest."""
+    # The best parameters need no other process.
+    if outcome.reason not in ("signal", "pruned") and jax.process_index() == 0:
         measured = {
             "config_hash": config_hash(config),
             "params": count_parameters(prepared.task.params),

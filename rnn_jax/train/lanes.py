@@ -22,6 +22,9 @@ from rnn_jax.train.signals import StopRequest, stop_on_signals
 from rnn_jax.train.state import Batch, Loss, TrainState, kept_params
 from rnn_jax.typing import Carry, Params
 
+Prune = Callable[[int, dict[str, float]], bool]
+"""Of the step and the scores of an evaluation: whether to stop there."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
@@ -61,12 +64,14 @@ class Progress:
         best_step: where it was reached.
         without_gain: evaluations since then.
         seconds: spent, all interrupted parts together.
+        pruned: an evaluation was so poor that the rest is not worth its time.
     """
 
     best: float | None = None
     best_step: int = 0
     without_gain: int = 0
     seconds: float = 0.0
+    pruned: bool = False
 
     def gained(self, value: float, step: int, higher_is_better: bool) -> bool:
         """Take note of an evaluation; whether it is the best so far."""
@@ -89,6 +94,7 @@ class Lane:
         name: of the lane in what is shown, with a blank after it; none for one lane.
         failure: why it cannot go on.
         diagnosis: watches its gradients; of a lane that is alone.
+        prune: see `fit`.
     """
 
     task: Task
@@ -98,6 +104,7 @@ class Lane:
     name: str = ""
     failure: Diverged | None = None
     diagnosis: Diagnosis | None = None
+    prune: Prune | None = None
 
     @functools.cached_property
     def _schedule(self) -> optax.Schedule:
@@ -105,9 +112,10 @@ class Lane:
 
     @property
     def going(self) -> bool:
-        """Whether it has neither failed nor lost patience."""
+        """Whether it has neither failed nor lost patience, nor been pruned."""
         patience = self.settings.patience
-        return self.failure is None and not (patience and self.progress.without_gain >= patience)
+        impatient = patience and self.progress.without_gain >= patience
+        return not (self.failure or impatient or self.progress.pruned)
 
     def updated(self, last: int, metrics: dict[str, np.ndarray], seconds: float) -> float:
         """Log the metrics `[n]` of the n updates up to `last`, and give their mean loss.
@@ -140,6 +148,7 @@ class Lane:
             raise Diverged(f"{self.task.monitor} {value} after update {step}")
         best = self.progress.gained(value, step, self.task.higher_is_better)
         self.run.log({"step": step, **scores, "seconds": seconds()})
+        self.progress.pruned = self.prune is not None and bool(self.prune(step, scores))
         shown = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
         return best, f"{self.name}{shown}{'  (best)' if best else ''}"
 

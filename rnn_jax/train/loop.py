@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from rnn_jax.train.agreement import anywhere
 from rnn_jax.train.checkpoint import Checkpoints
 from rnn_jax.train.diagnosis import Diagnosis
-from rnn_jax.train.lanes import Clock, Lane, Program, Progress, Task, drive
+from rnn_jax.train.lanes import Clock, Lane, Program, Progress, Prune, Task, drive
 from rnn_jax.train.optimizer import make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh, place
 from rnn_jax.train.run import Run
@@ -29,7 +29,7 @@ class Outcome:
         params: the best parameters by the monitored metric, on the default device of each process.
         state: the last state.
         progress: best value and step, seconds.
-        reason: "finished", "stopped early" or "signal".
+        reason: "finished", "stopped early", "pruned" or "signal".
         exit_code: 0, or 128 + the signal's number.
     """
 
@@ -41,12 +41,27 @@ class Outcome:
 
 
 def fit(
-    task: Task, settings: FitSettings, run: Run, *, resume: bool = False, diagnosis: Diagnosis | None = None
+    task: Task,
+    settings: FitSettings,
+    run: Run,
+    *,
+    resume: bool = False,
+    diagnosis: Diagnosis | None = None,
+    prune: Prune | None = None,
 ) -> Outcome:
-    """Train until the steps are done, nothing improves any more, or a signal asks to stop.
+    """Train until the steps are done, nothing improves any more, `prune` says so, or a signal asks to stop.
 
     A run that was interrupted in any way and resumed ends bitwise equal to one that was not, on the same machine and
     versions: everything random follows from (seed, step), and every dispatch begins at the same step.
+
+    Args:
+        task: what is trained.
+        settings: how.
+        run: where it is written down.
+        resume: go on from the newest checkpoint.
+        diagnosis: watches the gradients.
+        prune: is asked after each evaluation, of its step and scores, whether to stop there. All processes of a run
+            must answer the same.
 
     Raises:
         Diverged: the loss or a gradient is not finite; the last good checkpoint is kept.
@@ -65,7 +80,8 @@ def fit(
         donate_argnums=0,
         out_shardings=(shardings, copied),
     )
-    checkpoints, lane, step = Checkpoints(run.checkpoints), Lane(task, settings, run, diagnosis=diagnosis), 0
+    checkpoints, step = Checkpoints(run.checkpoints), 0
+    lane = Lane(task, settings, run, diagnosis=diagnosis, prune=prune)
     # A run that was interrupted before its first checkpoint goes on from the beginning.
     if resume and checkpoints.ever_saved:
         loaded = checkpoints.load(state)
@@ -99,7 +115,8 @@ def fit(
         best = kept_params(checkpoints.load(state, best=True).state)
     # By way of the host, so that they belong to one process and no longer to the mesh.
     local = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), best)
-    reason = "signal" if stopped else "finished" if step >= settings.steps else "stopped early"
+    ended = "finished" if step >= settings.steps else "pruned" if lane.progress.pruned else "stopped early"
+    reason = "signal" if stopped else ended
     return Outcome(local, state, lane.progress, reason, exit_code)
 
 

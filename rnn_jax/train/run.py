@@ -200,6 +200,14 @@ class Run:
             (self.path / file).unlink(missing_ok=True)
 
 
+def is_begun(path: Path) -> bool:
+    """Whether there is a run at `path` to go on with; what a process left that was killed before is deleted."""
+    begun = (path / "config.json").exists()
+    if path.exists() and not begun:
+        shutil.rmtree(path)
+    return begun
+
+
 def config_hash(config: Any) -> str:
     """The first 12 hexadecimal digits of the SHA-256 of a config (a dataclass or what config.json holds)."""
     text = json.dumps(plain(config), sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rnn_jax.cells.base import check_choice
 from rnn_jax.train.experiment import Prepared, RunOptions, finish_run, reason_of, start_run
 from rnn_jax.train.loop import Outcome, fit
-from rnn_jax.train.run import Run
+from rnn_jax.train.run import Run, is_begun
 from rnn_jax.train.settings import FitSettings
 from rnn_jax.train.side_by_side import LAYOUTS, SeedsDiffer, fit_seeds
 
@@ -113,10 +113,7 @@ class SeedGroup:
     def _start(self, seed: int, config: FitSettings, prepared: Prepared) -> Run:
         """Begin a run, or go on with what a killed process has left of it."""
         name = f"{self.prefix}-seed-{seed}"
-        path = self.folder / self.experiment / name
-        begun = (path / "config.json").exists()
-        if path.exists() and not begun:  # killed before it held anything
-            shutil.rmtree(path)
+        begun = is_begun(self.folder / self.experiment / name)
         options = RunOptions(runs=self.folder, name=name, resume=begun)
         return start_run(self.experiment, config, prepared, options, layout=self.layout, beside=list(self.seeds))
 

@@ -1,0 +1,147 @@
+"""Which settings are best: a search over the fields of any experiment, by its validation data, that ends in a config.
+
+    python -m experiments.tune sentiment --search learning_rate=log:1e-4:1e-2 --search hidden_size=int:16:128:8
+    python -m experiments.tune music_generation --search cell=gru,lstm --search dropout=float:0:0.6 --set steps=500
+    python -m experiments.sentiment --config studies/sentiment-tune-HASH/best.json     what was found, in full
+
+Trials are chosen by a tree-structured Parzen estimator (Bergstra et al. 2011), as Optuna has it, and stopped where
+their validation curve is below the median of those before. The test data are not looked at. The same command goes on
+where it was stopped, in the folder it prints; given in several shells, it shares the work; with more --trials it goes
+further. One process with one --seed finds the same every time.
+"""
+
+import dataclasses
+import shlex
+import warnings
+from pathlib import Path
+from typing import Any
+
+import optuna
+import tyro
+
+from experiments.cli import Flags, run_command
+from experiments.grid import merged
+from experiments.registry import load_experiment, pairs
+from experiments.search import Search
+from experiments.search_space import parse_space
+from rnn_jax.cells.base import check_size
+from rnn_jax.train import share_compiled_programs
+from rnn_jax.train.parallel import start_cpu_devices
+from rnn_jax.train.run import plain, to_json, write_atomically
+from rnn_jax.train.seeds import check_seed
+from rnn_jax.train.study import default_path
+
+STATES = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "open", "WAITING": "open"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is searched, and for how long."""
+
+    search: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """FIELD=log:LOW:HIGH, FIELD=float:LOW:HIGH, FIELD=int:LOW:HIGH[:STEP] or FIELD=VALUE,VALUE,..."""
+    set: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """FIELD=VALUE of all trials, where it is not the default."""
+    trials: int = 20
+    """Of the whole search, however many processes share it."""
+    prune_after: int = 5
+    """Trials that end before others are pruned; 0 prunes none."""
+    seed: int = 0
+    """Of the search; that of the trainings is the one of the experiment."""
+    study: Path | None = None
+    """The folder; by default one under studies/ that is named after the command."""
+
+
+def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Options()) -> int:
+    """Search, and say what was found."""
+    found = load_experiment(experiment)
+    check_size("trials", options.trials)
+    check_seed(options.seed)
+    if options.prune_after < 0:
+        raise ValueError(f"prune_after={options.prune_after}: expected 0 (never prune) or more")
+    base = found.configure(merged(map(pairs, options.set)))
+    if not getattr(base, "hold_out", True):
+        raise ValueError("hold_out=false leaves no validation data to search by: leave it out")
+    space = parse_space(found.config, options.search)
+    definition = {"experiment": found.name, "search": {k: str(v) for k, v in space.items()}, "base": plain(base),
+                  "seed": options.seed, "prune_after": options.prune_after}  # fmt: skip
+    path = options.study or default_path(Path("studies"), f"{found.name}-tune", definition)
+    start_cpu_devices(base.cpu_devices)
+    with share_compiled_programs():
+        task = found.prepare(base).task  # which metric, and whether there are data at all
+        search = Search(path, found, base, space, task, seed=options.seed, prune_after=options.prune_after,
+                        definition=definition)  # fmt: skip
+        print(f"{options.trials} trials of {', '.join(space)} by {task.monitor} in {path}", flush=True)
+        code = search.run(options.trials, said=lambda line: print(line, flush=True))
+    said = command(experiment, options)
+    with search.alone():
+        write_atomically(path / "tune.json", to_json(summary := summarize(search, said)))
+        if best := summary["best"]:
+            write_atomically(path / "best.json", to_json(search.config(search.trials()[best["number"]])))
+    if code:
+        print(f"stopped; the same command goes on: {said}")
+        return code
+    if best is None:
+        raise ValueError(
+            f"no trial has finished, see {path / 'tune.json'}; the last one {summary['trials'][-1]['ended']}"
+        )
+    again = f"python -m {found.prepare.__module__} --config {path / 'best.json'}"
+    print(f"\n{described(summary)}\n\nthe best, in full: {again}")
+    return 0
+
+
+def command(experiment: str, options: Options) -> str:
+    """The command that makes the search again, wherever its folder was."""
+    words = ["python", "-m", "experiments.tune", experiment]
+    for name, default in dataclasses.asdict(Options()).items():
+        value = getattr(options, name)
+        if value != default and name != "study":
+            words += [
+                word for one in (value if isinstance(value, tuple) else [value]) for word in (f"--{name}", str(one))
+            ]
+    return shlex.join(word.replace("--prune_after", "--prune-after") for word in words)
+
+
+def summarize(search: Search, said: str) -> dict[str, Any]:
+    """What tune.json holds: no time, so that the same search gives the same file."""
+    rows = []
+    for trial in search.trials():
+        run = search.run_path(trial.number)
+        rows.append({
+            "number": trial.number, "state": STATES[trial.state.name], "ended": trial.user_attrs.get("ended"),
+            "value": trial.value, "step": trial.last_step, "params": trial.params,
+            "run": str(run.relative_to(search.path)) if run.exists() else None,
+        })  # fmt: skip
+    finished = [row for row in rows if row["state"] == "finished"]
+    best = rows[search.study.best_trial.number] if finished else None
+    return {"experiment": search.experiment.name, "metric": search.task.monitor,
+            "higher_is_better": search.task.higher_is_better, "command": said, **search.study.user_attrs["definition"],
+            "best": best, "importance": importance(search), "trials": rows}  # fmt: skip
+
+
+def importance(search: Search) -> dict[str, float]:
+    """How much of what sets the best trials apart from the others is in each field; nothing where nothing does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # which says that all trials are as good
+        try:
+            return optuna.importance.get_param_importances(search.study)
+        except UserWarning:
+            return {}
+
+
+def described(summary: dict[str, Any]) -> str:
+    """The end of a search in words."""
+    states = [row["state"] for row in summary["trials"]]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    best, share = summary["best"], summary["importance"]
+    lines = [
+        f"{len(states)} trials: {counts}",
+        f"best {summary['metric']}: {best['value']:.6g}, trial {best['number']}",
+    ]
+    lines += [f"  {field:20} {value!s:12.12} {share.get(field, 0):4.0%} of the importance" if share else
+              f"  {field:20} {value}" for field, value in best["params"].items()]  # fmt: skip
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run_command(tune)

@@ -19,9 +19,10 @@ import tyro
 
 from experiments.cli import Flags, run_command
 from experiments.grid import find_reference, make_cells
+from experiments.matching import match_parameters
 from experiments.registry import load_experiment
 from rnn_jax.analysis.study_figures import draw_study
-from rnn_jax.analysis.study_tables import costs, latex, markdown
+from rnn_jax.analysis.study_tables import costs, latex, markdown, seconds_a_run
 from rnn_jax.train import Study, StudyCell, share_compiled_programs
 from rnn_jax.train.parallel import start_cpu_devices
 from rnn_jax.train.run import Run, write_atomically
@@ -44,6 +45,8 @@ class Options:
     """Runs of each config, with the seeds 0, 1, ..."""
     layout: str = "vmap"
     """vmap, map or single: see above."""
+    match_parameters: bool = False
+    """Give each config the hidden_size at which it has as many parameters as the reference, within 5 %."""
     reference: str = ""
     """FIELD=VALUE,... (or set=NAME) of the config that the others are tested against; the first by default."""
     question: str = ""
@@ -61,11 +64,15 @@ def ablate(experiment: tyro.conf.Positional[str], options: Flags[Options] = Opti
         raise ValueError(f"seeds={options.seeds}: expected at least 1, and 6 or more for tests that mean something")
     cells = make_cells(found, options.set, options.vary, options.sets, options.zip)
     reference = find_reference(cells, options.reference)
+    start_cpu_devices(cells[0].config.cpu_devices)
+    if options.match_parameters:
+        place = cells.index(reference)
+        cells = match_parameters(cells, reference, found.prepare)
+        reference = cells[place]
     said = command(experiment, options)
     question = options.question or f"What does {varied(cells)} change? {found.question}"
     about = {"question": question, "command": said, "reference": reference.name}
     path = options.study or default_path(Path("studies"), found.name, said)
-    start_cpu_devices(cells[0].config.cpu_devices)
     study = Study(path, found.name, cells, range(options.seeds), options.layout, about)
     print(f"{len(cells)} configs x {options.seeds} seeds in {path}", flush=True)
     with share_compiled_programs():
@@ -89,7 +96,8 @@ def command(experiment: str, options: Options) -> str:
         value = getattr(options, name)
         if (value != default or name == "seeds") and name not in ("study", "retry"):
             given = value if isinstance(value, tuple) else [value]
-            words += [w for v in given for w in ([f"--{name}"] if v is True else [f"--{name}", str(v)])]
+            flag = f"--{name.replace('_', '-')}"
+            words += [w for v in given for w in ([flag] if v is True else [flag, str(v)])]
     return shlex.join(words)
 
 
@@ -101,12 +109,14 @@ def write_tables(study: Study) -> None:
         for cell in summary["cells"]
     }
     results = {name: [run.read_json("result.json") for run in found] for name, found in runs.items()}
-    files = {"table.md": markdown(summary), "table.tex": latex(summary), "costs.md": costs(summary, results)}
-    for name, text in files.items():
-        write_atomically(study.path / name, text)
-    draw_study(
-        summary, {name: [run.records() for run in found] for name, found in runs.items()}, study.path / "figures"
-    )
+    starts = {name: [run.read_json("manifest.json")["starts"][0] for run in found] for name, found in runs.items()}
+    memory = {name: one["update_bytes"] for name, found in starts.items() for one in found if "update_bytes" in one}
+    text = {"table.md": markdown(summary), "table.tex": latex(summary), "costs.md": costs(summary, results, memory)}
+    for name, content in text.items():
+        write_atomically(study.path / name, content)
+    records = {name: [run.records() for run in found] for name, found in runs.items()}
+    seconds = {name: seconds_a_run(found) for name, found in results.items()}
+    draw_study(summary, records, seconds, study.path / "figures")
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def examples(source: Path, folder: Path) -> str:
 def written(study: Path, folder: Path) -> str:
     """The pages of a study, and its figures."""
     pages = "".join(markdown(file.read_text(), study, folder) for file in sorted(study.glob("*.md")))
-    return pages + examples(study, folder)
+    return pages + examples(study / "figures", folder)
 
 
 def markdown(text: str, source: Path, folder: Path) -> str:
@@ -114,7 +114,7 @@ def markdown(text: str, source: Path, folder: Path) -> str:
 
 def copied(file: Path, folder: Path) -> str:
     """Copy a figure beside the page; its address there."""
-    address = Path("figures", file.parent.name, file.name)
+    address = Path("figures", *file.parts[-3:])
     (folder / address).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(file, folder / address)
     return html.escape(address.as_posix())

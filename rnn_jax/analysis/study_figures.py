@@ -1,4 +1,4 @@
-"""A study as figures: the values of all seeds with intervals, and validation along training."""
+"""A study as figures: the values of all seeds with intervals, along training, and along a field that is a number."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,22 @@ from rnn_jax.analysis.study_tables import cell_rows, metric, values
 Records = Sequence[Mapping[str, Any]]
 
 
-def draw_study(study: Mapping[str, Any], records: Mapping[str, Sequence[Records]], folder: Path) -> None:
-    """Draw values.png, and curves.png if anything was evaluated more than once.
+def draw_study(
+    study: Mapping[str, Any], records: Mapping[str, Sequence[Records]], seconds: Mapping[str, float], folder: Path
+) -> None:
+    """Draw values.png; curves.png if anything was evaluated more than once; FIELD.png of fields that are numbers.
 
     Args:
         study: what study.json holds.
         records: of each cell, by its name, the metrics of each run.
+        seconds: of each cell, by its name, what a run took.
         folder: of the figures.
     """
     folder.mkdir(parents=True, exist_ok=True)
     draw_values(study, folder / "values.png")
     draw_validation(records, folder / "curves.png", study["question"])
+    for field in {name: 0 for cell in study["cells"] for name in cell["fields"]}:
+        draw_field(study, field, seconds, folder / f"{field}.png")
 
 
 def draw_values(study: Mapping[str, Any], file: Path) -> None:
@@ -70,6 +75,34 @@ def draw_validation(records: Mapping[str, Sequence[Records]], file: Path, title:
         return
     axes.set(title=_wrapped(title), xlabel="update", ylabel=name.replace("_", " "))
     axes.legend(fontsize="small")
+    figure.savefig(file, dpi=120)
+
+
+def draw_field(study: Mapping[str, Any], field: str, seconds: Mapping[str, float], file: Path) -> None:
+    """Values and seconds along a field, a line for each choice of the others that has three numbers of it or more."""
+    from matplotlib.figure import Figure
+
+    lines: dict[str, list[tuple[float, dict[str, Any], str]]] = {}
+    for cell, row in zip(study["cells"], cell_rows(study), strict=True):
+        place = cell["fields"].get(field)
+        if isinstance(place, int | float) and not isinstance(place, bool) and np.isfinite(row["iqm"]):
+            others = ", ".join(f"{name}={value}" for name, value in cell["fields"].items() if name != field)
+            lines.setdefault(others, []).append((place, row, cell["name"]))
+    lines = {others: sorted(found, key=lambda one: one[0]) for others, found in lines.items() if len(found) > 2}
+    if not lines:
+        return
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    quality, cost = figure.subplots(1, 2)
+    for others, found in lines.items():
+        places, rows, names = zip(*found, strict=True)
+        (line,) = quality.plot(places, [row["iqm"] for row in rows], ".-", label=others or study["experiment"])
+        bands = np.array([row["iqm interval"] for row in rows], float)
+        quality.fill_between(places, *bands.T, color=line.get_color(), alpha=0.2, linewidth=0)
+        cost.plot(places, [seconds[name] for name in names], ".-", color=line.get_color())
+    quality.set(xlabel=field.replace("_", " "), ylabel=metric(study), xscale="log")
+    cost.set(xlabel=field.replace("_", " "), ylabel="seconds a run", xscale="log", yscale="log")
+    quality.legend(fontsize="small")
+    figure.suptitle(_wrapped(study["question"]), fontsize="medium")
     figure.savefig(file, dpi=120)
 
 

@@ -141,21 +141,36 @@ def remarks(study: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def costs(study: Mapping[str, Any], results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def costs(
+    study: Mapping[str, Any], results: Mapping[str, Sequence[Mapping[str, Any]]], memory: Mapping[str, int]
+) -> str:
     """What the cells cost, as Markdown; unlike the tables, not the same if the study is run again.
 
     Args:
         study: what study.json holds.
         results: the results of the runs of each cell, by its name.
+        memory: of one update of one seed in each cell, in bytes, by its name.
     """
-    lines = ["| cell | runs | seconds a run | seconds | device |", "|---|---|---|---|---|"]
+    lines = [
+        "| cell | runs | seconds a run | seconds | memory, MB | device |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, runs in results.items():
-        seconds = [run["seconds"] for run in runs]
+        each = seconds_a_run(runs)
         devices = ", ".join(sorted({run["device"] for run in runs}))
-        each = f"{sum(seconds) / len(seconds):.1f}" if seconds else ""
-        lines.append(f"| {name} | {len(runs)} | {each} | {sum(seconds):.1f} | {devices} |")
-    said = "Seeds that were trained side by side share the seconds of all; updates, evaluations and checkpoints count."
+        spent = "" if math.isnan(each) else f"{each:.1f} | {each * len(runs):.1f}"
+        needed = f"{memory[name] / 1e6:.1f}" if name in memory else ""
+        lines.append(f"| {name} | {len(runs)} | {spent or ' | '} | {needed} | {devices} |")
+    said = (
+        "Seeds that were trained side by side share the seconds of all; updates, evaluations and checkpoints count. "
+        "Memory is what XLA plans for the loss of one batch of one seed and its gradient, beside parameters and batch."
+    )
     return "\n".join([*lines, "", f"`{study['command']}`", "", said]) + "\n"
+
+
+def seconds_a_run(results: Sequence[Mapping[str, Any]]) -> float:
+    """The mean over runs; NaN for none."""
+    return sum(run["seconds"] for run in results) / len(results) if results else math.nan
 
 
 def _tables(study: Mapping[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -1,4 +1,4 @@
-"""Compiled programs that are shared: what one seed has compiled, the next one takes."""
+"""Compiled programs: shared, so that what one seed has compiled the next one takes; and what they need."""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import jax
+
+from rnn_jax.train.lanes import Task
+from rnn_jax.train.seeds import key_for
 
 
 @contextmanager
@@ -29,3 +32,10 @@ def share_compiled_programs() -> Iterator[None]:
         finally:
             jax.config.update("jax_compilation_cache_dir", None)
             jax.config.update("jax_persistent_cache_min_compile_time_secs", before)
+
+
+def update_bytes(task: Task) -> int:
+    """The memory that XLA plans for what is between the first batch and the gradient, on one device."""
+    arguments = (task.params, task.carry, task.batch(0), key_for(0, "training"))
+    compiled = jax.jit(jax.grad(task.loss, has_aux=True)).lower(*arguments).compile()
+    return compiled.memory_analysis().temp_size_in_bytes

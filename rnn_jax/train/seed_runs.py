@@ -6,10 +6,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rnn_jax.cells.base import check_choice
 from rnn_jax.train.experiment import Prepared, RunOptions, finish_run, reason_of, start_run
 from rnn_jax.train.loop import Outcome, fit
+from rnn_jax.train.programs import update_bytes
 from rnn_jax.train.run import Run, is_begun
 from rnn_jax.train.settings import FitSettings
 from rnn_jax.train.side_by_side import LAYOUTS, SeedsDiffer, fit_seeds
@@ -115,7 +117,10 @@ class SeedGroup:
         name = f"{self.prefix}-seed-{seed}"
         begun = is_begun(self.folder / self.experiment / name)
         options = RunOptions(runs=self.folder, name=name, resume=begun)
-        return start_run(self.experiment, config, prepared, options, layout=self.layout, beside=list(self.seeds))
+        facts: dict[str, Any] = {"layout": self.layout, "beside": list(self.seeds)}
+        if seed == self.seeds[0]:  # it is the same for the others
+            facts["update_bytes"] = update_bytes(prepared.task)
+        return start_run(self.experiment, config, prepared, options, **facts)
 
     def _finish(
         self, seed: int, config: FitSettings, prepared: Prepared, run: Run, outcome: Outcome | Exception

@@ -76,13 +76,15 @@ def test_what_a_run_says_is_never_markup():
 
 def test_a_study_is_drawn_from_its_pages(tmp_path):
     study = tmp_path / "studies" / "cells"
-    study.mkdir(parents=True)
-    (study / "table.md").write_text("| cell | value |\n|---|---|\n| gru | 1 |\n\n![curves](curves.png)\n\n<script>")
-    (study / "curves.png").write_bytes(b"png")
+    (study / "figures").mkdir(parents=True)
+    (study / "table.md").write_text(
+        "| cell | value |\n|---|---|\n| gru | 1 |\n\n![curves](figures/curves.png)\n\n<script>"
+    )
+    (study / "figures" / "curves.png").write_bytes(b"png")
     document = Document(page.page({"Study": page.written(study, tmp_path / "out")}))
     assert document.tables == [[["cell", "value"], ["gru", "1"]]]
-    assert document.sources == ["figures/cells/curves.png"] * 2
-    assert (tmp_path / "out" / "figures" / "cells" / "curves.png").read_bytes() == b"png"
+    assert document.sources == ["figures/cells/figures/curves.png"] * 2
+    assert (tmp_path / "out" / "figures" / "cells" / "figures" / "curves.png").read_bytes() == b"png"
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not opened in a browser")

@@ -1,0 +1,65 @@
+"""Configs of a study at equal parameters: each gets the hidden_size at which it is as large as the reference."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from rnn_jax.cells import count_parameters
+from rnn_jax.train import FitSettings, Prepared, StudyCell
+
+TOLERANCE = 0.05  # of the number of parameters
+
+
+def match_parameters(
+    cells: Sequence[StudyCell], reference: StudyCell, prepare: Callable[..., Prepared]
+) -> list[StudyCell]:
+    """The same configs with other sizes, which become fields of the study.
+
+    Args:
+        cells: of the study.
+        reference: the one of them whose size stays.
+        prepare: of the experiment.
+
+    Raises:
+        ValueError: an experiment has no hidden_size, one of the configs varies it, or no size comes near enough.
+    """
+    if not hasattr(reference.config, "hidden_size"):
+        raise ValueError("match_parameters: this experiment has no hidden_size; leave it out")
+
+    def count(config: FitSettings, **changes) -> int:
+        return count_parameters(prepare(dataclasses.replace(config, **changes)).task.params)
+
+    target = count(reference.config)
+    matched = []
+    for cell in cells:
+        if "hidden_size" in cell.fields:
+            raise ValueError("match_parameters: hidden_size varies already; leave one of the two out")
+        size = reference.config.hidden_size
+        found = count(cell.config, hidden_size=size)
+        if abs(found - target) > TOLERANCE * target:
+            size, found = nearest_size(lambda size, cell=cell: count(cell.config, hidden_size=size), target)
+        if abs(found - target) > TOLERANCE * target:
+            raise ValueError(
+                f"match_parameters: {cell.name} has {found:,} parameters at hidden_size={size}, expected {target:,} "
+                f"within {TOLERANCE:.0%}, as {reference.name} has; choose a larger hidden_size for the latter"
+            )
+        config = dataclasses.replace(cell.config, hidden_size=size)
+        matched.append(StudyCell(cell.fields | {"hidden_size": size}, config))
+    return matched
+
+
+def nearest_size(count: Callable[[int], int], target: int, unit: int = 4) -> tuple[int, int]:
+    """The multiple of `unit` with the number of parameters nearest to `target`, and this number.
+
+    Kernels grow with the square of the size and biases with the size, so that three counts say where to look.
+    """
+    sizes = [unit, 4 * unit, 8 * unit]
+    counts = {size: count(size) for size in sizes}
+    square, slope, constant = np.polyfit(sizes, list(counts.values()), 2)
+    wanted = np.roots([square, slope, constant - target]).real.max() if square > 1e-6 else (target - constant) / slope
+    middle = unit * max(1, round(wanted / unit))
+    for size in (middle - unit, middle, middle + unit):
+        if size >= unit and size not in counts:
+            counts[size] = count(size)
+    return min(counts.items(), key=lambda pair: abs(pair[1] - target))

@@ -1,0 +1,55 @@
+"""Configs at equal parameters: the size that is nearest, sizes that do not exist, experiments without one."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tiny_study
+
+from experiments.matching import match_parameters, nearest_size
+from rnn_jax.train import FitSettings, StudyCell
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sized(FitSettings):
+    """A model of `gates` square kernels."""
+
+    gates: int
+    hidden_size: int = 64
+
+
+def prepare(config):
+    size = config.gates * (config.hidden_size**2 + config.hidden_size)
+    return SimpleNamespace(task=SimpleNamespace(params={"w": np.zeros(size)}))
+
+
+def cells(*gates, **changes):
+    return [StudyCell({"gates": gate}, Sized(gates=gate, **changes)) for gate in gates]
+
+
+def test_each_gets_the_size_that_is_nearest():
+    found = match_parameters(given := cells(4, 1, 2), given[0], prepare)
+    assert [cell.config.hidden_size for cell in found] == [64, 128, 92]
+    assert found[1].name == "gates=1, hidden_size=128" and found[2].config.gates == 2
+
+
+@pytest.mark.parametrize("target", [10, 4_000, 77_777])
+def test_no_other_size_is_nearer(target):
+    def count(size):
+        return 3 * size**2 + 17 * size + 5
+
+    size, found = nearest_size(count, target)
+    assert found == count(size)
+    assert abs(found - target) == min(abs(count(other) - target) for other in range(4, 1000, 4))
+
+
+def test_what_cannot_be_matched_is_told():
+    with pytest.raises(ValueError, match=r"gates=9 has 180 parameters at hidden_size=4, expected 80 within 5%"):
+        match_parameters(given := cells(4, 9, hidden_size=4), given[0], prepare)
+    varied = [StudyCell({"hidden_size": 8}, Sized(gates=1, hidden_size=8))]
+    with pytest.raises(ValueError, match="hidden_size varies already"):
+        match_parameters(varied, varied[0], prepare)
+    plain = [StudyCell({}, tiny_study.Config())]
+    with pytest.raises(ValueError, match="this experiment has no hidden_size"):
+        match_parameters(plain, plain[0], tiny_study.prepare)

@@ -17,6 +17,7 @@ from rnn_jax.cells.deltanet import DeltaNet, GatedDeltaNet
 from rnn_jax.cells.echo_state import EchoState
 from rnn_jax.cells.elman import IRNN, Elman
 from rnn_jax.cells.fastgrnn import FastGRNN, FastRNN
+from rnn_jax.cells.full_gate_lstm import FullGateCarry, FullGateLSTM
 from rnn_jax.cells.gru import GRU, GRUResetBefore
 from rnn_jax.cells.gru_variants import GRU1, GRU2, GRU3
 from rnn_jax.cells.indrnn import IndRNN
@@ -50,6 +51,7 @@ CELLS: dict[str, type[Any]] = {
     "peephole_lstm": PeepholeLSTM,
     "coupled_lstm": CoupledLSTM,
     "layer_norm_lstm": LayerNormLSTM,
+    "full_gate_lstm": FullGateLSTM,
     "lstmp": LSTMP,
     "gru": GRU,
     "gru_reset_before": GRUResetBefore,
@@ -188,6 +190,8 @@ __all__ = [
     "ExpRNN",
     "FastGRNN",
     "FastRNN",
+    "FullGateCarry",
+    "FullGateLSTM",
     "GRUResetBefore",
     "GatedAntisymmetricRNN",
     "GatedCell",

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from references.lstm import variant
+from references.lstm import full_gate_lstm, variant
 
 import rnn_jax
 from rnn_jax.testing import Example, check_gradients, check_reference
@@ -30,6 +30,12 @@ def test_a_projection_with_every_option(x64):
     options = {"layer_norm": True, "peepholes": True, "coupled": True}
     example = Example.draw(rnn_jax.LSTMP(3, 4, projection_size=2, **options), jax.random.key(0))
     check_reference(example, variant(projected=True, **options))
+    check_gradients(example)
+
+
+def test_full_gate_recurrence_with_peepholes(x64):
+    example = Example.draw(rnn_jax.FullGateLSTM(3, 4, peepholes=True), jax.random.key(0))
+    check_reference(example, full_gate_lstm)
     check_gradients(example)
 
 

@@ -35,6 +35,24 @@ def variant(coupled=False, without=(), peepholes=False, layer_norm=False, projec
     return step
 
 
+def full_gate_lstm(params, carry, x):
+    h, c, gates = carry
+    w_i, w_f, w_g, w_o = np.split(params["input"]["kernel"], 4, axis=1)
+    u_i, u_f, u_g, u_o = np.split(params["recurrent"]["kernel"], 4, axis=1)
+    b_i, b_f, b_g, b_o = np.split(params["input"]["bias"], 4)
+    before = np.split(gates, 3, axis=-1)  # i, f, o
+    (r_ii, r_if, r_io), (r_fi, r_ff, r_fo), (r_oi, r_of, r_oo) = (
+        np.split(rows, 3, axis=1) for rows in np.split(params["gates"]["kernel"], 3, axis=0)
+    )
+    p = params.get("peephole", {"i": 0.0, "f": 0.0, "o": 0.0})
+    i = logistic(x @ w_i + b_i + h @ u_i + before[0] @ r_ii + before[1] @ r_fi + before[2] @ r_oi + p["i"] * c)
+    f = logistic(x @ w_f + b_f + h @ u_f + before[0] @ r_if + before[1] @ r_ff + before[2] @ r_of + p["f"] * c)
+    c = f * c + i * np.tanh(x @ w_g + b_g + h @ u_g)
+    o = logistic(x @ w_o + b_o + h @ u_o + before[0] @ r_io + before[1] @ r_fo + before[2] @ r_oo + p["o"] * c)
+    h = o * np.tanh(c)
+    return (h, c, np.concatenate([i, f, o], axis=-1)), h
+
+
 NAMES = {"i": "input", "f": "forget", "o": "output"}
 
 

@@ -131,7 +131,7 @@ def test_a_normal_distribution_from_all_data_by_a_transformer_of_equal_size(fold
         (["--csv", "still.csv", "--target", "load"], "load is 5 throughout in the 42 steps of the training part"),
         (["--csv", "DATA", "--target", "load", "--calendar", "moon"], "calendar='moon': 'moon' is none of day"),
         (["--task", "stocks", "--output", "quantile"], "stocks go with variance"),
-        (["--no-hold-out"], "hold_out=False leaves nothing to choose an update by: use evaluate_every=400"),
+        (["--no-hold-out"], f"nothing to choose an update by: use evaluate_every={forecasting.Config().steps}"),
         (["forecast", "nowhere"], "nowhere"),
     ],
 )

@@ -53,6 +53,8 @@ class Config(SpeechSettings, HoldOutSettings):
     """How much speed, loudness, noise and ends of recordings vary in training; 0 for not at all."""
     batch_size: int = 32
     """Recordings in an update."""
+    buckets: int = 3
+    """Lengths to pad to, at most."""
     hidden_size: int = 128
     layers: int = 2
     dropout: float = 0.3
@@ -71,7 +73,7 @@ def prepare(config: Config) -> Prepared:
     score = make_speech_score(rebuild, parts["validation"], facts["words"])
     batches = Utterances(
         training, facts["words"], config.batch_size, config.seed, config.steps_per_dispatch,
-        variation=config.variation if config.frontend else 0.0,
+        config.buckets, config.variation if config.frontend else 0.0,
     )  # fmt: skip
 
     def loss(params, carry, batch, key):

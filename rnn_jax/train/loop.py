@@ -1,6 +1,7 @@
 """The one training loop: dispatch several updates, look at the metrics of the dispatch before, evaluate, save."""
 
 import dataclasses
+import functools
 import signal
 
 import jax
@@ -75,11 +76,13 @@ def fit(
         carry=jax.tree.map(lambda _: batch_sharding(mesh, 0), fresh.carry)
     )
     state = jax.tree.map(place, fresh, shardings)
+    # The key is an argument: as a constant it would make another program of each seed.
     dispatch = jax.jit(
-        make_dispatch(task.loss, optimizer, key_for(settings.seed, "training")),
-        donate_argnums=0,
+        lambda key, state, batches: make_dispatch(task.loss, optimizer, key)(state, batches),
+        donate_argnums=1,
         out_shardings=(shardings, copied),
     )
+    key = jax.device_put(key_for(settings.seed, "training"), copied)
     checkpoints, step = Checkpoints(run.checkpoints), 0
     lane = Lane(task, settings, run, diagnosis=diagnosis, prune=prune)
     # A run that was interrupted before its first checkpoint goes on from the beginning.
@@ -97,7 +100,7 @@ def fit(
 
     program = Program(
         place=lambda batches: place_batches(batches[0], task.batch_axes, mesh),
-        advance=dispatch,
+        advance=functools.partial(dispatch, key),
         # The copy of one device: evaluated on the mesh, every device would do all of the work.
         params=lambda params, _: jax.tree.map(lambda leaf: leaf.addressable_data(0), params),
         metrics=lambda metrics, _: metrics,

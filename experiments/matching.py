@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,8 @@ def match_parameters(
                 f"match_parameters: {cell.name} has {found:,} parameters at hidden_size={size}, expected {target:,} "
                 f"within {TOLERANCE:.0%}, as {reference.name} has; choose a larger hidden_size for the latter"
             )
-        config = dataclasses.replace(cell.config, hidden_size=size)
-        matched.append(StudyCell(cell.fields | {"hidden_size": size}, config))
+        changes: dict[str, Any] = {"hidden_size": size}  # not a field of every config, which was checked above
+        matched.append(StudyCell(cell.fields | changes, dataclasses.replace(cell.config, **changes)))
     return matched
 
 

@@ -37,5 +37,5 @@ def share_compiled_programs() -> Iterator[None]:
 def update_bytes(task: Task) -> int:
     """The memory that XLA plans for what is between the first batch and the gradient, on one device."""
     arguments = (task.params, task.carry, task.batch(0), key_for(0, "training"))
-    compiled = jax.jit(jax.grad(task.loss, has_aux=True)).lower(*arguments).compile()
-    return compiled.memory_analysis().temp_size_in_bytes
+    analysis: Any = jax.jit(jax.grad(task.loss, has_aux=True)).lower(*arguments).compile().memory_analysis()
+    return analysis.temp_size_in_bytes

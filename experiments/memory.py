@@ -20,7 +20,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from experiments.cli import Flags, open_run, resume_command, run_commands
-from rnn_jax.data.generated import BATCH_AXES, numbers, read_sequence
+from rnn_jax.data.generated import BATCH_AXES, numbered, read_sequence
 from rnn_jax.models import step_tasks
 from rnn_jax.models.generated_settings import MemorySettings
 from rnn_jax.models.step_model import Networks
@@ -62,7 +62,8 @@ def test_scores(config: Config, rebuild: Networks, params: Params, length: int) 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
     params, rebuild = config.networks(config.tasks, key_for(config.seed, "init"))
-    loss = step_tasks.make_loss(rebuild, config.streams(key_for(config.seed, "training data"), config.length))
+    loss = step_tasks.make_loss(rebuild, lambda key: config.streams(key, config.length))
+    key = key_for(config.seed, "training data")
     held = config.streams(key_for(0, "validation data"), config.length)
     validate = step_tasks.make_scores(rebuild, held, config.held_out)
 
@@ -89,7 +90,7 @@ def prepare(config: Config) -> Prepared:
                 "higher_is_better": config.task not in METRICS, "baseline": baseline, "published": published,
                 "scores": scores}  # fmt: skip
 
-    task = Task(params, loss, lambda i: numbers(i, config.batch_size), BATCH_AXES, evaluate)
+    task = Task(params, loss, lambda i: numbered(i, config.batch_size, key), BATCH_AXES, evaluate)
     return Prepared(task, finish, data={})
 
 

@@ -24,7 +24,7 @@ from tyro.conf import Positional
 from experiments.cli import Flags, open_run, resume_command, run_commands
 from rnn_jax.analysis.lengths import draw_lengths
 from rnn_jax.cells.base import check_choice
-from rnn_jax.data.generated import BATCH_AXES, numbers, read_sequence
+from rnn_jax.data.generated import BATCH_AXES, numbered, read_sequence
 from rnn_jax.models import step_tasks
 from rnn_jax.models.generated_settings import StateSettings
 from rnn_jax.models.step_model import Networks
@@ -67,7 +67,8 @@ def prepare(config: Config) -> Prepared:
     """Data, models and losses of a run."""
     longest, length = config.longest, config.test_length
     params, rebuild = config.networks(config.tasks, key_for(config.seed, "init"))
-    loss = step_tasks.make_loss(rebuild, config.training(key_for(config.seed, "training data")))
+    loss = step_tasks.make_loss(rebuild, config.training)
+    key = key_for(config.seed, "training data")
     held = config.streams(key_for(0, "validation data"), longest + 1, 2 * longest)
     validate = step_tasks.make_scores(rebuild, held, config.held_out)
 
@@ -93,7 +94,7 @@ def prepare(config: Config) -> Prepared:
                 "published": config.published, "baseline": {"commonest answer": config.value(commonest)},
                 "scores": accuracies}  # fmt: skip
 
-    task = Task(params, loss, lambda i: numbers(i, config.batch_size), BATCH_AXES, evaluate)
+    task = Task(params, loss, lambda i: numbered(i, config.batch_size, key), BATCH_AXES, evaluate)
     return Prepared(task, finish, data={})
 
 

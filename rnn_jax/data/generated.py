@@ -24,8 +24,8 @@ STATE_TASKS = {
 }
 REGULAR = ("parity", "even_pairs", "cycle_navigation", "modular_arithmetic")
 """The regular tasks of Delétang et al. 2023, arXiv:2207.02098, table 1."""
-BATCH_AXES: dict[str, int | None] = {"numbers": 0}
-"""Where the batch is in the arrays of `numbers`."""
+BATCH_AXES: dict[str, int | None] = {"numbers": 0, "key": None}
+"""Where the batch is in the arrays of `numbered`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,9 +70,17 @@ class Generated:
         return sample
 
 
-def numbers(i: int, batch_size: int) -> dict[str, np.ndarray]:
+def numbers(i: int, batch_size: int) -> np.ndarray:
     """The numbers of the sequences in batch i, int32 `[B]`."""
-    return {"numbers": (i * batch_size + np.arange(batch_size)).astype(np.int32)}
+    return (i * batch_size + np.arange(batch_size)).astype(np.int32)
+
+
+def numbered(i: int, batch_size: int, key: jax.Array) -> dict[str, np.ndarray]:
+    """Batch i as numbers int32 `[B]`, with the data of the typed key that the sequences are drawn by, uint32 `[2]`.
+
+    The key is part of the batch so that trainings which differ in their seed are the same program.
+    """
+    return {"numbers": numbers(i, batch_size), "key": np.asarray(jax.random.key_data(key))}
 
 
 def at_lengths(task: Any, key: jax.Array, first: int, last: int, **options: Any) -> Generated:

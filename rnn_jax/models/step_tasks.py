@@ -48,15 +48,16 @@ def step_scores(answers: jax.Array, sample: Sample) -> StepScores:
     return StepScores(losses.sum(1), (right & sample.counted).astype(jnp.float32).sum(1), counted.sum(1))
 
 
-def make_loss(rebuild: Networks, streams: Mapping[str, Generated]) -> Callable[..., Any]:
+def make_loss(rebuild: Networks, streams: Callable[[jax.Array], Mapping[str, Generated]]) -> Callable[..., Any]:
     """The loss of models side by side, each with a task of its own: the sum of their losses, and each by its name.
 
-    It takes parameters by the names of the tasks and draws the sequences itself, those that `batch["numbers"]` says.
+    It takes parameters by the names of the tasks and batches as `numbered` has them, and draws their sequences itself,
+    by what `streams` makes of their key.
     """
 
     def loss(params: Params, carry: Any, batch: Any, key: jax.Array) -> tuple[jax.Array, Any]:
         means = {}
-        for i, (name, stream) in enumerate(streams.items()):
+        for i, (name, stream) in enumerate(streams(jax.random.wrap_key_data(batch["key"])).items()):
             sample = stream(batch["numbers"])
             answers = rebuild[name](params[name])(sample.inputs, key=jax.random.fold_in(key, i))
             scores = step_scores(answers, sample)
@@ -79,7 +80,7 @@ def make_scores(
         return {name: step_scores(rebuild[name](params[name])(s.inputs), s) for name, s in samples.items()}
 
     def scores(params: Params) -> dict[str, StepScores]:
-        parts = [jax.device_get(score(params, numbers(i, rows)["numbers"])) for i in range(-(-count // rows))]
+        parts = [jax.device_get(score(params, numbers(i, rows))) for i in range(-(-count // rows))]
         return jax.tree.map(lambda *part: np.sum(part, axis=0), *parts)
 
     return scores
@@ -111,7 +112,7 @@ def length_table(scores: Mapping[str, StepScores], trained: int, commonest: Mapp
 
 def commonest(stream: Generated, count: int, begin: int = 0) -> float:
     """The accuracy in % of always giving the commonest answer, in the steps from `begin` on."""
-    sample = jax.device_get(jax.jit(stream)(numbers(0, count)["numbers"]))
+    sample = jax.device_get(jax.jit(stream)(numbers(0, count)))
     targets = sample.targets[begin:][sample.counted[begin:]]
     return float(100 * np.bincount(targets).max() / len(targets))
 

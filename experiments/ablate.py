@@ -111,12 +111,13 @@ def write_tables(study: Study) -> None:
     results = {name: [run.read_json("result.json") for run in found] for name, found in runs.items()}
     starts = {name: [run.read_json("manifest.json")["starts"][0] for run in found] for name, found in runs.items()}
     memory = {name: one["update_bytes"] for name, found in starts.items() for one in found if "update_bytes" in one}
-    text = {"table.md": markdown(summary), "table.tex": latex(summary), "costs.md": costs(summary, results, memory)}
-    for name, content in text.items():
-        write_atomically(study.path / name, content)
     records = {name: [run.records() for run in found] for name, found in runs.items()}
     seconds = {name: seconds_a_run(found) for name, found in results.items()}
-    draw_study(summary, records, seconds, study.path / "figures")
+    draw_study(summary, records, seconds, folder := study.path / "figures")
+    figures = [f"figures/{file.name}" for file in sorted(folder.glob("*.png"))]
+    text = {"table.md": markdown(summary, figures), "table.tex": latex(summary)}
+    for name, content in (text | {"costs.md": costs(summary, results, memory)}).items():
+        write_atomically(study.path / name, content)
 
 
 if __name__ == "__main__":

@@ -98,9 +98,9 @@ def examples(source: Path, folder: Path) -> str:
 
 
 def written(study: Path, folder: Path) -> str:
-    """The pages of a study, and its figures."""
-    pages = "".join(markdown(file.read_text(), study, folder) for file in sorted(study.glob("*.md")))
-    return pages + examples(study / "figures", folder)
+    """The pages of a study: its tables and figures, then what it costs."""
+    pages = sorted(study.glob("*.md"), key=lambda file: (file.name != "table.md", file.name))
+    return "".join(markdown(file.read_text(), study, folder) for file in pages)
 
 
 def markdown(text: str, source: Path, folder: Path) -> str:

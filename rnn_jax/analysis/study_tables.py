@@ -102,8 +102,13 @@ def metric(study: Mapping[str, Any]) -> str:
     return f"{', '.join(names) or 'nothing finished'} {'↑' if higher_is_better(study) else '↓'}"
 
 
-def markdown(study: Mapping[str, Any]) -> str:
-    """The tables of a study as Markdown, its failures, and the command that makes them again."""
+def markdown(study: Mapping[str, Any], figures: Sequence[str] = ()) -> str:
+    """The tables of a study as Markdown, its failures, and under each what makes it again.
+
+    Args:
+        study: what study.json holds.
+        figures: to show, as paths from where the text will be.
+    """
     parts = [f"# {study['question']}", f"{metric(study)}, reference: {study['reference']}"]
     for title, rows in _tables(study):
         lines = [f"| {' | '.join([title, *HEAD])} |", "|---" * (len(HEAD) + 1) + "|"]
@@ -112,6 +117,7 @@ def markdown(study: Mapping[str, Any]) -> str:
     parts.append(NOTE)
     if told := remarks(study):
         parts.append("\n".join(f"* {line}" for line in told))
+    parts += [f"![{figure}]({figure})\n\n`{study['command']}`" for figure in figures]
     return "\n\n".join(parts) + "\n"
 
 

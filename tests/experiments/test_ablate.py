@@ -46,7 +46,8 @@ def test_a_study_says_what_it_found(whole):
     assert study["command"] == wanted and len(study["versions"]) == 1
     table = (whole / "table.md").read_text()
     rows = [line for line in table.splitlines() if line.startswith("| degree=") or line.startswith("| scale=")]
-    assert len(rows) == 4 + 2 + 2 and table.count(f"`{wanted}`") == 3
+    assert len(rows) == 4 + 2 + 2 and table.count(f"`{wanted}`") == 3 + 2
+    assert all(f"](figures/{figure}.png)" in table for figure in ("values", "curves"))
     assert rows[2].split("|")[1:3] == [" degree=2, scale=1.0 ", " 2 "] and rows[2].split("|")[-2] == " 3 "
     assert "degree over the others".replace(" over", ", over") in table
     assert (whole / "table.tex").read_text().count(r"\toprule") == 3

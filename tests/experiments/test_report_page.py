@@ -83,7 +83,7 @@ def test_a_study_is_drawn_from_its_pages(tmp_path):
     (study / "figures" / "curves.png").write_bytes(b"png")
     document = Document(page.page({"Study": page.written(study, tmp_path / "out")}))
     assert document.tables == [[["cell", "value"], ["gru", "1"]]]
-    assert document.sources == ["figures/cells/figures/curves.png"] * 2
+    assert document.sources == ["figures/cells/figures/curves.png"]
     assert (tmp_path / "out" / "figures" / "cells" / "figures" / "curves.png").read_bytes() == b"png"
 
 

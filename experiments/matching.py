@@ -38,8 +38,9 @@ def match_parameters(
             raise ValueError("match_parameters: hidden_size varies already; leave one of the two out")
         size = reference.config.hidden_size
         found = count(cell.config, hidden_size=size)
-        if abs(found - target) > TOLERANCE * target:
-            size, found = nearest_size(lambda size, cell=cell: count(cell.config, hidden_size=size), target)
+        for unit in (4, 2, 1):  # cells with heads need sizes that these divide
+            if abs(found - target) > TOLERANCE * target:
+                size, found = nearest_size(lambda size, cell=cell: count(cell.config, hidden_size=size), target, unit)
         if abs(found - target) > TOLERANCE * target:
             raise ValueError(
                 f"match_parameters: {cell.name} has {found:,} parameters at hidden_size={size}, expected {target:,} "

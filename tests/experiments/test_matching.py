@@ -29,6 +29,8 @@ def cells(*gates, **changes):
 
 
 def test_each_gets_the_size_that_is_nearest():
+    found = match_parameters(given := cells(9, 4, hidden_size=7), given[0], prepare)
+    assert [cell.config.hidden_size for cell in found] == [7, 11], "no multiple of four is near enough"
     found = match_parameters(given := cells(4, 1, 2), given[0], prepare)
     assert [cell.config.hidden_size for cell in found] == [64, 128, 92]
     assert found[1].name == "gates=1, hidden_size=128" and found[2].config.gates == 2
@@ -45,7 +47,7 @@ def test_no_other_size_is_nearer(target):
 
 
 def test_what_cannot_be_matched_is_told():
-    with pytest.raises(ValueError, match=r"gates=9 has 180 parameters at hidden_size=4, expected 80 within 5%"):
+    with pytest.raises(ValueError, match=r"gates=9 has 54 parameters at hidden_size=2, expected 80 within 5%"):
         match_parameters(given := cells(4, 9, hidden_size=4), given[0], prepare)
     varied = [StudyCell({"hidden_size": 8}, Sized(gates=1, hidden_size=8))]
     with pytest.raises(ValueError, match="hidden_size varies already"):

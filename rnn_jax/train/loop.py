@@ -78,11 +78,11 @@ def fit(
     state = jax.tree.map(place, fresh, shardings)
     # The key is an argument: as a constant it would make another program of each seed.
     dispatch = jax.jit(
-        lambda key, state, batches: make_dispatch(task.loss, optimizer, key)(state, batches),
+        lambda key, *rest: make_dispatch(task.loss, optimizer, jax.random.wrap_key_data(key))(*rest),
         donate_argnums=1,
         out_shardings=(shardings, copied),
     )
-    key = jax.device_put(key_for(settings.seed, "training"), copied)
+    key = place(np.asarray(jax.random.key_data(key_for(settings.seed, "training"))), copied)
     checkpoints, step = Checkpoints(run.checkpoints), 0
     lane = Lane(task, settings, run, diagnosis=diagnosis, prune=prune)
     # A run that was interrupted before its first checkpoint goes on from the beginning.

@@ -12,12 +12,11 @@ table.md, table.tex, figures, costs.md, and under runs/ the usual directory of e
 """
 
 import dataclasses
-import shlex
 from pathlib import Path
 
 import tyro
 
-from experiments.cli import Flags, run_command
+from experiments.cli import Flags, as_command, run_command
 from experiments.grid import find_reference, make_cells
 from experiments.matching import match_parameters
 from experiments.registry import load_experiment
@@ -91,14 +90,9 @@ def varied(cells: list[StudyCell]) -> str:
 
 def command(experiment: str, options: Options) -> str:
     """The command that makes the study again, wherever its folder was."""
-    words = ["python", "-m", "experiments.ablate", experiment]
-    for name, default in dataclasses.asdict(Options()).items():
-        value = getattr(options, name)
-        if (value != default or name == "seeds") and name not in ("study", "retry"):
-            given = value if isinstance(value, tuple) else [value]
-            flag = f"--{name.replace('_', '-')}"
-            words += [w for v in given for w in ([flag] if v is True else [flag, str(v)])]
-    return shlex.join(words)
+    asked = {name: value for name, value in vars(options).items() if name not in ("study", "retry")}
+    defaults = vars(Options()) | {"seeds": None}  # their number is always said: intervals are read by it
+    return as_command("ablate", experiment, values=asked, defaults=defaults)
 
 
 def write_tables(study: Study) -> None:

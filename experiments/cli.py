@@ -5,8 +5,9 @@ import difflib
 import functools
 import inspect
 import json
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,20 @@ def read_config(file: Path, config_type: type) -> Any:
             f"name a file of this experiment. Its fields are {', '.join(sorted(known))}"
         )
     return config_type(**{name: field_value(config_type, name, value) for name, value in values.items()})
+
+
+def as_command(module: str, *words: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """The command line that has these values: one flag for each that is not the default; a tuple's flag is repeated."""
+    for name, value in values.items():
+        if name in defaults and value == defaults[name]:
+            continue
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words += (f"--{flag}" if value else f"--no-{flag}",)
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                words += (f"--{flag}", str(one))
+    return shlex.join(["python", "-m", f"experiments.{module}", *words])
 
 
 def open_run(path: Path, config_type: type) -> tuple[Run, Any]:

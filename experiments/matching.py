@@ -1,6 +1,7 @@
 """Configs of a study at equal parameters: each gets the hidden_size at which it is as large as the reference."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,25 +29,27 @@ def match_parameters(
     if not hasattr(reference.config, "hidden_size"):
         raise ValueError("match_parameters: this experiment has no hidden_size; leave it out")
 
-    def count(config: FitSettings, **changes) -> int:
+    def parameters(config: FitSettings, size: int) -> int:
+        changes: dict[str, Any] = {"hidden_size": size}  # not a field of every config, which was checked above
         return count_parameters(prepare(dataclasses.replace(config, **changes)).task.params)
 
-    target = count(reference.config)
+    target = parameters(reference.config, reference.config.hidden_size)
     matched = []
     for cell in cells:
         if "hidden_size" in cell.fields:
             raise ValueError("match_parameters: hidden_size varies already; leave one of the two out")
+        count = functools.cache(lambda size, config=cell.config: parameters(config, size))
         size = reference.config.hidden_size
-        found = count(cell.config, hidden_size=size)
+        found = count(size)
         for unit in (4, 2, 1):  # cells with heads need sizes that these divide
             if abs(found - target) > TOLERANCE * target:
-                size, found = nearest_size(lambda size, cell=cell: count(cell.config, hidden_size=size), target, unit)
+                size, found = nearest_size(count, target, unit)
         if abs(found - target) > TOLERANCE * target:
             raise ValueError(
                 f"match_parameters: {cell.name} has {found:,} parameters at hidden_size={size}, expected {target:,} "
                 f"within {TOLERANCE:.0%}, as {reference.name} has; choose a larger hidden_size for the latter"
             )
-        changes: dict[str, Any] = {"hidden_size": size}  # not a field of every config, which was checked above
+        changes: dict[str, Any] = {"hidden_size": size}
         matched.append(StudyCell(cell.fields | changes, dataclasses.replace(cell.config, **changes)))
     return matched
 

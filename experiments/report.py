@@ -7,11 +7,9 @@
 `table` draws the README's table from all such files. No figure in the documentation is typed by hand.
 """
 
-import dataclasses
 import importlib
 import json
 import re
-import shlex
 import shutil
 import statistics
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any
 
 import tyro
 
-from experiments.cli import run_commands
+from experiments.cli import as_command, run_commands
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
@@ -65,17 +63,9 @@ def collect(task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Pat
 
 def command(experiment: str, config: dict[str, Any]) -> str:
     """The command of a run, with the flags that differ from the experiment's defaults."""
-    defaults = dataclasses.asdict(importlib.import_module(f"experiments.{experiment}").Config())
-    changed = {
-        field.replace("_", "-"): value
-        for field, value in config.items()
-        if field != "seed" and value != defaults[field]
-    }
-    flags = [
-        f"--{'' if value else 'no-'}{flag}" if isinstance(value, bool) else f"--{flag} {shlex.quote(str(value))}"
-        for flag, value in changed.items()
-    ]
-    return " ".join([f"python -m experiments.{experiment}", *flags, "--seed SEED"])
+    defaults = vars(importlib.import_module(f"experiments.{experiment}").Config())
+    values = {field: value for field, value in config.items() if field != "seed"}
+    return f"{as_command(experiment, values=values, defaults=defaults)} --seed SEED"
 
 
 def table_text(results: Path = RESULTS) -> str:

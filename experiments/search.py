@@ -7,10 +7,9 @@ gone goes on, as the same trial, from the last checkpoint of its run. The sample
 that a search by one process gives the same trials however often it was interrupted.
 """
 
-import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +113,9 @@ class Search:
         """Where the run of a trial is."""
         return self.path / "runs" / self.experiment.name / f"trial-{number:04d}"
 
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """No other process looks for a trial, or writes what was found, meanwhile."""
-        lock = Lock(self.path / "trials", "search")
-        while not lock.acquire():
-            time.sleep(0.05)
-        with lock:
-            yield
+    def alone(self) -> Lock:
+        """No other process looks for a trial, or writes what was found, while this is held."""
+        return Lock(self.path / "trials", "search").waited_for()
 
     def _take(self, trials: int) -> Trial | None:
         """A trial, locked: one that a process has left unfinished, or a new one."""

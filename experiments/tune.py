@@ -11,7 +11,6 @@ further. One process with one --seed finds the same every time.
 """
 
 import dataclasses
-import shlex
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import optuna
 import tyro
 
-from experiments.cli import Flags, run_command
+from experiments.cli import Flags, as_command, run_command
 from experiments.grid import merged
 from experiments.registry import load_experiment, pairs
 from experiments.search import Search
@@ -73,7 +72,8 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
                         definition=definition)  # fmt: skip
         print(f"{options.trials} trials of {', '.join(space)} by {task.monitor} in {path}", flush=True)
         code = search.run(options.trials, said=lambda line: print(line, flush=True))
-    said = command(experiment, options)
+    asked = {name: value for name, value in vars(options).items() if name != "study"}
+    said = as_command("tune", experiment, values=asked, defaults=vars(Options()))
     with search.alone():
         write_atomically(path / "tune.json", to_json(summary := summarize(search, said)))
         if best := summary["best"]:
@@ -88,18 +88,6 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
     again = f"python -m {found.prepare.__module__} --config {path / 'best.json'}"
     print(f"\n{described(summary)}\n\nthe best, in full: {again}")
     return 0
-
-
-def command(experiment: str, options: Options) -> str:
-    """The command that makes the search again, wherever its folder was."""
-    words = ["python", "-m", "experiments.tune", experiment]
-    for name, default in dataclasses.asdict(Options()).items():
-        value = getattr(options, name)
-        if value != default and name != "study":
-            words += [
-                word for one in (value if isinstance(value, tuple) else [value]) for word in (f"--{name}", str(one))
-            ]
-    return shlex.join(word.replace("--prune_after", "--prune-after") for word in words)
 
 
 def summarize(search: Search, said: str) -> dict[str, Any]:

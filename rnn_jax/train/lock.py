@@ -25,7 +25,7 @@ class LockLost(RuntimeError):
 
 
 class Lock:
-    """A lock in a folder; a context manager once `acquire` was true.
+    """A lock in a folder; a context manager once `acquire` was true: `with lock.waited_for():`.
 
     Args:
         folder: where its files are; created.
@@ -59,6 +59,12 @@ class Lock:
         self._file, self._stop = file, threading.Event()
         threading.Thread(target=self._beat, args=(file, self._stop), daemon=True).start()
         return True
+
+    def waited_for(self) -> "Lock":
+        """Wait until this process holds the lock: for what takes others a moment only."""
+        while not self.acquire():
+            time.sleep(0.05)
+        return self
 
     def check(self) -> None:
         """Raise LockLost unless this process holds the lock still."""

@@ -215,10 +215,7 @@ class Study:
 
     def write_summary(self) -> None:
         """Write study.json by what is there now; one process after the other, so that the newest is the last."""
-        lock = Lock(self._folder, "study")
-        while not lock.acquire():
-            time.sleep(0.05)
-        with lock:
+        with Lock(self._folder, "study").waited_for():
             write_atomically(self.path / "study.json", to_json(self.summary()))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import tiny_study
+from kills import Killed, kill_at_writes
 
 from experiments.ablate import ablate
 from experiments.cli import run_command
@@ -77,10 +78,6 @@ def test_what_is_finished_is_not_trained_again(whole, monkeypatch):
     assert command(whole, *BASE) == 0 and tables(whole) == before
 
 
-class Killed(BaseException):
-    """What no handler of errors catches, as a kill is not."""
-
-
 @pytest.mark.parametrize("layout", ["vmap", "single"])
 def test_stopped_at_many_moments_the_tables_are_the_same(tmp_path, monkeypatch, layout):
     few = ["tiny_study", "--vary", "degree=1,2", "--seeds", "2", "--layout", layout]
@@ -96,17 +93,7 @@ def test_stopped_at_many_moments_the_tables_are_the_same(tmp_path, monkeypatch, 
     monkeypatch.setattr(seed_runs, "finish_run", second_is_killed)
     with pytest.raises(Killed):  # after one seed of a group has ended, and not the other
         run_command(ablate, [*few, "--study", str(tmp_path / "killed")])
-    replace, count, after = Path.replace, 0, [2, 5, 13, 22]
-
-    def counted(path, target):
-        nonlocal count
-        count += 1
-        if after and count == after[0]:  # in the middle of a write: the new file is not in its place
-            after.pop(0)
-            raise Killed
-        return replace(path, target)
-
-    monkeypatch.setattr(Path, "replace", counted)
+    after = kill_at_writes(monkeypatch, 2, 5, 13, 22)
     while after:
         left = len(after)
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_study
+from kills import Killed, kill_at_writes
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from experiments import registry
@@ -84,22 +85,8 @@ def test_what_is_below_the_median_is_pruned(whole):
     assert 0 < pruned < COUNT - 3
 
 
-class Killed(BaseException):
-    """What no handler of errors catches, as a kill is not."""
-
-
 def test_stopped_at_many_moments_it_finds_the_same(whole, tmp_path, monkeypatch):
-    replace, count, after = Path.replace, 0, [2, 6, 11, 17, 23, 40, 60]
-
-    def counted(path, target):
-        nonlocal count
-        count += 1
-        if after and count == after[0]:  # in the middle of a write: the new file is not in its place
-            after.pop(0)
-            raise Killed
-        return replace(path, target)
-
-    monkeypatch.setattr(Path, "replace", counted)
+    after = kill_at_writes(monkeypatch, 2, 6, 11, 17, 23, 40, 60)
     while after:
         with pytest.raises(Killed):
             run_command(tune, [*BASE, "--study", str(tmp_path / "s")])

@@ -6,7 +6,7 @@ from flax import nnx
 
 from rnn_jax.cells.base import check_choice, check_rate, check_size
 from rnn_jax.compose import Bidirectional, Stack, dropout
-from rnn_jax.models.transformer import Transformer
+from rnn_jax.models.blocks import Layers
 from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, DType
 
@@ -17,7 +17,7 @@ class Classifier(nnx.Module):
     """p(class | sequence), for tokens or for vectors.
 
     Args:
-        layer: `Recurrent` or `Transformer`.
+        layer: `Recurrent`, `RecurrentBlocks` or `Transformer`.
         classes: C.
         vocabulary_size: V, where the inputs are tokens; 0 where they are vectors.
         pooling: "last", the state after the last valid step, of each direction (Sutskever et al. 2014); "max" or
@@ -35,7 +35,7 @@ class Classifier(nnx.Module):
 
     def __init__(
         self,
-        layer: Recurrent | Transformer,
+        layer: Layers,
         classes: int,
         *,
         vocabulary_size: int = 0,

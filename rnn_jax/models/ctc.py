@@ -10,6 +10,7 @@ from flax import nnx
 
 from rnn_jax.cells.base import check_rate, check_size
 from rnn_jax.compose import dropout
+from rnn_jax.models.blocks import Layers, RecurrentBlocks
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Carry, DType
@@ -19,7 +20,7 @@ class CTCModel(nnx.Module):
     """p(blank or label | steps) for every step.
 
     Args:
-        layer: `Recurrent` or `Transformer`.
+        layer: `Recurrent`, `RecurrentBlocks` or `Transformer`.
         labels: V, without the blank.
         dropout_rate: on the outputs of the layer, in training.
         dtype: of the computation; parameters are float32, and so are the scores.
@@ -28,7 +29,7 @@ class CTCModel(nnx.Module):
 
     def __init__(
         self,
-        layer: Recurrent | Transformer,
+        layer: Layers,
         labels: int,
         *,
         dropout_rate: float = 0.0,
@@ -69,8 +70,8 @@ class CTCModel(nnx.Module):
         carry, y = self._recurrent().step(carry, jnp.asarray(x, self.dtype))
         return carry, self.score(y).astype(jnp.float32)
 
-    def _recurrent(self) -> Recurrent:
-        if not isinstance(self.layer, Recurrent):
+    def _recurrent(self) -> Recurrent | RecurrentBlocks:
+        if isinstance(self.layer, Transformer):
             raise ValueError("a transformer has no carry to stream with: use a recurrent layer, or the whole sequence")
         return self.layer
 

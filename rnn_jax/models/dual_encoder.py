@@ -7,8 +7,7 @@ from flax import nnx
 from rnn_jax.cells.base import check_rate, check_size
 from rnn_jax.compose import dropout
 from rnn_jax.data import UNKNOWN
-from rnn_jax.models.transformer import Transformer
-from rnn_jax.nnx import Recurrent
+from rnn_jax.models.blocks import Layers
 from rnn_jax.typing import Array, DType
 
 
@@ -24,7 +23,7 @@ class DualEncoder(nnx.Module):
     layer adds, by the learned gain g, what depends on order.
 
     Args:
-        layer: `Recurrent` or `Transformer` that reads embedded tokens.
+        layer: `Recurrent`, `RecurrentBlocks` or `Transformer` that reads embedded tokens.
         vocabulary_size: V.
         word_dropout: the part of the tokens that training makes unknown.
         embedding_dropout: rate on embedded tokens, in training.
@@ -38,7 +37,7 @@ class DualEncoder(nnx.Module):
 
     def __init__(
         self,
-        layer: Recurrent | Transformer,
+        layer: Layers,
         vocabulary_size: int,
         *,
         word_dropout: float = 0.0,

@@ -34,6 +34,8 @@ class EncoderDecoderSettings(SequenceSettings):
         check_choice("attention", self.attention, KINDS)
         check_size("embedding_size", self.embedding_size)
         check_rate("embedding_dropout", self.embedding_dropout)
+        if self.blocks:
+            raise ValueError("blocks=True: an encoder-decoder has layers of cells without blocks; leave it out")
         super().__post_init__()
 
     @property

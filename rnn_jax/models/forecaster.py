@@ -10,10 +10,9 @@ from flax import nnx
 
 from rnn_jax.compose import dropout
 from rnn_jax.data.windows import Windows
+from rnn_jax.models.blocks import Layers
 from rnn_jax.models.classifier import Classifier
 from rnn_jax.models.forecast_outputs import Forecast, Output
-from rnn_jax.models.transformer import Transformer
-from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Params
 
 
@@ -26,7 +25,7 @@ class Forecaster(nnx.Module):
     seasonal persistence.
 
     Args:
-        layer: `Recurrent` or `Transformer`.
+        layer: `Recurrent`, `RecurrentBlocks` or `Transformer`.
         output: what a forecast says, see `rnn_jax.models.forecast_outputs`.
         window: L.
         horizon: H.
@@ -43,7 +42,7 @@ class Forecaster(nnx.Module):
 
     def __init__(
         self,
-        layer: Recurrent | Transformer,
+        layer: Layers,
         output: Output,
         window: int,
         horizon: int,

@@ -12,6 +12,7 @@ from flax import nnx
 
 from rnn_jax.cells.base import check_rate, check_size
 from rnn_jax.compose import dropout
+from rnn_jax.models.blocks import Layers, RecurrentBlocks
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Carry, DType
@@ -33,7 +34,7 @@ class GaussianModel(nnx.Module):
     """p(numbers | steps so far) for every step, a normal distribution for each number.
 
     Args:
-        layer: `Recurrent` or `Transformer`, of one direction where a step must not see what comes after it.
+        layer: one of `Layers`, which reads in one direction where a step must not see what comes after it.
         outputs: N, numbers at each step, in units in which they are about 1 large.
         dropout_rate: on the outputs of the layer, in training.
         dtype: of the computation; parameters are float32, and so are the distributions.
@@ -42,7 +43,7 @@ class GaussianModel(nnx.Module):
 
     def __init__(
         self,
-        layer: Recurrent | Transformer,
+        layer: Layers,
         outputs: int = 1,
         *,
         dropout_rate: float = 0.0,
@@ -84,8 +85,8 @@ class GaussianModel(nnx.Module):
         mean, raw = jnp.split(self.read(ys).astype(jnp.float32), 2, axis=-1)
         return Normal(mean, jax.nn.softplus(raw) + LEAST)
 
-    def _recurrent(self) -> Recurrent:
-        if not isinstance(self.layer, Recurrent):
+    def _recurrent(self) -> Recurrent | RecurrentBlocks:
+        if isinstance(self.layer, Transformer):
             raise ValueError("a transformer has no carry to stream with: use a recurrent layer, or the whole sequence")
         return self.layer
 

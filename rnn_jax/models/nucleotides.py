@@ -9,10 +9,10 @@ from flax import nnx
 from rnn_jax.analysis.saliency import integrated_gradients
 from rnn_jax.cells.base import check_choice, check_rate, check_size
 from rnn_jax.data.nucleotides import SHARES
+from rnn_jax.models.blocks import Layers
 from rnn_jax.models.classifier import POOLINGS, Classifier
 from rnn_jax.models.settings import SequenceSettings, build_matched
-from rnn_jax.models.transformer import Transformer
-from rnn_jax.nnx import Fixed, Recurrent
+from rnn_jax.nnx import Fixed
 from rnn_jax.typing import Array, DType
 
 
@@ -34,7 +34,7 @@ class NucleotideClassifier(nnx.Module):
 
     def __init__(
         self,
-        layer: Recurrent | Transformer,
+        layer: Layers,
         classes: int,
         length: int,
         *,

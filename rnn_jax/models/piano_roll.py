@@ -16,9 +16,9 @@ from rnn_jax.data.midi import KEYS
 from rnn_jax.data.music import with_start
 from rnn_jax.data.padding import pad
 from rnn_jax.losses import binary_cross_entropy
+from rnn_jax.models.blocks import Layers
 from rnn_jax.models.settings import SequenceSettings, build_matched
 from rnn_jax.models.transformer import Transformer
-from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Carry, DType, Params
 
 
@@ -35,7 +35,7 @@ class PianoRollModel(nnx.Module):
 
     def __init__(
         self,
-        layer: Recurrent | Transformer,
+        layer: Layers,
         *,
         dropout_rate: float = 0.0,
         input_dropout: float = 0.0,
@@ -67,19 +67,19 @@ class PianoRollModel(nnx.Module):
 
     def start(self, steps: int) -> Carry:
         """The carry before the first of at most `steps` steps of one piece."""
-        if isinstance(self.layer, Recurrent):
-            return self.layer.initial_carry((1,), self.dtype)
-        return jnp.zeros((steps, 1, KEYS), self.dtype), jnp.int32(0)
+        if isinstance(self.layer, Transformer):
+            return jnp.zeros((steps, 1, KEYS), self.dtype), jnp.int32(0)
+        return self.layer.initial_carry((1,), self.dtype)
 
     def step(self, carry: Carry, keys: Array) -> tuple[Carry, jax.Array]:
         """The keys `[1, 88]` of one step to the next carry and the logits float32 `[1, 88]` of the step after it."""
         keys = jnp.asarray(keys).astype(self.dtype)
-        if isinstance(self.layer, Recurrent):
-            carry, y = self.layer.step(carry, keys)
-        else:  # a transformer reads all of it again
+        if isinstance(self.layer, Transformer):  # which reads all of it again
             rolls, place = carry
             rolls = rolls.at[place].set(keys)
             carry, y = (rolls, place + 1), self.layer(rolls, lengths=place[None] + 1).ys[place]
+        else:
+            carry, y = self.layer.step(carry, keys)
         return carry, self.score(y).astype(jnp.float32)
 
 

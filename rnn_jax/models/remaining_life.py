@@ -46,13 +46,6 @@ class LifeSettings(SequenceSettings):
             raise ValueError("bidirectional=True would let the model see how long an engine lives: leave it out")
         super().__post_init__()
 
-    @property
-    def summary(self) -> str:
-        """The model in a few words."""
-        if self.model == "transformer":
-            return f"transformer, {self.transformer_layers} layers"
-        return f"{self.cell} {self.layers} x {self.hidden_size}"
-
     def build_life(self, features: int, key: jax.Array) -> GaussianModel:
         """The model of so many sensors, its initial values by a typed key."""
 

@@ -13,6 +13,7 @@ from flax import nnx
 from rnn_jax.cells import Cell, make_cell
 from rnn_jax.cells.base import check_choice, check_rate, check_size
 from rnn_jax.compose import Bidirectional, RecurrentDropout, Stack
+from rnn_jax.models.blocks import Layers, RecurrentBlocks
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
 
@@ -53,14 +54,18 @@ class RecurrentSettings:
             )
         getattr(super(), "__post_init__", lambda: None)()  # of the settings beside these in a Config
 
+    def one_cell(self, input_size: int, bidirectional: bool = False) -> Cell:
+        """The cell of a layer; with `bidirectional`, one in each direction, with hidden_size features each."""
+        cell: Cell = make_cell(self.cell, input_size, self.hidden_size)
+        if self.recurrent_dropout:
+            cell = RecurrentDropout(cell, self.recurrent_dropout)
+        return Bidirectional(cell) if bidirectional else cell
+
     def stack(self, input_size: int, bidirectional: bool = False) -> Stack:
-        """The stack for inputs of some size; with `bidirectional`, hidden_size features in each direction."""
+        """The stack for inputs of some size; see `one_cell`."""
         layers: list[Cell] = []
         for _ in range(self.layers):
-            cell: Cell = make_cell(self.cell, layers[-1].output_size if layers else input_size, self.hidden_size)
-            if self.recurrent_dropout:
-                cell = RecurrentDropout(cell, self.recurrent_dropout)
-            layers.append(Bidirectional(cell) if bidirectional else cell)
+            layers.append(self.one_cell(layers[-1].output_size if layers else input_size, bidirectional))
         return Stack(layers, dropout=self.dropout, dropout_kind=self.dropout_kind)
 
 
@@ -76,6 +81,8 @@ class SequenceSettings(RecurrentSettings):
     """recurrent, or transformer: one of as many parameters, whatever hidden_size says."""
     bidirectional: bool = True
     """Read in both directions, with hidden_size features each; the transformer then sees what comes after, too."""
+    blocks: bool = False
+    """Put each cell into a residual block with a feed-forward part, as cells linear in their carry need it."""
     heads: int = 4
     """Of the transformer's attention."""
     transformer_layers: int = 2
@@ -92,16 +99,24 @@ class SequenceSettings(RecurrentSettings):
         """The model in a few words."""
         if self.model == "transformer":
             return f"transformer, {self.transformer_layers} layers"
-        return f"{self.cell} {self.layers} x {self.hidden_size}" + ", both directions" * self.bidirectional
+        said = f"{self.cell} {self.layers} x {self.hidden_size}"
+        return said + ", in blocks" * self.blocks + ", both directions" * self.bidirectional
 
-    def layer(self, input_size: int, rngs: nnx.Rngs) -> Recurrent | Transformer:
+    def layer(self, input_size: int, rngs: nnx.Rngs) -> Layers:
         """The layers for inputs `[T, B, input_size]`: called as `(xs, lengths=, key=) -> (carry, ys)`."""
-        if self.model == "recurrent":
+        dtype = jnp.dtype(self.dtype)
+        if self.model == "transformer":
+            return Transformer(
+                input_size, self.hidden_size, self.transformer_layers, self.heads, causal=not self.bidirectional,
+                dropout_rate=self.dropout, dtype=dtype, rngs=rngs,
+            )  # fmt: skip
+        if not self.blocks:
             return Recurrent(self.stack(input_size, self.bidirectional), rngs=rngs)
-        return Transformer(
-            input_size, self.hidden_size, self.transformer_layers, self.heads, causal=not self.bidirectional,
-            dropout_rate=self.dropout, dtype=jnp.dtype(self.dtype), rngs=rngs,
-        )  # fmt: skip
+        size = self.one_cell(input_size, self.bidirectional).output_size
+        cells = [self.one_cell(size, self.bidirectional) for _ in range(self.layers)]
+        return RecurrentBlocks(
+            input_size, cells, dropout_rate=self.dropout, dropout_kind=self.dropout_kind, dtype=dtype, rngs=rngs
+        )
 
 
 Settings = TypeVar("Settings", bound=SequenceSettings)

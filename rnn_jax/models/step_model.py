@@ -8,12 +8,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells import make_cell
 from rnn_jax.cells.base import check_size
-from rnn_jax.models.blocks import RecurrentBlocks
+from rnn_jax.models.blocks import Layers
 from rnn_jax.models.settings import SequenceSettings, build_matched
-from rnn_jax.models.transformer import Transformer
-from rnn_jax.nnx import Recurrent, functional
+from rnn_jax.nnx import functional
 from rnn_jax.typing import Array, DType, Params
 
 Networks = Mapping[str, Callable[[Params], "StepModel"]]
@@ -32,7 +30,7 @@ class StepModel(nnx.Module):
 
     def __init__(
         self,
-        layer: Recurrent | RecurrentBlocks | Transformer,
+        layer: Layers,
         answers: int,
         *,
         dtype: DType = jnp.float32,
@@ -61,32 +59,20 @@ class StepSettings(SequenceSettings):
     bidirectional: bool = False
     """Must stay off: an answer is to follow from the steps before it."""
     dropout: float = 0.0
-    blocks: bool = False
-    """Put each cell into a residual block with a feed-forward part, as cells linear in their carry need it."""
 
     def __post_init__(self):
         if self.bidirectional:
             raise ValueError("bidirectional=True: an answer at every step follows from those before it; leave it off")
         super().__post_init__()
 
-    @property
-    def summary(self) -> str:
-        return super().summary + ", in blocks" * (self.blocks and self.model == "recurrent")
-
     def network(self, task: Any, key: jax.Array) -> tuple[Params, Callable[[Params], StepModel]]:
         """The initial parameters of a model for a task, drawn with a typed key, and from parameters to the model."""
         size = getattr(task, "tokens", 0) or task.features
 
         def build(settings: StepSettings) -> StepModel:
-            rngs, dtype = nnx.Rngs(params=key), jnp.dtype(settings.dtype)
-            if settings.blocks and settings.model == "recurrent":
-                cells = [
-                    make_cell(settings.cell, settings.hidden_size, settings.hidden_size) for _ in range(self.layers)
-                ]
-                layer: Any = RecurrentBlocks(size, cells, dropout_rate=settings.dropout, dtype=dtype, rngs=rngs)
-            else:
-                layer = settings.layer(size, rngs)
-            return StepModel(layer, max(1, task.classes), dtype=dtype, rngs=rngs)
+            rngs = nnx.Rngs(params=key)
+            layer = settings.layer(size, rngs)
+            return StepModel(layer, max(1, task.classes), dtype=jnp.dtype(settings.dtype), rngs=rngs)
 
         return functional(build_matched(self, build))
 

@@ -13,9 +13,8 @@ from flax import nnx
 from rnn_jax.cells.base import check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.data import PAD, UNKNOWN, BucketBatches, Tokenizer, best_bounds, in_order, pad
+from rnn_jax.models.blocks import Layers
 from rnn_jax.models.classifier import Classifier
-from rnn_jax.models.transformer import Transformer
-from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Params
 
 Rebuild = Callable[[Params], Callable[..., jax.Array]]
@@ -105,7 +104,7 @@ class TextClassifier(nnx.Module):
 
     def __init__(
         self,
-        layer: Recurrent | Transformer,
+        layer: Layers,
         classes: int,
         vocabulary_size: int,
         *,

@@ -8,7 +8,7 @@
 The same command goes on where it was stopped, in the folder it prints; given in several shells, it shares the work.
 The seeds of a config are one compiled program (--layout vmap); `map` is bitwise what single runs give, `single` trains
 them one by one, which is what happens, and is said, where seeds cannot share a program. A folder with study.json,
-table.md, table.tex, figures, costs.md, and under runs/ the usual directory of each run.
+table.md, table.tex, figures, costs.md and .json, and under runs/ the usual directory of each run.
 """
 
 import dataclasses
@@ -21,10 +21,10 @@ from experiments.grid import find_reference, make_cells
 from experiments.matching import match_parameters
 from experiments.registry import load_experiment
 from rnn_jax.analysis.study_figures import draw_study
-from rnn_jax.analysis.study_tables import costs, latex, markdown, seconds_a_run
+from rnn_jax.analysis.study_tables import costs, costs_markdown, latex, markdown, seconds_a_run
 from rnn_jax.train import Study, StudyCell, share_compiled_programs
 from rnn_jax.train.parallel import start_cpu_devices
-from rnn_jax.train.run import Run, write_atomically
+from rnn_jax.train.run import Run, to_json, write_atomically
 from rnn_jax.train.study import default_path
 
 
@@ -109,8 +109,10 @@ def write_tables(study: Study) -> None:
     seconds = {name: seconds_a_run(found) for name, found in results.items()}
     draw_study(summary, records, seconds, folder := study.path / "figures")
     figures = [f"figures/{file.name}" for file in sorted(folder.glob("*.png"))]
-    text = {"table.md": markdown(summary, figures), "table.tex": latex(summary)}
-    for name, content in (text | {"costs.md": costs(summary, results, memory)}).items():
+    spent = costs(results, memory)
+    pages = {"table.md": markdown(summary, figures), "table.tex": latex(summary),
+             "costs.md": costs_markdown(summary, spent), "costs.json": to_json(spent)}  # fmt: skip
+    for name, content in pages.items():
         write_atomically(study.path / name, content)
 
 

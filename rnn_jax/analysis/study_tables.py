@@ -147,26 +147,40 @@ def remarks(study: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def costs(
-    study: Mapping[str, Any], results: Mapping[str, Sequence[Mapping[str, Any]]], memory: Mapping[str, int]
-) -> str:
-    """What the cells cost, as Markdown; unlike the tables, not the same if the study is run again.
+def costs(results: Mapping[str, Sequence[Mapping[str, Any]]], memory: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """What the runs of each cell cost: `runs`, the mean of their `seconds`, `bytes` of memory, `device`; None: unknown.
+
+    Args:
+        results: the results of the runs of each cell, by its name.
+        memory: of one update of one seed in each cell, in bytes, by its name.
+    """
+    return {
+        name: {
+            "runs": len(runs),
+            "seconds": None if math.isnan(each := seconds_a_run(runs)) else each,
+            "bytes": memory.get(name),
+            "device": ", ".join(sorted({run["device"] for run in runs})),
+        }
+        for name, runs in results.items()
+    }
+
+
+def costs_markdown(study: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> str:
+    """What `costs` found, as Markdown; unlike the tables, not the same if the study is run again.
 
     Args:
         study: what study.json holds.
-        results: the results of the runs of each cell, by its name.
-        memory: of one update of one seed in each cell, in bytes, by its name.
+        found: of each cell, by its name.
     """
     lines = [
         "| cell | runs | seconds a run | seconds | memory, MB | device |",
         "|---|---|---|---|---|---|",
     ]
-    for name, runs in results.items():
-        each = seconds_a_run(runs)
-        devices = ", ".join(sorted({run["device"] for run in runs}))
-        spent = "" if math.isnan(each) else f"{each:.1f} | {each * len(runs):.1f}"
-        needed = f"{memory[name] / 1e6:.1f}" if name in memory else ""
-        lines.append(f"| {name} | {len(runs)} | {spent or ' | '} | {needed} | {devices} |")
+    for name, one in found.items():
+        each = one["seconds"]
+        spent = ("", "") if each is None else (f"{each:.1f}", f"{each * one['runs']:.1f}")
+        needed = "" if one["bytes"] is None else f"{one['bytes'] / 1e6:.1f}"
+        lines.append(f"| {' | '.join([name, str(one['runs']), *spent, needed, one['device']])} |")
     said = (
         "Seeds that were trained side by side share the seconds of all; updates, evaluations and checkpoints count. "
         "Memory is what XLA plans for the loss of one batch of one seed and its gradient, beside parameters and batch."
@@ -193,15 +207,16 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
     def around(aggregate: str) -> str:
         low, high = row[f"{aggregate} interval"]
-        return _number(row[aggregate]) + (f" [{_number(low)}, {_number(high)}]" if not math.isnan(low) else "")
+        return number(row[aggregate]) + (f" [{number(low)}, {number(high)}]" if not math.isnan(low) else "")
 
     sizes = row["params"]
     size = "" if not sizes else f"{sizes[0]:,}" + (f"-{sizes[-1]:,}" if len(sizes) > 1 else "")
-    tests = [_number(row["p"], 2), _number(row["p holm"], 2), _number(row["better"], 2)]
-    return [row["name"], str(row["n"]), around("mean"), _number(row["median"]), around("iqm"), *tests, size]
+    tests = [number(row["p"], 2), number(row["p holm"], 2), number(row["better"], 2)]
+    return [row["name"], str(row["n"]), around("mean"), number(row["median"]), around("iqm"), *tests, size]
 
 
-def _number(value: float, digits: int = 4) -> str:
+def number(value: float, digits: int = 4) -> str:
+    """A value for a table; NaN is a dash."""
     return "–" if math.isnan(value) else f"{value:#.{digits}g}".rstrip(".")
 
 

@@ -1,0 +1,48 @@
+"""Over several studies of the same configs: which is better on all tasks together, and what does it cost?
+
+    python -m experiments.compare experiments/studies/models-* --question "Seven models of equal size"
+
+Reads what `ablate` has left (study.json, costs.json) and trains nothing. Writes overview.md and figures/overview.png.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from experiments.cli import as_command, run_command
+from rnn_jax.analysis.study_overview import draw_overview, overview, overview_markdown
+from rnn_jax.train.run import write_atomically
+
+
+def compare(studies: tyro.conf.Positional[list[Path]], question: str = "", folder: Path = Path("studies/all")) -> None:
+    """Compare configs over studies.
+
+    Args:
+        studies: folders of studies; two or more.
+        question: above the tables.
+        folder: where the overview goes.
+    """
+    if len(studies) < 2:
+        raise ValueError(f"studies={list(map(str, studies))}: expected two or more; one has its own table.md")
+    found = {one.name: read(one / "study.json") for one in studies}
+    rows = overview(found, {one.name: read(one / "costs.json") for one in studies})
+    title = question or f"{len(rows)} configs over {len(studies)} tasks"
+    said = as_command("compare", *map(str, studies), values={"question": question}, defaults={"question": ""})
+    draw_overview(rows, title, folder / "figures" / "overview.png")
+    text = overview_markdown(found, rows, title, said, "figures/overview.png")
+    write_atomically(folder / "overview.md", text)
+    print(f"{text}\n{folder}/overview.md, figures/overview.png")
+
+
+def read(file: Path) -> Any:
+    """What a file of a study holds."""
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except OSError:
+        raise ValueError(f"{file} is not there: name a study's folder, and run its ablate command to the end") from None
+
+
+if __name__ == "__main__":
+    run_command(compare)

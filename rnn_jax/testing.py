@@ -26,6 +26,9 @@ Reference = Callable[[Params, Carry, np.ndarray], tuple[Carry, np.ndarray]]
 
 LENGTH, BATCH = 7, 3
 
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+"""Equations are compared, not machine code: a quarter of the contract's time is saved where code is made quickly."""
+
 
 def assert_cell_contract(cell: Cell, reference: Reference | None = None, *, seed: int = 0) -> None:
     """Raise an AssertionError unless `cell` keeps the whole contract.
@@ -75,7 +78,7 @@ class Example:
     @functools.cached_property
     def run(self) -> Callable[..., Any]:
         """`unroll`, compiled once: `run(xs)`, as NumPy arrays."""
-        compiled = jax.jit(lambda xs: unroll(self.cell, self.params, xs, self.carry))
+        compiled = _jit(lambda xs: unroll(self.cell, self.params, xs, self.carry))
         return lambda xs: jax.tree.map(np.asarray, compiled(xs))
 
 
@@ -88,6 +91,10 @@ def jittered(key: jax.Array, tree: Any) -> Any:
 def _generator(key: jax.Array) -> np.random.Generator:
     # NumPy's numbers need no compilation, which is most of what the contract costs.
     return np.random.default_rng(np.asarray(jax.random.key_data(key)))
+
+
+def _jit(function: Callable[..., Any], **options: Any) -> Any:
+    return jax.jit(function, compiler_options=QUICK if jax.default_backend() == "cpu" else None, **options)
 
 
 def check_value_type(cell: Cell) -> None:
@@ -141,7 +148,7 @@ def check_finite(cell: Cell, seed: int) -> None:
     """Inputs of 1e4 leave everything finite, in float32 and in bfloat16."""
     params = cell.init(jax.random.key(seed))
     xs = 1e4 * np.random.default_rng(seed).normal(size=(LENGTH, BATCH, *cell.input_shape))
-    compiled = jax.jit(functools.partial(unroll, cell))
+    compiled = _jit(functools.partial(unroll, cell))
     for dtype in (jnp.float32, jnp.bfloat16):
         for leaf in jax.tree.leaves(compiled(params, jnp.asarray(xs, dtype))):
             assert jnp.isfinite(leaf).all(), f"{dtype.__name__} inputs of 1e4 gave NaN or infinity"
@@ -154,7 +161,7 @@ def check_leading_dims(example: Example) -> None:
         jax.tree.map(change, (example.carry, example.xs[0])) for change in (lambda a: a[0], lambda a: jnp.stack([a, a]))
     )
 
-    @jax.jit
+    @_jit
     def results(batch: Any, single: Any):
         return cell(params, *batch), jax.vmap(cell, (None, 0, 0))(params, *batch), cell(params, *single)
 
@@ -162,7 +169,7 @@ def check_leading_dims(example: Example) -> None:
     _assert_close(vmapped, batched, "batched against vmap")
     _assert_close(one, jax.tree.map(lambda a: a[0], batched), "one row against a batch")
     wanted = jax.tree.map(lambda a: jnp.stack([a, a]), batched)
-    _assert_close(jax.jit(cell)(params, *double), wanted, "two leading dims")
+    _assert_close(_jit(cell)(params, *double), wanted, "two leading dims")
 
 
 def check_jit(example: Example) -> None:
@@ -173,7 +180,7 @@ def check_jit(example: Example) -> None:
         traces.append(cell)
         return cell(params, carry, x)
 
-    compiled = jax.jit(step, static_argnums=0)
+    compiled = _jit(step, static_argnums=0)
     first = compiled(example.cell, example.params, example.carry, example.xs[0])
     compiled(_copy(example.cell), example.params, example.carry, example.xs[1])
     assert len(traces) == 1, f"traced {len(traces)} times: the cell is not equal to its copy"
@@ -218,7 +225,7 @@ def check_unroll(example: Example) -> None:
     for method in _methods(cell):
         bound = functools.partial(unroll, cell, method=method)
 
-        @jax.jit
+        @_jit
         def results(params: Params, xs: jax.Array, carry: Carry, bound: Any = bound):
             forward = bound(params, xs, carry, **options)
             return forward, bound(params, xs, carry, reverse=True, checkpoint_every=3, **options), bound(params, xs)
@@ -240,7 +247,7 @@ def check_newton(example: Example) -> None:
     """
     cell, options = example.cell, lengths_and_resets()
     if "newton" in cell.methods:
-        results = jax.jit(lambda xs: unroll(cell, example.params, xs, example.carry, method="newton", **options))
+        results = _jit(lambda xs: unroll(cell, example.params, xs, example.carry, method="newton", **options))
         found = results(example.xs)
         _assert_close(found, loop(cell, example.params, example.xs, example.carry, **options), "newton against a loop")
         spoilt = results(example.xs.at[0, 2].set(jnp.nan))
@@ -281,7 +288,7 @@ def check_gradients(example: Example) -> None:
     for method in _methods(cell):
         here = functools.partial(loss, method=method)
 
-        @jax.jit
+        @_jit
         def derivatives(point: jax.Array, v: jax.Array, here: Any = here, method: str = method):
             def slope(p: jax.Array) -> jax.Array:
                 return jnp.vdot(jax.grad(here)(p, fixed), v)
@@ -293,7 +300,7 @@ def check_gradients(example: Example) -> None:
             curves = {"forward over reverse": curve, "reverse over reverse": jnp.vdot(jax.grad(slope)(point), v)}
             return {"forward": forward, "reverse": reverse}, curves, jax.grad(here, 1)(point, fixed)
 
-        value = jax.jit(here)
+        value = _jit(here)
         for _ in range(2):
             v = random.normal(size=point.shape)
             v /= np.linalg.norm(v)
@@ -321,7 +328,7 @@ def loop(cell: Cell, params: Params, xs: Any, carry: Carry, lengths: Any = None,
     """What `unroll` means for xs `[T, B, D]`, as a plain loop over steps and rows: slow, nothing to get wrong."""
     length, batch = xs.shape[:2]
     start = cell.initial_carry((), xs.dtype)
-    step = jax.jit(type(cell).__call__, static_argnums=0)
+    step = _jit(type(cell).__call__, static_argnums=0)
     carries, outputs = [], []
     for row in range(batch):
         row_carry = jax.tree.map(lambda a, row=row: a[row], carry)

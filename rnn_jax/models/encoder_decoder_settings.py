@@ -34,8 +34,6 @@ class EncoderDecoderSettings(SequenceSettings):
         check_choice("attention", self.attention, KINDS)
         check_size("embedding_size", self.embedding_size)
         check_rate("embedding_dropout", self.embedding_dropout)
-        if self.blocks:
-            raise ValueError("blocks=True: an encoder-decoder has layers of cells without blocks; leave it out")
         super().__post_init__()
 
     @property
@@ -57,7 +55,12 @@ class EncoderDecoderSettings(SequenceSettings):
             key: a typed key.
             counts: how often each token is written, int `[V]`: where scores begin, if given (see `Tokens.expect`).
             make_reader: from embedding_size to the reader of a source that is not tokens.
+
+        Raises:
+            ValueError: `blocks` is set.
         """
+        if self.blocks:
+            raise ValueError("blocks=True: an encoder-decoder has layers of cells without blocks; leave it out")
 
         def build(settings: "EncoderDecoderSettings") -> EncoderDecoder | TransformerEncoderDecoder:
             size, rngs = settings.embedding_size, nnx.Rngs(params=key)

@@ -90,4 +90,4 @@ def test_dropout_is_of_the_kind_that_is_asked_for():
 def test_settings_say_so_and_refuse_what_has_none():
     assert settings(bidirectional=True).summary == "gru 2 x 4, in blocks, both directions"
     with pytest.raises(ValueError, match=r"blocks=True: an encoder-decoder.*leave it out"):
-        EncoderDecoderSettings(blocks=True)
+        EncoderDecoderSettings(blocks=True).encoder_decoder(9, jax.random.key(0))

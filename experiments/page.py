@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from benchmarks.report import results_text
 from benchmarks.results import FOLDER as BENCHMARKS
 from experiments.cli import run_command
-from experiments.report import RESULTS, value_text
+from experiments.report import RESULTS, baselines_text, value_text
 
 HERE = Path(__file__).parent
 STUDIES = HERE / "studies"
@@ -77,7 +77,7 @@ def cells(experiment: str, row: dict[str, Any]) -> list[str]:
         value_text(row).replace(" ", "\N{NO-BREAK SPACE}"),
         f"{row['params']:,}",
         str(round(sum(row["seconds"]) / len(row["seconds"]))),
-        ", ".join(f"{name} {value:.2f}" for name, value in row["baselines"].items()),
+        baselines_text(row),
         published,
     ]
     return [*map(html.escape, texts), f"<code>{html.escape(row['command'])}</code>"]

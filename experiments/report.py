@@ -69,22 +69,32 @@ def command(experiment: str, config: dict[str, Any]) -> str:
 
 
 def table_text(results: Path = RESULTS) -> str:
-    """The results as a Markdown table, a transformer's beside those of the recurrent models of the same task."""
+    """The results as a Markdown table, each with that of a transformer of its size."""
     lines = ["| task | metric | model | here | transformer | published | baselines |", "|---|---|---|---|---|---|---|"]
     for file in sorted(results.glob("*.json")):
         stored = json.loads(file.read_text())
-        transformers = {r["task"]: value_text(r) for r in stored["results"] if is_transformer(r)}
         for r in stored["results"]:
             if is_transformer(r):
                 continue
             published = ", ".join(f"{p['who']} {p['value']}" for p in r["published"])
             sources = "; ".join(sorted({p["source"] for p in r["published"]}))
             published += f" ({sources})" if sources else ""
-            baselines = ", ".join(f"{name} {value:.2f}" for name, value in r["baselines"].items())
             metric = f"{r['metric']} {'↑' if r['higher_is_better'] else '↓'}"
-            cells = [r["model"], f"**{value_text(r)}**", transformers.get(r["task"], ""), published, baselines]
+            cells = [
+                r["model"],
+                f"**{value_text(r)}**",
+                transformer_text(r, stored["results"]),
+                published,
+                baselines_text(r),
+            ]
             lines.append(f"| {' | '.join([stored['experiment'] + '/' + r['task'], metric, *cells])} |")
     return "\n".join(lines)
+
+
+def transformer_text(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """The value of the transformer that is as large as the model of a row, within a tenth, on the same task."""
+    found = [one for one in rows if is_transformer(one) and one["task"] == row["task"]]
+    return "".join(value_text(one) for one in found if abs(one["params"] - row["params"]) <= 0.1 * row["params"])
 
 
 def is_transformer(row: dict[str, Any]) -> bool:
@@ -94,9 +104,20 @@ def is_transformer(row: dict[str, Any]) -> bool:
 
 def value_text(row: dict[str, Any]) -> str:
     """Mean and deviation over seeds, and their number, in brackets."""
-    digits = 3 if abs(row["mean"]) < 10 else 2
-    spread = f" ± {row['std']:.{digits}f}" if row["std"] is not None else ""
-    return f"{row['mean']:.{digits}f}{spread} ({row['n']})"
+    form = precision(row["mean"])
+    spread = f" ± {row['std']:{form}}" if row["std"] is not None else ""
+    return f"{row['mean']:{form}}{spread} ({row['n']})"
+
+
+def baselines_text(row: dict[str, Any]) -> str:
+    """What the value is compared with in the same run."""
+    return ", ".join(f"{name} {value:{precision(value)}}" for name, value in row["baselines"].items())
+
+
+def precision(value: float) -> str:
+    """The format of a value and of its deviation: three digits at least, or powers of ten where it is next to zero."""
+    size = abs(value)
+    return ".2f" if size >= 10 else ".3f" if size >= 0.1 or not size else ".4f" if size >= 1e-3 else ".1e"
 
 
 def table(check: bool = False) -> int:

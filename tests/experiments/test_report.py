@@ -39,11 +39,13 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
 def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
     rows = [
         {"task": "a", "metric": "nats/char", "higher_is_better": False, "mean": value, "std": None, "n": 1,
-         "model": model, "config": {"model": model}, "published": [], "baselines": {}}
-        for model, value in (("recurrent", 4.0), ("transformer", 5.0))
+         "model": model, "config": {"model": model}, "published": [], "baselines": {"none": 1e-5}, "params": params}
+        for model, value, params in (("recurrent", 4.0, 100), ("smaller", 0.02, 50), ("transformer", 5.0, 105))
     ]  # fmt: skip
     (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": rows}))
-    assert "| some/a | nats/char ↓ | recurrent | **4.000 (1)** | 5.000 (1) |" in report.table_text(tmp_path)
+    table = report.table_text(tmp_path)
+    assert "| some/a | nats/char ↓ | recurrent | **4.000 (1)** | 5.000 (1) |  | none 1.0e-05 |" in table
+    assert "| smaller | **0.0200 (1)** |  |" in table
 
 
 def test_runs_that_differ_in_more_than_the_seed_are_refused(tmp_path):

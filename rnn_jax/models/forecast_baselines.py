@@ -95,10 +95,15 @@ class NormalEquations(NamedTuple):
         return cls(np.asarray(gram), np.asarray(products), np.concatenate(rows), missing[missing.any(axis=1)])
 
     def solve(self, penalty: float) -> np.ndarray:
-        """Weights `[P, H]`; the last one, of the ones, is free."""
+        """Weights `[P, H]`; the last one, of the ones, is free.
+
+        The matrix is factored once for all targets: rows R that one of them lacks are taken out of its solution by the
+        Woodbury identity, (G − RᵀR)⁻¹ y = G⁻¹y + G⁻¹Rᵀ (1 − R G⁻¹Rᵀ)⁻¹ R G⁻¹y.
+        """
         gram = self.gram + penalty * np.diag(np.append(np.ones(len(self.gram) - 1), 1e-9))
-        weights = np.linalg.solve(gram, self.products)
+        solved = np.linalg.solve(gram, np.concatenate([self.products, self.rows.T], axis=1))
+        weights, spread = np.split(solved, [self.products.shape[1]], axis=1)
         for h in np.flatnonzero(self.missing.any(axis=0)):
-            gone = self.rows[self.missing[:, h]]
-            weights[:, h] = np.linalg.solve(gram - gone.T @ gone, self.products[:, h])
+            gone, solved = self.rows[self.missing[:, h]], spread[:, self.missing[:, h]]
+            weights[:, h] += solved @ np.linalg.solve(np.eye(len(gone)) - gone @ solved, gone @ weights[:, h])
         return weights

@@ -18,7 +18,7 @@ import tyro
 
 from experiments.cli import Flags, as_command, run_command
 from experiments.grid import find_reference, make_cells
-from experiments.matching import match_parameters
+from experiments.matching import match_parameters, matched_before
 from experiments.registry import load_experiment
 from rnn_jax.analysis.study_figures import draw_study
 from rnn_jax.analysis.study_tables import costs, costs_markdown, latex, markdown, seconds_a_run
@@ -64,14 +64,14 @@ def ablate(experiment: tyro.conf.Positional[str], options: Flags[Options] = Opti
     cells = make_cells(found, options.set, options.vary, options.sets, options.zip)
     reference = find_reference(cells, options.reference)
     start_cpu_devices(cells[0].config.cpu_devices)
+    said = command(experiment, options)
+    path = options.study or default_path(Path("studies"), found.name, said)
     if options.match_parameters:
         place = cells.index(reference)
-        cells = match_parameters(cells, reference, found.prepare)
+        cells = matched_before(cells, path, said) or match_parameters(cells, reference, found.prepare)
         reference = cells[place]
-    said = command(experiment, options)
     question = options.question or f"What does {varied(cells)} change? {found.question}"
     about = {"question": question, "command": said, "reference": reference.name}
-    path = options.study or default_path(Path("studies"), found.name, said)
     study = Study(path, found.name, cells, range(options.seeds), options.layout, about)
     print(f"{len(cells)} configs x {options.seeds} seeds in {path}", flush=True)
     with share_compiled_programs():

@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,11 +32,10 @@ def match_parameters(
         raise ValueError("match_parameters: this experiment has no hidden_size; leave it out")
 
     def parameters(config: FitSettings, size: int) -> int:
-        changes: dict[str, Any] = {"hidden_size": size}  # not a field of every config, which was checked above
-        return count_parameters(prepare(dataclasses.replace(config, **changes)).task.params)
+        return count_parameters(prepare(resized(StudyCell({}, config), size).config).task.params)
 
     target = parameters(reference.config, reference.config.hidden_size)
-    matched = []
+    sizes = []
     for cell in cells:
         if "hidden_size" in cell.fields:
             raise ValueError("match_parameters: hidden_size varies already; leave one of the two out")
@@ -49,9 +50,26 @@ def match_parameters(
                 f"match_parameters: {cell.name} has {found:,} parameters at hidden_size={size}, expected {target:,} "
                 f"within {TOLERANCE:.0%}, as {reference.name} has; choose a larger hidden_size for the latter"
             )
-        changes: dict[str, Any] = {"hidden_size": size}
-        matched.append(StudyCell(cell.fields | changes, dataclasses.replace(cell.config, **changes)))
-    return matched
+        sizes.append(size)
+    return list(map(resized, cells, sizes))
+
+
+def matched_before(cells: Sequence[StudyCell], study: Path, command: str) -> list[StudyCell] | None:
+    """The same configs with the sizes in a study that this command has begun, for counting takes minutes."""
+    if not (file := study / "study.json").exists():
+        return None
+    begun = json.loads(file.read_text("utf-8"))
+    fields = [cell["fields"] for cell in begun["cells"]]
+    if begun["command"] != command or not all("hidden_size" in one for one in fields):
+        return None
+    found = [resized(cell, one["hidden_size"]) for cell, one in zip(cells, fields, strict=False)]
+    return found if [cell.fields for cell in found] == fields else None
+
+
+def resized(cell: StudyCell, size: int) -> StudyCell:
+    """The same config with another size, which is one of its fields from then on."""
+    changes: dict[str, Any] = {"hidden_size": size}
+    return StudyCell(cell.fields | changes, dataclasses.replace(cell.config, **changes))
 
 
 def nearest_size(count: Callable[[int], int], target: int, unit: int = 4) -> tuple[int, int]:

@@ -1,13 +1,14 @@
 """Configs at equal parameters: the size that is nearest, sizes that do not exist, experiments without one."""
 
 import dataclasses
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tiny_study
 
-from experiments.matching import match_parameters, nearest_size
+from experiments.matching import match_parameters, matched_before, nearest_size
 from rnn_jax.train import FitSettings, StudyCell
 
 
@@ -55,3 +56,18 @@ def test_what_cannot_be_matched_is_told():
     plain = [StudyCell({}, tiny_study.Config())]
     with pytest.raises(ValueError, match="this experiment has no hidden_size"):
         match_parameters(plain, plain[0], tiny_study.prepare)
+
+
+def test_sizes_of_a_study_that_was_begun_are_not_sought_again(tmp_path):
+    given = cells(4, 1, 2)
+    assert matched_before(given, tmp_path, "command") is None
+    found = match_parameters(given, given[0], prepare)
+    stored = {"command": "command", "cells": [{"fields": cell.fields} for cell in found]}
+    (tmp_path / "study.json").write_text(json.dumps(stored))
+    assert matched_before(given, tmp_path, "command") == found
+    assert matched_before(given, tmp_path, "another command") is None
+    assert matched_before(given[:2], tmp_path, "command") is None
+    assert matched_before([*given[1:], given[0]], tmp_path, "command") is None
+    del stored["cells"][1]["fields"]["hidden_size"]
+    (tmp_path / "study.json").write_text(json.dumps(stored))
+    assert matched_before(given, tmp_path, "command") is None

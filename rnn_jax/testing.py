@@ -328,7 +328,7 @@ def loop(cell: Cell, params: Params, xs: Any, carry: Carry, lengths: Any = None,
     """What `unroll` means for xs `[T, B, D]`, as a plain loop over steps and rows: slow, nothing to get wrong."""
     length, batch = xs.shape[:2]
     start = cell.initial_carry((), xs.dtype)
-    step = _jit(type(cell).__call__, static_argnums=0)
+    step = jax.jit(type(cell).__call__, static_argnums=0)  # not _jit: a gradient may be taken through it
     carries, outputs = [], []
     for row in range(batch):
         row_carry = jax.tree.map(lambda a, row=row: a[row], carry)

@@ -70,7 +70,7 @@ def test_what_a_run_says_is_never_markup():
     }  # fmt: skip
     document = Document(page.page({"<Results>": page.results_table([("<e>", row)])}))
     assert document.tables[0][1] == [
-        "<e>/<b>", "<i>", "a & b ↑", "1.000\N{NO-BREAK SPACE}(1)", "12,345", "2", "<u> 2.00", "", "x > y",
+        "<e>/<b>", "<i>", "a & b ↑", "1.000\N{NO-BREAK SPACE}(1)", "12,345", "2", "<u> 2.000", "", "x > y",
     ]  # fmt: skip
 
 

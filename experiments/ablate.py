@@ -20,6 +20,7 @@ from experiments.cli import Flags, as_command, run_command
 from experiments.grid import find_reference, make_cells
 from experiments.matching import match_parameters, matched_before
 from experiments.registry import load_experiment
+from rnn_jax.analysis.study_crossings import crossings_markdown
 from rnn_jax.analysis.study_figures import draw_study
 from rnn_jax.analysis.study_tables import costs, costs_markdown, latex, markdown, seconds_a_run
 from rnn_jax.train import Study, StudyCell, share_compiled_programs
@@ -110,8 +111,9 @@ def write_tables(study: Study) -> None:
     draw_study(summary, records, seconds, folder := study.path / "figures")
     figures = [f"figures/{file.name}" for file in sorted(folder.glob("*.png"))]
     spent = costs(results, memory)
+    said = "\n\n".join(filter(None, [costs_markdown(summary, spent), crossings_markdown(summary, spent)]))
     pages = {"table.md": markdown(summary, figures), "table.tex": latex(summary),
-             "costs.md": costs_markdown(summary, spent), "costs.json": to_json(spent)}  # fmt: skip
+             "costs.md": said, "costs.json": to_json(spent)}  # fmt: skip
     for name, content in pages.items():
         write_atomically(study.path / name, content)
 

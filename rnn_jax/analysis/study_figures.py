@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnn_jax.analysis import statistics
+from rnn_jax.analysis.study_crossings import lines_along
 from rnn_jax.analysis.study_tables import cell_rows, metric, values
 
 Records = Sequence[Mapping[str, Any]]
@@ -48,7 +49,8 @@ def draw_values(study: Mapping[str, Any], file: Path) -> None:
                 axes.axvspan(low, high, color="grey", alpha=0.15, linewidth=0)
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
     axes.invert_yaxis()
-    axes.set(xlabel=metric(study), title=_wrapped(study["question"]))
+    axes.set(xlabel=metric(study))
+    figure.suptitle(_wrapped(study["question"]), fontsize="medium")
     figure.savefig(file, dpi=120)
 
 
@@ -82,25 +84,22 @@ def draw_field(study: Mapping[str, Any], field: str, seconds: Mapping[str, float
     """Values and seconds along a field, a line for each choice of the others that has three numbers of it or more."""
     from matplotlib.figure import Figure
 
-    lines: dict[str, list[tuple[float, dict[str, Any], str]]] = {}
-    for cell, row in zip(study["cells"], cell_rows(study), strict=True):
-        place = cell["fields"].get(field)
-        if isinstance(place, int | float) and not isinstance(place, bool) and np.isfinite(row["iqm"]):
-            others = ", ".join(f"{name}={value}" for name, value in cell["fields"].items() if name != field)
-            lines.setdefault(others, []).append((place, row, cell["name"]))
-    lines = {others: sorted(found, key=lambda one: one[0]) for others, found in lines.items() if len(found) > 2}
+    rows_of = {row["name"]: row for row in cell_rows(study) if np.isfinite(row["iqm"])}
+    lines = lines_along(study, field, rows_of)
     if not lines:
         return
     figure = Figure(figsize=(9, 4), layout="constrained")
     quality, cost = figure.subplots(1, 2)
     for others, found in lines.items():
-        places, rows, names = zip(*found, strict=True)
+        places, names = zip(*found, strict=True)
+        rows = [rows_of[name] for name in names]
         (line,) = quality.plot(places, [row["iqm"] for row in rows], ".-", label=others or study["experiment"])
         bands = np.array([row["iqm interval"] for row in rows], float)
         quality.fill_between(places, *bands.T, color=line.get_color(), alpha=0.2, linewidth=0)
         cost.plot(places, [seconds[name] for name in names], ".-", color=line.get_color())
-    quality.set(xlabel=field.replace("_", " "), ylabel=metric(study), xscale="log")
-    cost.set(xlabel=field.replace("_", " "), ylabel="seconds a run", xscale="log", yscale="log")
+    scale = "log" if all(found[0][0] > 0 for found in lines.values()) else "linear"
+    quality.set(xlabel=field.replace("_", " "), ylabel=metric(study), xscale=scale)
+    cost.set(xlabel=field.replace("_", " "), ylabel="seconds a run", xscale=scale, yscale="log")
     quality.legend(fontsize="small")
     figure.suptitle(_wrapped(study["question"]), fontsize="medium")
     figure.savefig(file, dpi=120)

@@ -173,7 +173,7 @@ def costs_markdown(study: Mapping[str, Any], found: Mapping[str, Mapping[str, An
         found: of each cell, by its name.
     """
     lines = [
-        "| cell | runs | seconds a run | seconds | memory, MB | device |",
+        "| config | runs | seconds a run | seconds | memory, MB | device |",
         "|---|---|---|---|---|---|",
     ]
     for name, one in found.items():
@@ -196,7 +196,7 @@ def seconds_a_run(results: Sequence[Mapping[str, Any]]) -> float:
 def _tables(study: Mapping[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Titles and rows: of the cells, then of each field if more than one varies."""
     fields = list(dict.fromkeys(field for cell in study["cells"] for field in cell["fields"]))
-    tables = [("cell", cell_rows(study))]
+    tables = [("config", cell_rows(study))]
     if len(fields) > 1:
         tables += [(f"{field}, over the others", rows) for field in fields if (rows := field_rows(study, field))]
     return tables

@@ -39,8 +39,9 @@ class StudyCell:
 
     @property
     def name(self) -> str:
-        """The fields in words."""
-        return ", ".join(f"{field}={value}" for field, value in self.fields.items()) or "as it is"
+        """The fields in words; a named set is its name."""
+        words = (str(value) if field == "set" else f"{field}={value}" for field, value in self.fields.items())
+        return ", ".join(words) or "as it is"
 
     @property
     def key(self) -> str:

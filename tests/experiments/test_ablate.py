@@ -53,7 +53,7 @@ def test_a_study_says_what_it_found(whole):
     assert "degree over the others".replace(" over", ", over") in table
     assert (whole / "table.tex").read_text().count(r"\toprule") == 3
     costs = (whole / "costs.md").read_text()
-    assert costs.startswith("| cell | runs | seconds a run | seconds | memory, MB |") and "| 2 | " in costs
+    assert costs.startswith("| config | runs | seconds a run | seconds | memory, MB |") and "| 2 | " in costs
     assert float(costs.splitlines()[2].split("|")[5]) >= 0
     for figure in ("values", "curves"):
         assert (whole / "figures" / f"{figure}.png").stat().st_size > 5_000
@@ -67,6 +67,8 @@ def test_a_study_says_what_it_found(whole):
 def test_a_field_that_is_a_number_is_drawn(tmp_path):
     assert command(tmp_path, "tiny_study", "--vary", "degree=1,2,3", "--vary", "curve=true,false", "--seeds", "1") == 0
     assert sorted(file.stem for file in (tmp_path / "figures").iterdir()) == ["curves", "degree", "values"]
+    costs = (tmp_path / "costs.md").read_text()
+    assert "| cost | cheaper below | cheaper above | degree |" in costs and costs.count("\n| time | curve=") == 1
 
 
 def test_what_is_finished_is_not_trained_again(whole, monkeypatch):

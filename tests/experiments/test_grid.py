@@ -23,11 +23,11 @@ def test_grids_pairs_and_named_sets(tmp_path):
     assert names(["degree=3"], []) == ["as it is"]
     (file := tmp_path / "sets.json").write_text(json.dumps({"a": {"curve": True}, "b": {"scale": 2, "data": None}}))
     cells = make_cells(TINY, ["learning-rate=0.5"], ["degree=1,2"], file)
-    assert [cell.name for cell in cells] == [f"set={s}, degree={d}" for d in (1, 2) for s in "ab"]
+    assert [cell.name for cell in cells] == [f"{s}, degree={d}" for d in (1, 2) for s in "ab"]
     assert cells[2].config == tiny_study.Config(learning_rate=0.5, degree=2, curve=True)
     assert cells[3].config.scale == 2.0 and isinstance(cells[3].config.scale, float)
     assert find_reference(cells, "set=b,degree=2") is cells[3] and find_reference(cells, "") is cells[0]
-    with pytest.raises(ValueError, match="is 2 configs of: set=a, degree=1; set=b, degree=1"):
+    with pytest.raises(ValueError, match="is 2 configs of: a, degree=1; b, degree=1"):
         find_reference(cells, "set=b")
 
 

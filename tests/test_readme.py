@@ -1,5 +1,6 @@
 """What the README says is done as it says: its code runs, its commands exist, its table is the one of the results."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -85,9 +86,11 @@ def test_the_two_commands_are_targets_that_install_and_run():
 
 @pytest.mark.parametrize("line", re.findall(r"^python -m experiments\.\S+.*$", "\n".join(blocks("sh")), re.MULTILINE))
 def test_the_options_it_names_exist(line, capsys):
-    options = re.findall(r"--[a-z-]+", line.partition("#")[0])
+    name, *options = re.findall(r"(?<=-m experiments\.)\w+|--[a-z-]+", line.partition("#")[0])
+    module = importlib.import_module(f"experiments.{name}")
+    command = getattr(module, "train", None) or getattr(module, name)
     with pytest.raises(SystemExit):
-        run_commands({"train": text_generation.train}, "train", ["--help"])
+        run_commands({"command": command}, "command", ["--help"])
     said = capsys.readouterr().out
     assert all(option in said for option in options)
 

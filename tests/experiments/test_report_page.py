@@ -90,7 +90,8 @@ def test_a_study_is_drawn_from_its_pages(tmp_path):
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not opened in a browser")
 def test_a_browser_sorts_its_tables(folder, tmp_path):
     def shown(view: str) -> list[list[str]]:
-        command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
+        flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
+        command = [BROWSER, *flags.split(), f"--user-data-dir={tmp_path}", "--dump-dom"]
         address = f"{Path(folder / 'index.html').as_uri()}{view}"
         done = subprocess.run([*command, address], capture_output=True, text=True, timeout=120, check=True)
         return Document(done.stdout).tables[0][1:]

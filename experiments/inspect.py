@@ -99,7 +99,7 @@ def general_pages(module: ModuleType, run: Run, row: int, steps: int) -> Pages:
     quiet = {f.name: 0.0 for f in dataclasses.fields(config) if f.name.endswith(("dropout", "noise"))}
     task = module.prepare(dataclasses.replace(config, **quiet)).task
     params = best_params(task.params, task.carry, config, run)
-    batch = task.batch(0)
+    batch = task.batch(config.steps - 1)  # of the last update: a curriculum has ended by then
     letters, tokens = [], batch.get("inputs")
     if (run.path / "vocabulary.json").exists() and tokens is not None and np.ndim(tokens) == 2:
         vocabulary = run.read_json("vocabulary.json")

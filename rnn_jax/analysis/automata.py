@@ -1,7 +1,9 @@
 """Finite automata out of networks that have learned one: cluster hidden states, count the ways between clusters.
 
 Omlin & Giles 1996, "Extraction of rules from discrete-time recurrent neural networks", Neural Networks 9(1); clusters
-by k-means as in Wang et al. 2018, arXiv:1709.10380; then states that cannot be told apart are joined (Moore 1956).
+by k-means as in Wang et al. 2018, arXiv:1709.10380, among the hidden states that have the same output, for these alone
+can be one state, after the same input, which is most of what sets hidden states apart; then states that cannot be told
+apart are joined (Moore 1956).
 """
 
 import dataclasses
@@ -77,20 +79,22 @@ def extract_automaton(
     inputs: np.ndarray,
     outputs: np.ndarray,
     *,
+    counted: np.ndarray | None = None,
     tokens: int = 0,
-    most: int = 64,
+    most: int = 48,
     enough: float = 0.999,
 ) -> Automaton:
     """The smallest automaton found that does what a network does.
 
-    Numbers of clusters are tried from 2 on, until the automaton says what the network says.
+    Numbers of clusters of each input and output are tried from 1 on, until the automaton says what the network says.
 
     Args:
         states: the hidden state after each step, `[T, B, H]`.
         inputs: int `[T, B]`, from 0 on.
         outputs: what the network says after each step, int `[T, B]`, from 0 on.
+        counted: bool `[T, B]`, the steps at which it was to say something; all by default.
         tokens: V; one more than the largest input by default.
-        most: clusters, at most.
+        most: clusters of an input and an output, at most.
         enough: the agreement at which no more clusters are tried.
 
     Raises:
@@ -104,12 +108,19 @@ def extract_automaton(
     if inputs.min() < 0 or outputs.min() < 0:
         raise ValueError(f"inputs from {inputs.min()}, outputs from {outputs.min()}: expected numbers from 0 on")
     tokens = tokens or int(inputs.max()) + 1
+    counted = np.ones(inputs.shape, bool) if counted is None else counted
+    outputs = np.where(counted, outputs, outputs.max() + 1)  # where nothing was to be said, that is the output
     points = np.asarray(states, np.float64).reshape(-1, states.shape[-1])
-    centres = _spread(points, most)
+    kinds = (outputs * tokens + inputs).ravel()
+    members = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+    classes = [(here, _spread(points[here], most)) for here in members]
     best, best_agreement = None, -1.0
-    for count in _growing(len(centres)):
-        clusters = _cluster(points, centres[:count]).reshape(inputs.shape)
-        found = _count(clusters, inputs, outputs, count, tokens)
+    for count in _growing(max(len(centres) for _, centres in classes)):
+        clusters, several = np.zeros(len(points), int), 0
+        for here, centres in classes:
+            clusters[here] = several + _cluster(points[here], centres[:count])
+            several += len(centres[:count])
+        found = _count(clusters.reshape(inputs.shape), inputs, outputs, several, tokens)
         agreement = found.agreement(inputs, outputs)
         if agreement > best_agreement:
             best, best_agreement = found, agreement
@@ -120,8 +131,8 @@ def extract_automaton(
 
 
 def _growing(most: int) -> list[int]:
-    """Half as many again from count to count, from 2 (or what there is) to `most`."""
-    counts = [min(2, most)]
+    """Half as many again from count to count, from 1 to `most`."""
+    counts = [1]
     while counts[-1] < most:
         counts.append(min(most, max(counts[-1] + 1, counts[-1] * 3 // 2)))
     return counts

@@ -127,7 +127,7 @@ def followers_page(text: str, parts: Sequence[Followed], file: Path, *, patterns
     return "\n".join(f"{name}: unit {unit}, correlation {score:+.2f}" for name, (unit, score) in found.items())
 
 
-def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array, length: int, count: int = 200) -> str:
+def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array, length: int, count: int = 1000) -> str:
     """The automaton that a model of a task of states has become, from half of some sequences, tested on the others.
 
     Args:
@@ -146,7 +146,8 @@ def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array,
     states = np.concatenate([_rows(state_vectors(part), part)[1:] for part in parts], axis=-1)
     inputs, said, true = (np.asarray(a)[:-1] for a in (sample.inputs, scores.argmax(-1), sample.targets))
     counted, half = np.asarray(sample.counted)[:-1], count // 2
-    found = extract_automaton(states[:, :half], inputs[:, :half], said[:, :half], tokens=task.tokens)
+    seen = (states[:, :half], inputs[:, :half], said[:, :half])
+    found = extract_automaton(*seen, counted=counted[:, :half], tokens=task.tokens)
     answers = found.run(inputs[:, half:])
     asked = counted[:, half:]
     as_network = np.mean((answers == said[:, half:])[asked])

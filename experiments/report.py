@@ -39,6 +39,7 @@ def collect(task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Pat
                 )
     if len({config["seed"] for config in configs}) < len(configs):
         raise ValueError(f"seeds {[config['seed'] for config in configs]}: each seed counts once")
+    starts = [json.loads((run / "manifest.json").read_text())["starts"][-1] for run in runs]
     first, values = finished[0], [result["value"] for result in finished]
     entry = {
         "task": name, "model": first["model"], "metric": first["metric"], "higher_is_better": first["higher_is_better"],
@@ -46,6 +47,7 @@ def collect(task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Pat
         "n": len(values), "values": values, "published": first["published"], "baselines": first["baseline"],
         "params": first["params"], "config": {k: v for k, v in configs[0].items() if k != "seed"},
         "seeds": [config["seed"] for config in configs], "command": command(experiment, configs[0]),
+        "layouts": [start.get("layout", "single") for start in starts],  # vmap differs from single runs by rounding
         "seconds": [round(result["seconds"]) for result in finished], "device": first["device"],
         "scores": [result.get("scores", {}) for result in finished],
     }  # fmt: skip

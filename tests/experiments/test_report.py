@@ -16,6 +16,7 @@ def finished_run(folder, seed, value, **changes):
         "device": "cpu",
     }  # fmt: skip
     (folder / "result.json").write_text(json.dumps(result))
+    (folder / "manifest.json").write_text(json.dumps({"starts": [{"layout": "vmap"} if seed == 1 else {}]}))
     (folder / "sample.txt").write_text("to be")
     return folder
 
@@ -28,6 +29,7 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
         report.collect("text_generation/some-text", runs, results=results)
     (row,) = json.loads((results / "text_generation.json").read_text())["results"]
     assert (row["mean"], row["std"], row["n"], row["values"], row["seeds"]) == (2.0, 1.0, 3, [1.0, 2.0, 3.0], [0, 1, 2])
+    assert row["layouts"] == ["single", "vmap", "single"]
     assert row["command"] == "python -m experiments.text_generation --hidden-size 8 --seed SEED"
     assert (results / "text_generation/some-text-gru-1-x-8-sample.txt").read_text() == "to be"
     table = report.table_text(results)

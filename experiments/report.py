@@ -1,6 +1,7 @@
 """From run directories to the results that the project stands by, and from these to the README's table.
 
     python -m experiments.report collect text_generation/tinyshakespeare runs/text_generation/gru-seed-*
+    python -m experiments.report collect text_generation/tinyshakespeare RUN --add       one more seed
     python -m experiments.report table
 
 `collect` writes experiments/results/EXPERIMENT.json, with the figures and texts of the first run beside it;
@@ -24,8 +25,17 @@ README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- results: written by `python -m experiments.report table` -->", "<!-- end of results -->"
 
 
-def collect(task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Path]], results: Path = RESULTS) -> None:
-    """Sum up finished runs that differ only in their seed as one result, EXPERIMENT/TASK."""
+def collect(
+    task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Path]], add: bool = False, results: Path = RESULTS
+) -> None:
+    """Sum up finished runs that differ only in their seed as one result, EXPERIMENT/TASK.
+
+    Args:
+        task: EXPERIMENT/TASK.
+        runs: their directories.
+        add: to the seeds that this result has already, of the same config.
+        results: the folder of all results.
+    """
     experiment, _, name = task.partition("/")
     if not name or not runs:
         raise ValueError(f"task={task!r}, {len(runs)} runs: expected EXPERIMENT/TASK and at least one run directory")
@@ -37,27 +47,40 @@ def collect(task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Pat
                 raise ValueError(
                     f"{run}: {field}={config[field]!r}, in {runs[0]} {configs[0][field]!r}; only seeds may differ"
                 )
-    if len({config["seed"] for config in configs}) < len(configs):
-        raise ValueError(f"seeds {[config['seed'] for config in configs]}: each seed counts once")
     starts = [json.loads((run / "manifest.json").read_text())["starts"][-1] for run in runs]
-    first, values = finished[0], [result["value"] for result in finished]
+    first = finished[0]
+    each: dict[str, list[Any]] = {
+        "values": [result["value"] for result in finished],
+        "seeds": [config["seed"] for config in configs],
+        "layouts": [start.get("layout", "single") for start in starts],  # vmap differs from single runs by rounding
+        "seconds": [round(result["seconds"]) for result in finished],
+        "scores": [result.get("scores", {}) for result in finished],
+    }
     entry = {
         "task": name, "model": first["model"], "metric": first["metric"], "higher_is_better": first["higher_is_better"],
-        "mean": statistics.fmean(values), "std": statistics.stdev(values) if len(values) > 1 else None,
-        "n": len(values), "values": values, "published": first["published"], "baselines": first["baseline"],
-        "params": first["params"], "config": {k: v for k, v in configs[0].items() if k != "seed"},
-        "seeds": [config["seed"] for config in configs], "command": command(experiment, configs[0]),
-        "layouts": [start.get("layout", "single") for start in starts],  # vmap differs from single runs by rounding
-        "seconds": [round(result["seconds"]) for result in finished], "device": first["device"],
-        "scores": [result.get("scores", {}) for result in finished],
+        "published": first["published"], "baselines": first["baseline"], "params": first["params"],
+        "config": {k: v for k, v in configs[0].items() if k != "seed"}, "command": command(experiment, configs[0]),
+        "device": first["device"],
     }  # fmt: skip
     file = results / f"{experiment}.json"
     stored = json.loads(file.read_text()) if file.exists() else {"experiment": experiment, "results": []}
-    others = [r for r in stored["results"] if (r["task"], r["model"]) != (name, entry["model"])]
+    same = [row for row in stored["results"] if (row["task"], row["model"]) == (name, entry["model"])]
+    if add:
+        if not same or same[0]["config"] != entry["config"]:
+            raise ValueError(f"add: {file} has no {task} {entry['model']} of this config; collect all seeds anew")
+        before = {"layouts": ["single"] * same[0]["n"]} | same[0]
+        each = {key: before[key] + values for key, values in each.items()}
+    if len(set(each["seeds"])) < len(each["seeds"]):
+        raise ValueError(f"seeds {each['seeds']}: each seed counts once")
+    values = each["values"]
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    entry |= {"mean": statistics.fmean(values), "std": spread, "n": len(values)} | each
+    others = [row for row in stored["results"] if row not in same]
     stored["results"] = sorted([*others, entry], key=lambda r: (r["task"], r["model"]))
     file.write_text(json.dumps(stored, indent=1) + "\n")
     model = re.sub("[^a-z0-9]+", "-", entry["model"].lower()).strip("-")
-    for path in sorted(path for kind in ("figures/*.png", "figures/*.gif", "*.txt") for path in runs[0].glob(kind)):
+    shown = [] if add else [path for kind in ("figures/*.png", "figures/*.gif", "*.txt") for path in runs[0].glob(kind)]
+    for path in sorted(shown):
         (results / experiment).mkdir(exist_ok=True)
         shutil.copy(path, results / experiment / f"{name}-{model}-{path.name}")
     print(f"{file}: {task} {entry['model']}: {entry['metric']} {entry['mean']:.4f} over {entry['n']} seeds")

@@ -38,6 +38,21 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
     )
 
 
+def test_seeds_are_added_to_a_result_of_the_same_config(tmp_path):
+    runs = [finished_run(tmp_path / f"run{seed}", seed, value) for seed, value in enumerate((1.0, 2.0, 6.0))]
+    other = finished_run(tmp_path / "other", 3, 1.0, dropout=0.5)
+    with pytest.raises(ValueError, match="has no text_generation/some-text gru 1 x 8 of this config"):
+        report.collect("text_generation/some-text", runs[2:], add=True, results=tmp_path)
+    report.collect("text_generation/some-text", runs[:2], results=tmp_path)
+    report.collect("text_generation/some-text", runs[2:], add=True, results=tmp_path)
+    (row,) = json.loads((tmp_path / "text_generation.json").read_text())["results"]
+    assert (row["mean"], row["values"], row["seeds"], row["n"]) == (3.0, [1.0, 2.0, 6.0], [0, 1, 2], 3)
+    with pytest.raises(ValueError, match="of this config"):
+        report.collect("text_generation/some-text", [other], add=True, results=tmp_path)
+    with pytest.raises(ValueError, match="each seed counts once"):
+        report.collect("text_generation/some-text", runs[1:2], add=True, results=tmp_path)
+
+
 def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
     rows = [
         {"task": "a", "metric": "nats/char", "higher_is_better": False, "mean": value, "std": None, "n": 1,

@@ -56,7 +56,7 @@ def collect(
         "seconds": [round(result["seconds"]) for result in finished],
         "scores": [result.get("scores", {}) for result in finished],
     }
-    entry = {
+    entry: dict[str, Any] = {
         "task": name, "model": first["model"], "metric": first["metric"], "higher_is_better": first["higher_is_better"],
         "published": first["published"], "baselines": first["baseline"], "params": first["params"],
         "config": {k: v for k, v in configs[0].items() if k != "seed"}, "command": command(experiment, configs[0]),

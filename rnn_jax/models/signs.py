@@ -25,19 +25,22 @@ class SignModel(nnx.Module):
         self.classifier, self.variation = classifier, variation
         self.scale = Fixed(jnp.asarray(scale, jnp.float32))
 
-    def __call__(self, tracks: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, tracks: Array, lengths: Array, *, scale: Array | None = None, key: jax.Array | None = None
+    ) -> jax.Array:
         """Score tracks.
 
         Args:
             tracks: `[T, B, D]`.
             lengths: int `[B]`, at least 1; what lies after them has no influence.
+            scale: deviations in place of the model's own.
             key: a typed key: training, with variation and dropout.
 
         Returns:
             Logits float32 `[B, C]`.
         """
         tracks, lengths = jnp.asarray(tracks, jnp.float32), jnp.asarray(lengths)
-        place_scale, speed_scale = self.scale[...]
+        place_scale, speed_scale = self.scale[...] if scale is None else jnp.asarray(scale, jnp.float32)
         if key is not None:
             vary_key, key = jax.random.split(key)
             tracks = vary_tracks(vary_key, tracks, lengths, self.variation)

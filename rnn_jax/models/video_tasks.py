@@ -38,7 +38,7 @@ VIDEOS = {"validation": 200, "test": 1000}
 class SignTask(VideoTask):
     """Tracks to signs: halves of each sign for training and test, by the seed; a sixth of the first for validation."""
 
-    axes = BATCH_AXES
+    axes = BATCH_AXES | {"scale": None}
     monitor, higher_is_better = "validation_accuracy", True
 
     def __init__(self, settings: VideoSettings, seed: int, group: int, hold_out: bool = True):
@@ -72,10 +72,12 @@ class SignTask(VideoTask):
         return build_matched(settings, build)
 
     def batch(self, i: int) -> dict[str, np.ndarray]:
-        return self.batches.batch(i)
+        # Not a constant of the loss, for it differs from seed to seed, and they are to share a program.
+        return self.batches.batch(i) | {"scale": np.array(self.facts["scale"], np.float32)}
 
     def loss(self, model: SignModel, batch: dict[str, Any], key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        return token_cross_entropy(model(batch["tokens"], batch["lengths"], key=key), batch["labels"])
+        logits = model(batch["tokens"], batch["lengths"], scale=batch["scale"], key=key)
+        return token_cross_entropy(logits, batch["labels"])
 
     def validator(self, rebuild: Callable[[Params], SignModel]) -> Callable[[Params], dict[str, float]]:
         probabilities, labels = make_probabilities(rebuild, self.validation.values), self.numbers(self.validation)

@@ -10,6 +10,7 @@ from experiments import video
 from rnn_jax.analysis.films import write_gif
 from rnn_jax.data.moving_digits import Digits, bouncing
 from rnn_jax.models import video_tasks
+from rnn_jax.train.side_by_side import check_same_program
 
 command = Commands(video, "watch")
 SMALL = [
@@ -19,12 +20,12 @@ SMALL = [
 DIGITS = Digits(np.random.default_rng(1).random((10, 8, 8)).astype(np.float32), np.arange(10))
 
 
-def make_tracks(path, labelled: bool = True) -> None:
+def make_tracks(path, labelled: bool = True, lengths: int = 3) -> None:
     """Circles that turn one way or the other."""
     rng, lines = np.random.default_rng(0), ["track,x,y" + ",label" * labelled]
     for i in range(48):
         sign, radius, start = (-1) ** i, rng.uniform(0.5, 2), rng.uniform(0, 6)
-        for t in np.linspace(0, 5, 12 + i % 3):
+        for t in np.linspace(0, 5, 12 + i % lengths):
             x, y = (radius * f(start + sign * t) + rng.normal() * 0.02 for f in (np.cos, np.sin))
             lines.append(f"{i},{x:.4f},{y:.4f}" + f",{'left' if i % 2 else 'right'}" * labelled)
     path.write_text("\n".join(lines) + "\n")
@@ -64,6 +65,15 @@ def test_a_run_of_signs_says_everything_about_itself(signs):
     assert result["value"] > 70 and set(result["baseline"]) == {"nearest track"}
     assert "of 24 wrong" in (signs / "sample.txt").read_text()
     assert all((signs / "figures" / f"{name}.png").stat().st_size > 5_000 for name in ("curves", "signs"))
+
+
+def test_seeds_share_a_program_whatever_their_halves_measure(tmp_path):
+    make_tracks(tmp_path / "own.csv", lengths=1)
+    configs = [video.Config(data=str(tmp_path / "own.csv"), hidden_size=4, seed=seed) for seed in (0, 1)]
+    prepared = [video.prepare(config) for config in configs]
+    scales = [one.task.batch(0)["scale"] for one in prepared]
+    assert not np.array_equal(*scales)
+    check_same_program([one.task for one in prepared])
 
 
 def test_tracks_without_labels_are_watched(signs, tmp_path, capsys):

@@ -7,7 +7,6 @@ gone goes on, as the same trial, from the last checkpoint of its run. The sample
 that a search by one process gives the same trials however often it was interrupted.
 """
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +19,14 @@ from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial
 
 from experiments.registry import Experiment
 from experiments.search_space import suggest
-from rnn_jax.train import Diverged, Outcome, Prepared, Run, RunOptions, Task, train_experiment
+from experiments.trial import train_trial
+from rnn_jax.train import Task
 from rnn_jax.train.lock import Lock, LockLost
-from rnn_jax.train.run import is_begun, plain
+from rnn_jax.train.run import plain
 from rnn_jax.train.settings import FitSettings
 
 POLL = 1.0  # seconds between two looks at the trials of other processes
@@ -91,7 +91,7 @@ class Search:
                 continue
             with self._locks[trial.number] as lock:
                 try:
-                    if code := self._train(trial, lock, said):
+                    if code := train_trial(self, trial, lock, said):
                         return code
                 except LockLost as lost:
                     said(f"trial {trial.number}: {lost}")
@@ -145,52 +145,3 @@ class Search:
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self.study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
-
-    def _train(self, trial: Trial, lock: Lock, said: Callable[[str], None]) -> int:
-        """Train a trial to its end, whatever that is, and tell it."""
-        shown = f"trial {trial.number}: " + ", ".join(f"{field}={trial.params[field]}" for field in self.space)
-        path, metric = self.run_path(trial.number), self.task.monitor
-        options = RunOptions(runs=path.parent.parent, name=path.name, resume=is_begun(path))
-        said(f"{shown}{' goes on' if options.resume else ''}")
-
-        def prune(step: int, scores: dict[str, float]) -> bool:
-            lock.check()
-            if step not in self.trials()[trial.number].intermediate_values:
-                trial.report(scores[metric], step)
-            return trial.should_prune()
-
-        def tell(state: TrialState, ended: str, value: float | None = None) -> None:
-            lock.check()
-            trial.set_user_attr("ended", ended)
-            self.study.tell(trial.number, value, state)
-            said(f"trial {trial.number}: {ended}")
-
-        try:
-            code = train_experiment(self.experiment.name, self.config(trial), options, self._prepare, prune)
-        except LockLost:
-            raise
-        except Diverged as error:  # poorer than any value, which is what a sampler takes a pruned trial without one for
-            tell(TrialState.PRUNED, f"diverged: {error}")
-        except Exception as error:
-            tell(TrialState.FAIL, f"failed: {type(error).__name__}: {error}")
-        else:
-            if code:
-                return code
-            run = Run.open(path)
-            reason = run.read_json("manifest.json")["starts"][-1]["exit_reason"]
-            if reason == "pruned":
-                tell(TrialState.PRUNED, reason)
-            else:
-                value = run.read_json("result.json")["value"]
-                tell(TrialState.COMPLETE, f"{reason}, {metric} {value:.6g}", value)
-        return 0
-
-    def _prepare(self, config: Any) -> Prepared:
-        """The experiment without its `finish`, which looks at the test data."""
-        prepared = self.experiment.prepare(config)
-
-        def finish(outcome: Outcome, run: Run) -> dict[str, Any]:
-            return {"model": "", "metric": prepared.task.monitor, "value": outcome.progress.best,
-                    "higher_is_better": prepared.task.higher_is_better, "baseline": {}, "published": []}  # fmt: skip
-
-        return dataclasses.replace(prepared, finish=finish)

@@ -67,6 +67,12 @@ def test_intervals_follow_from_the_seed_and_move_with_the_scores():
     assert all(map(math.isnan, statistics.bootstrap_interval([[1.0, 2.0], [1.0]])))
 
 
+def test_scores_that_nearly_coincide_do_not_blow_an_interval_up():
+    scores = np.array([16.70, 16.71, 16.72, 14.40, 15.27])
+    low, high = statistics.bootstrap_interval(scores, "mean")
+    assert high - low < 15 * scores.std(ddof=1) / 5**0.5 and low < scores.mean() < high
+
+
 def test_strata_are_resampled_apart():
     # Between strata there is much variance, inside none to speak of: what is drawn inside them hardly moves the mean.
     low, high = statistics.bootstrap_interval([[0.0, 0.01, 0.0, 0.01], [9.0, 9.01, 9.0, 9.01]], "mean")

@@ -111,7 +111,7 @@ def write_tables(study: Study) -> None:
     draw_study(summary, records, seconds, folder := study.path / "figures")
     figures = [f"figures/{file.name}" for file in sorted(folder.glob("*.png"))]
     spent = costs(results, memory)
-    said = "\n\n".join(filter(None, [costs_markdown(summary, spent), crossings_markdown(summary, spent)]))
+    said = "\n".join(filter(None, [costs_markdown(summary, spent), crossings_markdown(summary, spent)]))
     pages = {"table.md": markdown(summary, figures), "table.tex": latex(summary),
              "costs.md": said, "costs.json": to_json(spent)}  # fmt: skip
     for name, content in pages.items():

@@ -8,8 +8,8 @@ from typing import Any
 Points = Sequence[tuple[int | float, int | float]]
 KINDS = {"seconds": "time", "bytes": "memory"}
 SAID = (
-    "At which value two configs cost the same, on straight lines between measured points of the logarithms of cost and "
-    "field; below it the first is cheaper, above it the second. Without a value the first is cheaper everywhere."
+    "Where costs cross is read off straight lines between what was measured, of the logarithms of cost and field; what "
+    "differs by little crosses at random."
 )
 
 
@@ -74,14 +74,15 @@ def crossings_markdown(study: Mapping[str, Any], costs: Mapping[str, Mapping[str
                 if first[0][0] > 0 and [place for place, _ in first] == [place for place, _ in second]:
                     rows.append(_row(word, (a, first), (b, second)))
         if rows:
-            tables.append(
-                "\n".join([f"| cost | cheaper below | cheaper above | {field} |", "|---|---|---|---|", *rows])
-            )
+            tables.append("\n".join([f"| cost | cheaper | than | at {field} |", "|---|---|---|---|", *rows]))
     return "\n\n".join([*tables, f"`{study['command']}`", SAID]) + "\n" if tables else ""
 
 
 def _row(word: str, *lines: tuple[str, Points]) -> str:
-    """The cheaper of two lines first, and where the other one becomes it."""
+    """Two lines, the one that is cheaper at the beginning first, and where it is."""
     (a, first), (b, second) = sorted(lines, key=lambda line: line[1][0][1])
-    places = ", ".join(f"{place:.0f}" if place >= 10 else f"{place:.2g}" for place in crossings(first, second))
-    return f"| {word} | {a} | {b if places else ''} | {places} |"
+    places = [f"{place:.0f}" if place >= 10 else f"{place:.2g}" for place in crossings(first, second)]
+    parts = [f"below {places[0]}"] if places else ["all"]
+    parts += [f"{x} to {y}" for x, y in itertools.zip_longest(places[1::2], places[2::2]) if y]
+    parts += [f"above {places[-1]}"] if places and len(places) % 2 == 0 else []
+    return f"| {word} | {a} | {b} | {', '.join(parts)} |"

@@ -100,6 +100,10 @@ def draw_field(study: Mapping[str, Any], field: str, seconds: Mapping[str, float
     scale = "log" if all(found[0][0] > 0 for found in lines.values()) else "linear"
     quality.set(xlabel=field.replace("_", " "), ylabel=metric(study), xscale=scale)
     cost.set(xlabel=field.replace("_", " "), ylabel="seconds a run", xscale=scale, yscale="log")
+    ticks = sorted({place for found in lines.values() for place, _ in found})
+    for axes in (quality, cost):
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     quality.legend(fontsize="small")
     figure.suptitle(_wrapped(study["question"]), fontsize="medium")
     figure.savefig(file, dpi=120)

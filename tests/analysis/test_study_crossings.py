@@ -1,6 +1,7 @@
 """Where costs cross along a field, against power laws whose crossings are known."""
 
 import math
+import re
 
 import pytest
 
@@ -35,11 +36,18 @@ def test_power_laws_cross_where_they_are_equal():
         crossings(first, second[:2])
 
 
-def test_the_cheaper_one_stands_first():
-    text = crossings_markdown(*study())
+def test_the_cheaper_one_stands_first_and_it_is_said_where_it_is():
+    found, costs = study()
+    text = crossings_markdown(found, costs)
     assert text.count("\n| time |") == 3 and "memory |" not in text and "`python -m some`" in text
-    assert "| time | square | linear | 80 |" in text
-    assert "| time | linear |  |  |" in text and "| time | square |  |  |" in text
+    assert "| time | square | linear | below 80 |" in text
+    assert "| time | linear | dear | all |" in text and "| time | square | dear | all |" in text
+    for place, cost in zip(LENGTHS, (1, 1e6, 1e2, 1e9), strict=True):
+        costs[f"dear, length={place}"]["seconds"] = cost
+    line = next(line for line in crossings_markdown(found, costs).splitlines() if "| dear | linear |" in line)
+    assert re.fullmatch(r"\| time \| dear \| linear \| below 1\d, 1\d\d to \d\d\d \|", line), line
+    costs["dear, length=640"]["seconds"] = 1e2
+    assert re.search(r"\| dear \| linear \| below 1\d, above 1\d\d \|", crossings_markdown(found, costs))
 
 
 def test_lines_need_three_numbers():

@@ -68,7 +68,7 @@ def test_a_field_that_is_a_number_is_drawn(tmp_path):
     assert command(tmp_path, "tiny_study", "--vary", "degree=1,2,3", "--vary", "curve=true,false", "--seeds", "1") == 0
     assert sorted(file.stem for file in (tmp_path / "figures").iterdir()) == ["curves", "degree", "values"]
     costs = (tmp_path / "costs.md").read_text()
-    assert "| cost | cheaper below | cheaper above | degree |" in costs and costs.count("\n| time | curve=") == 1
+    assert "| cost | cheaper | than | at degree |" in costs and costs.count("\n| time | curve=") == 1
 
 
 def test_what_is_finished_is_not_trained_again(whole, monkeypatch):

@@ -4,7 +4,6 @@ import dataclasses
 import difflib
 import functools
 import inspect
-import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 
 import tyro
 
-from experiments.registry import field_value
+from experiments.registry import field_value, read_object
 from rnn_jax.train import CheckpointError, Diverged, Run, RunOptions
 
 Flags = tyro.conf.OmitArgPrefixes
@@ -86,14 +85,9 @@ def read_config(file: Path, config_type: type) -> Any:
     """A config by the values of a JSON file; what the file does not name is the default.
 
     Raises:
-        ValueError: the file is not JSON, or has fields or values that the config has not.
+        ValueError: there is no such file, it is not JSON, or has fields or values that the config has not.
     """
-    try:
-        values = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"config={str(file)!r} is not JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise ValueError(f'config={str(file)!r}: expected {{"FIELD": VALUE, ...}}')
+    values = read_object("config", file, '{"FIELD": VALUE, ...}')
     known = {field.name for field in dataclasses.fields(config_type)}
     if unknown := [name for name in values if name not in known]:
         raise ValueError(

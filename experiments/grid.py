@@ -1,12 +1,11 @@
 """The configs of a study, from the words of a command line."""
 
 import itertools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.registry import Experiment, pairs
+from experiments.registry import Experiment, pairs, read_object
 from rnn_jax.train import StudyCell
 
 FIXED = {"seed": "use --seeds", "cpu_devices": "use --set, for it is one for the whole study"}
@@ -25,7 +24,8 @@ def make_cells(
         zipped: take the first values of all fields, the second, ..., in place of their grid.
 
     Raises:
-        ValueError: a field or value is not known, a field is given twice, lists to be zipped are not of one length.
+        ValueError: a field or value is not known, a field is given twice, lists to be zipped are not of one length, or
+            `sets` is no such file.
     """
     base = experiment.configure(merged(map(pairs, fixed)))
     lists = merged({field: values.split(",")} for field, values in map(split_field, vary))
@@ -33,9 +33,10 @@ def make_cells(
         lengths = ", ".join(f"{field} {len(values)}" for field, values in lists.items())
         raise ValueError(f"zip: expected lists of one length, not {lengths}")
     chosen = zip(*lists.values(), strict=True) if zipped and lists else itertools.product(*lists.values())
-    named: dict[str, dict[str, Any]] = json.loads(sets.read_text("utf-8")) if sets else {"": {}}
-    if not (isinstance(named, dict) and all(isinstance(fields, dict) for fields in named.values())):
-        raise ValueError(f'sets={str(sets)!r}: expected {{"NAME": {{"FIELD": VALUE, ...}}, ...}}')
+    form = '{"NAME": {"FIELD": VALUE, ...}, ...}'
+    named: dict[str, dict[str, Any]] = read_object("sets", sets, form) if sets else {"": {}}
+    if not all(isinstance(fields, dict) for fields in named.values()):
+        raise ValueError(f"sets={str(sets)!r}: expected {form}")
     cells = []
     for values, (name, fields) in itertools.product(list(chosen), named.items()):
         changes = merged([dict(zip(lists, values, strict=True)), fields])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -92,6 +93,24 @@ def field_value(config: type, field: str, value: Any) -> Any:
                 continue
     wanted = " or ".join(getattr(option, "__name__", str(option)) for option in options)
     raise ValueError(f"{field}={value!r}: expected {'true or false' if options == (bool,) else wanted}")
+
+
+def read_object(argument: str, file: Path, form: str) -> dict[str, Any]:
+    """The object in a JSON file that a command's `argument` names.
+
+    Raises:
+        ValueError: there is no such file, or it holds something else.
+    """
+    named = f"{argument}={str(file)!r}"
+    try:
+        values = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(f"{named} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{named} is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{named}: expected {form}")
+    return values
 
 
 def pairs(text: str) -> dict[str, str]:

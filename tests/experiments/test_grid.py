@@ -31,6 +31,23 @@ def test_grids_pairs_and_named_sets(tmp_path):
         find_reference(cells, "set=b")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        ('{"a": ', "is not JSON"),
+        ("[]", "expected {"),
+        ('{"a": 1}', "expected {"),
+    ],
+)
+def test_a_file_of_sets_that_is_none_is_refused(tmp_path, text, message):
+    file = tmp_path / "sets.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ValueError, match="sets=.*sets.json.*" + message):
+        make_cells(TINY, [], [], file)
+
+
 def test_a_cell_is_known_by_its_config_without_the_seed():
     one, other = make_cells(TINY, ["seed=3"], []), make_cells(TINY, [], ["degree=1,2"])
     assert one[0].key == other[0].key != other[1].key

@@ -253,7 +253,7 @@ def test_flags_go_before_the_file(tmp_path, capsys):
         ('{"degree": 0}', "degree=0: expected at least 1"),
         ('{"degree": ', "is not JSON"),
         ("[1]", "expected {"),
-        (None, "No such file"),
+        (None, "cannot be read: No such file"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(tmp_path, capsys, text, message):

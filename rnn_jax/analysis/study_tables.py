@@ -135,15 +135,16 @@ def latex(study: Mapping[str, Any]) -> str:
 
 
 def remarks(study: Mapping[str, Any]) -> list[str]:
-    """What a reader must know beside the numbers: failures, seeds trained otherwise than asked for, mixed versions."""
+    """What a reader must know beside the numbers: failures, seeds in another layout, mixed versions or processors."""
     lines = []
     for cell in study["cells"]:
         lines += [f"{cell['name']}: {note}" for note in cell.get("notes", ())]
         for seed, one in cell["seeds"].items():
             if one["state"] != "done":
                 lines.append(f"{cell['name']}, seed {seed} {one['state']}: {' '.join(one.get('message', '-').split())}")
-    if len(study.get("versions", ())) > 1:
-        lines.append(f"the runs were made with {len(study['versions'])} sets of versions, see study.json")
+    for field, what in (("versions", "sets of versions"), ("processors", "kinds of processors")):
+        if (count := len(study.get(field, ()))) > 1:
+            lines.append(f"the runs were made with {count} {what}, see study.json")
     return lines
 
 

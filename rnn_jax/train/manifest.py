@@ -6,12 +6,15 @@ import platform
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import jax
 
 PACKAGES = ("rnn_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 LONGEST_DIFF = 100_000  # characters
+CPU_INFORMATION = Path("/proc/cpuinfo")  # Linux only
+NUMBERS = {"cpu family": "family", "model": "model", "stepping": "stepping"}
 
 
 def environment() -> dict[str, Any]:
@@ -26,6 +29,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},
         "devices": [{"platform": p, "kind": kind, "count": count} for (p, kind), count in devices.items()],
+        "processor": processor(),
         "processes": jax.process_count(),
         "jax": jax.print_environment_info(return_string=True),
         "matmul_precision": config.jax_default_matmul_precision,
@@ -33,6 +37,21 @@ def environment() -> dict[str, Any]:
         "variables": {name: value for name, value in sorted(os.environ.items()) if _is_told(name)},
         "git": git_state(),
     }
+
+
+def processor() -> str:
+    """The processor's name, and on Linux its family, model and stepping, for names such as "AMD EPYC" say too little.
+
+    The same program on another processor may round otherwise: XLA chooses vector widths and block sizes by it.
+    """
+    try:
+        lines = CPU_INFORMATION.read_text(errors="replace").partition("\n\n")[0].splitlines()
+    except OSError:
+        lines = []
+    known = {key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in lines) if colon}
+    name = known.get("model name") or platform.processor() or platform.machine()
+    numbers = [f"{short} {known[key]}" for key, short in NUMBERS.items() if key in known]
+    return f"{name} ({', '.join(numbers)})" if numbers else name
 
 
 def git_state() -> dict[str, Any] | None:

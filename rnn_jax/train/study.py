@@ -186,7 +186,7 @@ class Study:
 
     def summary(self) -> dict[str, Any]:
         """What study.json holds."""
-        cells, versions = [], []
+        cells, versions, processors = [], [], []
         for cell in self.cells:
             record, seeds = self.record(cell), {}
             groups = {seed: group for group in record["groups"] for seed in group["seeds"]}
@@ -204,15 +204,17 @@ class Study:
                     kept = ("metric", "value", "higher_is_better", "params", "steps")
                     seeds[str(seed)] |= {"run": str(run.path.relative_to(self.path.resolve()))}
                     seeds[str(seed)] |= {name: result[name] for name in kept}
-                    found = run.read_json("manifest.json")["starts"][-1]["versions"]
-                    versions += [found] if found not in versions else []
+                    for start in run.read_json("manifest.json")["starts"]:
+                        versions += [start["versions"]] if start["versions"] not in versions else []
+                        by = start.get("processor", "not recorded")
+                        processors += [by] if by not in processors else []
             notes = sorted({group["note"] for group in record["groups"] if group["note"]})
             states = {one["state"] for one in seeds.values()}
             state = "open" if "open" in states else "done" if states == {"done"} else "failed"
             entry = {"name": cell.name, "fields": cell.fields, "key": cell.key, "state": state, "notes": notes}
             cells.append(entry | {"seeds": seeds})
         head = {"experiment": self.experiment, "layout": self.layout, "seeds": list(self.seeds), **self.about}
-        return {**head, "versions": versions, "cells": cells}
+        return {**head, "versions": versions, "processors": processors, "cells": cells}
 
     def write_summary(self) -> None:
         """Write study.json by what is there now; one process after the other, so that the newest is the last."""

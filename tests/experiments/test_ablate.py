@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_a_study_says_what_it_found(whole):
     assert [cell["name"] for cell in study["cells"]][:2] == ["degree=1, scale=1.0", "degree=1, scale=2.0"]
     assert {cell["state"] for cell in study["cells"]} == {"done"} and study["reference"] == "degree=1, scale=1.0"
     wanted = "python -m experiments.ablate tiny_study --vary degree=1,2 --vary scale=1.0,2.0 --set steps=8 --seeds 2"
-    assert study["command"] == wanted and len(study["versions"]) == 1
+    assert study["command"] == wanted and len(study["versions"]) == len(study["processors"]) == 1
     table = (whole / "table.md").read_text()
     rows = [line for line in table.splitlines() if line.startswith("| degree=") or line.startswith("| scale=")]
     assert len(rows) == 4 + 2 + 2 and table.count(f"`{wanted}`") == 3 + 2
@@ -78,6 +79,19 @@ def test_what_is_finished_is_not_trained_again(whole, monkeypatch):
     before = tables(whole)
     monkeypatch.setattr(seed_runs, "fit_seeds", never)
     assert command(whole, *BASE) == 0 and tables(whole) == before
+
+
+def test_runs_from_two_kinds_of_processors_are_told(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "moved")
+    file = sorted(tmp_path.glob("moved/runs/*/*-seed-1/manifest.json"))[0]
+    manifest = json.loads(file.read_text())
+    manifest["starts"][0]["processor"] = "another"
+    file.write_text(json.dumps(manifest))
+    assert command(tmp_path / "moved", *BASE) == 0
+    assert "another" in json.loads((tmp_path / "moved" / "study.json").read_text())["processors"]
+    told = "made with 2 kinds of processors"
+    assert all(told in (tmp_path / "moved" / name).read_text() for name in ("table.md", "table.tex"))
+    assert told not in (whole / "table.md").read_text()
 
 
 @pytest.mark.parametrize("layout", ["vmap", "single"])

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import platform
 import secrets
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import pytest
 
-from rnn_jax.train.manifest import git_state
+from rnn_jax.train.manifest import git_state, processor
 from rnn_jax.train.run import Run, config_hash, plain
 
 
@@ -38,11 +39,26 @@ def test_a_run_says_everything_about_itself(run, tmp_path, monkeypatch):
     (begun,) = manifest["starts"]
     assert begun["seed"] == 7 and begun["data"] == {"text": "abc"} and begun["exit_reason"] == "finished"
     assert begun["start"] <= begun["end"] and begun["devices"][0]["count"] == 4
-    assert begun["versions"]["jax"] and begun["matmul_precision"] == "float32" and "jaxlib" in begun["jax"]
+    assert (
+        begun["versions"]["jax"]
+        and begun["processor"]
+        and begun["matmul_precision"] == "float32"
+        and "jaxlib" in begun["jax"]
+    )
     assert begun["variables"]["JAX_TEST_SETTING"] == "1" and secret not in json.dumps(manifest)
     assert manifest["config_hash"] == config_hash(Config()) == config_hash(run.config)
     assert run.config == {"steps": 100, "learning_rate": 1e-3, "corpus": "text.txt", "sizes": [3, 4]}
     assert Run.open(run.path) == run
+
+
+def test_processors_are_told_apart_by_more_than_their_names(tmp_path, monkeypatch):
+    monkeypatch.setattr("rnn_jax.train.manifest.CPU_INFORMATION", tmp_path / "cpuinfo")
+    assert processor() == (platform.processor() or platform.machine())
+    one = "cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: A: B\nstepping\t: 1\nflags\t\t: fpu vme\n"
+    (tmp_path / "cpuinfo").write_text(one + "\n" + one.replace("17", "18"))
+    assert processor() == "A: B (family 25, model 17, stepping 1)"
+    (tmp_path / "cpuinfo").write_text("model name\t: C\n")
+    assert processor() == "C"
 
 
 def test_the_hash_of_a_config_is_stable_and_sees_every_field():

@@ -16,7 +16,7 @@ from pathlib import Path
 import jax
 import tyro
 
-from experiments.text_generation import Config, prepare
+from experiments.text_generation.commands import Config, prepare
 from rnn_jax.train import Run, fit, initial_state, key_for, make_dispatch, make_optimizer
 from rnn_jax.train.loop import place_batches
 

@@ -24,7 +24,7 @@ import rnn_jax
 from benchmarks.newton import carry_size
 from benchmarks.results import FOLDER, Results, Row, read, result_file
 from benchmarks.timing import Ratio, affordable, geometric_mean, interleaved, rows
-from rnn_jax.cells.linear import LinearCell
+from rnn_jax.cells.linear.base import LinearCell
 
 CELLS = tuple(name for name, cell in rnn_jax.CELLS.items() if issubclass(cell, LinearCell))
 WORKS = ("forward", "training")

@@ -17,16 +17,16 @@ from pathlib import Path
 import tyro
 
 from experiments.cli import Flags, as_command, run_command
-from experiments.grid import find_reference, make_cells
-from experiments.matching import match_parameters, matched_before
 from experiments.registry import load_experiment
-from rnn_jax.analysis.study_crossings import crossings_markdown
-from rnn_jax.analysis.study_figures import draw_study
-from rnn_jax.analysis.study_tables import costs, costs_markdown, latex, markdown, seconds_a_run
-from rnn_jax.train import Study, StudyCell, share_compiled_programs
+from rnn_jax.studies.crossings import crossings_markdown
+from rnn_jax.studies.figures import draw_study
+from rnn_jax.studies.grid import find_reference, make_cells
+from rnn_jax.studies.matching import match_parameters, matched_before
+from rnn_jax.studies.study import Study, StudyCell, default_path
+from rnn_jax.studies.tables import costs, costs_markdown, latex, markdown, seconds_a_run
+from rnn_jax.train import share_compiled_programs
 from rnn_jax.train.parallel import start_cpu_devices
 from rnn_jax.train.run import Run, to_json, write_atomically
-from rnn_jax.train.study import default_path
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,8 @@ def run_command(command: Callable, arguments: list[str] | None = None) -> None:
 def _program(command: Callable) -> tuple[str, str | None]:
     """How the program that holds a command is started, and its page."""
     module = inspect.getmodule(command)
-    start = f"python -m {module.__spec__.name}" if module and module.__spec__ else sys.argv[0]
+    name = module.__spec__.name.removesuffix(".commands") if module and module.__spec__ else ""
+    start = f"python -m {name}" if name else sys.argv[0]
     return start, module.__doc__ if module else None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import tyro
 
 from experiments.cli import as_command, run_command
-from rnn_jax.analysis.study_overview import draw_overview, overview, overview_markdown
+from rnn_jax.studies.overview import draw_overview, overview, overview_markdown
 from rnn_jax.train.run import write_atomically
 
 

@@ -23,11 +23,11 @@ import numpy as np
 from tyro.conf import Positional
 
 from experiments.cli import open_run, run_command
+from experiments.sentiment.explanations import Judge
 from rnn_jax.analysis import inspection, occlusion
 from rnn_jax.analysis.following import NotApplicable, follow_layers
 from rnn_jax.cells.base import check_size
 from rnn_jax.data import load_corpus, load_labelled, split
-from rnn_jax.models.judge import Judge
 from rnn_jax.models.text_classifier import unknown_like
 from rnn_jax.train import Run, best_params, key_for
 
@@ -124,7 +124,7 @@ def inspect(run: Positional[Path], row: int = 0, steps: int = 100) -> None:
     name = opened.read_json("manifest.json")["experiment"]
     if importlib.util.find_spec(f"experiments.{name}") is None:
         raise ValueError(f"run={str(run)!r} is of the experiment {name!r}, which is not in experiments/")
-    module, said = importlib.import_module(f"experiments.{name}"), {}
+    module, said = importlib.import_module(f"experiments.{name}.commands"), {}
     before = {file: file.stat().st_mtime_ns for file in opened.figures.glob("inspect-*.png")}
     for pages in (general_pages, SPECIAL.get(name)):
         for page, write in (pages(module, opened, row, steps) if pages else {}).items():

@@ -88,7 +88,7 @@ def collect(
 
 def command(experiment: str, config: dict[str, Any]) -> str:
     """The command of a run, with the flags that differ from the experiment's defaults."""
-    defaults = vars(importlib.import_module(f"experiments.{experiment}").Config())
+    defaults = vars(importlib.import_module(f"experiments.{experiment}.commands").Config())
     values = {field: value for field, value in config.items() if field != "seed"}
     return f"{as_command(experiment, values=values, defaults=defaults)} --seed SEED"
 

@@ -19,16 +19,16 @@ import optuna
 import tyro
 
 from experiments.cli import Flags, as_command, run_command
-from experiments.grid import merged
 from experiments.registry import load_experiment, pairs
-from experiments.search import Search
-from experiments.search_space import parse_space
 from rnn_jax.cells.base import check_size
+from rnn_jax.studies.grid import merged
+from rnn_jax.studies.search import Search
+from rnn_jax.studies.search_space import parse_space
+from rnn_jax.studies.study import default_path
 from rnn_jax.train import share_compiled_programs
 from rnn_jax.train.parallel import start_cpu_devices
 from rnn_jax.train.run import plain, to_json, write_atomically
 from rnn_jax.train.seeds import check_seed
-from rnn_jax.train.study import default_path
 
 STATES = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "open", "WAITING": "open"}
 
@@ -85,7 +85,7 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
         raise ValueError(
             f"no trial has finished, see {path / 'tune.json'}; the last one {summary['trials'][-1]['ended']}"
         )
-    again = f"python -m {found.prepare.__module__} --config {path / 'best.json'}"
+    again = f"python -m {found.prepare.__module__.removesuffix('.commands')} --config {path / 'best.json'}"
     print(f"\n{described(summary)}\n\nthe best, in full: {again}")
     return 0
 

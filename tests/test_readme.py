@@ -13,8 +13,9 @@ import pytest
 from flax import nnx
 
 import rnn_jax
-from experiments import report, text_generation
+from experiments import report
 from experiments.cli import run_commands
+from experiments.text_generation import commands as text_generation
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -23,7 +23,7 @@ import numpy as np
 from rnn_jax.analysis.following import Followed
 from rnn_jax.cells import GRU, JANET, LSTM, LSTMP, MGU, UGRNN, ComplexDiagonalCell, DiagonalCell, GRUResetBefore
 from rnn_jax.cells.base import Cell, along_last, dense, sigmoid
-from rnn_jax.cells.lstm import layer_norm
+from rnn_jax.cells.gated.lstm import layer_norm
 from rnn_jax.typing import Carry, Params
 
 Gates = dict[str, jax.Array]

@@ -132,7 +132,7 @@ def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array,
 
     Args:
         model: from tokens `[T, B]` to scores of the classes `[T, B, C]`.
-        task: such as of `rnn_jax.data.state_tasks`.
+        task: such as of `experiments.state_tracking.data`.
         key: typed, draws sequences.
         length: of them.
         count: of them.

@@ -7,42 +7,42 @@ import os
 import sys
 from typing import Any
 
-from rnn_jax.cells.antisymmetric import AntisymmetricRNN, GatedAntisymmetricRNN
 from rnn_jax.cells.base import Cell, Composite, GatedCell, HiddenCell, count_parameters, dense, describe
-from rnn_jax.cells.cfn import CFN
-from rnn_jax.cells.clockwork import Clockwork, ClockworkCarry
-from rnn_jax.cells.conv import ConvGRU, ConvLSTM
-from rnn_jax.cells.cornn import CoRNN, CoRNNCarry
-from rnn_jax.cells.deltanet import DeltaNet, GatedDeltaNet
-from rnn_jax.cells.echo_state import EchoState
-from rnn_jax.cells.elman import IRNN, Elman
-from rnn_jax.cells.fastgrnn import FastGRNN, FastRNN
-from rnn_jax.cells.full_gate_lstm import FullGateCarry, FullGateLSTM
-from rnn_jax.cells.gru import GRU, GRUResetBefore
-from rnn_jax.cells.gru_variants import GRU1, GRU2, GRU3
-from rnn_jax.cells.indrnn import IndRNN
-from rnn_jax.cells.janet import JANET
-from rnn_jax.cells.lem import LEM, LEMCarry
-from rnn_jax.cells.ligru import LiGRU
-from rnn_jax.cells.linear import Affine, ComplexDiagonalCell, DiagonalCell, LinearCell
-from rnn_jax.cells.linear_attention import GLA, RetNet
-from rnn_jax.cells.lru import LRU, RGLRU
-from rnn_jax.cells.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
-from rnn_jax.cells.mgu import MGU
-from rnn_jax.cells.mingru import MinGRU, MinLSTM
-from rnn_jax.cells.mlstm import MLSTM, MLSTMCarry
-from rnn_jax.cells.multiplicative_lstm import MultiplicativeLSTM
-from rnn_jax.cells.orthogonal import CayleyRNN, ExpRNN
+from rnn_jax.cells.convolutional.conv import ConvGRU, ConvLSTM
+from rnn_jax.cells.gated.cfn import CFN
+from rnn_jax.cells.gated.fastgrnn import FastGRNN, FastRNN
+from rnn_jax.cells.gated.full_gate_lstm import FullGateCarry, FullGateLSTM
+from rnn_jax.cells.gated.gru import GRU, GRUResetBefore
+from rnn_jax.cells.gated.gru_variants import GRU1, GRU2, GRU3
+from rnn_jax.cells.gated.janet import JANET
+from rnn_jax.cells.gated.ligru import LiGRU
+from rnn_jax.cells.gated.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
+from rnn_jax.cells.gated.mgu import MGU
+from rnn_jax.cells.gated.multiplicative_lstm import MultiplicativeLSTM
+from rnn_jax.cells.gated.qrnn import QRNN, QRNNCarry
+from rnn_jax.cells.gated.ran import RAN
+from rnn_jax.cells.gated.rhn import RHN
+from rnn_jax.cells.gated.slstm import SLSTM, SLSTMCarry
+from rnn_jax.cells.gated.sru import SRU
+from rnn_jax.cells.gated.star import STAR
+from rnn_jax.cells.gated.ugrnn import UGRNN
+from rnn_jax.cells.linear.base import Affine, ComplexDiagonalCell, DiagonalCell, LinearCell
+from rnn_jax.cells.linear.deltanet import DeltaNet, GatedDeltaNet
+from rnn_jax.cells.linear.linear_attention import GLA, RetNet
+from rnn_jax.cells.linear.lru import LRU, RGLRU
+from rnn_jax.cells.linear.mingru import MinGRU, MinLSTM
+from rnn_jax.cells.linear.mlstm import MLSTM, MLSTMCarry
+from rnn_jax.cells.linear.s5 import S4D, S5
+from rnn_jax.cells.linear.s6 import S6
+from rnn_jax.cells.orthogonal.antisymmetric import AntisymmetricRNN, GatedAntisymmetricRNN
+from rnn_jax.cells.orthogonal.cornn import CoRNN, CoRNNCarry
+from rnn_jax.cells.orthogonal.lem import LEM, LEMCarry
+from rnn_jax.cells.orthogonal.orthogonal import CayleyRNN, ExpRNN
 from rnn_jax.cells.papers import Paper, citation
-from rnn_jax.cells.qrnn import QRNN, QRNNCarry
-from rnn_jax.cells.ran import RAN
-from rnn_jax.cells.rhn import RHN
-from rnn_jax.cells.s5 import S4D, S5
-from rnn_jax.cells.s6 import S6
-from rnn_jax.cells.slstm import SLSTM, SLSTMCarry
-from rnn_jax.cells.sru import SRU
-from rnn_jax.cells.star import STAR
-from rnn_jax.cells.ugrnn import UGRNN
+from rnn_jax.cells.simple.clockwork import Clockwork, ClockworkCarry
+from rnn_jax.cells.simple.echo_state import EchoState
+from rnn_jax.cells.simple.elman import IRNN, Elman
+from rnn_jax.cells.simple.indrnn import IndRNN
 
 CELLS: dict[str, type[Any]] = {
     "elman": Elman,

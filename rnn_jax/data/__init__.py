@@ -5,26 +5,17 @@ from rnn_jax.data.audio import read_wav
 from rnn_jax.data.batches import BucketBatches, best_bounds, in_order
 from rnn_jax.data.catalogue import DATASETS, digests
 from rnn_jax.data.download import DataError, fetch
-from rnn_jax.data.engines import Engine, EngineScale, load_engines, read_engines
 from rnn_jax.data.features import LogMel
-from rnn_jax.data.grams import CharGrams
 from rnn_jax.data.labelled import LabelledTexts, load_labelled, read_labelled, read_lines, split_labelled
 from rnn_jax.data.language import load_chatterbot, load_multi30k, load_shakespeare_turns, load_sst2
 from rnn_jax.data.padding import Packed, Padded, pack, pad, unpack
-from rnn_jax.data.series import Series, read_series
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, UrlFile
-from rnn_jax.data.speech import Recording, join_words, labelled_folder, spoken_digits
-from rnn_jax.data.speech_tasks import speech_data, speech_digests
 from rnn_jax.data.streams import TokenStream, evaluation_rows
 from rnn_jax.data.subwords import Subwords
 from rnn_jax.data.tables import Table, TableRows, read_table, read_tables
 from rnn_jax.data.text import load_corpus, load_text, read_text, split
-from rnn_jax.data.tokenizers import CharTokenizer
-from rnn_jax.data.utterances import Utterances
+from rnn_jax.data.tokenizers import CharTokenizer, Tokenizer
 from rnn_jax.data.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary, Words, split_words
-
-Tokenizer = Words | Subwords | CharGrams
-"""What turns a text into tokens of words or of their parts: `encode`, `spans`, `to_json`, `from_json`."""
 
 __all__ = [
     "BEGIN",
@@ -33,27 +24,21 @@ __all__ = [
     "PAD",
     "UNKNOWN",
     "BucketBatches",
-    "CharGrams",
     "CharTokenizer",
     "DataError",
     "Dataset",
-    "Engine",
-    "EngineScale",
     "FolderFile",
     "IndexFile",
     "LabelledTexts",
     "LogMel",
     "Packed",
     "Padded",
-    "Recording",
-    "Series",
     "Subwords",
     "Table",
     "TableRows",
     "TokenStream",
     "Tokenizer",
     "UrlFile",
-    "Utterances",
     "Vocabulary",
     "Words",
     "best_bounds",
@@ -61,11 +46,8 @@ __all__ = [
     "evaluation_rows",
     "fetch",
     "in_order",
-    "join_words",
-    "labelled_folder",
     "load_chatterbot",
     "load_corpus",
-    "load_engines",
     "load_labelled",
     "load_multi30k",
     "load_shakespeare_turns",
@@ -73,20 +55,15 @@ __all__ = [
     "load_text",
     "pack",
     "pad",
-    "read_engines",
     "read_labelled",
     "read_lines",
     "read_members",
-    "read_series",
     "read_table",
     "read_tables",
     "read_text",
     "read_wav",
-    "speech_data",
-    "speech_digests",
     "split",
     "split_labelled",
     "split_words",
-    "spoken_digits",
     "unpack",
 ]

@@ -1,10 +1,30 @@
 """Tokenizers: text to integers and back."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int32
 from numpy.typing import ArrayLike
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """What turns a text into tokens of words or of their parts; its class has a `from_json` for what `to_json` gave."""
+
+    def __len__(self) -> int: ...
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids of a text, int32 `[N]`, or `[N, K]` of bags; an empty text has none."""
+        ...
+
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """Each word with the places of its first id and of the one after its last."""
+        ...
+
+    def to_json(self) -> Any:
+        """All of it."""
+        ...
 
 
 @dataclass(frozen=True)

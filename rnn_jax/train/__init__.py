@@ -12,7 +12,6 @@ from rnn_jax.train.seeds import key_for
 from rnn_jax.train.settings import FitSettings, HoldOutSettings
 from rnn_jax.train.side_by_side import SeedsDiffer, fit_seeds
 from rnn_jax.train.state import TrainState, initial_state, make_dispatch
-from rnn_jax.train.study import Study, StudyCell
 
 __all__ = [
     "CheckpointError",
@@ -26,8 +25,6 @@ __all__ = [
     "Run",
     "RunOptions",
     "SeedsDiffer",
-    "Study",
-    "StudyCell",
     "Task",
     "TrainState",
     "best_params",

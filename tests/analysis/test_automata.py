@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hand_built import PARITY, RUNS, built
 
 import rnn_jax
 from rnn_jax.analysis.automata import Automaton, extract_automaton
+from tests.analysis.hand_built import PARITY, RUNS, built
 
 RNG = np.random.default_rng(0)
 # What is said at 0 and 1, and at 2 and 3, is the same: outputs alone do not tell the state.

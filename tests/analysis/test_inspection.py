@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from hand_built import PARITY, built
 
 import rnn_jax
+from experiments.state_tracking.data import Parity
 from rnn_jax.analysis import inspection
 from rnn_jax.analysis.following import NotApplicable, follow_layers, layer_inputs
-from rnn_jax.data.state_tasks import Parity
 from rnn_jax.nnx import Recurrent
+from tests.analysis.hand_built import PARITY, built
 
 XS = jnp.asarray(np.random.default_rng(0).normal(size=(6, 3, 2)).astype(np.float32))
 
@@ -53,7 +53,7 @@ def test_what_does_not_apply_says_why(tmp_path):
     with pytest.raises(NotApplicable, match="has no pattern"):
         inspection.followers_page("\n" * 6, parts, tmp_path / "units.png")
     with pytest.raises(NotApplicable, match="the inputs are no tokens"):
-        inspection.automaton_page(elman, rnn_jax.data.memory_tasks.Adding(), jax.random.key(0), 5)
+        inspection.automaton_page(elman, experiments.memory.data.Adding(), jax.random.key(0), 5)
 
 
 def test_a_network_built_for_parity_is_parity():

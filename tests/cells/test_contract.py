@@ -5,10 +5,10 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import pytest
-from references import lstm, reference
 
 import rnn_jax
 from rnn_jax.testing import assert_cell_contract
+from tests.cells.references import lstm, reference
 
 
 @pytest.mark.parametrize("name", rnn_jax.CELLS)

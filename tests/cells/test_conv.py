@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from references import convolutional
 
 import rnn_jax
 from rnn_jax.testing import Example, check_reference
+from tests.cells.references import convolutional
 
 D, H = 2, 3
 

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from references import gated
 
 import rnn_jax
 from rnn_jax.testing import Example, assert_cell_contract, check_reference
+from tests.cells.references import gated
 
 D, H = 3, 4
 SURE = 1e3  # the logistic function of it is one

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.scipy.linalg import expm
-from references import linear as references
-from references.numerics import logistic
 
 import rnn_jax
 from rnn_jax import initializers
-from rnn_jax.cells import deltanet, s5
-from rnn_jax.cells.linear_attention import AssociativeMemory
+from rnn_jax.cells.linear import deltanet, s5
+from rnn_jax.cells.linear.linear_attention import AssociativeMemory
 from rnn_jax.testing import Example, check_reference
+from tests.cells.references import linear as references
+from tests.cells.references.numerics import logistic
 
 CELLS = {name: cell for name, cell in rnn_jax.CELLS.items() if issubclass(cell, rnn_jax.LinearCell)}
 HEADS = {"heads": 2, "key_size": 3}

@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from references.lstm import full_gate_lstm, variant
 
 import rnn_jax
 from rnn_jax.testing import Example, check_gradients, check_reference
+from tests.cells.references.lstm import full_gate_lstm, variant
 
 PARTS = ("input_gate", "forget_gate", "output_gate", "input_activation", "output_activation")
 

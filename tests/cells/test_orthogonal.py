@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from references import recurrent
 
 import rnn_jax
-from rnn_jax.cells.orthogonal import modrelu
+from rnn_jax.cells.orthogonal.orthogonal import modrelu
 from rnn_jax.testing import Example, check_reference
+from tests.cells.references import recurrent
 
 D, H = 3, 5
 

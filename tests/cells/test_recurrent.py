@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
-from references import recurrent
 
 import rnn_jax
-from rnn_jax.cells.clockwork import ClockworkCarry
-from rnn_jax.cells.slstm import SLSTMCarry
+from rnn_jax.cells.gated.slstm import SLSTMCarry
+from rnn_jax.cells.simple.clockwork import ClockworkCarry
 from rnn_jax.testing import Example, check_reference, jittered
+from tests.cells.references import recurrent
 
 D, H = 3, 4
 

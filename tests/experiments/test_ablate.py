@@ -11,15 +11,26 @@ import time
 from pathlib import Path
 
 import pytest
-import tiny_study
-from kills import Killed, kill_at_writes
 
 from experiments.ablate import ablate
 from experiments.cli import run_command
-from rnn_jax.train import seed_runs
+from rnn_jax.studies import seed_runs
 from rnn_jax.train.experiment import finish_run
+from tests.experiments import tiny_study
+from tests.experiments.kills import Killed, kill_at_writes
 
-BASE = ["tiny_study", "--vary", "degree=1,2", "--vary", "scale=1.0,2.0", "--seeds", "2", "--set", "steps=8"]
+TINY = "tests.experiments.tiny_study"
+BASE = [
+    TINY,
+    "--vary",
+    "degree=1,2",
+    "--vary",
+    "scale=1.0,2.0",
+    "--seeds",
+    "2",
+    "--set",
+    "steps=8",
+]
 TABLES = ("table.md", "table.tex", "study.json")
 
 
@@ -66,7 +77,19 @@ def test_a_study_says_what_it_found(whole):
 
 
 def test_a_field_that_is_a_number_is_drawn(tmp_path):
-    assert command(tmp_path, "tiny_study", "--vary", "degree=1,2,3", "--vary", "curve=true,false", "--seeds", "1") == 0
+    assert (
+        command(
+            tmp_path,
+            TINY,
+            "--vary",
+            "degree=1,2,3",
+            "--vary",
+            "curve=true,false",
+            "--seeds",
+            "1",
+        )
+        == 0
+    )
     assert sorted(file.stem for file in (tmp_path / "figures").iterdir()) == ["curves", "degree", "values"]
     costs = (tmp_path / "costs.md").read_text()
     assert "| cost | cheaper | than | at degree |" in costs and costs.count("\n| time | curve=") == 1
@@ -96,7 +119,7 @@ def test_runs_from_two_kinds_of_processors_are_told(whole, tmp_path):
 
 @pytest.mark.parametrize("layout", ["vmap", "single"])
 def test_stopped_at_many_moments_the_tables_are_the_same(tmp_path, monkeypatch, layout):
-    few = ["tiny_study", "--vary", "degree=1,2", "--seeds", "2", "--layout", layout]
+    few = [TINY, "--vary", "degree=1,2", "--seeds", "2", "--layout", layout]
     assert command(tmp_path / "whole", *few) == 0
     finished = []
 
@@ -126,7 +149,17 @@ def test_stopped_at_many_moments_the_tables_are_the_same(tmp_path, monkeypatch, 
 
 
 def test_failures_are_noted_and_do_not_stop_the_rest(tmp_path, monkeypatch):
-    arguments = ["tiny_study", "--vary", "degree=13,1", "--reference", "degree=1", "--seeds", "2", "--layout", "map"]
+    arguments = [
+        TINY,
+        "--vary",
+        "degree=13,1",
+        "--reference",
+        "degree=1",
+        "--seeds",
+        "2",
+        "--layout",
+        "map",
+    ]
     assert command(tmp_path, *arguments) == 0
     bad, good = json.loads((tmp_path / "study.json").read_text())["cells"]
     assert bad["state"] == "failed" and bad["seeds"]["1"]["message"] == "ValueError: degree=13 brings bad luck"
@@ -140,7 +173,7 @@ def test_failures_are_noted_and_do_not_stop_the_rest(tmp_path, monkeypatch):
 
 
 def test_seeds_that_cannot_share_a_program_are_trained_one_by_one(tmp_path, capsys):
-    assert command(tmp_path, "tiny_study", "--set", "shapes=other", "--seeds", "2") == 0
+    assert command(tmp_path, TINY, "--set", "shapes=other", "--seeds", "2") == 0
     (cell,) = json.loads((tmp_path / "study.json").read_text())["cells"]
     assert cell["state"] == "done" and {seed["layout"] for seed in cell["seeds"].values()} == {"single"}
     assert "the first batch of the seeds differ in their shapes: trained one by one" in cell["notes"][0]
@@ -150,9 +183,8 @@ def test_seeds_that_cannot_share_a_program_are_trained_one_by_one(tmp_path, caps
 @pytest.mark.slow
 def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
     arguments = ["--vary", "degree=1,2,3", "--seeds", "2"]
-    program = [sys.executable, Path(tiny_study.__file__), *arguments, "--study"]
-    here = Path(__file__).parent
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), str(here.parent.parent)])}
+    program = [sys.executable, "-m", TINY, *arguments, "--study"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     both = [
         subprocess.Popen(
             [*program, tmp_path / "shared"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -166,7 +198,7 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
     both[0].send_signal(signal.SIGKILL)
     said = [process.communicate(timeout=300)[0].decode() for process in both]
     assert both[1].returncode == 0, said[1]
-    assert command(tmp_path / "alone", "tiny_study", *arguments) == 0
+    assert command(tmp_path / "alone", TINY, *arguments) == 0
     shared = json.loads((tmp_path / "shared" / "study.json").read_text())
     alone = json.loads((tmp_path / "alone" / "study.json").read_text())
     assert {cell["state"] for cell in shared["cells"]} == {"done"} and shared["cells"] == alone["cells"]
@@ -177,20 +209,26 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
     [
         (["nothing"], "experiment='nothing': expected one of "),
         (["../tiny_study"], "experiment='../tiny_study'"),
-        (["tiny_study", "--vary", "size=1,2"], "field 'size' is not known: expected one of averaging"),
-        (["tiny_study", "--vary", "degree=1,many"], "degree='many': expected int"),
-        (["tiny_study", "--vary", "curve=1"], "curve='1': expected true or false"),
-        (["tiny_study", "--vary", "degree=0,1"], "degree=0: expected at least 1"),
-        (["tiny_study", "--vary", "degree"], "vary='degree': expected FIELD=VALUE,VALUE"),
-        (["tiny_study", "--vary", "seed=1,2"], "seed cannot vary: use --seeds"),
-        (["tiny_study", "--vary", "degree=1,1"], "'degree=1' and 'degree=1' have the same config"),
-        (["tiny_study", "--vary", "degree=1,2", "--vary", "degree=3"], "degree is given twice"),
-        (["tiny_study", "--vary", "degree=1,2", "--vary", "scale=3", "--zip"], "degree 2, scale 1"),
-        (["tiny_study", "--set", "degree"], "'degree': expected FIELD=VALUE"),
-        (["tiny_study", "--vary", "degree=1,2", "--reference", "degree=3"], "reference='degree=3' is 0 configs of"),
-        (["tiny_study", "--seeds", "0"], "seeds=0"),
-        (["tiny_study", "--layout", "pmap"], "layout='pmap'"),
-        (["tiny_study", "--sets", "SETS"], "expected one of averaging"),
+        (
+            [TINY, "--vary", "size=1,2"],
+            "field 'size' is not known: expected one of averaging",
+        ),
+        ([TINY, "--vary", "degree=1,many"], "degree='many': expected int"),
+        ([TINY, "--vary", "curve=1"], "curve='1': expected true or false"),
+        ([TINY, "--vary", "degree=0,1"], "degree=0: expected at least 1"),
+        ([TINY, "--vary", "degree"], "vary='degree': expected FIELD=VALUE,VALUE"),
+        ([TINY, "--vary", "seed=1,2"], "seed cannot vary: use --seeds"),
+        ([TINY, "--vary", "degree=1,1"], "'degree=1' and 'degree=1' have the same config"),
+        ([TINY, "--vary", "degree=1,2", "--vary", "degree=3"], "degree is given twice"),
+        ([TINY, "--vary", "degree=1,2", "--vary", "scale=3", "--zip"], "degree 2, scale 1"),
+        ([TINY, "--set", "degree"], "'degree': expected FIELD=VALUE"),
+        (
+            [TINY, "--vary", "degree=1,2", "--reference", "degree=3"],
+            "reference='degree=3' is 0 configs of",
+        ),
+        ([TINY, "--seeds", "0"], "seeds=0"),
+        ([TINY, "--layout", "pmap"], "layout='pmap'"),
+        ([TINY, "--sets", "SETS"], "expected one of averaging"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(tmp_path, capsys, arguments, message):

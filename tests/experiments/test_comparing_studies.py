@@ -8,8 +8,8 @@ import pytest
 
 from experiments.cli import run_command
 from experiments.compare import compare
-from rnn_jax.analysis import statistics
-from rnn_jax.analysis.study_overview import overview
+from rnn_jax.studies import statistics
+from rnn_jax.studies.overview import overview
 
 SIGNS = {"LSTM": [80.0, 84.0, 82.0], "GRU": [90.0, 92.0, 94.0], "LRU": [60.0, 62.0, 64.0]}
 WEATHER = {"LSTM": [5.0, 5.2, 5.4], "GRU": [5.0, 5.3, 5.0], "LRU": [4.8, 5.0, 4.9]}

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from experiments import report
-from experiments.text_generation import Config
+from experiments.text_generation.commands import Config
 from rnn_jax.train.run import plain
 
 

@@ -10,20 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_study
-from kills import Killed, kill_at_writes
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from experiments import registry
 from experiments.cli import Flags, read_config, run_command, run_commands
-from experiments.search_space import parse_space
 from experiments.tune import tune
+from rnn_jax.studies.search_space import parse_space
 from rnn_jax.train import Run, RunOptions, train_experiment
 from rnn_jax.train.run import to_json
+from tests.experiments import tiny_study
+from tests.experiments.kills import Killed, kill_at_writes
 
 COUNT = 9
+TINY = "tests.experiments.tiny_study"
 SEARCH = ["--search", "learning_rate=log:1e-3:1.0", "--search", "degree=int:1:3", "--search", "curve=true,false"]
-BASE = ["tiny_study", *SEARCH, "--prune-after", "3", "--trials", str(COUNT)]
+BASE = [TINY, *SEARCH, "--prune-after", "3", "--trials", str(COUNT)]
 FILES = ("tune.json", "best.json")
 
 
@@ -38,8 +39,7 @@ def found(folder) -> dict:
 
 
 def started(folder, *arguments) -> subprocess.Popen:
-    paths = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "JAX_NUM_CPU_DEVICES": "4"}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "JAX_NUM_CPU_DEVICES": "4"}
     words = [sys.executable, "-m", "experiments.tune", *arguments, "--study", str(folder)]
     return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
@@ -149,7 +149,7 @@ def test_trials_that_fail_or_diverge_leave_the_others_alone(tmp_path, monkeypatc
 
     monkeypatch.setattr(tiny_study, "prepare", higher)
     words = [
-        "tiny_study",
+        TINY,
         "--search",
         "degree=1,2,13",
         "--search",
@@ -206,7 +206,7 @@ def test_the_space_is_what_the_words_say():
     ],
 )
 def test_mistakes_end_in_one_clear_line(tmp_path, capsys, arguments, message):
-    assert command(tmp_path / "s", "tiny_study", *arguments) == 1
+    assert command(tmp_path / "s", TINY, *arguments) == 1
     assert message in capsys.readouterr().err and not (tmp_path / "s").exists()
 
 

@@ -67,4 +67,4 @@ if __name__ == "__main__":
     from experiments.ablate import ablate  # of a checkout, not of an installed package
     from experiments.cli import run_command
 
-    run_command(ablate, ["tiny_study", *sys.argv[1:]])
+    run_command(ablate, ["tests.experiments.tiny_study", *sys.argv[1:]])

@@ -6,11 +6,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import parity
-from parity import Case, Draw
 
 import rnn_jax
 from rnn_jax.interop.keras import params_from_weights, weights_from_params
+from tests.interop import parity
+from tests.interop.parity import Case, Draw
 
 write, read = weights_from_params, params_from_weights
 

@@ -3,10 +3,9 @@
 import warnings
 from typing import Any
 
-from parity import Case, Draw, record
-
 import rnn_jax
 from rnn_jax.interop.torch import params_from_state_dict, state_dict_from_params
+from tests.interop.parity import Case, Draw, record
 
 write, read = state_dict_from_params, params_from_state_dict
 

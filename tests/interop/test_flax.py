@@ -5,12 +5,12 @@ import re
 import jax
 import jax.numpy as jnp
 import numpy as np
-import parity
 import pytest
 from flax import linen, nnx
 
 import rnn_jax
 from rnn_jax.interop.flax import from_linen, from_nnx, to_linen, to_nnx
+from tests.interop import parity
 
 D, H = 2, 3
 CELLS = [

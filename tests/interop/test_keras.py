@@ -1,11 +1,10 @@
 import jax
 import numpy as np
-import parity
-import peer_keras
 import pytest
 
 import rnn_jax
 from rnn_jax.interop.keras import from_keras, params_from_weights, to_keras
+from tests.interop import parity, peer_keras
 
 needs_keras = pytest.mark.skipif(not parity.installed("keras"), reason="Keras is not installed")
 

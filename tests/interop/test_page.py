@@ -3,10 +3,10 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import parity
 import pytest
 
 import rnn_jax
+from tests.interop import parity
 
 PAGE = (Path(rnn_jax.__file__).parent / "interop" / "README.md").read_text()
 

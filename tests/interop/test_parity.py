@@ -1,9 +1,8 @@
 """Outputs, final states and all gradients of PyTorch's and Keras's layers and of the cells that they become."""
 
-import parity
-import peer_keras
-import peer_torch
 import pytest
+
+from tests.interop import parity, peer_keras, peer_torch
 
 PEERS = {"PyTorch": peer_torch, "Keras": peer_keras}
 every_case = pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import parity
-import peer_torch
 import pytest
 
 import rnn_jax
 from rnn_jax.interop.torch import from_torch, params_from_state_dict, state_dict_from_params, to_torch
+from tests.interop import parity, peer_torch
 
 needs_torch = pytest.mark.skipif(not parity.installed("torch"), reason="PyTorch is not installed")
 CELL = rnn_jax.GRU(2, 3)

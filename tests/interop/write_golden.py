@@ -5,9 +5,8 @@ pip install -c requirements.lock -e ".[peers]" && python tests/interop/write_gol
 
 import jax
 import numpy as np
-import parity
-import peer_keras
-import peer_torch
+
+from tests.interop import parity, peer_keras, peer_torch
 
 
 def main():

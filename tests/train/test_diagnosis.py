@@ -7,13 +7,13 @@ import math
 import jax
 import numpy as np
 import pytest
-import tiny
 from flax import nnx
 
 import rnn_jax
 from rnn_jax.nnx import Recurrent, functional
 from rnn_jax.train import Diverged, Run, fit, key_for
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis, update_norms, verdicts
+from tests.train import tiny
 
 PLAIN = {"optimizer": "sgd", "momentum": 0.0, "schedule": "constant", "warmup_steps": 0, "learning_rate": 0.1}
 

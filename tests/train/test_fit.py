@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 
 import rnn_jax.train.loop
 from rnn_jax.train import CheckpointError, Checkpoints, Diverged, FitSettings, Run, best_params, fit
 from rnn_jax.train.parallel import data_mesh
+from tests.train import tiny
 
 
 def new_run(folder: Path, settings=None) -> Run:

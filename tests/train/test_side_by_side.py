@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 
 from rnn_jax.train import Checkpoints, Diverged, Run, best_params, fit, key_for
 from rnn_jax.train.side_by_side import SeedsDiffer, fit_seeds
+from tests.train import tiny
 
 SEEDS = (2, 3)
 PATIENT = {"patience": 2, "steps": 60}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnn_jax
-from rnn_jax.cells import chunks
+from rnn_jax.cells.linear import chunks
 from rnn_jax.unroll.maps import compose_maps, scan_maps
 
 associative = importlib.import_module("rnn_jax.unroll.associative")  # the package has a function of that name

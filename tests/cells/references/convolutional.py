@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.signal
 
-from references.numerics import logistic
+from tests.cells.references.numerics import logistic
 
 
 def correlate(xs, kernel):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from references.numerics import blocks, logistic
+from tests.cells.references.numerics import blocks, logistic
 
 ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0), "identity": lambda x: x}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from references.numerics import blocks, logistic
+from tests.cells.references.numerics import blocks, logistic
 
 
 def softplus(x):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from references.numerics import logistic
+from tests.cells.references.numerics import logistic
 
 
 def variant(coupled=False, without=(), peepholes=False, layer_norm=False, projected=False):

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.linalg
 
-from references.numerics import blocks, logistic
+from tests.cells.references.numerics import blocks, logistic
 
 
 def sru(params, c, x, highway_bias=0.0):

@@ -1,0 +1,19 @@
+"""How well does a recurrent network notice that something is wrong, from one measured quantity as it comes?
+
+    python -m experiments.anomaly_detection                          58 series of the Numenta Anomaly Benchmark
+    python -m experiments.anomaly_detection --csv FILE --column C    your own: a column of times, columns of numbers
+    python -m experiments.anomaly_detection detect RUN [FILE]        alarms in a table, or in standard input as it comes
+    python -m experiments.anomaly_detection evaluate RUN
+    python -m experiments.anomaly_detection resume RUN               go on after an interruption
+
+Lavin & Ahmad 2015, arXiv:1510.03336. As the benchmark demands, nothing looks ahead and each series is alone: a network
+of its own learns from its first 15 % (750 rows at most), then judges the rest row by row. It predicts each row from
+those 20 and more rows before it and the clock. A row is strange if the mean of the last errors is unlikely under the
+normal distribution of all such means before (Ahmad et al. 2017), or its value is outside of the range of all before.
+Missing values are skipped; a series that is constant at first has the unit 1.
+
+Settings are the same for all series. Those of the network were chosen by the last fifth of the rows to learn from, the
+number of updates too, for all networks at once. There being no other labels, those of the strangeness were chosen by
+the benchmark's score of every second series ("chosen half" in the scores, beside the "other half", which was looked at
+on the way, too); the threshold is the best for all labels, as the benchmark has it.
+"""

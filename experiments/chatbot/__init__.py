@@ -1,0 +1,13 @@
+"""How well does a recurrent network find the reply to what was said, or write it?
+
+    python -m experiments.chatbot                                rank replies, ChatterBot corpus, two minutes, two cores
+    python -m experiments.chatbot --task writing --tokens word   write replies; flags that suit it: results/chatbot.json
+    python -m experiments.chatbot --data my.tsv                  your own: a conversation a line, tabs between turns
+    python -m experiments.chatbot --model transformer            a transformer of as many parameters
+    python -m experiments.chatbot chat RUN                       talk with it; lines from a pipe are answered, too
+    python -m experiments.chatbot evaluate RUN
+    python -m experiments.chatbot resume RUN                     go on after an interruption
+
+Ranking: a dual encoder (Lowe et al. 2015, arXiv:1506.08909; Henderson et al. 2017, arXiv:1705.00652) finds the true
+reply among ten. Writing: an encoder-decoder with attention. No turn of the test is among the training turns.
+"""

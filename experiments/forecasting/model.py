@@ -1,0 +1,153 @@
+"""What comes next in a series: layers read a window of it, and say something of each of the steps after it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from experiments.forecasting.outputs import Forecast, Output
+from experiments.forecasting.windows import Windows
+from rnn_jax.compose import dropout
+from rnn_jax.models.blocks import Layers
+from rnn_jax.models.classifier import Classifier
+from rnn_jax.typing import Array, Params
+
+
+class Forecaster(nnx.Module):
+    """Numbers for the H steps after a window of L steps.
+
+    Layers read the window, and what they have read is scored (`Classifier`). Beside them a linear map, as in LSTNet
+    (Lai et al. 2018, arXiv:1703.07015), reads means of the last steps, short and long ones, as HAR regression does
+    (Corsi 2009). Both are added to what the series had one season before. All begin at zero, so that a model begins as
+    seasonal persistence.
+
+    Args:
+        layer: `Recurrent`, `RecurrentBlocks` or `Transformer`.
+        output: what a forecast says, see `experiments.forecasting.outputs`.
+        window: L.
+        horizon: H.
+        recursive: say one step at a time and read it as the next step of the window; else say all at once.
+        season: steps after which the series is much as it was, at most L; 1 for the last value, 0 for nothing. The
+            first feature is then the target itself.
+        means: of how many last steps the linear map reads the mean, such as (1, 6, 24), each at most L; () for no map.
+        pooling: of the classifier.
+        dropout_rate: on what the layers have read, in training.
+        input_dropout: on the features of the window, in training.
+        dtype: of the computation; parameters are float32, and so are the forecasts.
+        rngs: the stream `params` (or `default`) draws the parameters.
+    """
+
+    def __init__(
+        self,
+        layer: Layers,
+        output: Output,
+        window: int,
+        horizon: int,
+        *,
+        recursive: bool = False,
+        season: int = 0,
+        means: Sequence[int] = (),
+        pooling: str = "last",
+        dropout_rate: float = 0.0,
+        input_dropout: float = 0.0,
+        dtype: Any = jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        said = (1 if recursive else horizon) * output.size
+        self.head = Classifier(layer, said, pooling=pooling, dropout_rate=dropout_rate, dtype=dtype, rngs=rngs)
+        self.head.score.kernel[...] = jnp.zeros_like(self.head.score.kernel[...])
+        size, zeros = len(means) * layer.input_size, nnx.initializers.zeros
+        self.linear = nnx.Linear(size, said, kernel_init=zeros, dtype=dtype, rngs=rngs) if means else None
+        self.means = tuple(means)
+        self.output, self.window, self.horizon = output, window, horizon
+        self.recursive, self.season, self.input_dropout, self.dtype = recursive, season, input_dropout, dtype
+
+    def __call__(self, inputs: Array, *, key: jax.Array | None = None) -> jax.Array:
+        """Say something of what comes after windows.
+
+        Args:
+            inputs: features `[L, B, F]`; recursively `[L + H - 1, B, F]`, those after the window with what is known of
+                them before, see `experiments.forecasting.windows.Windows`.
+            key: a typed key: training, with dropout.
+
+        Returns:
+            float32 `[B, H, K]`, for `output` to interpret.
+        """
+        inputs = jnp.asarray(inputs, self.dtype)
+        if not self.recursive:
+            return self.said(inputs, key)
+
+        def step(window: jax.Array, row: jax.Array) -> tuple[jax.Array, jax.Array]:
+            raw = self.said(window, key)[:, 0]
+            row = row.at[:, 0].set(self.output.point(raw).astype(row.dtype))
+            return jnp.concatenate([window[1:], row[None]]), raw
+
+        ahead = jnp.concatenate([inputs[self.window :], inputs[-1:]])  # what follows the last one is never read
+        return jnp.swapaxes(jax.lax.scan(step, inputs[: self.window], ahead)[1], 0, 1)
+
+    def said(self, window: jax.Array, key: jax.Array | None) -> jax.Array:
+        """What is said at once after a window `[L, B, F]`: float32 `[B, H, K]`, or `[B, 1, K]` recursively."""
+        input_key, key = (None, None) if key is None else jax.random.split(key)
+        window_in = dropout(input_key, window, self.input_dropout)
+        raw = self.head(window_in, jnp.full(window.shape[1:2], self.window), key=key)
+        if self.linear is not None:
+            means = jnp.concatenate([window_in[-steps:].mean(axis=0) for steps in self.means], axis=-1)
+            raw = raw + self.linear(means).astype(jnp.float32)
+        raw = raw.reshape(len(raw), -1, self.output.size)
+        return raw.at[..., : self.output.moved].add(self.last_season(window)[..., None].astype(jnp.float32))
+
+    def last_season(self, window: Array) -> Array:
+        """What the target had one season before each step that is said at once: `[B, H]`, or `[B, 1]` recursively.
+
+        Further ahead than a season the last one is repeated; zeros where there is no season.
+        """
+        steps = range(1 if self.recursive else self.horizon)
+        if not self.season:
+            return jnp.zeros((window.shape[1], len(steps)), window.dtype)
+        return window[np.array([self.window - self.season + h % self.season for h in steps]), :, 0].T
+
+
+def make_raw(
+    rebuild: Callable[[Params], Forecaster], windows: Windows, examples: np.ndarray, *, batch_size: int = 1024
+) -> Callable[[Params], np.ndarray]:
+    """A function from parameters to what a model says after some windows, float32 `[N, H, K]`, compiled once.
+
+    Args:
+        rebuild: from `rnn_jax.nnx.functional` of a `Forecaster`.
+        windows: of a panel.
+        examples: int `[N, 2]`, which of them.
+        batch_size: windows at once.
+    """
+    batch_size = min(batch_size, len(examples))
+    say = jax.jit(lambda params, inputs: rebuild(params)(inputs))
+
+    def raw(params: Params) -> np.ndarray:
+        parts = []
+        for first in range(0, len(examples), batch_size):
+            rows = np.resize(examples[first : first + batch_size], (batch_size, 2))  # one shape for all
+            parts.append(np.asarray(say(params, windows.inputs(rows))))
+        return np.concatenate(parts)[: len(examples)]
+
+    return raw
+
+
+def make_forecast(
+    rebuild: Callable[[Params], Forecaster], windows: Windows, examples: np.ndarray
+) -> Callable[[Params], Forecast]:
+    """A function from parameters to the forecasts after some windows, in the unit of the panel; see `make_raw`."""
+    raw = make_raw(rebuild, windows, examples)
+    series = examples[:, 0]
+
+    def forecast(params: Params) -> Forecast:
+        said, output = jnp.asarray(raw(params)), rebuild(params).output
+        quantiles = output.quantiles(said)
+        scaled = Forecast(
+            np.asarray(output.point(said), np.float64),
+            None if quantiles is None else np.asarray(quantiles, np.float64),
+        )
+        return scaled.unscaled(windows.scaling.target_shift[series], windows.scaling.target_factor[series])
+
+    return forecast

@@ -1,0 +1,186 @@
+"""How good forecasts of a panel are, beside those of simpler methods; all methods are asked after the same windows."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from experiments.forecasting.baselines import persistence, ridge_forecasts
+from experiments.forecasting.outputs import LEVELS, Forecast
+from experiments.forecasting.variance_baselines import garch_variances, har_variances, smoothed_variances
+from experiments.forecasting.windows import Windows
+from rnn_jax.metrics import coverage, mean_absolute_error, pinball, qlike
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scored:
+    """Forecasts of a part of a panel, measured.
+
+    Attributes:
+        metric: what is measured.
+        measure: from points `[N, H]` to it.
+        value: of the model.
+        baseline: of simpler methods.
+        scores: whatever else is worth knowing.
+        target: what came, `[N, H]`.
+        forecast: what the model said of it.
+        others: what simpler methods said, `[N, H]`.
+    """
+
+    metric: str
+    measure: Callable[[np.ndarray], float]
+    value: float
+    baseline: dict[str, float]
+    scores: dict[str, Any]
+    target: np.ndarray
+    forecast: Forecast
+    others: dict[str, np.ndarray]
+
+    @property
+    def table(self) -> str:
+        """All of it in lines."""
+        rows = {"here": self.value, **self.baseline}
+        lines = [f"  {value:8.4f}  {name}" for name, value in rows.items()]
+        return "\n".join([self.metric, *lines, *(f"  {name}: {_told(value)}" for name, value in self.scores.items())])
+
+
+def score_level(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
+    """The absolute error H steps ahead, beside persistence, seasonal persistence and ridge regression.
+
+    Args:
+        windows: of a panel.
+        parts: the windows "training", "validation" and "test".
+        forecast: after those for test.
+        season: of `persistence`; with 0 or 1 there is no seasonal one.
+    """
+    asked, unit = parts["test"], windows.panel.unit
+    target = windows.targets(asked, scaled=False)
+    ridge, penalty = ridge_forecasts(windows, parts["training"], parts["validation"], asked, season)
+    others = {"persistence": persistence(windows, asked)}
+    if season > 1:
+        others["seasonal persistence"] = persistence(windows, asked, season)
+    others["ridge regression"] = ridge
+    ahead = f"{windows.horizon} step{'s' * (windows.horizon > 1)} ahead"
+
+    def measure(point: np.ndarray) -> float:
+        return mean_absolute_error(point[:, -1], target[:, -1])
+
+    baseline = {name: measure(said) for name, said in others.items()}
+    value = measure(forecast.point)
+    scores: dict[str, Any] = {f"value / {name}": value / other for name, other in baseline.items()}
+    scores["error of all steps ahead"] = mean_absolute_error(forecast.point, target)
+    scores |= {f"error of all steps ahead, {name}": mean_absolute_error(said, target) for name, said in others.items()}
+    scores |= {"penalty of the ridge regression": penalty, "windows": len(asked)} | score_bands(forecast, target)
+    return Scored(f"mean absolute error, {unit}, {ahead}", measure, value, baseline, scores, target, forecast, others)
+
+
+def score_bands(forecast: Forecast, target: np.ndarray) -> dict[str, Any]:
+    """Where there are quantiles: their pinball loss, and how many targets are in the bands, all and by step ahead."""
+    if (quantiles := forecast.quantiles) is None:
+        return {}
+    scores: dict[str, Any] = {"pinball loss": pinball(quantiles, target, LEVELS)}
+    for i in range(len(LEVELS) // 2):
+        low, high = quantiles[..., i], quantiles[..., -1 - i]
+        name = f"coverage of the {LEVELS[-1 - i] - LEVELS[i]:.0%} band"
+        scores[name] = coverage(low, high, target)
+        scores[f"{name}, last step"] = coverage(low[:, -1], high[:, -1], target[:, -1])
+        scores[f"width of the {LEVELS[-1 - i] - LEVELS[i]:.0%} band, last step"] = float(np.mean((high - low)[:, -1]))
+    return scores
+
+
+def score_return(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
+    """As `score_level`, beside saying 0 for each return; and what a forecast of returns explains, if anything."""
+    level = score_level(windows, parts, forecast, 0)
+    said, came = forecast.point, level.target
+    others = {"zero return": np.zeros_like(came)} | level.others
+    baseline = {"zero return": level.measure(others["zero return"])} | level.baseline
+    moved = ~np.isnan(came) & (came != 0)
+    scores = {
+        "explained of the squares, %": 100 * float(1 - np.nansum((came - said) ** 2) / np.nansum(came**2)),
+        "right signs, %": 100 * float(np.mean(np.sign(said[moved]) == np.sign(came[moved]))),
+        "days up, %": 100 * float(np.mean(came[moved] > 0)),
+    }
+    return dataclasses.replace(level, baseline=baseline, others=others, scores=level.scores | scores)
+
+
+def score_variance(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
+    """QLIKE of the variance of the next day, beside GARCH(1,1), HAR regression and RiskMetrics.
+
+    These are fitted on all days before the test part, and then go on through it with what they have. Variances have a
+    floor in the panel; it is the same for all methods.
+    """
+    panel, (series, last) = windows.panel, parts["test"].T
+    target, returns = windows.targets(parts["test"], scaled=False), panel.inputs[..., panel.names.index("return")]
+    said = {
+        "GARCH(1,1)": garch_variances(returns, panel.test),
+        "HAR regression": har_variances(panel.target, panel.test),
+        "RiskMetrics": smoothed_variances(panel.target),
+    }
+    others = {name: variances[series, last][:, None] for name, variances in said.items()}
+
+    def measure(variances: np.ndarray) -> float:
+        return qlike(variances, target)
+
+    baseline = {name: measure(variances) for name, variances in others.items()}
+    came = returns[series, last + 1][:, None]
+    scores: dict[str, Any] = {"windows": len(target)}
+    for name, variances in {"here": forecast.point, **others}.items():
+        scores[f"coverage of ± 1.96 σ, {name}"] = coverage(-1.96 * variances**0.5, 1.96 * variances**0.5, came)
+    own = {name: _by_series(series, v, target) for name, v in {"here": forecast.point, **others}.items()}
+    for name in others:
+        scores[f"stocks ahead of {name}"] = f"{np.sum(own['here'] < own[name])} of {len(panel.series)}"
+    scores["by stock"] = dict(zip(panel.series, own["here"].tolist(), strict=True))
+    return Scored("QLIKE", measure, measure(forecast.point), baseline, scores, target, forecast, others)
+
+
+def score_forecast(
+    task: str, windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int
+) -> Scored:
+    """By what counts in a task: "stocks", "returns", or the level of a series; see the functions above."""
+    return {"stocks": score_variance, "returns": score_return}.get(task, score_level)(windows, parts, forecast, season)
+
+
+def _by_series(series: np.ndarray, variances: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return np.array([qlike(variances[series == s], target[series == s]) for s in np.unique(series)])
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(item)}" for name, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def examples_text(windows: Windows, examples: np.ndarray, scored: Scored, count: int = 5) -> str:
+    """The best and the worst forecasts of the last step, none within a horizon of another one of its series."""
+    horizon, times = windows.horizon, windows.panel.times
+    said, came = scored.forecast.point[:, -1], scored.target[:, -1]
+    # Of a variance it is the factor that counts.
+    error = np.abs(np.log(said / came)) if scored.metric == "QLIKE" else np.abs(said - came)
+    order = np.argsort(np.where(np.isnan(error), np.inf, error), kind="stable")
+    order = order[: np.count_nonzero(~np.isnan(error))]
+    lines = []
+    for title, ranked in (("best", order), ("worst", order[::-1])):
+        lines.append(f"{title}: series, moment, forecast (band of 90 %), what came")
+        chosen: list[np.ndarray] = []
+        for i in ranked:
+            if len(chosen) < count and all(
+                s != examples[i, 0] or abs(t - examples[i, 1]) >= horizon for s, t in chosen
+            ):
+                chosen.append(examples[i])
+                series, last = examples[i]
+                band = "" if (q := scored.forecast.quantiles) is None else f" ({q[i, -1, 0]:.2f} to {q[i, -1, -1]:.2f})"
+                when = str(times[last + horizon])[:16].replace("T", " ")
+                lines.append(f"  {windows.panel.series[series]:6} {when}  {said[i]:.2f}{band}  {came[i]:.2f}")
+    return "\n".join(lines) + "\n"
+
+
+def forecast_table(windows: Windows, forecast: Forecast) -> str:
+    """What comes after the end of each series, as a CSV table."""
+    panel, levels = windows.panel, [] if forecast.quantiles is None else [f"{level:.0%}" for level in LEVELS]
+    lines = [",".join([*(["series"] if panel.series[0] else []), "time", "forecast", *levels])]
+    for i, series in enumerate(panel.series):
+        for h, moment in enumerate(panel.moments(windows.horizon)[len(panel.times) :]):
+            numbers = [forecast.point[i, h], *([] if forecast.quantiles is None else forecast.quantiles[i, h])]
+            lines.append(",".join([*([series] if series else []), str(moment)[:19], *(f"{n:.6g}" for n in numbers)]))
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""A classifier of DNA, and its options."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from experiments.genomics.data import SHARES
+from rnn_jax.analysis.saliency import integrated_gradients
+from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.models.blocks import Layers
+from rnn_jax.models.classifier import POOLINGS, Classifier
+from rnn_jax.models.settings import SequenceSettings, build_matched
+from rnn_jax.nnx import Fixed
+from rnn_jax.typing import Array, DType
+
+
+class NucleotideClassifier(nnx.Module):
+    """p(class | nucleotides): embedded bases, with their places, to a `Classifier`.
+
+    A letter for several bases, such as N, has the mean of their vectors.
+
+    Args:
+        layer: the recurrent layers, or the transformer.
+        classes: C.
+        length: the longest sequence; each place has a vector of its own.
+        masked: the part of the nucleotides that training makes unknown (N).
+        rngs: draws the parameters.
+        pooling: see `Classifier`.
+        dropout_rate: on the vector of a sequence.
+        dtype: of the computation; parameters are float32, and so are the scores.
+    """
+
+    def __init__(
+        self,
+        layer: Layers,
+        classes: int,
+        length: int,
+        *,
+        masked: float = 0.0,
+        rngs: nnx.Rngs,
+        pooling: str = "max",
+        dropout_rate: float = 0.0,
+        dtype: DType = jnp.float32,
+    ):
+        check_rate("masked", masked)
+        self.bases = nnx.Linear(4, layer.input_size, use_bias=False, rngs=rngs)
+        self.places = nnx.Embed(length, layer.input_size, rngs=rngs)
+        self.head = Classifier(layer, classes, pooling=pooling, dropout_rate=dropout_rate, dtype=dtype, rngs=rngs)
+        self.shares, self.masked = Fixed(jnp.asarray(SHARES)), masked
+
+    def __call__(self, codes: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
+        """Score the classes of sequences: codes int `[T, B]`, lengths int `[B]` to logits float32 `[B, C]`."""
+        shares = self.shares[...][jnp.asarray(codes)]
+        if key is not None:
+            mask_key, key = jax.random.split(key)
+            hidden = jax.random.bernoulli(mask_key, self.masked, (*shares.shape[:2], 1))
+            shares = jnp.where(hidden, 0.25, shares)
+        return self.of_shares(shares, lengths, key=key)
+
+    def of_shares(self, shares: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
+        """Score the classes of sequences, each nucleotide the shares of A, C, G and T: float `[T, B, 4]`."""
+        places = self.places(jnp.arange(shares.shape[0]))
+        return self.head(self.bases(jnp.asarray(shares)) + places[:, None], lengths, key=key)
+
+    def contributions(self, codes: Array, lengths: Array, labels: Array) -> jax.Array:
+        """What each base at each place adds to the log-odds of labels int `[B]`, beside N everywhere: `[T, B, 4]`."""
+        own = jax.nn.one_hot(jnp.asarray(labels), self.head.score.out_features, dtype=bool)
+
+        def log_odds(shares: jax.Array) -> jax.Array:
+            logits = self.of_shares(shares, lengths)
+            rest = jax.nn.logsumexp(jnp.where(own, -jnp.inf, logits), axis=1)
+            return jnp.where(own, logits, 0.0).sum(axis=1) - rest
+
+        return integrated_gradients(log_odds, self.shares[...][jnp.asarray(codes)], jnp.float32(0.25))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NucleotideSettings(SequenceSettings):
+    """A classifier of nucleotides.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    embedding_size: int = 16
+    """Features of an embedded nucleotide."""
+    pooling: str = "attention"
+    """What a sequence is told by: last, max, mean or attention over the steps."""
+    masked: float = 0.2
+    """The part of the nucleotides that training makes unknown."""
+    pooled_dropout: float = 0.3
+    """Rate on the vector of a sequence."""
+    both_strands: bool = False
+    """The class is the same on the other strand: train on both, and average over both. Not so for splice sites."""
+
+    def __post_init__(self):
+        check_size("embedding_size", self.embedding_size)
+        check_choice("pooling", self.pooling, POOLINGS)
+        check_rate("masked", self.masked)
+        check_rate("pooled_dropout", self.pooled_dropout)
+        super().__post_init__()
+
+    def classifier(self, classes: int, length: int, key: jax.Array) -> NucleotideClassifier:
+        """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
+
+        def build(settings: NucleotideSettings) -> NucleotideClassifier:
+            rngs = nnx.Rngs(params=key)
+            layer = settings.layer(settings.embedding_size, rngs)
+            return NucleotideClassifier(
+                layer, classes, length, masked=settings.masked, rngs=rngs, pooling=settings.pooling,
+                dropout_rate=settings.pooled_dropout, dtype=jnp.dtype(settings.dtype),
+            )  # fmt: skip
+
+        return build_matched(self, build)

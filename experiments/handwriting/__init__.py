@@ -1,0 +1,12 @@
+"""How well does a recurrent network read handwriting, from the way of the pen?
+
+    python -m experiments.handwriting                            single digits, by writers it has never seen
+    python -m experiments.handwriting --task strings             3 to 7 digits side by side, by CTC
+    python -m experiments.handwriting --data my.json             your own strokes (rnn_jax/data/README.md: the format)
+    python -m experiments.handwriting recognise RUN my.json      what is written in your strokes
+    python -m experiments.handwriting evaluate RUN
+    python -m experiments.handwriting resume RUN                 go on after an interruption
+
+PenDigits (Alimoglu & Alpaydin 1996); after Graves et al. 2009, "A novel connectionist system for unconstrained
+handwriting recognition". `--model transformer` takes a transformer of as many parameters.
+"""

@@ -1,0 +1,15 @@
+"""How long does a network remember?
+
+    python -m experiments.memory                                    the adding problem over 600 steps by a GRU
+    python -m experiments.memory --task copy --length 1000          also selective_copy, recall
+    python -m experiments.memory --cell "lru(r_min=0.99)" --layers 2 --blocks
+    python -m experiments.memory --model transformer                a transformer of as many parameters
+    python -m experiments.memory probe RUN "0.3,1 0.5,0 0.2,1"      what it answers to your sequence; tokens "1 4 0 9"
+    python -m experiments.memory examples RUN                       of test sequences
+    python -m experiments.memory evaluate RUN --length 1200         or, after an interruption, resume RUN
+
+Every update has new sequences; the test has the same ones for every seed. The value is the mean squared error of the
+sum in `adding`, where a guess has 1/6; nats a step in `copy`, where no memory leaves 10 ln 8 / T; and the accuracy of
+the answers in `selective_copy` and `recall`. An option of the cell that most tasks need is how long a memory to begin
+with: `gru(longest=600)` starts the biases of the gates accordingly.
+"""

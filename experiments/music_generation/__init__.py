@@ -1,0 +1,14 @@
+"""How well does a recurrent network know what the next chord is?
+
+    python -m experiments.music_generation                        chorales of Bach, about ten minutes on two cores
+    python -m experiments.music_generation --data nottingham      folk tunes; also musedata, pianomidi
+    python -m experiments.music_generation --data FOLDER          your own MIDI files
+    python -m experiments.music_generation --model transformer    a transformer of as many parameters
+    python -m experiments.music_generation generate RUN --primer FILE.mid --steps 200
+    python -m experiments.music_generation evaluate RUN
+    python -m experiments.music_generation resume RUN             go on after an interruption
+
+Boulanger-Lewandowski et al. 2012, arXiv:1206.6392: 88 keys a step, each an independent bit given all steps before. The
+value is the negative log likelihood of a step, summed over the keys, its mean over all steps of all test pieces but
+the first of each: Chung et al. 2014 and Bai et al. 2018 predict step t + 1 from step t on, too.
+"""

@@ -1,0 +1,170 @@
+"""Polyphonic music as piano rolls: four sets of the literature, or a folder of MIDI files, and training batches."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.music_generation.midi import KEYS, read_midi
+from rnn_jax.cells.base import check_size
+from rnn_jax.data.batches import BucketBatches
+from rnn_jax.data.catalogue import digests
+from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.padding import pad
+from rnn_jax.data.sources import file_digest
+
+SETS = {"jsb": "JSB_Chorales", "nottingham": "Nottingham", "musedata": "MuseData", "pianomidi": "Piano_midi"}
+PARTS = ("training", "validation", "test")
+BATCH_AXES: dict[str, int | None] = {"rolls": 1, "lengths": 0}
+
+
+def load_music(name: str, steps_per_beat: int = 2) -> dict[str, list[np.ndarray]]:
+    """The pieces of the parts training, validation and test, each a roll uint8 `[t, 88]`.
+
+    Args:
+        name: a key of `SETS` (Boulanger-Lewandowski et al. 2012, arXiv:1206.6392; all transposed to C; a step is a
+            quarter note in jsb and an eighth elsewhere), or the path of a folder with MIDI files, of which, by name,
+            of every ten the ninth is for validation and the tenth for the test.
+        steps_per_beat: of MIDI files, see `read_midi`.
+
+    Raises:
+        DataError: the data cannot be had, the folder has fewer than ten MIDI files, or one cannot be used.
+    """
+    if name in SETS:
+        from scipy.io import loadmat
+
+        stored = loadmat(fetch("polyphonic_music")[f"{SETS[name]}.mat"])
+        fields = ("traindata", "validdata", "testdata")
+        return {part: list(stored[field][0]) for part, field in zip(PARTS, fields, strict=True)}
+    files = midi_files(name)
+    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    for i, file in enumerate(files):
+        roll = read_midi(file, steps_per_beat)
+        if len(roll) < 2:
+            raise DataError(f"{file} has a single step: expected two at least; remove it, or raise steps_per_beat")
+        parts[{8: "validation", 9: "test"}.get(i % 10, "training")].append(roll)
+    return parts
+
+
+def midi_files(folder: str) -> list[Path]:
+    """The MIDI files in a folder and those below, ten at least, in the order of their names."""
+    if not Path(folder).is_dir():
+        raise DataError(f"data={folder!r} is none of {', '.join(SETS)}, and no folder of MIDI files")
+    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    if len(files) < 10:
+        raise DataError(f"data={folder!r} has {len(files)} files *.mid or *.midi: expected ten at least")
+    return files
+
+
+def music_digests(name: str) -> dict[str, str]:
+    """Name and SHA-256 of the files of a set, or of a folder's MIDI files."""
+    if name in SETS:
+        return {f"{SETS[name]}.mat": digests("polyphonic_music")[f"{SETS[name]}.mat"]}
+    return {str(path.relative_to(name)): file_digest(path) for path in midi_files(name)}
+
+
+def with_start(roll: np.ndarray) -> np.ndarray:
+    """A roll behind one silent step, from which its first step is predicted."""
+    return np.concatenate([np.zeros_like(roll[:1]), roll])
+
+
+def transposed(roll: np.ndarray, semitones: int) -> np.ndarray:
+    """A roll `[T, 88]` shifted up, or down where `semitones` is negative; keys that leave the piano are lost."""
+    shifted = np.zeros_like(roll)
+    if semitones >= 0:
+        shifted[:, semitones:] = roll[:, : KEYS - semitones]
+    else:
+        shifted[:, :semitones] = roll[:, -semitones:]
+    return shifted
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RollBatches:
+    """Endless training batches of pieces, batch i a pure function of (seed, i).
+
+    A piece of up to `longest` steps is read whole. A longer one counts as several, each a window of so many steps at a
+    random place; the step before the window is its first input.
+
+    Attributes:
+        rolls: uint8 `[t, 88]` each.
+        batch_size: B.
+        seed: non-negative.
+        longest: steps of a row at most.
+        group: batches in a row that share a shape.
+        buckets: how many shapes there are, at most.
+        transposition: rows are shifted by −transposition to transposition semitones, all equally likely.
+    """
+
+    rolls: Sequence[np.ndarray]
+    batch_size: int
+    seed: int
+    longest: int
+    group: int = 1
+    buckets: int = 3
+    transposition: int = 0
+
+    @functools.cached_property
+    def pieces(self) -> np.ndarray:
+        """Which roll each example is a window of, int `[N]`."""
+        return np.repeat(np.arange(len(self.rolls)), [-(-len(roll) // self.longest) for roll in self.rolls])
+
+    @functools.cached_property
+    def order(self) -> BucketBatches:
+        """Which examples are in which batch."""
+        lengths = np.array([min(len(self.rolls[k]), self.longest) for k in self.pieces])
+        return BucketBatches(lengths, self.batch_size, self.seed, self.group, self.buckets)
+
+    def batch(self, i: int) -> dict[str, np.ndarray]:
+        """`{"rolls": uint8 [T + 1, B, 88], "lengths": int32 [B]}`: step t is predicted from those before it."""
+        examples, length = self.order.examples(i)
+        rng = np.random.default_rng([self.seed, i])
+        windows = []
+        for k in examples:
+            roll = with_start(self.rolls[self.pieces[k]])
+            start = rng.integers(max(1, len(roll) - self.longest))
+            shift = rng.integers(-self.transposition, self.transposition + 1)
+            windows.append(transposed(roll[start : start + self.longest + 1], int(shift)))
+        padded = pad(windows, length + 1)
+        return {"rolls": padded.values, "lengths": padded.lengths - 1}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MusicSettings:
+    """Which music, and in which batches. Experiments inherit these fields into their Config.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    data: str = "jsb"
+    """jsb, nottingham, musedata or pianomidi, or a folder of your own MIDI files."""
+    steps_per_beat: int = 2
+    """Steps of a quarter note in your own files."""
+    transposition: int = 0
+    """In training, pieces are shifted by up to so many semitones, up or down."""
+    batch_size: int = 32
+    """Pieces in an update."""
+    longest: int = 400
+    """Steps of a piece that an update reads at most."""
+    buckets: int = 3
+    """Lengths to pad to, at most."""
+
+    def __post_init__(self):
+        for name in ("steps_per_beat", "batch_size", "longest", "buckets"):
+            check_size(name, getattr(self, name))
+        if not 0 <= self.transposition < KEYS:
+            raise ValueError(f"transposition={self.transposition}: expected semitones from 0 to {KEYS - 1}")
+        getattr(super(), "__post_init__", lambda: None)()  # of the settings beside these in a Config
+
+    @property
+    def beat(self) -> int:
+        """Steps of a quarter note in this music."""
+        return 1 if self.data == "jsb" else 2 if self.data in SETS else self.steps_per_beat
+
+    def batches(self, rolls: Sequence[np.ndarray], seed: int, group: int) -> RollBatches:
+        """Training batches of pieces, `group` of them in a row of one shape."""
+        return RollBatches(
+            rolls, self.batch_size, seed, self.longest, group, self.buckets, transposition=self.transposition
+        )

@@ -1,0 +1,15 @@
+"""How well does a recurrent network tell how long an engine will go on?
+
+    python -m experiments.predictive_maintenance                          FD001, about two minutes on one core
+    python -m experiments.predictive_maintenance --data DIR --subset FD004      train_, test_ and RUL_FD004.txt in DIR
+    python -m experiments.predictive_maintenance --model transformer      a transformer of as many parameters
+    python -m experiments.predictive_maintenance predict RUN FILE         the life that is left to each engine in a file
+    python -m experiments.predictive_maintenance evaluate RUN
+    python -m experiments.predictive_maintenance resume RUN               go on after an interruption
+
+C-MAPSS, NASA's simulation of turbofan engines that fail (Saxena et al. 2008): 21 sensors, a row for each flight.
+Constant sensors are left out, the others standardised on training engines, within each operating condition where there
+are several (altitude and throttle in whole units). The network reads whole histories and states after each flight a
+mean and a deviation of the flights that are left, 125 at most: before that an engine shows no wear. Every fifth
+training engine is for validation, cut off anywhere from the 31st flight on among its last 150.
+"""

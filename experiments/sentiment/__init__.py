@@ -1,0 +1,12 @@
+"""How well does a recurrent network tell whether a sentence praises or blames?
+
+    python -m experiments.sentiment                              film reviews, about three minutes on two cores
+    python -m experiments.sentiment --data my.tsv                your own texts: a label, a tab, a text in each line
+    python -m experiments.sentiment --model transformer          a transformer of as many parameters
+    python -m experiments.sentiment classify RUN "a fine film"   or texts from standard input, one a line
+    python -m experiments.sentiment evaluate RUN
+    python -m experiments.sentiment resume RUN                   go on after an interruption
+
+Stanford Sentiment Treebank, whole sentences, two classes (Socher et al. 2013), without pretrained vectors. `classify`
+says which words drive the answer: by how much its log-odds fall when a word is made an unknown one.
+"""

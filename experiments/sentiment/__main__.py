@@ -1,0 +1,7 @@
+"""Run by `python -m experiments.sentiment`."""
+
+from experiments.cli import run_commands
+from experiments.sentiment.commands import classify, evaluate, resume, train
+
+if __name__ == "__main__":
+    run_commands({f.__name__: f for f in (train, resume, evaluate, classify)}, default="train")

@@ -1,0 +1,12 @@
+"""How far back does a recurrent network remember: pictures read one pixel after the other?
+
+    python -m experiments.sequential_images                          MNIST, 784 steps: for a GPU
+    python -m experiments.sequential_images --permuted               the pixels in one random order
+    python -m experiments.sequential_images --data fashion_mnist     or a folder with your own IDX files
+    python -m experiments.sequential_images --pixels 28              a row a step: minutes on a CPU
+    python -m experiments.sequential_images classify RUN FILE ...    your own pictures (.png, .jpg)
+    python -m experiments.sequential_images evaluate RUN             or, after an interruption, resume RUN
+
+Le, Jaitly & Hinton 2015, arXiv:1504.00941. `--data /usr/share/datasets/fashion-mnist` is where Debian's package
+dataset-fashion-mnist puts the files. `--model transformer` takes a transformer of as many parameters.
+"""

@@ -1,0 +1,13 @@
+"""How well does a recurrent network hear: digits, strings of digits, and who speaks?
+
+    python -m experiments.speech                                 single digits
+    python -m experiments.speech --task strings                  3 to 7 digits in a row, by CTC
+    python -m experiments.speech --task vowels                   which of nine men speaks
+    python -m experiments.speech --task strings --data FOLDER    your own wav files and labels.csv
+    python -m experiments.speech transcribe RUN FILE.wav         what is said in a file
+    python -m experiments.speech evaluate RUN
+    python -m experiments.speech resume RUN                      go on after an interruption
+
+Graves, Mohamed & Hinton 2013, arXiv:1303.5778. With --no-bidirectional the model of strings also hears a stream word by
+word: `transcribe RUN FILE.wav --stream`. `--model transformer` takes a transformer of as many parameters.
+"""

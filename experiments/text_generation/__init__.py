@@ -1,0 +1,11 @@
+"""How well does a recurrent network predict text, one character at a time?
+
+    python -m experiments.text_generation                        Shakespeare's works, about five minutes on two cores
+    python -m experiments.text_generation --corpus my.txt        your own text, any UTF-8
+    python -m experiments.text_generation sample RUN --prompt "ROMEO:"
+    python -m experiments.text_generation evaluate RUN
+    python -m experiments.text_generation resume RUN             go on after an interruption
+
+Graves 2013, arXiv:1308.0850; Karpathy 2015, "The unreasonable effectiveness of recurrent neural networks". The text is
+read as a stream: the carry goes from batch to batch, gradients reach back one batch (truncated backpropagation).
+"""

@@ -1,0 +1,12 @@
+"""How well does a recurrent network with attention translate captions from English to German?
+
+    python -m experiments.translation                            Multi30k, about an hour on two cores
+    python -m experiments.translation --corpus pairs.tsv         your own pairs, a tab between sentence and translation
+    python -m experiments.translation --model transformer        a transformer of as many parameters
+    python -m experiments.translation translate RUN "Two dogs play in the snow."
+    python -m experiments.translation evaluate RUN
+    python -m experiments.translation resume RUN                 go on after an interruption
+
+Bahdanau et al. 2014, arXiv:1409.0473; Luong et al. 2015, arXiv:1508.04025. Both languages share lower-cased subwords.
+The model is chosen by BLEU of greedy search on the validation part; the test part is translated once, by beam search.
+"""

@@ -1,0 +1,14 @@
+"""How well does a recurrent network understand video: signs of a hand, the next frame, what happens in words?
+
+    python -m experiments.video                                   which of 15 signs a hand makes
+    python -m experiments.video --data tracks.csv                 your own tracks: the columns track, label, x, y
+    python -m experiments.video --task frames                     the next frame of two digits that bounce, by ConvLSTM
+    python -m experiments.video --task frames --frame-cell lstm   the same by an LSTM that reads flat frames
+    python -m experiments.video --task captions                   what moves, and where to, by an encoder-decoder
+    python -m experiments.video watch RUN FILE                    signs of .csv or .ts; the end or the caption of a .gif
+    python -m experiments.video evaluate RUN
+    python -m experiments.video resume RUN                        go on after an interruption
+
+Signs: Dias et al. 2009, halves of each sign for training and test by the seed; equal tracks stay on one side. ConvLSTM:
+Shi et al. 2015, arXiv:1506.04214. Digits are real, by people who wrote none of the training part; motion is generated.
+"""

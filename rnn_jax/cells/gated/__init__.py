@@ -1,0 +1,1 @@
+"""Cells with gates: LSTM, GRU and what came of them."""

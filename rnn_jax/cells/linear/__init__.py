@@ -1,0 +1,1 @@
+"""Cells that are linear in their carry: state spaces, minimal gates, associative memories; run in parallel by scans."""

@@ -1,0 +1,221 @@
+"""Linear attention: a matrix that keys and values are written to as outer products, and queries read.
+
+    Sₜ = decay ⊙ Sₜ₋₁ + kₜ vₜᵀ,    yₜ = Sₜᵀ qₜ / √K        for each head; K is the size of a key
+
+    RetNet    decay = γ_h = 1 − 2^(−5 − h), h from 0: one constant a head
+    GLA       decay = αₜ 1ᵀ,  αₜ = σ(W_αᵀ W_rᵀ xₜ + b_α)^(1 / τ): one a row of S, chosen by the input, τ = 16
+
+Retention: Sun et al. 2023, arXiv:2307.08621, section 2.1. The rotation of queries and keys by their position (xPos) is
+left out, so γ is real. Gated linear attention: Yang et al. 2024, arXiv:2312.06635, section 4.
+
+Both papers put a normalisation of each head, a gate and a linear layer behind this; they belong to the block around a
+cell. q, k and v (and W_rᵀ x) are columns of one product, in this order, heads side by side within each. All kernels
+start Glorot-uniform, b_α zero.
+"""
+
+import dataclasses
+import itertools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax import initializers
+from rnn_jax.cells.base import along_last, check_size, dense, widened
+from rnn_jax.cells.linear import chunks
+from rnn_jax.cells.linear.base import Affine, DiagonalCell, LinearCell
+from rnn_jax.cells.papers import Paper
+from rnn_jax.typing import Array, DType, Params
+
+SUN_2023 = Paper(
+    key="sun2023retentive",
+    authors="Sun, Yutao and Dong, Li and Huang, Shaohan and Ma, Shuming and Xia, Yuqing and Xue, Jilong and Wang, "
+    "Jianyong and Wei, Furu",
+    title="Retentive network: A successor to transformer for large language models",
+    year=2023,
+    arxiv="2307.08621",
+)
+YANG_2024 = Paper(
+    key="yang2024gated",
+    authors="Yang, Songlin and Wang, Bailin and Shen, Yikang and Panda, Rameswar and Kim, Yoon",
+    title="Gated linear attention transformers with hardware-efficient training",
+    year=2024,
+    booktitle="International Conference on Machine Learning",
+    arxiv="2312.06635",
+)
+TEMPERATURE = 16.0
+"""τ of GLA."""
+
+
+class Association(NamedTuple):
+    """What one step asks and writes: query, key `[..., heads, K]`, value `[..., heads, V]`, and a cell's own gates."""
+
+    query: jax.Array
+    key: jax.Array
+    value: jax.Array
+    gates: Any = None
+
+
+def outer(key: jax.Array, value: jax.Array) -> jax.Array:
+    """The product k vᵀ of each head, `[..., K, V]`, in float32 or wider."""
+    return widened(key)[..., :, None] * widened(value)[..., None, :]
+
+
+class AssociativeMemory(LinearCell):
+    """A linear cell whose carry is, or holds, one matrix S `[B, heads, K, V]`; V = H / heads.
+
+    A subclass has the fields `heads` and `key_size` (None is V), and in `gate_sizes` the columns of its input product
+    behind those of queries, keys and values.
+    """
+
+    heads: int
+    key_size: int | None
+    gate_sizes: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_size("heads", self.heads)
+        if self.hidden_size % self.heads:
+            raise ValueError(f"heads={self.heads}: expected a divisor of hidden_size={self.hidden_size}")
+        check_size("key_size", self.key_dim)
+
+    @property
+    def key_dim(self) -> int:
+        """K."""
+        return self.hidden_size // self.heads if self.key_size is None else self.key_size
+
+    def input_kernel(self, key: jax.Array, param_dtype: DType) -> jax.Array:
+        """The Glorot-uniform kernel of queries, keys, values and gates."""
+        sizes = (self.heads * self.key_dim, self.heads * self.key_dim, self.hidden_size, *self.gate_sizes)
+        return initializers.columns(initializers.glorot_uniform, key, self.input_size, sizes, param_dtype)
+
+    def split(self, product: jax.Array) -> list[jax.Array]:
+        """Queries, keys and values by head, then the columns of each gate."""
+        keys = self.heads * self.key_dim
+        ends = itertools.accumulate((keys, keys, self.hidden_size, *self.gate_sizes))
+        parts = jnp.split(product, list(ends)[:-1], axis=-1)
+        return [part.reshape(*part.shape[:-1], self.heads, -1) for part in parts[:3]] + parts[3:]
+
+    def initial_memory(self, batch_shape: tuple[int, ...], dtype: DType) -> jax.Array:
+        """S = 0."""
+        return jnp.zeros((*batch_shape, self.heads, self.key_dim, self.hidden_size // self.heads), dtype)
+
+
+def recall(memory: jax.Array, query: jax.Array) -> jax.Array:
+    """What S holds under q: Sᵀ q of each head, `[..., V]`."""
+    return jnp.einsum("...kv,...k->...v", memory, query)
+
+
+class _LinearAttention(AssociativeMemory, DiagonalCell):
+    """What RetNet and GLA share: the carry is S, the output Sᵀ q."""
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+        return self.initial_memory(batch_shape, dtype)
+
+    def read(self, params: Params, carry: jax.Array, z: Association) -> jax.Array:
+        y = recall(carry.astype(z.query.dtype), z.query * self.key_dim**-0.5)
+        return y.reshape(*y.shape[:-2], self.hidden_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class RetNet(_LinearAttention):
+    """Retention; equations and source at the top of this file.
+
+    Carry: Sₜ `[B, heads, K, H / heads]`. Params: `input.kernel [D, 2 heads K + H]`. Parameters: 3 D H. That is with
+    heads K = H, as by default.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        heads: how many heads share H.
+        key_size: K, of one head; None is H / heads.
+    """
+
+    input_size: int
+    hidden_size: int
+    heads: int = dataclasses.field(default=1, kw_only=True)
+    key_size: int | None = dataclasses.field(default=None, kw_only=True)
+    papers = (SUN_2023,)
+    chunk_size = 64
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        return {"input": {"kernel": self.input_kernel(key, param_dtype)}}
+
+    def project(self, params: Params, xs: Array) -> Association:
+        return Association(*self.split(dense(xs, **params["input"])))
+
+    def elements(self, params: Params, z: Association) -> Affine:
+        update = outer(z.key, z.value)
+        return Affine(along_last(1 - self.rate(update.dtype)[:, None, None], update), update)
+
+    def rate(self, dtype: DType) -> jax.Array:
+        """1 − γ `[heads]`."""
+        return 2.0 ** (-5 - jnp.arange(self.heads, dtype=dtype))
+
+    def chunk(self, params: Params, carry: jax.Array, z: Association, valid: jax.Array | None):
+        query, key, value = (chunks.heads_first(part) for part in (z.query, chunks.kept(valid, z.key), z.value))
+        log_decay = along_last(jnp.log1p(-self.rate(query.dtype)), z.key[..., 0])
+        log_decay = jnp.broadcast_to(log_decay, (z.key.shape[0], *log_decay.shape[1:]))
+        within, since_start, until_end = chunks.decays(chunks.steps_last(chunks.kept(valid, log_decay)))
+        query = query * self.key_dim**-0.5
+        y = (within * (query @ key.mT)) @ value + since_start[..., None] * (query @ carry)
+        carry = since_start[..., -1:, None] * carry + (until_end[..., None] * key).mT @ value
+        return carry, chunks.joined(y).astype(z.query.dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class GLA(_LinearAttention):
+    """Gated linear attention; equations and source at the top of this file.
+
+    Carry: Sₜ `[B, heads, K, H / heads]`. Params: `input.kernel [D, 2 heads K + H + R]`, `decay.kernel [R, heads K]`,
+    `decay.bias [heads K]` (W_α, b_α). Parameters: 3 D H + D R + (R + 1) H. That is with heads K = H, as by default.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        heads: how many heads share H.
+        key_size: K, of one head; None is H / heads.
+        rank: R, numbers that the decays are made of.
+    """
+
+    input_size: int
+    hidden_size: int
+    heads: int = dataclasses.field(default=1, kw_only=True)
+    key_size: int | None = dataclasses.field(default=None, kw_only=True)
+    rank: int = dataclasses.field(default=16, kw_only=True)
+    papers = (YANG_2024,)
+    chunk_size = 32
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_size("rank", self.rank)
+
+    @property
+    def gate_sizes(self) -> tuple[int, ...]:
+        return (self.rank,)
+
+    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+        input_key, decay_key = jax.random.split(key)
+        keys = self.heads * self.key_dim
+        kernel = initializers.glorot_uniform(decay_key, (self.rank, keys), param_dtype)
+        return {
+            "input": {"kernel": self.input_kernel(input_key, param_dtype)},
+            "decay": {"kernel": kernel, "bias": jnp.zeros(keys, param_dtype)},
+        }
+
+    def project(self, params: Params, xs: Array) -> Association:
+        query, key, value, gate = self.split(dense(xs, **params["input"]))
+        log_decay = jax.nn.log_sigmoid(dense(widened(gate), **params["decay"])) / TEMPERATURE
+        return Association(query, key, value, jnp.exp(log_decay).reshape(key.shape))
+
+    def elements(self, params: Params, z: Association) -> Affine:
+        return Affine(z.gates[..., None], outer(z.key, z.value))
+
+    def chunk(self, params: Params, carry: jax.Array, z: Association, valid: jax.Array | None):
+        key, decay = chunks.kept(valid, z.key), chunks.kept(valid, z.gates, 1.0)
+        query, key, value, decay = (chunks.heads_first(part) for part in (z.query, key, z.value, decay))
+        query = query * self.key_dim**-0.5
+        y, since_start, until_end = chunks.attention_with_decays(query, key, value, decay)
+        y = y + (query * since_start) @ carry
+        carry = since_start[..., -1, :, None] * carry + (key * until_end).mT @ value
+        return carry, chunks.joined(y).astype(z.query.dtype)

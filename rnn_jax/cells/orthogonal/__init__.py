@@ -1,0 +1,1 @@
+"""Cells that keep the length of their state: orthogonal and antisymmetric kernels, oscillators."""

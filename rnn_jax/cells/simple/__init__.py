@@ -1,0 +1,1 @@
+"""Simple recurrent networks: one recurrent product and a nonlinearity, without gates."""

@@ -1,0 +1,1 @@
+"""Studies: configs times seeds, searches, their statistics, tables and figures."""

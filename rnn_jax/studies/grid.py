@@ -1,0 +1,83 @@
+"""The configs of a study, from the words of a command line."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.registry import Experiment, pairs, read_object
+from rnn_jax.studies.study import StudyCell
+
+FIXED = {"seed": "use --seeds", "cpu_devices": "use --set, for it is one for the whole study"}
+
+
+def make_cells(
+    experiment: Experiment, fixed: Sequence[str], vary: Sequence[str], sets: Path | None = None, zipped: bool = False
+) -> list[StudyCell]:
+    """The configs of a study, checked before anything is trained.
+
+    Args:
+        experiment: whose configs.
+        fixed: FIELD=VALUE of all of them.
+        vary: FIELD=VALUE,VALUE,... of each field that varies.
+        sets: a JSON file of named sets of fields, each of which is combined with all that varies.
+        zipped: take the first values of all fields, the second, ..., in place of their grid.
+
+    Raises:
+        ValueError: a field or value is not known, a field is given twice, lists to be zipped are not of one length, or
+            `sets` is no such file.
+    """
+    base = experiment.configure(merged(map(pairs, fixed)))
+    lists = merged({field: values.split(",")} for field, values in map(split_field, vary))
+    if zipped and len({len(values) for values in lists.values()}) > 1:
+        lengths = ", ".join(f"{field} {len(values)}" for field, values in lists.items())
+        raise ValueError(f"zip: expected lists of one length, not {lengths}")
+    chosen = zip(*lists.values(), strict=True) if zipped and lists else itertools.product(*lists.values())
+    form = '{"NAME": {"FIELD": VALUE, ...}, ...}'
+    named: dict[str, dict[str, Any]] = read_object("sets", sets, form) if sets else {"": {}}
+    if not all(isinstance(fields, dict) for fields in named.values()):
+        raise ValueError(f"sets={str(sets)!r}: expected {form}")
+    cells = []
+    for values, (name, fields) in itertools.product(list(chosen), named.items()):
+        changes = merged([dict(zip(lists, values, strict=True)), fields])
+        for field in changes.keys() & FIXED.keys():
+            raise ValueError(f"{field} cannot vary: {FIXED[field]}")
+        config = experiment.configure(changes, base)
+        shown = {field: getattr(config, field) for field in lists}
+        cells.append(StudyCell(({"set": name} if name else {}) | shown, config))
+    return cells
+
+
+def merged(parts: Any) -> dict[str, Any]:
+    """Dicts as one.
+
+    Raises:
+        ValueError: two have the same key.
+    """
+    found: dict[str, Any] = {}
+    for part in parts:
+        if twice := found.keys() & part.keys():
+            raise ValueError(f"{', '.join(sorted(twice))} is given twice: name each field once")
+        found |= part
+    return found
+
+
+def split_field(text: str) -> tuple[str, str]:
+    """FIELD=VALUE,VALUE as the field and the values."""
+    field, equals, values = text.partition("=")
+    if not (field and equals and all(values.split(","))):
+        raise ValueError(f"vary={text!r}: expected FIELD=VALUE,VALUE,...")
+    return field.replace("-", "_"), values
+
+
+def find_reference(cells: list[StudyCell], text: str) -> StudyCell:
+    """The one cell whose fields are those of `text`.
+
+    Raises:
+        ValueError: there is not exactly one.
+    """
+    wanted = pairs(text) if text else {}
+    found = [cell for cell in cells if all(str(cell.fields.get(f)) == value for f, value in wanted.items())]
+    if not found or (wanted and len(found) > 1):
+        raise ValueError(f"reference={text!r} is {len(found)} configs of: {'; '.join(cell.name for cell in cells)}")
+    return found[0]

@@ -1,0 +1,149 @@
+"""Several studies of the same configs, on different tasks: what is better over all of them, and at which cost?"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnn_jax.studies.tables import higher_is_better, metric, number, summarise, values
+
+NOTE = (
+    "Rank: of the mean in each study, averaged. Score: each study's values are scaled so that its worst mean is 0 and "
+    "its best 1; the IQM over all runs, in brackets its 95 % interval, seeds resampled inside each study with the "
+    "scale held fixed. Better: the probability that a run is better than one of the reference in the same study, "
+    "averaged. p: two-sided paired test over pairs of equal study and seed, corrected for the number of rows. Time and "
+    "memory: a run's against the reference's, the geometric mean over studies."
+)
+
+
+def overview(
+    studies: Mapping[str, Mapping[str, Any]], spent: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
+    """A row for each config that all studies share.
+
+    Args:
+        studies: what study.json of each holds, by the study's name.
+        spent: what `study_tables.costs` found in each.
+
+    Returns:
+        Dicts with what `study_tables.summarise` gives of the scaled values, and `means`, one for each study in its own
+        unit, `rank`, `seconds` and `bytes`, relative to the reference.
+
+    Raises:
+        ValueError: the studies have other configs, another reference, or a config without a finished run.
+    """
+    found = {name: _labelled(study) for name, study in studies.items()}
+    (first, names), *others = ((name, list(cells)) for name, cells in found.items())
+    for name, labels in others:
+        if set(labels) != set(names):
+            raise ValueError(
+                f"{name} has the configs {', '.join(labels)}, {first} {', '.join(names)}: expected the same"
+            )
+    references = {
+        name: next(label for label, cell in found[name].items() if cell["name"] == study["reference"])
+        for name, study in studies.items()
+    }
+    if len(set(references.values())) > 1:
+        raise ValueError(f"the references differ: {references}; give all studies the same with --reference")
+    for name, cells in found.items():
+        if empty := [label for label, cell in cells.items() if not values(cell)]:
+            raise ValueError(f"{name}: no run of {', '.join(empty)} has finished; the study's command goes on with it")
+    means = {name: {label: _mean(cell) for label, cell in cells.items()} for name, cells in found.items()}
+    strata: dict[str, list[dict[str, float]]] = {label: [] for label in names}
+    for name, study in studies.items():
+        low, high = min(means[name].values()), max(means[name].values())
+        worst, best = (low, high) if higher_is_better(study) else (high, low)
+        for label in names:
+            strata[label].append(
+                {seed: (value - worst) / ((best - worst) or 1.0) for seed, value in values(found[name][label]).items()}
+            )
+    reference = references[first]
+    ranks = np.mean([_ranks([means[n][label] for label in names], higher_is_better(studies[n])) for n in found], 0)
+    rows = summarise(strata, {}, reference, True)
+    for row, rank in zip(rows, ranks, strict=True):
+        label = row["name"]
+        row |= {"means": {name: means[name][label] for name in found}, "rank": float(rank)}
+        for cost in ("seconds", "bytes"):
+            own, others = ([spent[n][found[n][one]["name"]][cost] for n in found] for one in (label, reference))
+            row[cost] = _ratio(own, others)
+    return rows
+
+
+def overview_markdown(
+    studies: Mapping[str, Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    question: str,
+    command: str,
+    figure: str,
+) -> str:
+    """The rows of `overview` as Markdown: the means of each study, the best in bold, then what holds over all."""
+    heads = ["", *(f"{name}, {metric(study)}" for name, study in studies.items())]
+    best = {
+        name: (max if higher_is_better(study) else min)(row["means"][name] for row in rows)
+        for name, study in studies.items()
+    }
+    shown = [[row["name"], *(_bold(v, v == best[n]) for n, v in row["means"].items())] for row in rows]
+    over = ["", "rank", "score", "better", "p, Holm", "time", "memory"]
+    judged = [
+        [row["name"], f"{row['rank']:.1f}", f"{row['iqm']:.2f} [{', '.join(f'{v:.2f}' for v in row['iqm interval'])}]",
+         number(row["better"], 2), number(row["p holm"], 2), *(number(row[cost], 3) for cost in ("seconds", "bytes"))]
+        for row in rows
+    ]  # fmt: skip
+    parts = [f"# {question}", _table(heads, shown), f"`{command}`", _table(over, judged), f"`{command}`", NOTE]
+    return "\n\n".join([*parts, f"![{figure}]({figure})", f"`{command}`"]) + "\n"
+
+
+def draw_overview(rows: Sequence[Mapping[str, Any]], question: str, file: Path) -> None:
+    """The score of each config with its interval against the time of a run, relative to the reference's."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for row in rows:
+        low, high = row["iqm interval"]
+        (line,) = axes.plot(row["seconds"], row["iqm"], "o")
+        axes.plot([row["seconds"]] * 2, [low, high], color=line.get_color())
+        axes.annotate(row["name"], (row["seconds"], row["iqm"]), xytext=(6, 4), textcoords="offset points")
+    axes.set(xscale="log", xlabel="time of a run, relative to the reference", ylabel="score", title=question)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120)
+
+
+def _labelled(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The cells of a study by what they are in every study: a width that only makes them equally large is no part."""
+
+    def labels(ignored: str) -> list[str]:
+        fields = [{n: v for n, v in cell["fields"].items() if n != ignored} for cell in study["cells"]]
+        return [
+            str(one["set"]) if [*one] == ["set"] else ", ".join(f"{n}={v}" for n, v in one.items()) for one in fields
+        ]
+
+    short = labels("hidden_size")
+    return dict(zip(short if len(set(short)) == len(short) else labels(""), study["cells"], strict=True))
+
+
+def _mean(cell: Mapping[str, Any]) -> float:
+    return float(np.mean(list(values(cell).values())))
+
+
+def _ranks(means: Sequence[float], higher: bool) -> np.ndarray:
+    from scipy.stats import rankdata
+
+    return rankdata([-mean if higher else mean for mean in means])
+
+
+def _ratio(values: Sequence[int | float | None], others: Sequence[int | float | None]) -> float:
+    """The geometric mean of the quotients; NaN where anything is unknown."""
+    logs = [math.log(a) - math.log(b) if a and b else math.nan for a, b in zip(values, others, strict=True)]
+    return math.exp(float(np.mean(logs)))
+
+
+def _bold(value: float, best: bool) -> str:
+    return f"**{number(value)}**" if best else number(value)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

@@ -1,0 +1,147 @@
+"""A search over the fields of a config, in one directory that several processes may share.
+
+    STUDY/  journal.log  trials/NUMBER.lock-N  runs/EXPERIMENT/trial-NUMBER/  tune.json  best.json
+
+The journal is Optuna's, and the only truth. A trial belongs to the process that holds its lock; one whose process is
+gone goes on, as the same trial, from the last checkpoint of its run. The sampler of a trial is seeded by its number, so
+that a search by one process gives the same trials however often it was interrupted.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.pruners import MedianPruner, NopPruner
+from optuna.samplers import TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial
+
+from experiments.registry import Experiment
+from rnn_jax.studies.lock import Lock, LockLost
+from rnn_jax.studies.search_space import suggest
+from rnn_jax.studies.trial import train_trial
+from rnn_jax.train import Task
+from rnn_jax.train.run import plain
+from rnn_jax.train.settings import FitSettings
+
+POLL = 1.0  # seconds between two looks at the trials of other processes
+
+
+class Search:
+    """Trials of an experiment.
+
+    Args:
+        path: the directory.
+        experiment: whose config is searched.
+        base: the values of the fields that are not searched.
+        space: the fields that are.
+        task: of `base`; trials are compared by the metric that it monitors, which is one of validation data.
+        seed: of the search.
+        prune_after: how many trials end before others are pruned by their median; 0 prunes none.
+        definition: what two processes must agree on.
+
+    Raises:
+        ValueError: the directory holds something else, or another search.
+    """
+
+    def __init__(
+        self, path: Path, experiment: Experiment, base: FitSettings, space: dict[str, BaseDistribution], task: Task,
+        *, seed: int, prune_after: int, definition: dict[str, Any],
+    ):  # fmt: skip
+        self.path, self.experiment, self.base, self.space, self.task = path, experiment, base, space, task
+        self.seed, self._locks = seed, dict[int, Lock]()
+        journal = path / "journal.log"
+        if not journal.exists() and path.exists() and any(entry.name != "trials" for entry in path.iterdir()):
+            raise ValueError(f"study={str(path)!r} is not empty and holds no journal.log: name another folder")
+        path.mkdir(parents=True, exist_ok=True)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with self.alone():
+            self._storage = JournalStorage(JournalFileBackend(str(journal)))
+            self.study = optuna.create_study(
+                storage=self._storage,
+                study_name=experiment.name,
+                direction="maximize" if task.higher_is_better else "minimize",
+                pruner=MedianPruner(n_startup_trials=prune_after) if prune_after else NopPruner(),
+                load_if_exists=True,
+            )
+            stored = self.study.user_attrs.get("definition")
+            if stored is None:
+                self.study.set_user_attr("definition", stored := plain(definition))
+        for name, value in plain(definition).items():
+            if stored.get(name) != value:
+                raise ValueError(
+                    f"study={str(path)!r} has {name}={stored.get(name)!r}, asked for is {value!r}: name another folder"
+                )
+
+    def run(self, trials: int, said: Callable[[str], None] = print) -> int:
+        """Take trials until there are so many, all of them ended, beside other processes that do the same.
+
+        Returns:
+            0, or 128 + the number of the signal that stopped it.
+        """
+        while len(ended := self.ended()) < trials or len(ended) < len(self.trials()):
+            trial = self._take(trials)
+            if trial is None:  # those that are left are in the hands of others
+                time.sleep(POLL)
+                continue
+            with self._locks[trial.number] as lock:
+                try:
+                    if code := train_trial(self, trial, lock, said):
+                        return code
+                except LockLost as lost:
+                    said(f"trial {trial.number}: {lost}")
+        return 0
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, by number."""
+        return self.study.get_trials(deepcopy=False)
+
+    def ended(self) -> list[FrozenTrial]:
+        """Trials that nobody has to work on any more."""
+        return [trial for trial in self.trials() if trial.state.is_finished()]
+
+    def config(self, trial: FrozenTrial | Trial) -> FitSettings:
+        """The config of a trial."""
+        return self.experiment.configure(trial.params, self.base)
+
+    def run_path(self, number: int) -> Path:
+        """Where the run of a trial is."""
+        return self.path / "runs" / self.experiment.name / f"trial-{number:04d}"
+
+    def alone(self) -> Lock:
+        """No other process looks for a trial, or writes what was found, while this is held."""
+        return Lock(self.path / "trials", "search").waited_for()
+
+    def _take(self, trials: int) -> Trial | None:
+        """A trial, locked: one that a process has left unfinished, or a new one."""
+        with self.alone():
+            known = self.trials()
+            for number in [one.number for one in known if not one.state.is_finished()]:
+                if self._lock(number).acquire():
+                    if not self.trials()[number].state.is_finished():
+                        return self._suggested(number)
+                    self._lock(number).release()  # it has just ended
+            if len(known) < trials and self._lock(len(known)).acquire():
+                return self._suggested(len(known))
+        return None
+
+    def _lock(self, number: int) -> Lock:
+        return self._locks.setdefault(number, Lock(self.path / "trials", f"{number:04d}"))
+
+    def _suggested(self, number: int) -> Trial:
+        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        self.study.sampler = TPESampler(seed=seed)
+        # What was suggested to a trial before is suggested to it again.
+        trial = self.study.ask() if number == len(self.trials()) else Trial(self.study, self._trial_id(number))
+        for field, distribution in self.space.items():
+            suggest(trial, field, distribution)
+        return trial
+
+    def _trial_id(self, number: int) -> int:
+        study_id = self._storage.get_study_id_from_name(self.study.study_name)
+        return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)

@@ -1,0 +1,227 @@
+"""A study: cells (configs that differ in some fields) times seeds, in one directory that several processes may share.
+
+    STUDY/  study.json  cells/KEY.json  cells/KEY.lock-N  runs/EXPERIMENT/KEY-seed-SEED/  tables and figures
+
+KEY is the hash of a cell's config without its seed: whatever is asked for, a finished (KEY, seed) is not trained again.
+`cells/KEY.json` is written by the process that holds the cell's lock, and says which seeds were trained together, how,
+and how each ended. `study.json` follows from these files and the results of the runs, and holds no time, so that the
+same study gives the same file.
+"""
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnn_jax.cells.base import check_choice
+from rnn_jax.studies.lock import Lock, LockLost
+from rnn_jax.studies.seed_runs import SEED_LAYOUTS, Prepare, SeedGroup
+from rnn_jax.train.run import Run, config_hash, plain, to_json, write_atomically
+from rnn_jax.train.settings import FitSettings
+
+POLL = 2.0  # seconds between two looks at what other processes have done
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyCell:
+    """One config of a study.
+
+    Attributes:
+        fields: what distinguishes it, by name, in the order of the study.
+        config: its config; the seed in it does not count.
+    """
+
+    fields: dict[str, Any]
+    config: FitSettings
+
+    @property
+    def name(self) -> str:
+        """The fields in words; a named set is its name."""
+        words = (str(value) if field == "set" else f"{field}={value}" for field, value in self.fields.items())
+        return ", ".join(words) or "as it is"
+
+    @property
+    def key(self) -> str:
+        """The hash of the config without its seed."""
+        return config_hash({field: value for field, value in plain(self.config).items() if field != "seed"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """Cells times seeds of one experiment.
+
+    Attributes:
+        path: the directory.
+        experiment: its name.
+        cells: the configs, no two the same.
+        seeds: of each cell.
+        layout: vmap, map or single; see `SeedGroup`.
+        about: what study.json says beside: question, command, reference.
+
+    Raises:
+        ValueError: two cells are the same, a layout is not known, or the directory holds a study of another experiment
+            or layout.
+    """
+
+    path: Path
+    experiment: str
+    cells: Sequence[StudyCell]
+    seeds: Sequence[int]
+    layout: str = "vmap"
+    about: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        check_choice("layout", self.layout, SEED_LAYOUTS)
+        names: dict[str, str] = {}
+        for cell in self.cells:
+            if cell.key in names:
+                raise ValueError(f"cells {names[cell.key]!r} and {cell.name!r} have the same config: leave one out")
+            names[cell.key] = cell.name
+        file = self.path / "study.json"
+        if not file.exists():
+            ours = {"cells", ".study.json.tmp"}  # of a process that was killed at its very beginning
+            if self.path.exists() and any(entry.name not in ours for entry in self.path.iterdir()):
+                raise ValueError(f"study={str(self.path)!r} is not empty and holds no study.json: name another folder")
+            return
+        stored = json.loads(file.read_text("utf-8"))
+        for name in ("experiment", "layout"):
+            if stored.get(name) != getattr(self, name):
+                raise ValueError(
+                    f"study={str(self.path)!r} has {name}={stored.get(name)!r}, asked for is {getattr(self, name)!r}: "
+                    "name another folder"
+                )
+
+    def run(self, prepare: Prepare, retry: bool = False, said: Callable[[str], None] = print) -> int:
+        """Train what is not there yet, beside other processes that do the same, until everything has ended.
+
+        Args:
+            prepare: of the experiment.
+            retry: train again what has failed.
+            said: gets a line about each cell.
+
+        Returns:
+            0, or 128 + the number of the signal that stopped it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write_summary()
+        locks = {cell.key: Lock(self._folder, cell.key) for cell in self.cells}
+        again = {cell.key for cell in self.cells if retry}
+        while left := [cell for cell in self.cells if cell.key in again or not self.ended(cell)]:
+            worked = False
+            for cell in left:
+                if not locks[cell.key].acquire():
+                    continue
+                worked, code = True, 0
+                said(f"{cell.name}: {self.experiment}, {len(self.seeds)} seeds, {self.layout}")
+                try:
+                    with locks[cell.key] as lock:
+                        code = self._train(cell, prepare, lock, cell.key in again)
+                except LockLost as lost:
+                    said(f"{cell.name}: {lost}")
+                again.discard(cell.key)
+                self.write_summary()
+                if code:
+                    return code
+            if not worked:
+                time.sleep(POLL)
+        self.write_summary()
+        return 0
+
+    @property
+    def _folder(self) -> Path:
+        return self.path / "cells"
+
+    def record(self, cell: StudyCell) -> dict[str, Any]:
+        """What is known of a cell: `groups`, the seeds that were trained together; `failures`, "" for no failure."""
+        file = self._folder / f"{cell.key}.json"
+        return json.loads(file.read_text("utf-8")) if file.exists() else {"groups": [], "failures": {}}
+
+    def ended(self, cell: StudyCell) -> bool:
+        """Whether all its seeds have finished or failed."""
+        failures = self.record(cell)["failures"]
+        return all(str(seed) in failures for seed in self.seeds)
+
+    def _train(self, cell: StudyCell, prepare: Prepare, lock: Lock, retry: bool) -> int:
+        record = self.record(cell)
+        if retry:
+            failed = [int(seed) for seed, failure in record["failures"].items() if failure]
+            for group in record["groups"]:
+                group["seeds"] = [seed for seed in group["seeds"] if seed not in failed]
+            record["failures"] = {seed: "" for seed, failure in record["failures"].items() if not failure}
+        # Which seeds share a program is decided once: a killed study goes on with the same.
+        begun = {seed for group in record["groups"] for seed in group["seeds"]}
+        if new := [seed for seed in self.seeds if seed not in begun]:
+            record["groups"].append({"seeds": new, "layout": self.layout, "note": ""})
+
+        def save() -> None:
+            lock.check()
+            write_atomically(self._folder / f"{cell.key}.json", to_json(record))
+
+        save()
+        for stored in record["groups"]:
+            if all(str(seed) in record["failures"] for seed in stored["seeds"]):
+                continue
+            ended = {int(seed): failure for seed, failure in record["failures"].items()}
+            group = SeedGroup(
+                self.experiment, cell.config, stored["seeds"], self.path / "runs", cell.key, stored["layout"],
+                stored["note"], ended, check=lock.check,
+            )  # fmt: skip
+
+            def note(stored: dict[str, Any] = stored, group: SeedGroup = group) -> None:
+                stored |= {"layout": group.layout, "note": group.note}
+                record["failures"] |= {str(seed): failure for seed, failure in sorted(group.failures.items())}
+                save()
+
+            group.save = note
+            if code := group.train(prepare):
+                return code
+        return 0
+
+    def run_path(self, cell: StudyCell, seed: int) -> Path:
+        """Where the run of a cell and a seed is."""
+        return self.path / "runs" / self.experiment / f"{cell.key}-seed-{seed}"
+
+    def summary(self) -> dict[str, Any]:
+        """What study.json holds."""
+        cells, versions, processors = [], [], []
+        for cell in self.cells:
+            record, seeds = self.record(cell), {}
+            groups = {seed: group for group in record["groups"] for seed in group["seeds"]}
+            for seed in self.seeds:
+                failure = record["failures"].get(str(seed))
+                state = "open" if failure is None else "failed" if failure else "done"
+                seeds[str(seed)] = {"state": state}
+                if seed in groups:
+                    seeds[str(seed)] |= {"layout": groups[seed]["layout"], "beside": groups[seed]["seeds"]}
+                if failure:
+                    seeds[str(seed)]["message"] = failure
+                if state == "done":
+                    run = Run.open(self.run_path(cell, seed))
+                    result = run.read_json("result.json")
+                    kept = ("metric", "value", "higher_is_better", "params", "steps")
+                    seeds[str(seed)] |= {"run": str(run.path.relative_to(self.path.resolve()))}
+                    seeds[str(seed)] |= {name: result[name] for name in kept}
+                    for start in run.read_json("manifest.json")["starts"]:
+                        versions += [start["versions"]] if start["versions"] not in versions else []
+                        by = start.get("processor", "not recorded")
+                        processors += [by] if by not in processors else []
+            notes = sorted({group["note"] for group in record["groups"] if group["note"]})
+            states = {one["state"] for one in seeds.values()}
+            state = "open" if "open" in states else "done" if states == {"done"} else "failed"
+            entry = {"name": cell.name, "fields": cell.fields, "key": cell.key, "state": state, "notes": notes}
+            cells.append(entry | {"seeds": seeds})
+        head = {"experiment": self.experiment, "layout": self.layout, "seeds": list(self.seeds), **self.about}
+        return {**head, "versions": versions, "processors": processors, "cells": cells}
+
+    def write_summary(self) -> None:
+        """Write study.json by what is there now; one process after the other, so that the newest is the last."""
+        with Lock(self._folder, "study").waited_for():
+            write_atomically(self.path / "study.json", to_json(self.summary()))
+
+
+def default_path(root: Path, experiment: str, definition: Any) -> Path:
+    """The folder of a study that was given none: the same command finds the same folder."""
+    return Path(os.path.join(root, f"{experiment}-{config_hash(definition)}"))

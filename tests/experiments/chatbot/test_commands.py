@@ -1,0 +1,114 @@
+"""The chatbot as a user has it: train on own conversations, stop, resume, evaluate, talk in a pipe, and mistakes."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from experiments.chatbot import commands as chatbot
+from tests.experiments.as_user import Commands
+
+command = Commands(chatbot, "chat")
+SMALL = ["--hidden-size", "8", "--embedding-size", "16", "--batch-size", "8", "--longest", "16", "--subwords", "120"]
+SMALL += ["--heads", "2", "--transformer-layers", "1", "--steps", "20", "--steps-per-dispatch", "5"]
+SMALL += ["--evaluate-every", "10", "--warmup-steps", "5", "--learning-rate", "0.02"]
+COLOURS = ["red", "blue", "green", "white", "black", "pink", "brown", "grey", "gold", "lime", "teal", "plum", "rust"]
+THINGS = ["door", "wall", "lamp", "boat", "tent"]
+LINES = [f"is the {thing} {colour}?\tyes, the {thing} is {colour}." for colour in COLOURS for thing in THINGS]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chatbot")
+    (folder / "own.tsv").write_text("\n".join(LINES) + "\n")
+    for task, options in (("ranking", []), ("writing", ["--model", "transformer", "--hidden-size", "12"])):
+        flags = ["--task", task, "--data", folder / "own.tsv", "--runs", folder, "--name", task]
+        assert command(*flags, *SMALL, *options) == 0
+    return folder / "chatbot"
+
+
+@pytest.mark.parametrize("task", ["ranking", "writing"])
+def test_a_run_says_everything_about_itself(folder, task, capsys):
+    result = json.loads((folder / task / "result.json").read_text())
+    metric, baseline = {"ranking": ("recall@1 %", "TF-IDF"), "writing": ("perplexity", "3-gram")}[task]
+    assert result["metric"] == metric and result["higher_is_better"] == (task == "ranking")
+    assert baseline in result["baseline"] and result["params"] > 1000
+    if task == "ranking":
+        assert result["value"] > 10  # of ten candidates
+        assert result["scores"]["% of test contexts, replies in training"] == [0, 0]
+    else:
+        assert result["value"] < result["baseline"]["unigram"]
+    assert (folder / task / "figures" / "curves.png").stat().st_size > 10_000
+    assert "true " in (folder / task / "sample.txt").read_text()
+    capsys.readouterr()
+    assert command("evaluate", folder / task) == 0
+    assert capsys.readouterr().out.startswith(f"{metric}: {result['value']}\n")
+
+
+def say(monkeypatch, capsys, run, content: bytes) -> tuple[int, list[str], str]:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    capsys.readouterr()
+    code = command("chat", run)
+    said = capsys.readouterr()
+    return code, said.out.splitlines(), said.err
+
+
+@pytest.mark.parametrize("task", ["ranking", "writing"])
+def test_each_line_has_one_reply(folder, task, monkeypatch, capsys):
+    long = "is the red door blue? " * 20_000
+    content = f"is the lamp pink?\n\nЖЖЖ ЩЩ\n{long}\nand the boat?".encode()
+    code, replies, about = say(monkeypatch, capsys, folder / task, content)
+    assert code == 0 and len(replies) == 5 and "marked (unsure)" in about
+    assert replies[1] == "(unsure) I have read nothing: please say something."
+    assert replies[2] == "(unsure) I know none of these words."
+    assert replies[3].startswith("(I read only the last 16 of ")
+    if task == "ranking":
+        assert re.sub(r"\(.*\) ", "", replies[0]) in {line.partition("\t")[2] for line in LINES}
+
+
+def test_wrong_bytes_are_named_and_what_came_before_is_answered(folder, monkeypatch, capsys):
+    code, replies, errors = say(monkeypatch, capsys, folder / "ranking", b"is the lamp pink?\n\xe4\n")
+    assert code == 1 and len(replies) == 1
+    assert "error: standard input, line 2: byte 0xe4 is not UTF-8" in errors and "Traceback" not in errors
+
+
+def test_in_a_pipe_replies_come_at_once_and_the_end_is_clean(folder):
+    program, pipe = [sys.executable, "-m", "experiments.chatbot", "chat", folder / "ranking"], subprocess.PIPE
+    with subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        for _ in range(2):
+            process.stdin.write("is the lamp pink?\n")
+            process.stdin.flush()
+            assert process.stdout.readline().endswith(".\n")
+        process.stdout.close()  # nobody reads any more
+        process.stdin.write("and the boat?\n" * 3)
+        process.stdin.close()
+        assert process.wait(120) == 0
+        assert "Error" not in process.stderr.read()
+
+
+def test_interrupted_it_resumes_to_the_same_result(folder, tmp_path, capsys):
+    command.interrupted(capsys, run := tmp_path / "chatbot" / "run", "--data", folder.parent / "own.tsv", *SMALL)
+    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, folder / "ranking"))
+    assert result["value"] == wanted["value"] and result["steps"] == 20
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (None, [], "data='own.tsv' is no file, and not the corpus chatterbot"),
+        (b"a\tb\nonly one\n", [], "own.tsv, line 2: no tab in 'only one'; expected what is said, a tab, the reply"),
+        (b"a\t\n", [], "own.tsv, line 1: column 2 of 2 is empty"),
+        (b"\xe4\tb\n", [], "not UTF-8: byte 0xe4"),
+        (b"a\tb\nc\td\n", [], "too few for training, validation and test"),
+        (b"", ["--task", "reading"], "task='reading'"),
+    ],
+)
+def test_mistakes_end_in_one_clear_line(tmp_path, monkeypatch, capsys, content, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "own.tsv").write_bytes(content)
+    said = command.refused(capsys, "--data", "own.tsv", *SMALL, *arguments)
+    assert message in said, said

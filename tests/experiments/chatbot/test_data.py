@@ -1,0 +1,88 @@
+"""Conversations become pairs, parts share no turn, and what is wrong in a file is named by its line."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiments.chatbot.data import (
+    Pair,
+    conversation_pairs,
+    draw_candidates,
+    load_conversations,
+    normal_form,
+    read_conversations,
+    split_conversations,
+)
+from rnn_jax.data import DataError
+
+
+def test_every_turn_but_the_first_is_a_reply_once():
+    conversations = [["Hi!", "Hello.", "How are you?", "Fine."], ["HI", "hello"], ["Fine.", "Good."]]
+    assert conversation_pairs(conversations, turns=2) == [
+        Pair(("Hi!",), "Hello."),
+        Pair(("Hi!", "Hello."), "How are you?"),
+        Pair(("Hello.", "How are you?"), "Fine."),
+        Pair(("Fine.",), "Good."),
+    ]
+    assert normal_form("It's  FINE!") == "it s fine" and normal_form("...") == "..."
+
+
+turn = st.integers(0, 30).map(lambda i: f"turn {i}" + "?!"[i % 2] * (i % 3))
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(st.lists(st.lists(turn, min_size=2, max_size=4), min_size=1, max_size=40), st.integers(1, 3))
+def test_no_turn_is_in_two_parts_and_no_pair_is_lost(conversations, turns):
+    try:
+        parts = split_conversations(conversations, turns)
+    except DataError as error:
+        assert "too few" in str(error)
+        return
+    texts = [{normal_form(t) for p in pairs for t in (*p.context, p.reply)} for pairs in parts.values()]
+    assert not (texts[0] & texts[1] or texts[0] & texts[2] or texts[1] & texts[2])
+    assert sorted(pair for pairs in parts.values() for pair in pairs) == sorted(
+        conversation_pairs(conversations, turns)
+    )
+    assert parts == split_conversations(conversations, turns)
+
+
+def test_candidates_are_the_true_reply_and_others():
+    replies = ["a", "b", "B!", "c", "d", "e"]
+    pairs = [Pair(("x",), "b"), Pair(("y",), "e")]
+    drawn = draw_candidates(pairs, replies, 4, seed=0)
+    assert drawn.shape == (2, 4) and normal_form(replies[drawn[0, 0]]) == "b" and drawn[1, 0] == 5
+    for row in drawn:
+        assert len({normal_form(replies[i]) for i in row}) == 4
+    assert np.array_equal(drawn, draw_candidates(pairs, replies, 4, seed=0))
+    assert not np.array_equal(drawn, draw_candidates(pairs, replies, 4, seed=1))
+    with pytest.raises(ValueError, match=r"5 different replies, .*at least 5 others"):
+        draw_candidates(pairs, replies, 6, seed=0)
+    with pytest.raises(ValueError, match="missing"):
+        draw_candidates([Pair(("x",), "z")], replies, 2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a\tb\nc\n", "line 2: no tab in 'c'; expected what is said"),
+        (b"a\tb\n\nc\td\n", "line 2: no tab"),
+        (b"a\tb\nc\t \n", "line 2: column 2 of 2 is empty"),
+        (b"a\t\tb\n", "line 1: column 2 of 3 is empty"),
+        (b"a\tb\n\xe4\tc", "not UTF-8: byte 0xe4 at offset 4"),
+        (b"", "is empty"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path, content, message):
+    (tmp_path / "own.tsv").write_bytes(content)
+    with pytest.raises(DataError, match=re.escape(message)):
+        read_conversations(tmp_path / "own.tsv")
+
+
+def test_own_conversations(tmp_path):
+    (tmp_path / "own.tsv").write_text("Hi\t Hello \tBye\r\nWho?\tMe\n")
+    assert load_conversations(str(tmp_path / "own.tsv")) == [["Hi", "Hello", "Bye"], ["Who?", "Me"]]
+    with pytest.raises(DataError, match=r"'nowhere.tsv' is no file, and not the corpus"):
+        load_conversations("nowhere.tsv")

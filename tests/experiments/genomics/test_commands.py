@@ -1,0 +1,102 @@
+"""Genomics on sequences with a planted rule: train, stop, resume, evaluate, classify, and every mistake."""
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments.genomics import commands as genomics
+from tests.experiments.as_user import Commands
+
+command = Commands(genomics, "classify")
+RULE = {"donor": (6, "GT"), "acceptor": (4, "AG"), "none": (0, "")}
+SMALL = (
+    "--folds 3 --hidden-size 12 --embedding-size 8 --batch-size 16 --steps 120 --steps-per-dispatch 10 --dropout 0 "
+    "--evaluate-every 60 --warmup-steps 5 --learning-rate 0.03 --masked 0 --pooled-dropout 0 --averaging 0"
+).split()
+
+
+def planted(count: int) -> str:
+    """FASTA of random sequences of 12; places 7 and 8 are GT in donors, 5 and 6 AG in acceptors, and neither else."""
+    rng, lines = np.random.default_rng(0), []
+    for i in range(count):
+        label = list(RULE)[i % 3]
+        letters = rng.choice(list("ACGT"), 12)
+        letters[[4, 6]] = rng.choice(list("CT"), 2)
+        start, motif = RULE[label]
+        letters[start : start + len(motif)] = list(motif)
+        lines.append(f">{i} {label}\n{''.join(letters)}")
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("genomics")
+    (folder / "my.fasta").write_text(planted(180))
+    assert command("--data", folder / "my.fasta", "--runs", folder, "--name", "run", *SMALL) == 0
+    return folder / "genomics" / "run"
+
+
+def test_a_run_says_everything_about_itself(trained, capsys):
+    result = json.loads((trained / "result.json").read_text())
+    assert result["metric"] == "accuracy %" and result["value"] > 90 and result["baseline"]["naive Bayes"] > 70
+    assert result["value"] == pytest.approx(np.mean(result["scores"]["folds"])) and result["published"] == []
+    for figure in ("curves", "places"):
+        assert (trained / "figures" / f"{figure}.png").stat().st_size > 5_000
+    assert "of 180 wrong" in (trained / "sample.txt").read_text()
+    capsys.readouterr()
+    assert command("evaluate", trained) == 0
+    assert f"{result['value']:7.2f}  accuracy" in capsys.readouterr().out
+
+
+def test_the_strongest_places_are_those_of_the_rule(trained):
+    places = json.loads((trained / "result.json").read_text())["scores"]["places"]
+    assert places["donor"] == [7, 8] and places["acceptor"] == [5, 6]
+
+
+def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
+    run = tmp_path / "genomics" / "run"
+    command.interrupted(capsys, run, "--data", trained.parents[1] / "my.fasta", *SMALL)
+    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
+    for score in ("accuracy", "nats", "folds", "confusion", "places"):
+        assert result["scores"][score] == wanted["scores"][score]
+
+
+def test_ones_own_sequences_are_classified(trained, tmp_path, capsys):
+    (tmp_path / "x.fa").write_text(">mine\nccccAGccaacc\n")
+    capsys.readouterr()
+    assert command("classify", trained, "CACACAGTACAC", "--fasta", tmp_path / "x.fa") == 0
+    one, two = capsys.readouterr().out.splitlines()
+    assert one.startswith("donor  ") and one.endswith("  CACACAGTACAC") and {"G7", "T8"} <= set(one.split())
+    assert two.startswith("acceptor  ") and two.endswith("  mine")
+
+
+def test_a_transformer_of_equal_size_on_both_strands(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = ["ab"[i % 2] + "\t" + "".join(rng.choice(list("ACGT"), 8)) for i in range(16)]
+    (tmp_path / "my.tsv").write_text("\n".join(rows))
+    flags = ["--data", tmp_path / "my.tsv", "--runs", tmp_path, "--name", "run", "--model", "transformer"]
+    settled = "--no-hold-out --steps 20 --evaluate-every 20 --hidden-size 14 --heads 1 --transformer-layers 1".split()
+    assert command(*flags, *SMALL, *settled, "--both-strands") == 0
+    assert json.loads((tmp_path / "genomics/run/result.json").read_text())["model"] == "transformer, 1 layers"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--folds", "2"], "folds=2: expected at least 3"),
+        (["--pooling", "sum"], "pooling='sum'"),
+        (["--masked", "1.5"], "masked=1.5"),
+        (["--no-hold-out"], "hold_out=False leaves nothing to choose an update by"),
+        (["--data", "nowhere.fasta"], "nowhere.fasta' cannot be read"),
+        (["--data", "few.fasta"], "folds=10: label 0 has 1 different texts"),
+        (["classify", "RUN"], "sequences=(): expected at least one, or --fasta FILE"),
+        (["classify", "RUN", "ACGX"], "letter 4 is 'X'"),
+        (["classify", "RUN", "ACGTACGTACGTA"], "has 13 steps: expected at most length=12"),
+    ],
+)
+def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "few.fasta").write_text(">a EI\nAC\n>b N\nGT\n")
+    said = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
+    assert message in said, said

@@ -1,0 +1,97 @@
+"""Music on MIDI files of one's own: train, stop, resume, evaluate, compose from a primer, and every mistake."""
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments.music_generation import commands as music_generation
+from experiments.music_generation.midi import KEYS, read_midi, write_midi
+from tests.experiments.as_user import Commands
+
+command = Commands(music_generation, "generate")
+SMALL = [
+    "--hidden-size", "24", "--batch-size", "4", "--steps", "40", "--steps-per-dispatch", "10", "--evaluate-every", "20",
+    "--warmup-steps", "5", "--learning-rate", "0.02", "--dropout", "0.1", "--longest", "12", "--buckets", "2",
+]  # fmt: skip
+
+
+def make_folder(path) -> None:
+    """Twelve pieces of two chords that take turns, in time with the beat."""
+    for i in range(12):
+        roll = np.zeros((10 + i, KEYS), np.uint8)
+        roll[0::2, [30, 34, 37]] = 1
+        roll[1::2, [32, 36, 39]] = 1
+        write_midi(path / f"{i:02d}.mid", roll[i % 2 :], 2)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("music")
+    make_folder(folder)
+    flags = ["--data", folder, "--weight-noise", "0.01", "--runs", folder / "runs", "--name", "run"]
+    assert command(*flags, *SMALL) == 0
+    return folder / "runs" / "music_generation" / "run"
+
+
+def test_a_run_says_everything_about_itself(trained):
+    result = json.loads((trained / "result.json").read_text())
+    assert result["metric"] == "nats/step" and not result["higher_is_better"] and result["published"] == []
+    assert result["value"] < 0.2 * result["baseline"]["frequency of each key"], "two chords have not been learned"
+    assert result["scores"]["first steps too"] > result["value"]
+    assert "best of 1: piece 1" in (trained / "sample.txt").read_text()
+    for figure in ("curves", "expected", "composed"):
+        assert (trained / "figures" / f"{figure}.png").stat().st_size > 5_000
+
+
+def test_evaluate_gives_the_value_of_the_result(trained, capsys):
+    assert command("evaluate", trained) == 0
+    value = json.loads((trained / "result.json").read_text())["value"]
+    assert capsys.readouterr().out.startswith(f"{value:.4f} nats/step")
+
+
+def test_what_is_composed_goes_on_from_the_primer(trained, tmp_path, capsys):
+    primer = trained.parents[2] / "03.mid"
+    for name, flags in (("a", ("--primer", primer, "--temperature", 0)), ("b", ("--primer", "none", "--seed", 3))):
+        assert command("generate", trained, *flags, "--steps", 8, "--out", tmp_path / f"{name}.mid") == 0
+        assert (tmp_path / f"{name}.png").stat().st_size > 5_000
+    assert "12 steps given, 8 composed" in capsys.readouterr().out
+    given, whole = read_midi(primer, 2), read_midi(tmp_path / "a.mid", 2)
+    np.testing.assert_array_equal(whole[: len(given)], given)
+    np.testing.assert_array_equal(whole[len(given) :], np.resize(given[-2:], (8, KEYS)))
+
+
+def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
+    run = tmp_path / "music_generation" / "run"
+    command.interrupted(capsys, run, "--data", trained.parents[2], "--weight-noise", "0.01", *SMALL)
+    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
+    assert result["value"] == wanted["value"] and result["scores"] == wanted["scores"]
+
+
+def test_a_transformer_of_equal_size(trained, tmp_path):
+    flags = ["--data", trained.parents[2], "--runs", tmp_path, "--name", "run", "--transposition", "1"]
+    matched = ["--model", "transformer", "--heads", "1", "--transformer-layers", "1"]
+    assert command(*flags, *SMALL, *matched, "--steps", 10, "--evaluate-every", 10, "--buckets", 1) == 0
+    result = json.loads((tmp_path / "music_generation/run/result.json").read_text())
+    assert abs(result["params"] / json.loads((trained / "result.json").read_text())["params"] - 1) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere"], "none of jsb, nottingham, musedata, pianomidi, and no folder of MIDI files"),
+        (["--data", "."], "has 1 files *.mid or *.midi: expected ten at least"),
+        (["--bidirectional"], "reads forwards only"),
+        (["--weight-noise", "-1"], "weight_noise=-1"),
+        (["--transposition", "100"], "transposition=100"),
+        (["generate", "RUN", "--primer", "nowhere.mid"], "nowhere.mid cannot be read as a MIDI file"),
+        (["generate", "RUN", "--primer", "text.mid"], "MThd not found"),
+        (["generate", "RUN", "--steps", "0"], "steps=0"),
+        (["generate", "nowhere"], "is not a run"),
+    ],
+)
+def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.mid").write_text("a song in words")
+    said = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
+    assert message in said, said

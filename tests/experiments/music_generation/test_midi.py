@@ -1,0 +1,121 @@
+"""MIDI files: what is written is what is read, every way to mark a note, and every way for a file to be broken."""
+
+import struct
+
+import mido
+import numpy as np
+import pytest
+
+from experiments.music_generation.midi import KEYS, key_name, read_midi, write_midi
+from rnn_jax.data import DataError
+
+
+def on(note, time=0, velocity=64, channel=0):
+    return mido.Message("note_on", note=note, velocity=velocity, time=time, channel=channel)
+
+
+def off(note, time=0):
+    return mido.Message("note_off", note=note, time=time)
+
+
+def save(path, *tracks, **options):
+    file = mido.MidiFile(ticks_per_beat=100, **options)
+    file.tracks.extend(mido.MidiTrack(track) for track in tracks)
+    file.save(path)
+    return path
+
+
+@pytest.mark.parametrize(("seed", "steps_per_beat"), [(0, 1), (1, 2), (2, 4)])
+def test_what_is_written_is_what_is_read(tmp_path, seed, steps_per_beat):
+    rng = np.random.default_rng(seed)
+    roll = (rng.random((40, KEYS)) < 0.3).astype(np.uint8)
+    roll[10:13] = 0  # silence inside stays, silence at the ends is not music
+    write_midi(tmp_path / "a.mid", roll, steps_per_beat)
+    np.testing.assert_array_equal(read_midi(tmp_path / "a.mid", steps_per_beat), roll)
+    padded = np.concatenate([np.zeros((3, KEYS), np.uint8), roll, np.zeros((2, KEYS), np.uint8)])
+    write_midi(tmp_path / "b.mid", padded, steps_per_beat)
+    np.testing.assert_array_equal(read_midi(tmp_path / "b.mid", steps_per_beat), roll)
+
+
+def test_every_way_to_begin_and_end_a_note(tmp_path):
+    first = [on(60), off(60, 40), on(62, 10), on(62, 150, velocity=0), on(64), on(64, 50), off(64, 50)]
+    second = [on(10, 30), on(37, channel=9), on(67, 70), on(69, 203), off(69, 1)]  # 67 is never ended
+    roll = read_midi(save(tmp_path / "a.mid", first, second), 2)
+    # Steps of 50 ticks: 60 sounds in 0 to 40, 62 in 50 to 200, 64 in 200 to 250 and 250 to 300, 67 from 100 to the end.
+    wanted = np.zeros((7, KEYS), np.uint8)
+    wanted[0, 60 - 21] = wanted[1:4, 62 - 21] = wanted[4:6, 64 - 21] = wanted[2:6, 67 - 21] = wanted[6, 69 - 21] = 1
+    np.testing.assert_array_equal(roll, wanted)
+
+
+def test_keys_have_their_names():
+    assert [key_name(key) for key in (0, 1, 3, 39, 48, 87)] == ["A0", "A#0", "C1", "C4", "A4", "C8"]
+
+
+def header(kind=1, tracks=1, division=96):
+    return b"MThd" + struct.pack(">Lhhh", 6, kind, tracks, division)
+
+
+def track(content: bytes) -> bytes:
+    return b"MTrk" + struct.pack(">L", len(content)) + content
+
+
+NOTE = b"\x00\x90\x3c\x40\x60\x80\x3c\x40\x00\xff\x2f\x00"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as a MIDI file: EOFError"),
+        (b"a text, no music at all", "MThd not found"),
+        ((header() + track(NOTE))[:-5], "cannot be read as a MIDI file"),
+        (header() + track(b"\x00\x90\xff\xff" + NOTE), "data byte must be in range 0..127"),
+        (header(2) + track(NOTE), "of type 2 with 96 ticks in a beat: expected type 0 or 1"),
+        (header(division=-6360) + track(NOTE), "time in beats"),  # 25 frames of 40 parts a second
+        (header(division=0) + track(NOTE), "with 0 ticks in a beat"),
+        (header() + track(b"\x00\xff\x2f\x00"), "has no notes between A0 and C8"),
+        (header() + track(b"\x00\x99\x3c\x40\x60\x89\x3c\x40\x00\xff\x2f\x00"), "percussion does not count"),
+        (header() + track(b"\x00\x90\x3c\x40\xff\xff\xff\x7f\x80\x3c\x40\x00\xff\x2f\x00"), "steps: expected at most"),
+    ],
+)
+def test_what_is_no_music_is_named(tmp_path, content, message):
+    (tmp_path / "bad.mid").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_midi(tmp_path / "bad.mid")
+    assert message in str(caught.value) and "bad.mid" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.mid cannot be read as a MIDI file: .*No such file"):
+        read_midi(tmp_path / "nowhere.mid")
+
+
+def test_any_bytes_are_music_or_a_data_error(tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / "fuzzed.mid"
+    write_midi(path, (rng.random((8, KEYS)) < 0.05).astype(np.uint8))
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    outcomes = set()
+    for _ in range(150):
+        damaged = whole[: rng.integers(14, len(whole) + 1)].copy()
+        damaged[rng.integers(len(damaged), size=2)] = rng.integers(256, size=2)
+        path.write_bytes(damaged.tobytes())
+        try:
+            roll = read_midi(path)
+        except DataError:
+            outcomes.add("refused")
+        else:
+            assert roll.dtype == np.uint8 and roll.shape[1] == KEYS and roll.any(axis=1)[[0, -1]].all()
+            outcomes.add("read")
+    assert outcomes == {"refused", "read"}
+
+
+@pytest.mark.parametrize(
+    ("roll", "options", "message"),
+    [
+        (np.zeros((3, 87), np.uint8), {}, r"roll has shape \(3, 87\)"),
+        (np.zeros((3, 88), np.uint8), {"steps_per_beat": 0}, "steps_per_beat=0"),
+        (np.zeros((3, 88), np.uint8), {"beats_per_minute": 0.0}, r"beats_per_minute=0\.0"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tmp_path, roll, options, message):
+    with pytest.raises(ValueError, match=message):
+        write_midi(tmp_path / "a.mid", roll, **options)

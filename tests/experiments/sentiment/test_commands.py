@@ -1,0 +1,160 @@
+"""Sentiment as a user has it: own texts, train, stop, resume, evaluate, classify, and every odd text and file."""
+
+import io
+import json
+import re
+import shlex
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.inspect import sentiment_pages
+from experiments.sentiment import commands as sentiment
+from experiments.sentiment.explanations import Judge
+from rnn_jax.train import Run
+from tests.experiments.as_user import Commands
+
+command = Commands(sentiment, "classify")
+SMALL = shlex.split(
+    "--hidden-size 6 --embedding-size 8 --heads 1 --transformer-layers 1 --batch-size 8 --buckets 1 --steps 40 "
+    "--steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 --learning-rate 0.03 --longest 20 --gram-count 2"
+)
+GOOD, BAD = ("good", "fine", "lovely"), ("bad", "dull", "awful")
+ROWS = [
+    f"{label}\tthe {word} film number {i} is {word}"
+    for i in range(8)
+    for label, words in (("praise", GOOD), ("blame", BAD))
+    for word in words
+]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    file = tmp_path_factory.mktemp("own") / "own.tsv"
+    file.write_text("\n".join(ROWS) + "\n")
+    return file
+
+
+@pytest.fixture(scope="module")
+def trained(own):
+    assert command("--data", own, "--runs", own.parent, "--name", "run", *SMALL) == 0
+    return own.parent / "sentiment" / "run"
+
+
+def test_a_run_says_everything_about_itself(trained):
+    result = json.loads((trained / "result.json").read_text())
+    assert result["value"] == result["scores"]["accuracy"] == 100 and result["metric"] == "accuracy %"
+    assert np.sum(result["scores"]["confusion"]) == 4 and 0 <= result["scores"]["calibration error"] < 1
+    assert set(result["baseline"]) == {"naive Bayes"} and result["published"] == []
+    assert json.loads((trained / "classes.json").read_text()) == ["blame", "praise"]
+    for figure in ("curves.png", "reliability.png"):
+        assert (trained / "figures" / figure).stat().st_size > 10_000
+    assert len((trained / "sample.txt").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    "options", [["--tokens", "subword", "--subwords", "60"], ["--tokens", "word", "--model", "transformer"]]
+)
+def test_other_tokens_and_models(own, tmp_path, capsys, options):
+    assert command("--data", own, "--runs", tmp_path, "--name", "run", *SMALL, *options) == 0
+    said = capsys.readouterr()
+    assert re.search(r"padding: \d+% of the steps if all texts were padded to the longest .*\d+% in buckets", said.err)
+    assert "number" in said.out
+    assert command("classify", tmp_path / "sentiment/run", "a lovely day") == 0
+    assert re.match(r"(praise|blame) [01]\.\d{3}: a lovely day \[.*lovely [+-]", capsys.readouterr().out)
+
+
+def test_interrupted_it_resumes_to_the_same_result(trained, own, tmp_path, capsys):
+    command.interrupted(capsys, run := tmp_path / "sentiment" / "run", "--data", own, *SMALL)
+    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
+    assert result["scores"]["nats"] == wanted["scores"]["nats"]
+
+
+def test_evaluate_scores_the_test_part_or_another_file(trained, tmp_path, capsys):
+    assert command("evaluate", trained) == 0
+    assert "100.00  accuracy, %" in capsys.readouterr().out
+    (tmp_path / "other.csv").write_text("text,label\na fine film,praise\na dull film,blame\na bad film,praise\n")
+    assert command("evaluate", trained, "--data", tmp_path / "other.csv") == 0
+    assert "66.67  accuracy, %" in capsys.readouterr().out
+    (tmp_path / "strange.tsv").write_text("praise\tgood\nhate\tbad\n")
+    assert command("evaluate", trained, "--data", tmp_path / "strange.tsv") == 1
+    assert "line 2: label 'hate' is none of the model's, blame, praise" in capsys.readouterr().err
+
+
+def test_classify_says_which_words_drove_it(trained, capsys):
+    assert command("classify", trained, "the awful film", "a lovely film") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.match(r"blame [01]\.\d{3}: the awful film \[.*awful \+", first)
+    assert re.match(r"praise [01]\.\d{3}: a lovely film \[.*lovely \+", second)
+
+
+def test_odd_texts_have_defined_answers(trained, capsys, monkeypatch):
+    lines = ["", "   ", "zzz qqq", "good " * 100_000, "é🎻 \u200b good"]
+    stream = io.TextIOWrapper(io.BytesIO("\n".join(lines).encode()))
+    monkeypatch.setattr(sys, "stdin", stream)
+    began = time.monotonic()
+    assert command("classify", trained) == 0
+    assert time.monotonic() - began < 60
+    empty, blank, unknown, long, strange = capsys.readouterr().out.splitlines()
+    assert empty.startswith("none (no words)") and blank.startswith("none (no words)")
+    assert re.match(r"(praise|blame) [01]\.\d{3} \(no known word\): zzz qqq", unknown)
+    assert re.match(r"praise [01]\.\d{3} \(only the first 20 of 100,000 tokens were read\): good good", long)
+    assert len(long) < 400 and re.match("praise", strange)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"good\nna\xefve\n")))
+    assert command("classify", trained) == 1
+    assert "standard input, line 2: byte 0xef is not UTF-8" in capsys.readouterr().err
+
+
+def test_long_texts_are_cut_with_a_warning(tmp_path):
+    (tmp_path / "long.tsv").write_text("\n".join(["praise\t" + "good " * 100_000, *ROWS[1:]]))
+    with pytest.warns(UserWarning, match="1 of .* texts have more than longest=20 tokens: cut"):
+        prepared = sentiment.prepare(sentiment.Config(data=str(tmp_path / "long.tsv"), longest=20, hidden_size=4))
+    assert prepared.task.batch(0)["tokens"].shape[0] <= 20
+
+
+def test_a_judge_gives_words_the_credit_they_have():
+    """With a model that counts the tokens 4 and 5, the words' changes are known."""
+
+    class Counts:
+        encode = staticmethod(lambda text: np.array([int(token) for token in text.split()], np.int32))
+        spans = staticmethod(lambda text: [(word, i, i + 1) for i, word in enumerate(text.split())])
+
+    def model(tokens, lengths):
+        return jax.numpy.stack([(tokens == 4).sum(0), 2 * (tokens == 5).sum(0)], 1).astype("float32")
+
+    judged = Judge.__new__(Judge)
+    judged.tokenizer, judged.longest, judged._logits = Counts(), 10, model
+    answer = judged("4 5 6 5")
+    assert answer.probabilities.argmax() == 1
+    assert answer.drivers == [("5", 2.0), ("5", 2.0), ("4", -1.0), ("6", 0.0)]
+
+
+MISTAKES = {
+    "missing column": ("label\tn\npraise\t1\n", [], "line 1: the header .* has no column 'text'"),
+    "empty line": ("praise\tgood\n\nblame\tbad\n", [], "line 2: the line is empty"),
+    "not UTF-8": (b"praise\tgood\nblame\tna\xefve\n", [], "not UTF-8: byte 0xef at offset 20, line 2"),
+    "few texts": ("praise\tgood\nblame\tbad\n", [], "expected at least 10"),
+    "no file": (None, [], "cannot be read: No such file"),
+    "tokens": ("", ["--tokens", "letters"], "tokens='letters'"),
+    "pooling": ("\n".join(ROWS), ["--pooling", "first"], "pooling='first'"),
+    "dropout": ("", ["--word-dropout", "1.5"], "word_dropout=1.5"),
+    "few subwords": ("\n".join(ROWS), ["--tokens", "subword", "--subwords", "5"], "vocabulary_size=5: expected at"),
+}
+
+
+@pytest.mark.parametrize(("content", "flags", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_end_in_one_clear_line(tmp_path, capsys, content, flags, message):
+    if content is not None:
+        (tmp_path / "own.tsv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    said = command.refused(capsys, "--data", tmp_path / "own.tsv", "--runs", tmp_path, *SMALL, *flags)
+    assert re.search(message, said), said
+
+
+def test_words_that_drive_a_judgement_are_shown(trained):
+    said = sentiment_pages(sentiment, Run.open(trained), 1, 100)["words that drive a judgement"]()
+    assert re.match(r"(praise|blame) [01]\.\d{3}: the ", said)
+    assert re.search(rf"by integrated gradients: '({'|'.join(GOOD + BAD)})' \+", said), said
+    assert (trained / "figures" / "inspect-words.png").stat().st_size > 10_000

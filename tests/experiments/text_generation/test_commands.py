@@ -1,0 +1,157 @@
+"""The main job as a user has it: train, stop, resume, evaluate, sample, and every mistake one makes on the way."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from experiments.inspect import text_pages
+from experiments.text_generation import commands as text_generation
+from rnn_jax.train import Run
+from tests.experiments.as_user import Commands
+
+command = Commands(text_generation, "sample")
+SMALL = [
+    "--cell",
+    "gru",
+    "--hidden-size",
+    "16",
+    "--embedding-size",
+    "8",
+    "--batch-size",
+    "8",
+    "--length",
+    "16",
+    "--steps",
+    "40",
+    "--steps-per-dispatch",
+    "10",
+    "--evaluate-every",
+    "20",
+    "--warmup-steps",
+    "5",
+    "--learning-rate",
+    "0.02",
+]
+TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 40
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "corpus.txt").write_text(TEXT)
+    assert command("--corpus", folder / "corpus.txt", "--runs", folder, "--name", "run", *SMALL) == 0
+    return folder / "text_generation" / "run"
+
+
+def test_a_run_says_everything_about_itself(trained):
+    result = json.loads((trained / "result.json").read_text())
+    assert result["experiment"] == "text_generation" and result["metric"] == "nats/char"
+    assert result["value"] < result["baseline"]["unigram"], (
+        "the model has learned less than the characters' frequencies"
+    )
+    assert set(result["baseline"]) == {"unigram", "5-gram", "xz"}
+    for field in ("published", "config_hash", "params", "steps", "seconds", "device", "seed", "higher_is_better"):
+        assert field in result
+    assert json.loads((trained / "config.json").read_text())["hidden_size"] == 16
+    assert (trained / "figures" / "curves.png").stat().st_size > 10_000
+    assert len((trained / "sample.txt").read_text()) == 600
+
+
+def test_evaluate_gives_the_value_of_the_result(trained, capsys):
+    capsys.readouterr()
+    assert command("evaluate", trained) == 0
+    value = json.loads((trained / "result.json").read_text())["value"]
+    assert capsys.readouterr().out.startswith(f"{value:.4f} nats per character")
+
+
+def test_sampling_is_reproducible_and_takes_its_options(trained, capsys):
+    texts = []
+    for options in ((), (), ("--seed", 1), ("--temperature", 0), ("--temperature", 0, "--seed", 1)):
+        capsys.readouterr()
+        assert command("sample", trained, "--prompt", "To be", "--characters", 40, *options) == 0
+        texts.append(capsys.readouterr().out)
+    assert all(text.startswith("To be") and len(text) == 46 for text in texts)
+    assert texts[0] == texts[1] != texts[2]
+    assert texts[3] == texts[4]
+
+
+def test_killed_by_sigterm_it_resumes_to_the_same_result(trained, tmp_path):
+    corpus, environment = trained.parents[1] / "corpus.txt", os.environ | {"JAX_NUM_CPU_DEVICES": "4"}
+    program = [sys.executable, "-m", "experiments.text_generation"]
+    process = subprocess.Popen(
+        [*program, "--corpus", corpus, "--runs", tmp_path, "--name", "run", *SMALL],
+        stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    while "step 20/40" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=120)[1]
+    run = tmp_path / "text_generation" / "run"
+    if process.returncode:  # the run may have been quicker than the signal
+        assert process.returncode == 143 and f"resume {run}" in said
+        assert command("resume", run) == 0
+    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
+    assert result["value"] == wanted["value"]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16"])
+def test_other_compute_dtypes_keep_float32_parameters(trained, tmp_path, dtype):
+    corpus = trained.parents[1] / "corpus.txt"
+    assert command("--corpus", corpus, "--runs", tmp_path, "--name", "run", "--dtype", dtype, *SMALL) == 0
+    result, float32 = (
+        json.loads((path / "result.json").read_text()) for path in (tmp_path / "text_generation/run", trained)
+    )
+    assert result["value"] == pytest.approx(float32["value"], rel=0.05)
+
+
+def mistakes():
+    yield "no such corpus", ["--corpus", "nowhere.txt"], "corpus='nowhere.txt' is no file"
+    yield "wrong encoding", ["--corpus", "latin1.txt"], "not UTF-8: byte 0xe4 at offset 0.*iconv"
+    yield "empty file", ["--corpus", "empty.txt"], "empty"
+    yield "short file", ["--corpus", "short.txt"], "lower batch_size or length"
+    yield "unknown cell", ["--corpus", "good.txt", "--cell", "lsmt"], "did you mean 'lstm'"
+    yield "bad name", ["--corpus", "good.txt", "--name", "../up"], "name '../up'"
+    yield "bad size", ["--corpus", "good.txt", "--hidden-size", "0"], "hidden_size=0"
+    yield "bad dtype", ["--corpus", "good.txt", "--dtype", "float64"], "dtype='float64'"
+    yield "diverging", ["--corpus", "good.txt", "--learning-rate", "1e30", "--warmup-steps", "0"], "lower learning_rate"
+    yield "unknown command", ["smaple", "run"], "unknown command 'smaple': did you mean 'sample'"
+    yield "nothing to resume", ["resume", "nowhere"], "not a run"
+    yield "resume without name", ["--corpus", "good.txt", "--resume"], "needs name"
+
+
+@pytest.mark.parametrize(("arguments", "message"), [m[1:] for m in mistakes()], ids=[m[0] for m in mistakes()])
+def test_mistakes_end_in_one_clear_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "latin1.txt").write_bytes("ärger".encode("latin-1") * 100)
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "short.txt").write_text("too short")
+    (tmp_path / "good.txt").write_text(TEXT)
+    small = SMALL if arguments[0].startswith("-") else []
+    said = command.refused(capsys, *small, *arguments)
+    assert re.search(message, said), said
+
+
+def test_a_run_is_not_overwritten_and_resumes_only_as_it_was(trained, capsys):
+    flags = ["--corpus", trained.parents[1] / "corpus.txt", "--runs", trained.parents[1], "--name", "run"]
+    before = (trained / "result.json").read_text()
+    assert command(*flags, *SMALL) == 1
+    assert "not empty" in (said := capsys.readouterr().err) and "--resume" in said and "--overwrite" in said
+    assert command(*flags, *SMALL, "--resume", "--dropout", "0.5") == 1
+    assert "dropout: stored 0.0, now 0.5" in capsys.readouterr().err
+    assert (trained / "result.json").read_text() == before
+
+
+def test_a_prompt_with_unknown_characters_names_them(trained, capsys):
+    assert command("sample", trained, "--prompt", "To bé") == 1
+    assert "'é' at position 4" in capsys.readouterr().err
+
+
+def test_units_that_follow_the_text_are_shown(trained):
+    said = text_pages(text_generation, Run.open(trained), 0, 100)["units that follow the text"]()
+    assert re.match(r"[a-z ,]+: unit \d+, correlation [+-][01]\.\d\d\n", said)
+    assert (trained / "figures" / "inspect-units.png").stat().st_size > 10_000

@@ -1,0 +1,86 @@
+"""Translation as a user has it, on pairs of one's own: train, stop, resume, evaluate, translate, and the mistakes."""
+
+import io
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from experiments.translation import commands as translation
+from tests.experiments.as_user import Commands
+
+command = Commands(translation, "translate")
+SMALL = (
+    "--hidden-size 12 --embedding-size 16 --vocabulary-size 60 --batch-size 8 --buckets 1 --steps 20 "
+    "--evaluate-every 10 --steps-per-dispatch 5 --warmup-steps 5 --beams 2 --heads 2 --transformer-layers 1"
+).split()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("translation")
+    words, random = ["ein", "rot", "Hund", "und", "Katze"], np.random.default_rng(0)
+    lines = [" ".join(random.choice(words, random.integers(2, 5))) for _ in range(200)]
+    (folder / "pairs.tsv").write_text("".join(f"{line.upper()}\t{line}\n" for line in lines))
+    assert command("--corpus", folder / "pairs.tsv", "--runs", folder, "--name", "run", *SMALL) == 0
+    return folder / "translation" / "run"
+
+
+def test_a_run_has_its_scores_examples_and_pictures(trained):
+    result = json.loads((trained / "result.json").read_text())
+    assert result["metric"] == "BLEU" and result["higher_is_better"] and set(result["scores"]) == {"greedy", "beam"}
+    assert result["value"] == result["scores"]["beam"]["BLEU"] and "source copied" in result["baseline"]
+    assert (trained / "examples.txt").read_text().startswith("> ")
+    assert all((trained / "figures" / f"{name}.png").stat().st_size > 5000 for name in ("curves", "attention"))
+
+
+def test_evaluate_gives_the_value_of_the_result(trained, capsys):
+    assert command("evaluate", trained) == 0
+    value = json.loads((trained / "result.json").read_text())["value"]
+    assert f"BLEU {value:.2f}" in capsys.readouterr().out
+
+
+def test_translates_an_argument_and_a_pipe(trained, capsys, monkeypatch, tmp_path):
+    assert command("translate", trained, "EIN HUND", "--figure", tmp_path / "look.png") == 0
+    alone = capsys.readouterr().out
+    lines = io.TextIOWrapper(io.BytesIO(b"EIN HUND\n\n\xe2\x98\x83 \xe2\x98\x83\n"))
+    monkeypatch.setattr(sys, "stdin", lines)
+    assert command("translate", trained) == 0
+    piped = capsys.readouterr().out.split("\n")
+    assert piped[0] + "\n" == alone and piped[1] == "" and len(piped) == 4, "an empty line has an empty translation"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"EIN\n\xff\n")))
+    assert command("translate", trained) == 1
+    assert "standard input, line 2: byte 0xff is not UTF-8" in capsys.readouterr().err
+
+
+def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
+    corpus = trained.parents[1] / "pairs.tsv"
+    command.interrupted(capsys, run := tmp_path / "translation" / "run", "--corpus", corpus, *SMALL)
+    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
+    assert result["value"] == wanted["value"]
+
+
+def test_the_transformer_is_as_large(trained, tmp_path):
+    corpus = trained.parents[1] / "pairs.tsv"
+    flags = ["--corpus", corpus, "--runs", tmp_path, "--name", "run", *SMALL, "--model", "transformer"]
+    assert command(*flags) == 0
+    sizes = [json.loads((p / "result.json").read_text())["params"] for p in (tmp_path / "translation/run", trained)]
+    assert abs(sizes[0] / sizes[1] - 1) <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--corpus", "nowhere.tsv"], "corpus='nowhere.tsv' is no file, and not multi30k"),
+        (["--attention", "dot"], "attention='dot'"),
+        (["--model", "mamba"], "model='mamba'"),
+        (["--corpus", "one.tsv"], "one.tsv, line 1: 'no tab'"),
+    ],
+)
+def test_mistakes_end_in_one_clear_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.tsv").write_text("no tab\n" * 30)
+    said = command.refused(capsys, *arguments)
+    assert re.search(message, said), said

@@ -1,0 +1,149 @@
+"""Video on tracks of one's own and on digits that are quickly drawn: train, stop, resume, evaluate, watch, mistakes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments.video import commands as video
+from experiments.video import tasks as video_tasks
+from experiments.video.data import Digits, bouncing
+from experiments.video.figures import write_gif
+from rnn_jax.train.side_by_side import check_same_program
+from tests.experiments.as_user import Commands
+
+command = Commands(video, "watch")
+SMALL = [
+    "--hidden-size", "8", "--batch-size", "8", "--steps", "40", "--steps-per-dispatch", "10", "--evaluate-every", "20",
+    "--warmup-steps", "5", "--learning-rate", "0.02", "--dropout", "0", "--pooled-dropout", "0",
+]  # fmt: skip
+DIGITS = Digits(np.random.default_rng(1).random((10, 8, 8)).astype(np.float32), np.arange(10))
+
+
+def make_tracks(path, labelled: bool = True, lengths: int = 3) -> None:
+    """Circles that turn one way or the other."""
+    rng, lines = np.random.default_rng(0), ["track,x,y" + ",label" * labelled]
+    for i in range(48):
+        sign, radius, start = (-1) ** i, rng.uniform(0.5, 2), rng.uniform(0, 6)
+        for t in np.linspace(0, 5, 12 + i % lengths):
+            x, y = (radius * f(start + sign * t) + rng.normal() * 0.02 for f in (np.cos, np.sin))
+            lines.append(f"{i},{x:.4f},{y:.4f}" + f",{'left' if i % 2 else 'right'}" * labelled)
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def signs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("video")
+    make_tracks(folder / "own.csv")
+    assert command("--data", folder / "own.csv", "--runs", folder, "--name", "run", *SMALL) == 0
+    return folder / "video" / "run"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def drawn_digits():
+    """Noise in place of handwriting, so that no data set is needed; and few videos."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(video_tasks, "load_digits", lambda: dict.fromkeys(("training", "validation", "test"), DIGITS))
+        patch.setattr(video_tasks, "VIDEOS", {"validation": 8, "test": 12})
+        yield
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """A run of frames and one of captions."""
+    folder = tmp_path_factory.mktemp("films")
+    sizes = ["--channels", "4", "--frames", "6", "--embedding-size", "8", "--patch", "4"]
+    few = ["--steps", 4, "--steps-per-dispatch", 2, "--evaluate-every", 4, "--no-bidirectional"]
+    for task in ("frames", "captions"):
+        assert command("--task", task, "--runs", folder, "--name", task, *sizes, *SMALL, *few) == 0
+    return folder / "video"
+
+
+def test_a_run_of_signs_says_everything_about_itself(signs):
+    result = json.loads((signs / "result.json").read_text())
+    assert result["metric"] == "accuracy %" and result["higher_is_better"] and result["published"] == []
+    assert result["value"] > 70 and set(result["baseline"]) == {"nearest track"}
+    assert "of 24 wrong" in (signs / "sample.txt").read_text()
+    assert all((signs / "figures" / f"{name}.png").stat().st_size > 5_000 for name in ("curves", "signs"))
+
+
+def test_seeds_share_a_program_whatever_their_halves_measure(tmp_path):
+    make_tracks(tmp_path / "own.csv", lengths=1)
+    configs = [video.Config(data=str(tmp_path / "own.csv"), hidden_size=4, seed=seed) for seed in (0, 1)]
+    prepared = [video.prepare(config) for config in configs]
+    scales = [one.task.batch(0)["scale"] for one in prepared]
+    assert not np.array_equal(*scales)
+    check_same_program([one.task for one in prepared])
+
+
+def test_tracks_without_labels_are_watched(signs, tmp_path, capsys):
+    make_tracks(tmp_path / "new.csv", labelled=False)
+    assert command("watch", signs, tmp_path / "new.csv") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 48 and sum((": left" in line) == bool(i % 2) for i, line in enumerate(lines)) > 36
+
+
+def test_interrupted_it_resumes_to_the_same_result(signs, tmp_path, capsys):
+    command.interrupted(capsys, run := tmp_path / "video" / "run", "--data", signs.parents[1] / "own.csv", *SMALL)
+    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, signs))
+    assert result["value"] == wanted["value"] and result["scores"] == wanted["scores"]
+    capsys.readouterr()
+    assert command("evaluate", run) == 0
+    assert f"accuracy %: {wanted['value']:.3f}" in capsys.readouterr().out
+
+
+def test_without_a_validation_part_all_tracks_are_trained_on(signs, tmp_path):
+    flags = ["--data", signs.parents[1] / "own.csv", "--runs", tmp_path, "--name", "all", "--no-hold-out"]
+    assert command(*flags, *SMALL, "--evaluate-every", 40) == 0
+    facts, fewer = (json.loads((run / "video.json").read_text()) for run in (tmp_path / "video" / "all", signs))
+    assert facts["classes"] == fewer["classes"] and facts["scale"] != fewer["scale"]
+
+
+def test_frames_go_on_in_a_file(films, tmp_path, capsys):
+    result = json.loads((films / "frames" / "result.json").read_text())
+    assert result["metric"] == "squared error/frame" and set(result["baseline"]) == {"last frame copied"}
+    assert result["model"] == "conv_lstm 1 x 4" and not result["higher_is_better"]
+    assert {path.name for path in (films / "frames" / "figures").iterdir()} == {
+        "best.png", "worst.png", "curves.png", "imagined.gif",
+    }  # fmt: skip
+    write_gif(bouncing(DIGITS, np.random.default_rng(0), 5), tmp_path / "film.gif")
+    capsys.readouterr()
+    assert command("watch", films / "frames", tmp_path / "film.gif") == 0
+    assert "film-continued.gif: 5 frames given, 8 imagined" in capsys.readouterr().out
+    assert (tmp_path / "film-continued.gif").stat().st_size > 1000
+
+
+def test_captions_are_written(films, tmp_path, capsys):
+    result = json.loads((films / "captions" / "result.json").read_text())
+    assert result["metric"] == "exact captions %" and set(result["scores"]) == {"1 digits", "2 digits", "3 digits"}
+    assert "of 12 wrong" in (films / "captions" / "sample.txt").read_text()
+    write_gif(bouncing(DIGITS, np.random.default_rng(0), 8, count=1), tmp_path / "film.gif")
+    assert command("watch", films / "captions", tmp_path / "film.gif") == 0
+    assert command("evaluate", films / "captions") == 0
+    assert "exact captions %" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--task", "films"], "task='films'"),
+        (["--data", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (["--data", "one.csv"], "label 'up' has 1 different tracks"),
+        (["--no-hold-out"], "use evaluate_every=1000"),
+        (["--task", "frames", "--patch", "5"], "patch=5: expected a divisor of 24"),
+        (["--task", "frames", "--frame-cell", "convlstm"], "cell='convlstm' is unknown: did you mean 'conv_lstm'?"),
+        (["watch", "RUN", "one.csv"], "has 1 coordinates: the model was trained on 2"),
+        (["watch", "RUN", "nowhere.ts"], "nowhere.ts"),
+    ],
+)
+def test_mistakes_end_in_one_clear_line(signs, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.csv").write_text("track,label,x\na,up,1\na,up,2\n")
+    said = command.refused(capsys, *(signs if a == "RUN" else a for a in arguments))
+    assert message in said, said
+
+
+def test_a_video_that_is_none_is_named(films, tmp_path, capsys):
+    (tmp_path / "film.gif").write_text("a film in words")
+    said = command.refused(capsys, "watch", films / "captions", tmp_path / "film.gif")
+    assert "film.gif cannot be read as a GIF" in said, said

@@ -20,7 +20,7 @@ import tyro
 from benchmarks.results import Results, result_file
 from benchmarks.timing import Ratio, affordable, interleaved, rows
 from rnn_jax.decoding import greedy_search
-from rnn_jax.models import EncoderDecoderSettings
+from rnn_jax.models import EncoderDecoderConfig
 from rnn_jax.models.translation import target_nats
 from rnn_jax.nnx import functional
 
@@ -67,7 +67,7 @@ def main(config: Config) -> None:
 
 def model_of(kind: str, size: int) -> tuple[Any, Callable[[Any], Any]]:
     """Parameters and the way back to the model; both kinds have as many within 5 %."""
-    settings = EncoderDecoderSettings(model=kind, hidden_size=size, embedding_size=size, transformer_layers=2)
+    settings = EncoderDecoderConfig(model=kind, hidden_size=size, embedding_size=size, transformer_layers=2)
     return functional(settings.encoder_decoder(VOCABULARY, jax.random.key(0)))
 
 

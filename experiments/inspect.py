@@ -26,7 +26,7 @@ from experiments.cli import open_run, run_command
 from experiments.sentiment.explanations import Judge
 from rnn_jax.analysis import inspection, occlusion
 from rnn_jax.analysis.following import NotApplicable, follow_layers
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 from rnn_jax.data import load_corpus, load_labelled, split
 from rnn_jax.models.text_classifier import unknown_like
 from rnn_jax.train import Run, best_params, key_for

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rnn_jax.train import FitSettings, Prepared
+from rnn_jax.train import FitConfig, Prepared
 
 FOLDER = Path(__file__).parent
 PARSERS: dict[type, Callable[[str], Any]] = {int: int, float: float, str: str, Path: Path}
@@ -27,11 +27,11 @@ class Experiment:
     """
 
     name: str
-    config: type[FitSettings]
+    config: type[FitConfig]
     prepare: Callable[[Any], Prepared]
     question: str
 
-    def configure(self, values: Mapping[str, Any], base: FitSettings | None = None) -> FitSettings:
+    def configure(self, values: Mapping[str, Any], base: FitConfig | None = None) -> FitConfig:
         """A config with some fields set, from words (a command line) or from JSON.
 
         Raises:

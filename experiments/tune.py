@@ -20,7 +20,7 @@ import tyro
 
 from experiments.cli import Flags, as_command, run_command
 from experiments.registry import load_experiment, pairs
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 from rnn_jax.studies.grid import merged
 from rnn_jax.studies.search import Search
 from rnn_jax.studies.search_space import parse_space

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, Composite, GatedCell, check_choice, check_rate
+from rnn_jax.cells.base import Cell, Composite, GatedCell
+from rnn_jax.checks import check_choice, check_rate
 from rnn_jax.typing import Array, Carry, DType, Params
 
 

@@ -11,7 +11,7 @@ import math
 
 from scipy.special import log_ndtr
 
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 
 FLOOR = 0.1
 """In units of the series: smaller deviations and ranges count as this."""

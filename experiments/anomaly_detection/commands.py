@@ -20,7 +20,7 @@ from experiments.cli import Flags, open_run, resume_command
 from rnn_jax.data import read_lines
 from rnn_jax.data.labelled import print_lines
 from rnn_jax.data.tables import TableRows
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 
 NAME = "anomaly_detection"
@@ -29,7 +29,7 @@ PUBLISHED = [{"value": v, "who": who, "source": "Numenta Anomaly Benchmark, scor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(WatchSettings, FitSettings):
+class Config(WatchSettings, FitConfig):
     """Which series, and by which networks."""
 
     csv: str = ""

@@ -13,11 +13,11 @@ from experiments.anomaly_detection.anomaly_score import StrangenessSettings
 from experiments.anomaly_detection.data import WatchedSeries
 from experiments.anomaly_detection.features import FEATURES, RowFeatures, RowScale, Told
 from experiments.anomaly_detection.nab_score import probationary
-from rnn_jax.cells.base import check_rate, check_size
+from rnn_jax.checks import check_rate, check_size
 from rnn_jax.data import pad
 from rnn_jax.data.download import DataError
+from rnn_jax.models.config import RecurrentConfig
 from rnn_jax.models.gaussian import GaussianModel, Normal, gaussian_nats
-from rnn_jax.models.settings import RecurrentSettings
 from rnn_jax.nnx import Recurrent, functional
 from rnn_jax.typing import Array, Params
 
@@ -26,7 +26,7 @@ MOST_NATS = 5.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WatchSettings(RecurrentSettings, StrangenessSettings):
+class WatchSettings(RecurrentConfig, StrangenessSettings):
     """A network for each series, trained on its first rows alone, and when a row is strange.
 
     Raises:

@@ -17,7 +17,7 @@ from experiments.chatbot.writing import Writing
 from experiments.cli import Flags, open_run, resume_command
 from rnn_jax.data import digests, read_lines
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 
 NAME = "chatbot"
@@ -25,7 +25,7 @@ TASKS = {"ranking": Ranking, "writing": Writing}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(DialogueSettings, FitSettings):
+class Config(DialogueSettings, FitConfig):
     """A model that finds replies or writes them."""
 
     data: str = "chatterbot"

@@ -8,17 +8,17 @@ import jax.numpy as jnp
 from flax import nnx
 
 from experiments.chatbot.dual_encoder import DualEncoder
-from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.data import Subwords, Words
+from rnn_jax.models.config import build_matched
 from rnn_jax.models.encoder_decoder import EncoderDecoder
-from rnn_jax.models.encoder_decoder_settings import EncoderDecoderSettings
-from rnn_jax.models.settings import build_matched
+from rnn_jax.models.encoder_decoder_config import EncoderDecoderConfig
 from rnn_jax.models.transformer_decoder import TransformerEncoderDecoder
 from rnn_jax.typing import Array
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DialogueSettings(EncoderDecoderSettings):
+class DialogueSettings(EncoderDecoderConfig):
     """A dual encoder that ranks replies, or an encoder-decoder that writes them.
 
     Raises:

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 from rnn_jax.models.blocks import Layers
-from rnn_jax.models.settings import SequenceSettings, build_matched
+from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.nnx import functional
 from rnn_jax.typing import Array, DType, Params
 
@@ -49,7 +49,7 @@ class StepModel(nnx.Module):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StepSettings(SequenceSettings):
+class StepSettings(SequenceConfig):
     """A model that answers at every step.
 
     Raises:

@@ -12,13 +12,13 @@ from flax import nnx
 from experiments.common.speech_data import Recording
 from experiments.common.speech_tasks import TASKS
 from experiments.common.utterances import in_parts
-from rnn_jax.cells.base import check_choice
+from rnn_jax.checks import check_choice
 from rnn_jax.data.augment import mask_features
 from rnn_jax.data.features import LogMel
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.models.classifier import POOLINGS, Classifier
+from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.models.ctc import CTCModel, ctc_loss
-from rnn_jax.models.settings import SequenceSettings, build_matched
 from rnn_jax.nnx import Fixed
 from rnn_jax.typing import Array, Params
 
@@ -84,7 +84,7 @@ class SpeechModel(nnx.Module):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SpeechSettings(SequenceSettings):
+class SpeechSettings(SequenceConfig):
     """A model of speech: features, recurrent layers or a transformer over them, and one word or, by CTC, several.
 
     Raises:

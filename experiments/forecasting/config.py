@@ -12,9 +12,9 @@ from experiments.forecasting.model import Forecaster
 from experiments.forecasting.outputs import OUTPUTS
 from experiments.forecasting.panel import Panel
 from experiments.forecasting.windows import Scaling, Windows
-from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models.classifier import POOLINGS
-from rnn_jax.models.settings import SequenceSettings, build_matched
+from rnn_jax.models.config import SequenceConfig, build_matched
 
 DAILY = {"horizon": 1, "window": 22, "season": 0, "calendar": "", "means": "1,5,22"}
 SUITED = {
@@ -32,7 +32,7 @@ SUITED = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ForecastSettings(SequenceSettings):
+class ForecastSettings(SequenceConfig):
     """What is forecast from what, and by which model; -1 and "suited" stand for what suits the task.
 
     Raises:

@@ -18,7 +18,7 @@ from rnn_jax.data import digests
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import accuracy, negative_log_likelihood
 from rnn_jax.train import (
-    HoldOutSettings,
+    HoldOutConfig,
     Outcome,
     Prepared,
     Run,
@@ -37,7 +37,7 @@ KBANN = {"N": 4.62, "EI": 7.56, "IE": 8.47}  # % wrong
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(cross.FoldSettings, HoldOutSettings):
+class Config(cross.FoldSettings, HoldOutConfig):
     """A classifier of nucleotides, and its cross-validation."""
 
     hidden_size: int = 32

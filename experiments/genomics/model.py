@@ -8,10 +8,10 @@ from flax import nnx
 
 from experiments.genomics.data import SHARES
 from rnn_jax.analysis.saliency import integrated_gradients
-from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models.blocks import Layers
 from rnn_jax.models.classifier import POOLINGS, Classifier
-from rnn_jax.models.settings import SequenceSettings, build_matched
+from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.nnx import Fixed
 from rnn_jax.typing import Array, DType
 
@@ -77,7 +77,7 @@ class NucleotideClassifier(nnx.Module):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NucleotideSettings(SequenceSettings):
+class NucleotideSettings(SequenceConfig):
     """A classifier of nucleotides.
 
     Raises:

@@ -13,18 +13,18 @@ from tyro.conf import Positional
 from experiments.cli import Flags, open_run, resume_command
 from experiments.memory.data import Adding
 from rnn_jax.analysis.gradient_flow import draw_gradient_flow
-from rnn_jax.cells.base import check_size
-from rnn_jax.models import RecurrentSettings
+from rnn_jax.checks import check_size
+from rnn_jax.models import RecurrentConfig
 from rnn_jax.models.classifier import Classifier
 from rnn_jax.nnx import Recurrent, functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 
 NAME = "gradient_flow"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(RecurrentSettings, FitSettings):
+class Config(RecurrentConfig, FitConfig):
     """A small network on the adding problem."""
 
     length: int = 200

@@ -17,7 +17,7 @@ from experiments.handwriting.model import TERMS, InkSettings
 from rnn_jax.data import digests
 from rnn_jax.nnx import functional
 from rnn_jax.train import (
-    HoldOutSettings,
+    HoldOutConfig,
     Outcome,
     Prepared,
     Run,
@@ -33,7 +33,7 @@ NAME = "handwriting"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(InkSettings, HoldOutSettings):
+class Config(InkSettings, HoldOutConfig):
     """Which task, on which strokes, by which model."""
 
     variation: float = 1.0

@@ -8,7 +8,7 @@ from experiments.common.recogniser import Recogniser
 from experiments.common.speech import SpeechModel, SpeechSettings
 from experiments.common.speech_data import Recording
 from experiments.handwriting.data import handwriting_data
-from rnn_jax.cells.base import check_choice
+from rnn_jax.checks import check_choice
 
 TERMS = ("written", "read", "label")
 """What `score_speech` is to call the truth, the answer and a word."""

@@ -10,7 +10,7 @@ from experiments.common import synthetic_training as step_tasks
 from experiments.common.sequence_labeler import Networks
 from experiments.common.synthetic import BATCH_AXES, numbered, read_sequence
 from experiments.common.synthetic_config import MemorySettings
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 from rnn_jax.typing import Params
 
@@ -25,7 +25,7 @@ METRICS = {"adding": "mean squared error", "copy": "nats/step"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(MemorySettings, FitSettings):
+class Config(MemorySettings, FitConfig):
     """What is to be remembered for how long, and by which model."""
 
     cell: str = "gru(longest=600)"

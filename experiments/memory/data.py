@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 
 
 class Sample(NamedTuple):

@@ -16,7 +16,7 @@ from experiments.music_generation.figures import draw_rolls
 from experiments.music_generation.midi import KEYS, read_midi, write_midi
 from experiments.music_generation.model import PianoRollModel, PianoRollSettings, make_roll_score, per_step, roll_nats
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 from rnn_jax.train.noise import noisy_params
 
@@ -36,7 +36,7 @@ PUBLISHED = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(PianoRollSettings, MusicSettings, FitSettings):
+class Config(PianoRollSettings, MusicSettings, FitConfig):
     """A model of piano rolls, the music, and what keeps the model from learning it by heart."""
 
     dropout: float = 0.5

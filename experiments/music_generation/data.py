@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.music_generation.midi import KEYS, read_midi
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 from rnn_jax.data.batches import BucketBatches
 from rnn_jax.data.catalogue import digests
 from rnn_jax.data.download import DataError, fetch

@@ -11,13 +11,13 @@ from flax import nnx
 
 from experiments.music_generation.data import with_start
 from experiments.music_generation.midi import KEYS
-from rnn_jax.cells.base import check_rate
+from rnn_jax.checks import check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.data.batches import best_bounds, in_order
 from rnn_jax.data.padding import pad
 from rnn_jax.losses import binary_cross_entropy
 from rnn_jax.models.blocks import Layers
-from rnn_jax.models.settings import SequenceSettings, build_matched
+from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.typing import Array, Carry, DType, Params
 
@@ -84,7 +84,7 @@ class PianoRollModel(nnx.Module):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PianoRollSettings(SequenceSettings):
+class PianoRollSettings(SequenceConfig):
     """A model of piano rolls.
 
     Raises:

@@ -30,7 +30,7 @@ from experiments.predictive_maintenance.model import (
     spread,
 )
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 
 NAME = "predictive_maintenance"
@@ -38,7 +38,7 @@ PUBLISHED = {"value": 16.14, "who": "deep LSTM", "source": "Zheng et al. 2017, I
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(LifeSettings, FitSettings):
+class Config(LifeSettings, FitConfig):
     """Which engines, and by which model."""
 
     data: str = ""

@@ -11,18 +11,18 @@ import numpy as np
 from flax import nnx
 
 from experiments.predictive_maintenance.data import Engine, EngineScale
-from rnn_jax.cells.base import check_rate, check_size
+from rnn_jax.checks import check_rate, check_size
 from rnn_jax.data import BucketBatches, pad
 from rnn_jax.metrics import nasa_score, root_mean_square_error
+from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.models.gaussian import WIDTH, GaussianModel, Normal, gaussian_nats
-from rnn_jax.models.settings import SequenceSettings, build_matched
 from rnn_jax.typing import Array, Params
 
 BATCH_AXES: dict[str, int | None] = {"inputs": 1, "lengths": 0, "targets": 1}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LifeSettings(SequenceSettings):
+class LifeSettings(SequenceConfig):
     """A model that reads the cycles of an engine forwards and states after each one the life that is left.
 
     Raises:

@@ -17,7 +17,7 @@ from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import calibration, classification_scores
 from rnn_jax.models.text_classifier import BATCH_AXES, TextBatches, TextClassifier, encode_texts, make_probabilities
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 
 NAME = "sentiment"
@@ -26,7 +26,7 @@ SOURCE = "Tai et al. 2015, arXiv:1503.00075"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(TextSettings, FitSettings):
+class Config(TextSettings, FitConfig):
     """A classifier of texts: bags of n-grams, words or subwords, layers over them, one vector for the text."""
 
     data: str = "sst2"

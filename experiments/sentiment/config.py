@@ -8,14 +8,14 @@ import jax.numpy as jnp
 from flax import nnx
 
 from experiments.sentiment.grams import CharGrams
-from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.data import Subwords, Tokenizer, Words
-from rnn_jax.models.settings import SequenceSettings, build_matched
+from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.models.text_classifier import TextClassifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TextSettings(SequenceSettings):
+class TextSettings(SequenceConfig):
     """Embedded words or subwords, layers over them, one vector for the text.
 
     Raises:

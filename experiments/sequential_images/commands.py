@@ -18,10 +18,10 @@ from experiments.sequential_images.figures import draw_pictures
 from rnn_jax.analysis import classification_table
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import accuracy, classification_scores
-from rnn_jax.models import Classifier, SequenceSettings, build_matched
+from rnn_jax.models import Classifier, SequenceConfig, build_matched
 from rnn_jax.models.text_classifier import BATCH_AXES, TextBatches, make_probabilities
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 from rnn_jax.typing import Params
 
@@ -31,7 +31,7 @@ SOURCE = "as in Keller et al. 2024, arXiv:2309.08045"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(SequenceSettings, FitSettings):
+class Config(SequenceConfig, FitConfig):
     """Which pictures, in which order, read by which model."""
 
     data: str = "mnist"

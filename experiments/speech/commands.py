@@ -14,7 +14,7 @@ from experiments.common.utterances import BATCH_AXES, Utterances
 from rnn_jax.data.audio import read_wav
 from rnn_jax.nnx import functional
 from rnn_jax.train import (
-    HoldOutSettings,
+    HoldOutConfig,
     Outcome,
     Prepared,
     Run,
@@ -32,7 +32,7 @@ PUBLISHED = [{"value": v, "who": who, "source": "Fawaz et al. 2019, arXiv:1809.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(SpeechSettings, HoldOutSettings):
+class Config(SpeechSettings, HoldOutConfig):
     """Which task, on which data, by which model."""
 
     data: str = ""

@@ -13,8 +13,8 @@ from experiments.common.sequence_labeler import Networks
 from experiments.common.synthetic import BATCH_AXES, numbered, read_sequence
 from experiments.common.synthetic_config import StateSettings
 from experiments.state_tracking.figures import draw_lengths
-from rnn_jax.cells.base import check_choice
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.checks import check_choice
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 from rnn_jax.typing import Params
 
@@ -26,7 +26,7 @@ PARITY = {"sLSTM": 1.0, "mLSTM": 0.087, "Mamba [0, 1]": 0.0, "Mamba [-1, 1]": 1.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(StateSettings, FitSettings):
+class Config(StateSettings, FitConfig):
     """Which automaton, at which lengths, followed by which model."""
 
     cell: str = "lstm"

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.memory.data import Sample
-from rnn_jax.cells.base import check_choice, check_size
+from rnn_jax.checks import check_choice, check_size
 
 
 @dataclasses.dataclass(frozen=True)

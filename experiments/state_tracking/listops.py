@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments.memory.data import Sample
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 
 MAX, MIN, MED, SM, CLOSE = 10, 11, 12, 13, 14
 

@@ -14,9 +14,9 @@ from experiments.cli import Flags, open_run, resume_command
 from experiments.text_generation.text import make_text_score, text_baselines, write_text
 from rnn_jax.data import CharTokenizer, TokenStream, digests, load_corpus, split
 from rnn_jax.losses import token_cross_entropy
-from rnn_jax.models import LanguageModel, RecurrentSettings
+from rnn_jax.models import LanguageModel, RecurrentConfig
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_curves
 
 NAME = "text_generation"
@@ -25,7 +25,7 @@ SOURCE = "Feng et al. 2024, arXiv:2410.01201"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(RecurrentSettings, FitSettings):
+class Config(RecurrentConfig, FitConfig):
     """A recurrent language model over the characters of a text; the last tenth is for validation."""
 
     corpus: str = "shakespeare"

@@ -13,17 +13,17 @@ from rnn_jax.data import Subwords, digests
 from rnn_jax.data.labelled import read_lines
 from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, load_parallel
 from rnn_jax.metrics import translation_scores
-from rnn_jax.models import EncoderDecoderSettings
+from rnn_jax.models import EncoderDecoderConfig
 from rnn_jax.models.translation import align_text, make_writer, target_nats, translate_texts
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
 from rnn_jax.train.figures import draw_alignment, draw_curves
 
 NAME = "translation"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(EncoderDecoderSettings, FitSettings):
+class Config(EncoderDecoderConfig, FitConfig):
     """An encoder-decoder over subwords that both languages share."""
 
     corpus: str = "multi30k"

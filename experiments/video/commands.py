@@ -11,7 +11,7 @@ from experiments.video.model import VideoSettings
 from experiments.video.tasks import TASKS
 from rnn_jax.nnx import functional
 from rnn_jax.train import (
-    HoldOutSettings,
+    HoldOutConfig,
     Outcome,
     Prepared,
     Run,
@@ -29,7 +29,7 @@ PUBLISHED = {"TWIESN": 79.4, "MLP": 78.0, "ResNet": 95.4, "FCN": 96.4}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(VideoSettings, HoldOutSettings):
+class Config(VideoSettings, HoldOutConfig):
     """Which task, and by which model."""
 
     hidden_size: int = 64

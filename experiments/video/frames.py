@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from rnn_jax.cells import make_cell
-from rnn_jax.cells.base import Cell, check_size
+from rnn_jax.cells.base import Cell
+from rnn_jax.checks import check_size
 from rnn_jax.compose import Stack
 from rnn_jax.losses import binary_cross_entropy
 from rnn_jax.nnx import Recurrent

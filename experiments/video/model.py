@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models.classifier import POOLINGS
-from rnn_jax.models.encoder_decoder_settings import EncoderDecoderSettings
+from rnn_jax.models.encoder_decoder_config import EncoderDecoderConfig
 from rnn_jax.typing import Params
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VideoSettings(EncoderDecoderSettings):
+class VideoSettings(EncoderDecoderConfig):
     """A model of tracks, of frames, or of captions.
 
     Raises:

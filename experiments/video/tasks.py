@@ -25,7 +25,7 @@ from rnn_jax.data.vocabulary import Words
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import accuracy, classification_scores
 from rnn_jax.models.classifier import Classifier
-from rnn_jax.models.settings import build_matched
+from rnn_jax.models.config import build_matched
 from rnn_jax.models.text_classifier import BATCH_AXES, TextBatches, make_probabilities
 from rnn_jax.models.translation import make_writer, target_nats
 from rnn_jax.nnx import functional

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.analysis.following import follow, part_names
-from rnn_jax.cells.base import Cell, check_size
+from rnn_jax.cells.base import Cell
+from rnn_jax.checks import check_size
 from rnn_jax.nnx import unrolled_by
 from rnn_jax.typing import Array, Carry, Params
 from rnn_jax.unroll import Unrolled

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_input, check_size
 from rnn_jax.typing import Array, Carry, DType, Params, at_least_float32
 
 
@@ -211,36 +212,6 @@ def interpolate(hidden: jax.Array, keep: jax.Array, new: jax.Array) -> tuple[jax
     wide = new.astype(hidden.dtype)
     hidden = wide + keep.astype(hidden.dtype) * (hidden - wide)
     return hidden, hidden.astype(new.dtype)
-
-
-def check_size(name: str, value: Any) -> None:
-    """Raise a ValueError unless `value` is an int of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}={value!r}: expected an int of at least 1")
-
-
-def check_rate(name: str, value: Any) -> None:
-    """Raise a ValueError unless `value` is a probability below 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f"{name}={value!r}: expected a probability, 0 <= {name} < 1")
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise a ValueError unless `value` is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(repr, choices))}")
-
-
-def check_input(name: str, x: Any, input_shape: tuple[int, ...]) -> None:
-    """Raise a ValueError unless `x` is a floating-point array that ends in `input_shape`."""
-    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        raise ValueError(f"{name}: expected an array, got {type(x).__name__}; convert it with jnp.asarray")
-    if not jnp.issubdtype(x.dtype, jnp.inexact):
-        raise ValueError(
-            f"{name} has dtype {x.dtype}: expected floating point; embed tokens, or use {name}.astype(jnp.float32)"
-        )
-    if tuple(x.shape[x.ndim - len(input_shape) :]) != input_shape or x.ndim < len(input_shape):
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: expected [..., {', '.join(map(str, input_shape))}]")
 
 
 def count_parameters(params: Params) -> int:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 from rnn_jax.typing import Array
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 from rnn_jax.typing import Carry
 
 Step = Callable[[Carry, jax.Array], tuple[Carry, jax.Array]]

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import check_choice
+from rnn_jax.checks import check_choice
 from rnn_jax.typing import DType
 
 KINDS = ("additive", "multiplicative")

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.compose import Bidirectional, Stack, dropout
 from rnn_jax.models.blocks import Layers
 from rnn_jax.nnx import Recurrent

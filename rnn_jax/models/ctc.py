@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from rnn_jax.cells.base import check_rate, check_size
+from rnn_jax.checks import check_rate, check_size
 from rnn_jax.compose import dropout
 from rnn_jax.models.blocks import Layers, RecurrentBlocks
 from rnn_jax.models.transformer import Transformer

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import Cell, check_rate
+from rnn_jax.cells.base import Cell
+from rnn_jax.checks import check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.models.attention import Attention, Memory
 from rnn_jax.models.tokens import Tokens

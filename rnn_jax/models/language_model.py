@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import Cell, check_choice, check_rate
+from rnn_jax.cells.base import Cell
+from rnn_jax.checks import check_choice, check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array, Carry, DType

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from rnn_jax.cells.base import check_rate
+from rnn_jax.checks import check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.data import PAD, UNKNOWN, BucketBatches, Tokenizer, best_bounds, in_order, pad
 from rnn_jax.models.blocks import Layers

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import check_rate
+from rnn_jax.checks import check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.typing import Array, DType
 

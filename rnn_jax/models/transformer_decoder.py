@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import check_size
+from rnn_jax.checks import check_size
 from rnn_jax.compose import dropout
 from rnn_jax.models.encoder_decoder import Reader
 from rnn_jax.models.tokens import Tokens

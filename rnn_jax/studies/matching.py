@@ -11,7 +11,7 @@ import numpy as np
 
 from rnn_jax.cells import count_parameters
 from rnn_jax.studies.study import StudyCell
-from rnn_jax.train import FitSettings, Prepared
+from rnn_jax.train import FitConfig, Prepared
 
 TOLERANCE = 0.05  # of the number of parameters
 
@@ -32,7 +32,7 @@ def match_parameters(
     if not hasattr(reference.config, "hidden_size"):
         raise ValueError("match_parameters: this experiment has no hidden_size; leave it out")
 
-    def parameters(config: FitSettings, size: int) -> int:
+    def parameters(config: FitConfig, size: int) -> int:
         return count_parameters(prepare(resized(StudyCell({}, config), size).config).task.params)
 
     target = parameters(reference.config, reference.config.hidden_size)

@@ -26,8 +26,8 @@ from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.search_space import suggest
 from rnn_jax.studies.trial import train_trial
 from rnn_jax.train import Task
+from rnn_jax.train.config import FitConfig
 from rnn_jax.train.run import plain
-from rnn_jax.train.settings import FitSettings
 
 POLL = 1.0  # seconds between two looks at the trials of other processes
 
@@ -50,7 +50,7 @@ class Search:
     """
 
     def __init__(
-        self, path: Path, experiment: Experiment, base: FitSettings, space: dict[str, BaseDistribution], task: Task,
+        self, path: Path, experiment: Experiment, base: FitConfig, space: dict[str, BaseDistribution], task: Task,
         *, seed: int, prune_after: int, definition: dict[str, Any],
     ):  # fmt: skip
         self.path, self.experiment, self.base, self.space, self.task = path, experiment, base, space, task
@@ -105,7 +105,7 @@ class Search:
         """Trials that nobody has to work on any more."""
         return [trial for trial in self.trials() if trial.state.is_finished()]
 
-    def config(self, trial: FrozenTrial | Trial) -> FitSettings:
+    def config(self, trial: FrozenTrial | Trial) -> FitConfig:
         """The config of a trial."""
         return self.experiment.configure(trial.params, self.base)
 

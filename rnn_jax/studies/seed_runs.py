@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rnn_jax.cells.base import check_choice
+from rnn_jax.checks import check_choice
+from rnn_jax.train.config import FitConfig
 from rnn_jax.train.experiment import Prepared, RunOptions, finish_run, reason_of, start_run
 from rnn_jax.train.loop import Outcome, fit
 from rnn_jax.train.programs import update_bytes
 from rnn_jax.train.run import Run, is_begun
-from rnn_jax.train.settings import FitSettings
 from rnn_jax.train.side_by_side import LAYOUTS, SeedsDiffer, fit_seeds
 
 SEED_LAYOUTS = (*LAYOUTS, "single")
@@ -39,7 +39,7 @@ class SeedGroup:
     """
 
     experiment: str
-    config: FitSettings
+    config: FitConfig
     seeds: Sequence[int]
     folder: Path
     prefix: str
@@ -109,10 +109,10 @@ class SeedGroup:
         """Where the checkpoint of all seeds is while they train side by side."""
         return self.folder / f"{self.prefix}-from-{self.seeds[0]}"
 
-    def _config(self, seed: int) -> FitSettings:
+    def _config(self, seed: int) -> FitConfig:
         return dataclasses.replace(self.config, seed=seed)
 
-    def _start(self, seed: int, config: FitSettings, prepared: Prepared) -> Run:
+    def _start(self, seed: int, config: FitConfig, prepared: Prepared) -> Run:
         """Begin a run, or go on with what a killed process has left of it."""
         name = f"{self.prefix}-seed-{seed}"
         begun = is_begun(self.folder / self.experiment / name)
@@ -122,9 +122,7 @@ class SeedGroup:
             facts["update_bytes"] = update_bytes(prepared.task)
         return start_run(self.experiment, config, prepared, options, **facts)
 
-    def _finish(
-        self, seed: int, config: FitSettings, prepared: Prepared, run: Run, outcome: Outcome | Exception
-    ) -> None:
+    def _finish(self, seed: int, config: FitConfig, prepared: Prepared, run: Run, outcome: Outcome | Exception) -> None:
         with self._noting([seed], {seed: run}):
             if isinstance(outcome, Exception):
                 raise outcome

@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rnn_jax.cells.base import check_choice
+from rnn_jax.checks import check_choice
 from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.seed_runs import SEED_LAYOUTS, Prepare, SeedGroup
+from rnn_jax.train.config import FitConfig
 from rnn_jax.train.run import Run, config_hash, plain, to_json, write_atomically
-from rnn_jax.train.settings import FitSettings
 
 POLL = 2.0  # seconds between two looks at what other processes have done
 
@@ -35,7 +35,7 @@ class StudyCell:
     """
 
     fields: dict[str, Any]
-    config: FitSettings
+    config: FitConfig
 
     @property
     def name(self) -> str:

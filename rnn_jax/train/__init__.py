@@ -1,15 +1,15 @@
 """Training: one loop for every experiment, its checkpoints, and the directory that a run leaves."""
 
 from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
+from rnn_jax.train.config import FitConfig, HoldOutConfig
 from rnn_jax.train.experiment import Prepared, RunOptions, train_experiment
 from rnn_jax.train.figures import draw_alignment, draw_curves
 from rnn_jax.train.lanes import Diverged, Task
 from rnn_jax.train.loop import Outcome, best_params, fit
-from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer, make_schedule
+from rnn_jax.train.optimizer import OptimizerConfig, make_optimizer, make_schedule
 from rnn_jax.train.programs import share_compiled_programs
 from rnn_jax.train.run import Run, config_hash
 from rnn_jax.train.seeds import key_for
-from rnn_jax.train.settings import FitSettings, HoldOutSettings
 from rnn_jax.train.side_by_side import SeedsDiffer, fit_seeds
 from rnn_jax.train.state import TrainState, initial_state, make_dispatch
 
@@ -17,9 +17,9 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "Diverged",
-    "FitSettings",
-    "HoldOutSettings",
-    "OptimizerSettings",
+    "FitConfig",
+    "HoldOutConfig",
+    "OptimizerConfig",
     "Outcome",
     "Prepared",
     "Run",

@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from rnn_jax.analysis.gradient_flow import layer_gradient_norms
-from rnn_jax.train.optimizer import OptimizerSettings, make_optimizer
+from rnn_jax.train.optimizer import OptimizerConfig, make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh
 from rnn_jax.train.run import Run
 from rnn_jax.train.state import Batch, Loss, TrainState
@@ -37,7 +37,7 @@ class Diagnosis:
         run: where diagnosis.json goes.
     """
 
-    def __init__(self, loss: Loss, settings: OptimizerSettings, steps: int, key: jax.Array, run: Run):
+    def __init__(self, loss: Loss, settings: OptimizerConfig, steps: int, key: jax.Array, run: Run):
         self.clip_norm, self.run = settings.clip_norm, run
         self.records: list[dict[str, Any]] = []
         self._norms: list[float] = []

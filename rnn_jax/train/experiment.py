@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 import jax
 
 from rnn_jax.cells import count_parameters
+from rnn_jax.train.config import FitConfig
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.lanes import Diverged, Prune, Task
 from rnn_jax.train.loop import Outcome, fit
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.run import Run, config_hash
 from rnn_jax.train.seeds import key_for
-from rnn_jax.train.settings import FitSettings
 
-Config = TypeVar("Config", bound=FitSettings)
+Config = TypeVar("Config", bound=FitConfig)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ def train_experiment(
     return outcome.exit_code
 
 
-def start_run(experiment: str, config: FitSettings, prepared: Prepared, options: RunOptions, **facts: Any) -> Run:
+def start_run(experiment: str, config: FitConfig, prepared: Prepared, options: RunOptions, **facts: Any) -> Run:
     """Make or open the directory of a run, say what begins, and note it in the manifest, with further facts."""
     name, resume = options.name, options.resume
     run = Run.create(options.runs, experiment, name, config, resume=resume, overwrite=options.overwrite)
@@ -121,7 +121,7 @@ def start_run(experiment: str, config: FitSettings, prepared: Prepared, options:
 
 def finish_run(
     experiment: str,
-    config: FitSettings,
+    config: FitConfig,
     prepared: Prepared,
     run: Run,
     outcome: Outcome,

@@ -13,11 +13,11 @@ import numpy as np
 import optax
 
 from rnn_jax.train.agreement import anywhere
+from rnn_jax.train.config import FitConfig
 from rnn_jax.train.console import Console
 from rnn_jax.train.diagnosis import Diagnosis
 from rnn_jax.train.optimizer import make_schedule
 from rnn_jax.train.run import Run
-from rnn_jax.train.settings import FitSettings
 from rnn_jax.train.signals import StopRequest, stop_on_signals
 from rnn_jax.train.state import Batch, Loss, TrainState, kept_params
 from rnn_jax.typing import Carry, Params
@@ -98,7 +98,7 @@ class Lane:
     """
 
     task: Task
-    settings: FitSettings
+    settings: FitConfig
     run: Run
     progress: Progress = dataclasses.field(default_factory=Progress)
     name: str = ""

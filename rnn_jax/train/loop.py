@@ -11,13 +11,13 @@ from jax.sharding import Mesh
 
 from rnn_jax.train.agreement import anywhere
 from rnn_jax.train.checkpoint import Checkpoints
+from rnn_jax.train.config import FitConfig
 from rnn_jax.train.diagnosis import Diagnosis
 from rnn_jax.train.lanes import Clock, Lane, Program, Progress, Prune, Task, drive
 from rnn_jax.train.optimizer import make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh, place
 from rnn_jax.train.run import Run
 from rnn_jax.train.seeds import key_for
-from rnn_jax.train.settings import FitSettings
 from rnn_jax.train.state import Batch, TrainState, initial_state, kept_params, make_dispatch
 from rnn_jax.typing import Carry, Params
 
@@ -43,7 +43,7 @@ class Outcome:
 
 def fit(
     task: Task,
-    settings: FitSettings,
+    settings: FitConfig,
     run: Run,
     *,
     resume: bool = False,
@@ -123,7 +123,7 @@ def fit(
     return Outcome(local, state, lane.progress, reason, exit_code)
 
 
-def best_params(params: Params, carry: Carry, settings: FitSettings, run: Run) -> Params:
+def best_params(params: Params, carry: Carry, settings: FitConfig, run: Run) -> Params:
     """The best parameters of a run on disk.
 
     Args:

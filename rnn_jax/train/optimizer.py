@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.typing import Params
 
 SCHEDULES = ("cosine", "linear", "constant")
@@ -15,7 +15,7 @@ OPTIMIZERS = ("adamw", "sgd")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OptimizerSettings:
+class OptimizerConfig:
     """How parameters are updated. Experiments inherit these fields into their Config.
 
     Raises:
@@ -57,7 +57,7 @@ class OptimizerSettings:
             raise ValueError(f"final_fraction={self.final_fraction!r}: expected a number from 0 to 1")
 
 
-def make_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
+def make_schedule(settings: OptimizerConfig, steps: int) -> optax.Schedule:
     """The learning rate as a function of the update, for a run of `steps` updates."""
     check_size("steps", steps)
     warmup = min(settings.warmup_steps, steps)
@@ -70,7 +70,7 @@ def make_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
     return optax.join_schedules([optax.linear_schedule(0.0, peak, max(warmup, 1)), fall], [warmup])
 
 
-def make_optimizer(settings: OptimizerSettings, steps: int) -> optax.GradientTransformation:
+def make_optimizer(settings: OptimizerConfig, steps: int) -> optax.GradientTransformation:
     """Clipping, then the optimizer, and the average of the parameters if there is one, for a run of `steps` updates."""
     schedule = make_schedule(settings, steps)
     update = {

@@ -18,15 +18,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from rnn_jax.cells.base import check_choice
+from rnn_jax.checks import check_choice
 from rnn_jax.train.checkpoint import Checkpoints
+from rnn_jax.train.config import FitConfig
 from rnn_jax.train.lanes import Clock, Diverged, Lane, Program, Progress, Task, drive
 from rnn_jax.train.loop import Outcome
 from rnn_jax.train.optimizer import make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh, place
 from rnn_jax.train.run import Run
 from rnn_jax.train.seeds import key_for
-from rnn_jax.train.settings import FitSettings
 from rnn_jax.train.state import Batch, TrainState, initial_state, kept_params, make_dispatch
 
 LAYOUTS = ("vmap", "map")
@@ -38,7 +38,7 @@ class SeedsDiffer(ValueError):
 
 def fit_seeds(
     tasks: Sequence[Task],
-    settings: Sequence[FitSettings],
+    settings: Sequence[FitConfig],
     runs: Sequence[Run],
     folder: Path,
     *,

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import Cell, check_input, check_size
+from rnn_jax.cells.base import Cell
+from rnn_jax.checks import check_input, check_size
 from rnn_jax.typing import Array, Carry, Params
 from rnn_jax.unroll.newton import Newton
 

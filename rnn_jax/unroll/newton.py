@@ -27,7 +27,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, check_choice, check_rate, check_size, widened
+from rnn_jax.cells.base import Cell, widened
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.typing import Carry, Params
 from rnn_jax.unroll.fixed_point import NewtonReport, fixed_point, previous
 from rnn_jax.unroll.scope import Scope

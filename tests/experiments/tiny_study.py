@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.train import FitSettings, Outcome, Prepared, Run, Task, key_for
+from rnn_jax.train import FitConfig, Outcome, Prepared, Run, Task, key_for
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(FitSettings):
+class Config(FitConfig):
     """Which function is fitted."""
 
     degree: int = 1

@@ -7,17 +7,17 @@ import pytest
 from flax import nnx
 
 import rnn_jax
-from rnn_jax.models import SequenceSettings
+from rnn_jax.models import SequenceConfig
 from rnn_jax.models.blocks import RecurrentBlocks
-from rnn_jax.models.encoder_decoder_settings import EncoderDecoderSettings
+from rnn_jax.models.encoder_decoder_config import EncoderDecoderConfig
 
 RNG = np.random.default_rng(0)
 XS = RNG.normal(size=(6, 3, 2)).astype(np.float32)
 LENGTHS = np.array([6, 4, 1], np.int32)
 
 
-def settings(**changes) -> SequenceSettings:
-    return SequenceSettings(**{"cell": "gru", "hidden_size": 4, "layers": 2, "blocks": True, "dropout": 0.0} | changes)
+def settings(**changes) -> SequenceConfig:
+    return SequenceConfig(**{"cell": "gru", "hidden_size": 4, "layers": 2, "blocks": True, "dropout": 0.0} | changes)
 
 
 def built(**changes) -> RecurrentBlocks:
@@ -90,4 +90,4 @@ def test_dropout_is_of_the_kind_that_is_asked_for():
 def test_settings_say_so_and_refuse_what_has_none():
     assert settings(bidirectional=True).summary == "gru 2 x 4, in blocks, both directions"
     with pytest.raises(ValueError, match=r"blocks=True: an encoder-decoder.*leave it out"):
-        EncoderDecoderSettings(blocks=True).encoder_decoder(9, jax.random.key(0))
+        EncoderDecoderConfig(blocks=True).encoder_decoder(9, jax.random.key(0))

@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 
 from rnn_jax.losses import token_cross_entropy
-from rnn_jax.models import Classifier, SequenceSettings
+from rnn_jax.models import Classifier, SequenceConfig
 from rnn_jax.models.text_classifier import TextClassifier
 from rnn_jax.nnx import functional
 
@@ -46,7 +46,7 @@ def assert_same_bits(one, other):
 
 
 def layer(name, rngs):
-    settings = SequenceSettings(**{"hidden_size": 8, "dropout": 0.3, "heads": 2} | MODELS[name])
+    settings = SequenceConfig(**{"hidden_size": 8, "dropout": 0.3, "heads": 2} | MODELS[name])
     return settings.layer(6, rngs)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from rnn_jax.models import Classifier, SequenceSettings, Transformer, build_matched
+from rnn_jax.models import Classifier, SequenceConfig, Transformer, build_matched
 from rnn_jax.models.transformer import Block
 from rnn_jax.nnx import functional
 
@@ -100,8 +100,8 @@ def test_dropout_needs_a_key_and_follows_from_it():
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_the_transformer_is_as_large_as_the_recurrent_model(bidirectional):
-    recurrent = SequenceSettings(cell="lstm", hidden_size=64, layers=2, bidirectional=bidirectional)
-    transformer = SequenceSettings(
+    recurrent = SequenceConfig(cell="lstm", hidden_size=64, layers=2, bidirectional=bidirectional)
+    transformer = SequenceConfig(
         cell="lstm", hidden_size=64, layers=2, bidirectional=bidirectional, model="transformer"
     )
 
@@ -121,6 +121,6 @@ def test_the_transformer_is_as_large_as_the_recurrent_model(bidirectional):
 def test_sizes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="size=9: expected an even multiple of heads=2"):
         Transformer(3, 9, 1, 2, rngs=nnx.Rngs(0))
-    small = SequenceSettings(hidden_size=2, model="transformer", heads=8)
+    small = SequenceConfig(hidden_size=2, model="transformer", heads=8)
     with pytest.raises(ValueError, match=r"no transformer with heads=8 has within 5% of .* parameters"):
         build_matched(small, lambda s: s.layer(4, nnx.Rngs(params=jax.random.key(0))))

@@ -9,12 +9,12 @@ import pytest
 
 from rnn_jax.studies.matching import match_parameters, matched_before, nearest_size
 from rnn_jax.studies.study import StudyCell
-from rnn_jax.train import FitSettings
+from rnn_jax.train import FitConfig
 from tests.experiments import tiny_study
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sized(FitSettings):
+class Sized(FitConfig):
     """A model of `gates` square kernels."""
 
     gates: int

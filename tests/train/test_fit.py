@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import rnn_jax.train.loop
-from rnn_jax.train import CheckpointError, Checkpoints, Diverged, FitSettings, Run, best_params, fit
+from rnn_jax.train import CheckpointError, Checkpoints, Diverged, FitConfig, Run, best_params, fit
 from rnn_jax.train.parallel import data_mesh
 from tests.train import tiny
 
@@ -214,4 +214,4 @@ def test_bad_settings_are_refused(changes, message):
 
 
 def test_settings_are_values():
-    assert FitSettings() == FitSettings() and hash(FitSettings()) == hash(FitSettings())
+    assert FitConfig() == FitConfig() and hash(FitConfig()) == hash(FitConfig())

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rnn_jax.train import OptimizerSettings, make_optimizer, make_schedule
+from rnn_jax.train import OptimizerConfig, make_optimizer, make_schedule
 
 
 @pytest.mark.parametrize(
@@ -10,7 +10,7 @@ from rnn_jax.train import OptimizerSettings, make_optimizer, make_schedule
 )
 def test_schedules_rise_then_fall(schedule, half, last):
     rate = make_schedule(
-        OptimizerSettings(schedule=schedule, learning_rate=0.2, warmup_steps=10, final_fraction=0.01), steps=110
+        OptimizerConfig(schedule=schedule, learning_rate=0.2, warmup_steps=10, final_fraction=0.01), steps=110
     )
     assert rate(0) == 0 and float(rate(5)) == pytest.approx(0.1)
     assert float(rate(10)) == pytest.approx(0.2)
@@ -19,7 +19,7 @@ def test_schedules_rise_then_fall(schedule, half, last):
 
 
 def test_gradients_are_clipped_by_their_global_norm():
-    settings = OptimizerSettings(
+    settings = OptimizerConfig(
         optimizer="sgd", momentum=0.0, schedule="constant", warmup_steps=0, learning_rate=1.0, clip_norm=0.5
     )
     optimizer = make_optimizer(settings, steps=5)
@@ -31,14 +31,14 @@ def test_gradients_are_clipped_by_their_global_norm():
 
 
 def test_weight_decay_pulls_towards_zero():
-    optimizer = make_optimizer(OptimizerSettings(weight_decay=0.1, warmup_steps=0, learning_rate=0.1), steps=5)
+    optimizer = make_optimizer(OptimizerConfig(weight_decay=0.1, warmup_steps=0, learning_rate=0.1), steps=5)
     params = {"a": jnp.array([2.0])}
     updates, _ = optimizer.update({"a": jnp.array([0.0])}, optimizer.init(params), params)
     assert float(updates["a"][0]) == pytest.approx(-0.02)
 
 
 def test_the_average_is_of_all_parameters_so_far():
-    settings = OptimizerSettings(
+    settings = OptimizerConfig(
         optimizer="sgd", momentum=0.0, schedule="constant", warmup_steps=0, learning_rate=1.0, averaging=0.5
     )
     optimizer = make_optimizer(settings, steps=20)

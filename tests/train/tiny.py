@@ -11,15 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 import rnn_jax
-from rnn_jax.train import Checkpoints, FitSettings, Run, Task, fit
+from rnn_jax.train import Checkpoints, FitConfig, Run, Task, fit
 
 CELL = rnn_jax.GRU(2, 8)
 ROWS = 8
 
 
-def settings(**changes) -> FitSettings:
+def settings(**changes) -> FitConfig:
     values = {"steps": 40, "steps_per_dispatch": 5, "evaluate_every": 10, "warmup_steps": 5, "learning_rate": 0.03}
-    return FitSettings(**(values | changes))
+    return FitConfig(**(values | changes))
 
 
 def task(**changes) -> Task:

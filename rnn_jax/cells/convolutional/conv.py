@@ -30,9 +30,10 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import Cell, GatedCell, along_last, check_size, interpolate, sigmoid
+from rnn_jax.cells.base import Cell, GatedCell, along_last, interpolate, sigmoid
 from rnn_jax.cells.gated.lstm import LSTMCarry, lstm_gate
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_size
 from rnn_jax.typing import Array, DType, Params
 
 SHI_2015 = Paper(

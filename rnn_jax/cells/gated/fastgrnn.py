@@ -19,9 +19,10 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, check_choice, check_size, dense, sigmoid
+from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, dense, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.cells.simple.elman import ACTIVATIONS
+from rnn_jax.checks import check_choice, check_size
 from rnn_jax.typing import Array, DType, Params
 
 KUSUPATI_2018 = Paper(

@@ -25,8 +25,9 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import Cell, GatedCell, along_last, check_size, dense, sigmoid, squash
+from rnn_jax.cells.base import Cell, GatedCell, along_last, dense, sigmoid, squash
 from rnn_jax.cells.gated.lstm_papers import BA_2016, GERS_2000, GERS_2002, GREFF_2017, HOCHREITER_1997, SAK_2014
+from rnn_jax.checks import check_size
 from rnn_jax.typing import Array, DType, Params
 
 PARTS = ("input_gate", "forget_gate", "output_gate", "input_activation", "output_activation")

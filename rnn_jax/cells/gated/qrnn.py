@@ -22,8 +22,9 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import Cell, along_last, check_choice, check_size, dense, interpolate, sigmoid
+from rnn_jax.cells.base import Cell, along_last, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_choice, check_size
 from rnn_jax.typing import Array, DType, Params
 
 BRADBURY_2016 = Paper(

@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, check_choice, dense, sigmoid
+from rnn_jax.cells.base import GatedCell, dense, sigmoid
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_choice
 from rnn_jax.typing import Array, DType, Params
 
 LEE_2017 = Paper(

@@ -21,8 +21,9 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import HiddenCell, along_last, check_size, dense, sigmoid
+from rnn_jax.cells.base import HiddenCell, along_last, dense, sigmoid
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_size
 from rnn_jax.typing import Array, DType, Params
 
 ZILLY_2017 = Paper(

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 
 from rnn_jax import initializers
 from rnn_jax.cells.base import GatedCell, along_last, dense, interpolate, sigmoid
-from rnn_jax.cells.options import check_number
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_number
 from rnn_jax.typing import Array, DType, Params
 
 LEI_2018 = Paper(

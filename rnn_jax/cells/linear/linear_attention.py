@@ -21,10 +21,11 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import along_last, check_size, dense, widened
+from rnn_jax.cells.base import along_last, dense, widened
 from rnn_jax.cells.linear import chunks
 from rnn_jax.cells.linear.base import Affine, DiagonalCell, LinearCell
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_size
 from rnn_jax.typing import Array, DType, Params
 
 SUN_2023 = Paper(

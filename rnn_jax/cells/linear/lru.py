@@ -27,10 +27,10 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import HiddenCell, along_last, check_size, sigmoid, widened
+from rnn_jax.cells.base import HiddenCell, along_last, sigmoid, widened
 from rnn_jax.cells.linear.base import Affine, Complex, DiagonalCell, StateSpaceCell
-from rnn_jax.cells.options import check_number
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_number, check_size
 from rnn_jax.typing import Array, DType, Params
 
 ORVIETO_2023 = Paper(

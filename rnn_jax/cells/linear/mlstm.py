@@ -25,10 +25,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import check_choice, dense, sigmoid, widened
+from rnn_jax.cells.base import dense, sigmoid, widened
 from rnn_jax.cells.gated.slstm import BECK_2024
 from rnn_jax.cells.linear import chunks
 from rnn_jax.cells.linear.linear_attention import Association, AssociativeMemory, outer, recall
+from rnn_jax.checks import check_choice
 from rnn_jax.typing import Array, DType, Params
 
 FORGET_GATES = {"sigmoid": jax.nn.log_sigmoid, "exponential": lambda gate: gate}

@@ -30,10 +30,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import along_last, check_choice, check_size, dense, widened
+from rnn_jax.cells.base import along_last, dense, widened
 from rnn_jax.cells.linear.base import Affine, Complex, ComplexDiagonalCell, StateSpaceCell
-from rnn_jax.cells.options import check_time_steps
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_choice, check_size, check_time_steps
 from rnn_jax.typing import Array, DType, Params
 
 SMITH_2023 = Paper(

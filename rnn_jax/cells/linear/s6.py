@@ -22,10 +22,10 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import along_last, check_size, dense, widened
+from rnn_jax.cells.base import along_last, dense, widened
 from rnn_jax.cells.linear.base import Affine, DiagonalCell
-from rnn_jax.cells.options import check_time_steps
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_size, check_time_steps
 from rnn_jax.typing import Array, DType, Params
 
 GU_2023 = Paper(

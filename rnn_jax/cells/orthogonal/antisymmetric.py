@@ -19,9 +19,9 @@ import jax.numpy as jnp
 
 from rnn_jax import initializers
 from rnn_jax.cells.base import sigmoid
-from rnn_jax.cells.options import check_number
 from rnn_jax.cells.orthogonal.skew import SkewCell
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_number
 from rnn_jax.typing import DType, Params
 
 CHANG_2019 = Paper(

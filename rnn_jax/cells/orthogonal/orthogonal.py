@@ -22,10 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import along_last, check_choice
-from rnn_jax.cells.options import check_number
+from rnn_jax.cells.base import along_last
 from rnn_jax.cells.orthogonal.skew import SkewCell
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_choice, check_number
 from rnn_jax.typing import Array, DType, Params
 
 LEZCANO_2019 = Paper(

@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import GatedCell, HiddenCell, dense, interpolate
-from rnn_jax.cells.options import check_number
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_number
 from rnn_jax.typing import Array, DType, Params
 
 JAEGER_2001 = Paper(

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedHiddenCell, check_choice
+from rnn_jax.cells.base import GatedHiddenCell
 from rnn_jax.cells.papers import Paper
+from rnn_jax.checks import check_choice
 from rnn_jax.typing import Carry, DType, Params
 
 ELMAN_1990 = Paper(

@@ -18,9 +18,10 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, check_choice
+from rnn_jax.cells.base import GatedCell, HiddenCell, along_last
 from rnn_jax.cells.papers import Paper
 from rnn_jax.cells.simple.elman import ACTIVATIONS, elman_gate
+from rnn_jax.checks import check_choice
 from rnn_jax.typing import DType, Params
 
 LI_2018 = Paper(

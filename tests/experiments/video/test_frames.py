@@ -9,7 +9,7 @@ from experiments.video.captions import LONGEST, CaptionBatches, FrameReader, cap
 from experiments.video.data import Digits
 from experiments.video.frames import build_frame_model, frame_nats, roll_out
 from rnn_jax.losses import binary_cross_entropy
-from rnn_jax.models import EncoderDecoderSettings
+from rnn_jax.models import EncoderDecoderConfig
 from rnn_jax.models.translation import make_writer, target_nats
 from rnn_jax.nnx import functional
 
@@ -66,7 +66,7 @@ def test_frames_that_cannot_be_cut_are_refused():
 def test_an_encoder_decoder_reads_frames(kind):
     words = caption_words(DIGITS)
     assert set(words.vocabulary.words) >= {"a", "an", "moves", "then", "zero", "nine", "up", "left", "and", ","}
-    settings = EncoderDecoderSettings(model=kind, hidden_size=12, embedding_size=16, heads=1, transformer_layers=1)
+    settings = EncoderDecoderConfig(model=kind, hidden_size=12, embedding_size=16, heads=1, transformer_layers=1)
     model = settings.encoder_decoder(len(words), jax.random.key(0), make_reader=FrameReader)
     params, rebuild = functional(model)
     batch = CaptionBatches(DIGITS, words, 3, 0).batch(0)

@@ -2,13 +2,13 @@
 
 import dataclasses
 
-from rnn_jax.cells.base import check_size
-from rnn_jax.train.optimizer import OptimizerSettings
+from rnn_jax.checks import check_size
+from rnn_jax.train.optimizer import OptimizerConfig
 from rnn_jax.train.seeds import check_seed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FitSettings(OptimizerSettings):
+class FitConfig(OptimizerConfig):
     """How long and how to train. Experiments inherit these fields into their Config.
 
     Raises:
@@ -44,7 +44,7 @@ class FitSettings(OptimizerSettings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class HoldOutSettings(FitSettings):
+class HoldOutConfig(FitConfig):
     """Training with or without a validation part of its own.
 
     Raises:

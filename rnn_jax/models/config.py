@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from rnn_jax.cells import Cell, make_cell
-from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.compose import Bidirectional, RecurrentDropout, Stack
 from rnn_jax.models.blocks import Layers, RecurrentBlocks
 from rnn_jax.models.transformer import Transformer
@@ -19,7 +19,7 @@ from rnn_jax.nnx import Recurrent
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RecurrentSettings:
+class RecurrentConfig:
     """Which cell, how large, how many, and how regularised. Experiments inherit these fields into their Config.
 
     Raises:
@@ -70,7 +70,7 @@ class RecurrentSettings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SequenceSettings(RecurrentSettings):
+class SequenceConfig(RecurrentConfig):
     """Recurrent layers, or a transformer in their place.
 
     Raises:
@@ -119,7 +119,7 @@ class SequenceSettings(RecurrentSettings):
         )
 
 
-Settings = TypeVar("Settings", bound=SequenceSettings)
+Settings = TypeVar("Settings", bound=SequenceConfig)
 Model = TypeVar("Model", bound=nnx.Module)
 
 

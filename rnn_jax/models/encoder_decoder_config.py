@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models.attention import KINDS
+from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.models.encoder_decoder import EncoderDecoder, Reader
-from rnn_jax.models.settings import SequenceSettings, build_matched
 from rnn_jax.models.transformer_decoder import TransformerEncoderDecoder
 from rnn_jax.typing import Array
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EncoderDecoderSettings(SequenceSettings):
+class EncoderDecoderConfig(SequenceConfig):
     """An encoder-decoder of recurrent layers, or of transformer layers with as many parameters.
 
     Raises:
@@ -62,7 +62,7 @@ class EncoderDecoderSettings(SequenceSettings):
         if self.blocks:
             raise ValueError("blocks=True: an encoder-decoder has layers of cells without blocks; leave it out")
 
-        def build(settings: "EncoderDecoderSettings") -> EncoderDecoder | TransformerEncoderDecoder:
+        def build(settings: "EncoderDecoderConfig") -> EncoderDecoder | TransformerEncoderDecoder:
             size, rngs = settings.embedding_size, nnx.Rngs(params=key)
             options = {
                 "reader": make_reader(size, rngs) if make_reader else None,

@@ -24,7 +24,7 @@ from rnn_jax.studies.grid import find_reference, make_cells
 from rnn_jax.studies.matching import match_parameters, matched_before
 from rnn_jax.studies.study import Study, StudyCell, default_path
 from rnn_jax.studies.tables import costs, costs_markdown, latex, markdown, seconds_a_run
-from rnn_jax.train import share_compiled_programs
+from rnn_jax.train import fit_config, share_compiled_programs
 from rnn_jax.train.parallel import start_cpu_devices
 from rnn_jax.train.run import Run, to_json, write_atomically
 
@@ -64,19 +64,19 @@ def ablate(experiment: tyro.conf.Positional[str], options: Flags[Options] = Opti
         raise ValueError(f"seeds={options.seeds}: expected at least 1, and 6 or more for tests that mean something")
     cells = make_cells(found, options.set, options.vary, options.sets, options.zip)
     reference = find_reference(cells, options.reference)
-    start_cpu_devices(cells[0].config.cpu_devices)
+    start_cpu_devices(fit_config(cells[0].config).cpu_devices)
     said = command(experiment, options)
     path = options.study or default_path(Path("studies"), found.name, said)
     if options.match_parameters:
         place = cells.index(reference)
-        cells = matched_before(cells, path, said) or match_parameters(cells, reference, found.prepare)
+        cells = matched_before(cells, path, said) or match_parameters(cells, reference, found)
         reference = cells[place]
     question = options.question or f"What does {varied(cells)} change? {found.question}"
     about = {"question": question, "command": said, "reference": reference.name}
-    study = Study(path, found.name, cells, range(options.seeds), options.layout, about)
+    study = Study(path, found, cells, range(options.seeds), options.layout, about)
     print(f"{len(cells)} configs x {options.seeds} seeds in {path}", flush=True)
     with share_compiled_programs():
-        code = study.run(found.prepare, options.retry)
+        code = study.run(options.retry)
     if code:
         print(f"stopped; the same command goes on: {said}")
         return code
@@ -93,7 +93,7 @@ def command(experiment: str, options: Options) -> str:
     """The command that makes the study again, wherever its folder was."""
     asked = {name: value for name, value in vars(options).items() if name not in ("study", "retry")}
     defaults = vars(Options()) | {"seeds": None}  # their number is always said: intervals are read by it
-    return as_command("ablate", experiment, values=asked, defaults=defaults)
+    return as_command("experiments.ablate", experiment, values=asked, defaults=defaults)
 
 
 def write_tables(study: Study) -> None:

@@ -1,43 +1,62 @@
 """The command line that all experiments share: `python -m experiments.NAME [COMMAND] [--flags]`."""
 
-import dataclasses
+import contextlib
 import difflib
 import functools
 import inspect
+import itertools
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
-from experiments.registry import field_value, read_object
-from rnn_jax.train import CheckpointError, Diverged, Run, RunOptions
+from rnn_jax.train import CheckpointError, Diverged, Experiment, RunOptions, train_experiment
+from rnn_jax.train.fields import field_types, read_object
 
 Flags = tyro.conf.OmitArgPrefixes
 """Marks a dataclass argument of a command whose fields are flags without the argument's name before them."""
 
+RunPath = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help="The directory of a run.")]]
+
 CONFIG = "--config FILE takes the values of a JSON file, config.json of a run say, where no flag says otherwise."
 
 
-def run_commands(commands: dict[str, Callable], default: str, arguments: list[str] | None = None) -> None:
-    """Run one of `commands`, `default` where none is named; flags come from the function's signature.
+def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
+    """Run one command of an experiment: `train`, `resume`, or one of its own.
 
-    `--help` without a command prints the experiment's page and the flags of the default command. What a user can
-    mend (a wrong value, a missing file, a damaged checkpoint) ends in one line and exit code 1 or 2; a traceback means
-    a mistake in the program. A command with an argument `config` has a flag more, `--config FILE`.
+    Flags come from a function's signature, those of a config from the fields of its type; --config FILE takes their
+    values from a JSON file, config.json of a run say, where no flag says otherwise. What a user can mend (a wrong
+    value, a missing file, a damaged checkpoint) ends in one line and exit code 1 or 2; a traceback means a mistake in
+    the program.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    with _mendable():
+        own = {command.__name__: command for command in experiment.commands}
+        commands = {"train": _train_command(experiment), "resume": _resume_command(experiment)} | own
+        file, rest = _split_config(arguments)
+        name, rest, asked = _chosen(commands, experiment.default, rest)
+        command = _of_run(commands[name], experiment)
+        page = experiment.page if asked else inspect.getdoc(command)
+        if "config" in inspect.signature(command).parameters:
+            values = experiment.upgrade(read_object("config", file, '{"FIELD": VALUE, ...}')) if file else {}
+            command = _with_config(command, experiment, _flags(rest), file, values)
+            page = f"{page}\n\n{CONFIG}"
+            if isinstance(experiment.Config, Mapping):
+                page += " Each task has its own flags: --task is one of " + ", ".join(experiment.Config) + "."
+        elif file is not None:
+            raise ValueError(f"config={str(file)!r}: the command {name} takes no config")
+        code = tyro.cli(command, args=rest, prog=f"python -m {experiment.module} {name}", description=page)
+    raise SystemExit(code or 0)
+
+
+def run_commands(commands: Mapping[str, Callable], default: str, arguments: list[str] | None = None) -> None:
+    """Run one of the commands of a program that is no experiment, `default` where none is named; see `main`."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     program, page = _program(commands[default])
-    named = bool(arguments) and arguments[0] in commands
-    if arguments and not named and not arguments[0].startswith("-"):
-        near = difflib.get_close_matches(arguments[0], commands, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        print(f"error: unknown command {arguments[0]!r}: {hint}The commands are {', '.join(commands)}", file=sys.stderr)
-        raise SystemExit(2)
-    name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)
-    asked = bool(set(rest) & {"-h", "--help"}) and not named
+    name, rest, asked = _chosen(commands, default, arguments)
     _call(commands[name], rest, f"{program} {name}", page if asked else None)
 
 
@@ -46,27 +65,112 @@ def run_command(command: Callable, arguments: list[str] | None = None) -> None:
     _call(command, sys.argv[1:] if arguments is None else arguments, *_program(command))
 
 
+def _train_command(experiment: Experiment) -> Callable[..., int]:
+    def train(config: Any, options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
+        """Train a model, and score it on the test part beside simpler ones."""
+        return train_experiment(experiment, config, options)
+
+    return train
+
+
+def _resume_command(experiment: Experiment) -> Callable[..., int]:
+    def resume(run: RunPath) -> int:
+        """Go on with a run that was interrupted, from its newest checkpoint."""
+        opened, config = experiment.open(run)  # its path is absolute, so that RUN may be "." too
+        options = RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True)
+        return train_experiment(experiment, config, options)
+
+    return resume
+
+
+def _with_config(
+    command: Callable, experiment: Experiment, flags: Mapping[str, str], file: Path | None, values: dict[str, Any]
+) -> Callable:
+    """A command whose argument `config` is of the type that flags and the values of a file ask for."""
+    config_type = experiment.config_type({**values, **flags})
+    known = field_types(config_type)
+    if unknown := [name for name in values if name not in known]:
+        raise ValueError(
+            f"config={str(file)!r} has fields that this experiment has not: {', '.join(unknown)}; take them out, or "
+            f"name a file of this experiment. Its fields are {', '.join(sorted(known))}"
+        )
+    signature = inspect.signature(command, eval_str=True)
+    default = experiment.configure(values) if file else inspect.Parameter.empty
+    config = signature.parameters["config"].replace(annotation=Flags[config_type], default=default)
+    return _signed(command, [config if p.name == "config" else p for p in signature.parameters.values()])
+
+
+def _signed(command: Callable, parameters: Sequence[inspect.Parameter]) -> Callable:
+    """A function with other parameters in its signature, from which flags are made."""
+
+    @functools.wraps(command)
+    def signed(*positional: Any, **named: Any) -> Any:
+        return command(*positional, **named)
+
+    del vars(signed)["__wrapped__"]
+    vars(signed)["__signature__"] = inspect.Signature(parameters)
+    signed.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return signed
+
+
+def _of_run(command: Callable, experiment: Experiment) -> Callable:
+    """A command on what has been trained as one on the path of a run; any other stays as it is."""
+    signature = inspect.signature(command, eval_str=True)
+    if next(iter(signature.parameters), None) != "trained":
+        return command
+
+    @functools.wraps(command)
+    def on_run(run: Path, *positional: Any, **named: Any) -> Any:
+        return command(experiment.load(run), *positional, **named)
+
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    run = inspect.Parameter("run", positional, annotation=RunPath)
+    return _signed(on_run, [run, *list(signature.parameters.values())[1:]])
+
+
+def _chosen(commands: Mapping[str, Callable], default: str, arguments: list[str]) -> tuple[str, list[str], bool]:
+    """The name of the command; the other words; whether the help of the whole program is asked for."""
+    named = bool(arguments) and arguments[0] in commands
+    if arguments and not named and not arguments[0].startswith("-"):
+        near = difflib.get_close_matches(arguments[0], commands, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        print(f"error: unknown command {arguments[0]!r}: {hint}The commands are {', '.join(commands)}", file=sys.stderr)
+        raise SystemExit(2)
+    name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)
+    return name, rest, bool(set(rest) & {"-h", "--help"}) and not named
+
+
 def _program(command: Callable) -> tuple[str, str | None]:
     """How the program that holds a command is started, and its page."""
     module = inspect.getmodule(command)
-    name = module.__spec__.name.removesuffix(".commands") if module and module.__spec__ else ""
-    start = f"python -m {name}" if name else sys.argv[0]
+    start = f"python -m {module.__spec__.name}" if module and module.__spec__ else sys.argv[0]
     return start, module.__doc__ if module else None
 
 
 def _call(command: Callable, arguments: list[str], program: str, page: str | None) -> None:
-    try:
-        config = inspect.signature(command).parameters.get("config")
-        if config is not None and dataclasses.is_dataclass(config.default):
-            page = f"{page or inspect.getdoc(command)}\n\n{CONFIG}"
-            file, arguments = _split_config(arguments)
-            if file is not None:
-                command = functools.partial(command, config=read_config(file, type(config.default)))
+    with _mendable():
         code = tyro.cli(command, args=arguments, prog=program, description=page)
+    raise SystemExit(code or 0)
+
+
+@contextlib.contextmanager
+def _mendable() -> Iterator[None]:
+    """What a user can mend ends in one line."""
+    try:
+        yield
     except (ValueError, CheckpointError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    raise SystemExit(code or 0)
+
+
+def _flags(arguments: list[str]) -> dict[str, str]:
+    """The values of flags by field, as far as they can be told without knowing the fields: which task is asked for."""
+    found = {}
+    for word, after in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
+        if word.startswith("--"):
+            flag, equals, value = word[2:].partition("=")
+            found[flag.replace("-", "_")] = value if equals else after
+    return found
 
 
 def _split_config(arguments: list[str]) -> tuple[Path | None, list[str]]:
@@ -82,22 +186,6 @@ def _split_config(arguments: list[str]) -> tuple[Path | None, list[str]]:
     return None, arguments
 
 
-def read_config(file: Path, config_type: type) -> Any:
-    """A config by the values of a JSON file; what the file does not name is the default.
-
-    Raises:
-        ValueError: there is no such file, it is not JSON, or has fields or values that the config has not.
-    """
-    values = read_object("config", file, '{"FIELD": VALUE, ...}')
-    known = {field.name for field in dataclasses.fields(config_type)}
-    if unknown := [name for name in values if name not in known]:
-        raise ValueError(
-            f"config={str(file)!r} has fields that this experiment has not: {', '.join(unknown)}; take them out, or "
-            f"name a file of this experiment. Its fields are {', '.join(sorted(known))}"
-        )
-    return config_type(**{name: field_value(config_type, name, value) for name, value in values.items()})
-
-
 def as_command(module: str, *words: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     """The command line that has these values: one flag for each that is not the default; a tuple's flag is repeated."""
     for name, value in values.items():
@@ -109,28 +197,4 @@ def as_command(module: str, *words: str, values: Mapping[str, Any], defaults: Ma
         else:
             for one in value if isinstance(value, tuple) else (value,):
                 words += (f"--{flag}", str(one))
-    return shlex.join(["python", "-m", f"experiments.{module}", *words])
-
-
-def open_run(path: Path, config_type: type) -> tuple[Run, Any]:
-    """A run directory and its config.
-
-    Raises:
-        ValueError: there is no run, or it is one of another experiment.
-    """
-    run = Run.open(path)
-    stored = run.read_json("config.json")
-    if set(stored) != {field.name for field in dataclasses.fields(config_type)}:
-        raise ValueError(f"run={str(path)!r} belongs to another experiment or version: its config has {sorted(stored)}")
-    return run, config_type(**stored)
-
-
-def resume_command(train: Callable[[Any, RunOptions], int], config_type: type) -> Callable[..., int]:
-    """The command `resume RUN` of an experiment, out of its command `train`."""
-
-    def resume(run: tyro.conf.Positional[Path]) -> int:
-        """Go on with a run that was interrupted, from its newest checkpoint."""
-        opened, config = open_run(run, config_type)  # its path is absolute, so that RUN may be "." too
-        return train(config, RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True))
-
-    return resume
+    return shlex.join(["python", "-m", module, *words])

@@ -29,7 +29,9 @@ def compare(studies: tyro.conf.Positional[list[Path]], question: str = "", folde
     found = {one.name: read(one / "study.json") for one in studies}
     rows = overview(found, {one.name: read(one / "costs.json") for one in studies})
     title = question or f"{len(rows)} configs over {len(studies)} tasks"
-    said = as_command("compare", *map(str, studies), values={"question": question}, defaults={"question": ""})
+    said = as_command(
+        "experiments.compare", *map(str, studies), values={"question": question}, defaults={"question": ""}
+    )
     draw_overview(rows, title, folder / "figures" / "overview.png")
     text = overview_markdown(found, rows, title, said, "figures/overview.png")
     write_atomically(folder / "overview.md", text)

@@ -8,7 +8,6 @@
 `table` draws the README's table from all such files. No figure in the documentation is typed by hand.
 """
 
-import importlib
 import json
 import re
 import shutil
@@ -19,6 +18,8 @@ from typing import Any
 import tyro
 
 from experiments.cli import as_command, run_commands
+from experiments.registry import load_experiment
+from rnn_jax.train.fields import default_values
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
@@ -88,9 +89,11 @@ def collect(
 
 def command(experiment: str, config: dict[str, Any]) -> str:
     """The command of a run, with the flags that differ from the experiment's defaults."""
-    defaults = vars(importlib.import_module(f"experiments.{experiment}.commands").Config())
+    found = load_experiment(experiment)
+    config = found.upgrade(config)
+    defaults = default_values(found.config_type(config))
     values = {field: value for field, value in config.items() if field != "seed"}
-    return f"{as_command(experiment, values=values, defaults=defaults)} --seed SEED"
+    return f"{as_command(found.module, values=values, defaults=defaults)} --seed SEED"
 
 
 def table_text(results: Path = RESULTS) -> str:

@@ -19,13 +19,14 @@ import optuna
 import tyro
 
 from experiments.cli import Flags, as_command, run_command
-from experiments.registry import load_experiment, pairs
+from experiments.registry import load_experiment
 from rnn_jax.checks import check_size
 from rnn_jax.studies.grid import merged
 from rnn_jax.studies.search import Search
 from rnn_jax.studies.search_space import parse_space
 from rnn_jax.studies.study import default_path
-from rnn_jax.train import share_compiled_programs
+from rnn_jax.train import fit_config, flatten, share_compiled_programs
+from rnn_jax.train.fields import read_pairs
 from rnn_jax.train.parallel import start_cpu_devices
 from rnn_jax.train.run import plain, to_json, write_atomically
 from rnn_jax.train.seeds import check_seed
@@ -58,14 +59,14 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
     check_seed(options.seed)
     if options.prune_after < 0:
         raise ValueError(f"prune_after={options.prune_after}: expected 0 (never prune) or more")
-    base = found.configure(merged(map(pairs, options.set)))
-    if not getattr(base, "hold_out", True):
+    base = found.configure(merged(map(read_pairs, options.set)))
+    if not flatten(base).get("hold_out", True):
         raise ValueError("hold_out=false leaves no validation data to search by: leave it out")
-    space = parse_space(found.config, options.search)
+    space = parse_space(type(base), options.search)
     definition = {"experiment": found.name, "search": {k: str(v) for k, v in space.items()}, "base": plain(base),
                   "seed": options.seed, "prune_after": options.prune_after}  # fmt: skip
     path = options.study or default_path(Path("studies"), f"{found.name}-tune", definition)
-    start_cpu_devices(base.cpu_devices)
+    start_cpu_devices(fit_config(base).cpu_devices)
     with share_compiled_programs():
         task = found.prepare(base).task  # which metric, and whether there are data at all
         search = Search(path, found, base, space, task, seed=options.seed, prune_after=options.prune_after,
@@ -73,7 +74,7 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
         print(f"{options.trials} trials of {', '.join(space)} by {task.monitor} in {path}", flush=True)
         code = search.run(options.trials, said=lambda line: print(line, flush=True))
     asked = {name: value for name, value in vars(options).items() if name != "study"}
-    said = as_command("tune", experiment, values=asked, defaults=vars(Options()))
+    said = as_command("experiments.tune", experiment, values=asked, defaults=vars(Options()))
     with search.alone():
         write_atomically(path / "tune.json", to_json(summary := summarize(search, said)))
         if best := summary["best"]:
@@ -85,7 +86,7 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
         raise ValueError(
             f"no trial has finished, see {path / 'tune.json'}; the last one {summary['trials'][-1]['ended']}"
         )
-    again = f"python -m {found.prepare.__module__.removesuffix('.commands')} --config {path / 'best.json'}"
+    again = f"python -m {found.module} --config {path / 'best.json'}"
     print(f"\n{described(summary)}\n\nthe best, in full: {again}")
     return 0
 

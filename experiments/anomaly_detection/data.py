@@ -7,10 +7,26 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_jax.data.archives import read_members
-from rnn_jax.data.catalogue import digests
 from rnn_jax.data.download import fetch
-from rnn_jax.data.sources import file_digest
+from rnn_jax.data.sources import Dataset, FolderFile, digests, file_digest
 from rnn_jax.data.tables import parse_tables, read_table
+
+NAB = Dataset(
+    name="nab",
+    files=(
+        FolderFile(
+            name="nab.zip",
+            repository="numenta/NAB",
+            commit="ea702d75cc2258d9d7dd35ca8e5e2539d71f3140",
+            folders=("data", "labels"),
+            sha256="b4e3472670acefd9677295a5bdc0a3c40fa69f0c29eacc5cdadb3bebb948de0e",
+            size=9_629_321,
+        ),
+    ),
+    licence="MIT",
+    citation="A. Lavin, S. Ahmad, Evaluating Real-time Anomaly Detection Algorithms, 2015, arXiv:1510.03336",
+    split="none: 58 series, read as streams",
+)
 
 
 class WatchedSeries(NamedTuple):
@@ -34,7 +50,7 @@ def load_nab() -> list[WatchedSeries]:
     Raises:
         DataError: the data cannot be had (see `fetch`).
     """
-    archive = fetch("nab")["nab.zip"]
+    archive = fetch(NAB)["nab.zip"]
     labels = json.loads(read_members(archive, "*labels/combined_windows.json").popitem()[1])
     series = []
     for path, content in read_members(archive, "*data/*/*.csv").items():
@@ -61,4 +77,4 @@ def load_watched(csv: str = "", column: str = "") -> list[WatchedSeries]:
 
 def watched_digests(csv: str = "") -> dict[str, str]:
     """Name and SHA-256 of the files of `load_watched`, for the manifest of a run."""
-    return {Path(csv).name: file_digest(Path(csv))} if csv else digests("nab")
+    return {Path(csv).name: file_digest(Path(csv))} if csv else digests(NAB)

@@ -10,7 +10,7 @@ from flax import nnx
 
 from experiments.chatbot.chat import Chat, make_respond, sure_from, talk
 from experiments.chatbot.config import DialogueSettings
-from experiments.chatbot.data import load_conversations, split_conversations
+from experiments.chatbot.data import CHATTERBOT, load_conversations, split_conversations
 from experiments.chatbot.model import PAIR_AXES, PairBatches, TurnTokens
 from experiments.chatbot.ranking import Ranking
 from experiments.chatbot.writing import Writing
@@ -80,7 +80,7 @@ def prepare(config: Config) -> Prepared:
     return Prepared(
         Task(params, loss, batches.batch, PAIR_AXES, task.validate, monitor=task.monitor,
              higher_is_better=task.higher_is_better),
-        finish, data=digests(config.data),
+        finish, data=digests(CHATTERBOT if config.data == "chatterbot" else config.data),
         files={"tokenizer.json": tokens.tokenizer.to_json(), "replies.json": [pair.reply for pair in parts["train"]]},
     )  # fmt: skip
 

@@ -7,9 +7,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_jax.data.download import DataError
-from rnn_jax.data.language import load_chatterbot
+from rnn_jax.data.archives import read_members
+from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.sources import Dataset, IndexFile
 from rnn_jax.data.text import read_text
+
+CHATTERBOT = Dataset(
+    name="chatterbot",
+    files=(
+        IndexFile(
+            name="chatterbot_corpus-1.3.3-py2.py3-none-any.whl",
+            project="chatterbot-corpus",
+            version="1.3.3",
+            sha256="86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
+            size=345_706,
+        ),
+    ),
+    licence="BSD-3-Clause",
+    citation="G. Cox, ChatterBot Corpus, version 1.3.3",
+    split="none",
+)
 
 
 class Pair(NamedTuple):
@@ -135,3 +152,27 @@ def draw_candidates(pairs: Sequence[Pair], replies: Sequence[str], count: int, s
             )
         rows.append([true, *rng.choice(distinct[distinct != true], count - 1, replace=False)])
     return np.array(rows)
+
+
+def load_chatterbot() -> list[list[str]]:
+    """The English ChatterBot corpus: 2,025 conversations, which have 2,306 pairs of neighbouring turns.
+
+    More than half of them are the same ten questions about computers, asked and answered 1,050 times.
+
+    Returns:
+        The turns of each conversation, in the order of the files' names; blanks around and inside are tidied. One
+        entry of the corpus is no conversation, for want of a line break, and is left out.
+
+    Raises:
+        DataError: the data cannot be had (see `fetch`).
+        ImportError: PyYAML is not installed; it comes with the extra `experiments`.
+    """
+    import yaml
+
+    (archive,) = fetch(CHATTERBOT).values()
+    return [
+        [" ".join(turn.split()) for turn in conversation]
+        for content in read_members(archive, "chatterbot_corpus/data/english/*.yml").values()
+        for conversation in yaml.safe_load(content)["conversations"]
+        if isinstance(conversation, list)
+    ]

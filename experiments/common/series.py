@@ -8,7 +8,24 @@ import numpy as np
 
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.sources import Dataset, IndexFile
 from rnn_jax.data.text import read_text
+
+AEON = Dataset(
+    name="aeon",
+    files=(
+        IndexFile(
+            name="aeon-1.6.0-py3-none-any.whl",
+            project="aeon",
+            version="1.6.0",
+            sha256="d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409",
+            size=6_421_000,
+        ),
+    ),
+    licence="BSD-3-Clause; each series as in the UCR and UEA archives",
+    citation="M. Middlehurst et al., aeon: a Python Toolkit for Learning from Time Series, 2024",
+    split="files; JapaneseVowels 270 / 370 utterances",
+)
 
 
 class Series(NamedTuple):
@@ -28,7 +45,7 @@ def japanese_vowels() -> tuple[Series, Series]:
     Raises:
         DataError: the data cannot be had (see `fetch`).
     """
-    (archive,) = fetch("aeon").values()
+    (archive,) = fetch(AEON).values()
     training, test = (
         read_members(archive, f"*/JapaneseVowels_{part}.ts").popitem()[1].decode() for part in ("TRAIN", "TEST")
     )

@@ -10,7 +10,26 @@ import numpy as np
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.audio import read_wav
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.sources import Dataset, FolderFile
 from rnn_jax.data.text import read_text
+
+FSDD = Dataset(
+    name="fsdd",
+    files=(
+        FolderFile(
+            name="recordings.zip",
+            repository="Jakobovski/free-spoken-digit-dataset",
+            commit="26eb9aaf76e81b692f806f9140c2d2777410d7a1",
+            folders=("recordings",),
+            sha256="28efb44718ad4037b0cf1d720eec498ae22edbb0d5df4ac78660f33f090adbbc",
+            size=21_128_848,
+        ),
+    ),
+    licence="CC BY-SA 4.0",
+    citation="Z. Jackson et al., Free Spoken Digit Dataset, 2018",
+    split="recordings 0 to 4 of each digit and speaker test, 5 to 49 training",
+)
+
 
 PARTS = ("training", "validation", "test")
 
@@ -52,7 +71,7 @@ def spoken_digits(rate: int = 8000) -> dict[str, list[Recording]]:
         DataError: the data cannot be had (see `fetch`).
     """
     parts: dict[str, list[Recording]] = {part: [] for part in PARTS}
-    for path, content in read_members(fetch("fsdd")["recordings.zip"], "*recordings/*.wav").items():
+    for path, content in read_members(fetch(FSDD)["recordings.zip"], "*recordings/*.wav").items():
         name = path.rpartition("/")[2]
         digit, speaker, number = name.removesuffix(".wav").split("_")
         part = "test" if int(number) < 5 else "validation" if int(number) < 10 else "training"

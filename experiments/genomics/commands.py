@@ -9,6 +9,7 @@ import numpy as np
 from tyro.conf import Positional
 
 from experiments.cli import Flags, open_run, resume_command
+from experiments.common.keel import KEEL
 from experiments.genomics import cross_validation as cross
 from experiments.genomics.data import BASES, load_nucleotides, read_fasta
 from experiments.genomics.folds import in_order
@@ -92,7 +93,7 @@ def prepare(config: Config) -> Prepared:
 
     return Prepared(
         Task(params, loss, batches.batch, cross.BATCH_AXES, evaluate), finish,
-        data=digests("keel" if known else config.data), files={"genomics.json": {"classes": classes, "length": length}},
+        data=digests(KEEL if known else config.data), files={"genomics.json": {"classes": classes, "length": length}},
     )  # fmt: skip
 
 

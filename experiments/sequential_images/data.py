@@ -8,7 +8,68 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_jax.data.download import DataError, fetch
-from rnn_jax.data.sources import file_digest
+from rnn_jax.data.sources import Dataset, file_digest, url_files
+
+FASHION_MNIST = Dataset(
+    name="fashion_mnist",
+    files=url_files(
+        "zalandoresearch/fashion-mnist",
+        "b2617bb6d3ffa2e429640350f613e3291e10b141",
+        "data/fashion",
+        {
+            "train-images-idx3-ubyte.gz": (
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                26_421_880,
+            ),
+            "train-labels-idx1-ubyte.gz": (
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                29_515,
+            ),
+            "t10k-images-idx3-ubyte.gz": (
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                4_422_102,
+            ),
+            "t10k-labels-idx1-ubyte.gz": (
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                5_148,
+            ),
+        },
+    ),
+    licence="MIT",
+    citation="H. Xiao et al., Fashion-MNIST, 2017, arXiv:1708.07747",
+    split="files: 60,000 / 10,000 pictures",
+)
+
+MNIST = Dataset(
+    name="mnist",
+    files=url_files(
+        "fgnt/mnist",
+        "68014a4df3a2820a5953f5c144aa731ce752e7de",
+        "",
+        {
+            "train-images-idx3-ubyte.gz": (
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                9_912_422,
+            ),
+            "train-labels-idx1-ubyte.gz": (
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                28_881,
+            ),
+            "t10k-images-idx3-ubyte.gz": (
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                1_648_877,
+            ),
+            "t10k-labels-idx1-ubyte.gz": (
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+                4_542,
+            ),
+        },
+    ),
+    licence="CC BY-SA 3.0",
+    citation="Y. LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998",
+    split="files: 60,000 / 10,000 pictures",
+)
+
 
 FILES = {
     "training": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -49,7 +110,10 @@ def load_images(data: str) -> dict[str, Images]:
 def image_files(data: str) -> dict[str, Path]:
     """The four files of `load_images`, by their names without `.gz`."""
     if data in ("mnist", "fashion_mnist"):
-        return {name.removesuffix(".gz"): path for name, path in fetch(data).items()}
+        return {
+            name.removesuffix(".gz"): path
+            for name, path in fetch({"mnist": MNIST, "fashion_mnist": FASHION_MNIST}[data]).items()
+        }
     found = {}
     for name in (name for pair in FILES.values() for name in pair):
         places = [Path(data, name), Path(data, f"{name}.gz")]

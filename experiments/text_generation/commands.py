@@ -11,8 +11,9 @@ import tyro
 from flax import nnx
 
 from experiments.cli import Flags, open_run, resume_command
+from experiments.text_generation.data import CORPORA, load_corpus
 from experiments.text_generation.text import make_text_score, text_baselines, write_text
-from rnn_jax.data import CharTokenizer, TokenStream, digests, load_corpus, split
+from rnn_jax.data import CharTokenizer, TokenStream, digests, split
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.models import LanguageModel, RecurrentConfig
 from rnn_jax.nnx import functional
@@ -91,7 +92,7 @@ def prepare(config: Config) -> Prepared:
         Task(params, loss, stream.batch, {"inputs": 1, "targets": 1, "fresh": None},
              lambda params: {"validation_loss": score(params)}, carry=start),
         finish,
-        data=digests(config.corpus),
+        data=digests(CORPORA.get(config.corpus, config.corpus)),
         files={"vocabulary.json": tokenizer.vocabulary},
     )  # fmt: skip
 

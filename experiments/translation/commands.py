@@ -9,9 +9,10 @@ from pathlib import Path
 import tyro
 
 from experiments.cli import Flags, open_run, resume_command
+from experiments.translation.data import MULTI30K, load_parallel
 from rnn_jax.data import Subwords, digests
 from rnn_jax.data.labelled import read_lines
-from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, load_parallel
+from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches
 from rnn_jax.metrics import translation_scores
 from rnn_jax.models import EncoderDecoderConfig
 from rnn_jax.models.translation import align_text, make_writer, target_nats, translate_texts
@@ -91,7 +92,7 @@ def prepare(config: Config) -> Prepared:
 
     return Prepared(
         Task(params, loss, batches.batch, PARALLEL_AXES, evaluate, monitor="validation_bleu", higher_is_better=True),
-        finish, data=digests(config.corpus), files={"subwords.json": subwords.to_json()},
+        finish, data=digests(MULTI30K if config.corpus == "multi30k" else config.corpus), files={"subwords.json": subwords.to_json()},
     )  # fmt: skip
 
 

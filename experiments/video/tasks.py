@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from experiments.common.keel import KEEL
 from experiments.common.series import Series
 from experiments.video.captions import CaptionBatches, FrameReader, caption_words, exact_captions
 from experiments.video.data import FRAME_AXES, MOST_PASSAGES, PASSAGE, SIZE, BouncingBatches, captioned, load_digits
@@ -19,8 +20,8 @@ from experiments.video.model import VideoSettings, VideoTask
 from experiments.video.signs import SignModel, nearest_track, track_scale
 from experiments.video.tracks import load_tracks, read_tracks, stratified_split
 from rnn_jax.cells import make_cell
-from rnn_jax.data.catalogue import digests
 from rnn_jax.data.parallel import PARALLEL_AXES
+from rnn_jax.data.sources import digests
 from rnn_jax.data.vocabulary import Words
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import accuracy, classification_scores
@@ -49,7 +50,7 @@ class SignTask(VideoTask):
             self.known, self.validation = stratified_split(training, 1 / 6, seed)
         classes = sorted(set(training.labels))
         self.facts = {"classes": classes, "scale": track_scale(self.known.values).tolist()}
-        self.digests = digests("keel" if settings.data == "libras" else settings.data)
+        self.digests = digests(KEEL if settings.data == "libras" else settings.data)
         labels = self.numbers(self.known)
         self.batches = TextBatches(self.known.values, labels, settings.batch_size, seed, group=group, buckets=2)
 
@@ -124,7 +125,7 @@ class FrameTask(VideoTask):
 
     def __init__(self, settings: VideoSettings, seed: int, group: int, hold_out: bool = True):
         super().__init__(settings, seed, group, hold_out)
-        self.facts, self.digests, digits = {}, digests("keel"), load_digits()
+        self.facts, self.digests, digits = {}, digests(KEEL), load_digits()
         self.batches = BouncingBatches(digits["training"], settings.batch_size, seed, settings.frames)
         self.validation, self.held = (
             BouncingBatches(digits[part], count, 0, settings.frames).batch(0)["frames"]
@@ -193,7 +194,7 @@ class CaptionTask(VideoTask):
         super().__init__(settings, seed, group, hold_out)
         digits = load_digits()
         self.words = caption_words(digits["training"])
-        self.facts, self.digests = {"words": self.words.to_json()}, digests("keel")
+        self.facts, self.digests = {"words": self.words.to_json()}, digests(KEEL)
         self.batches = CaptionBatches(digits["training"], self.words, settings.batch_size, seed)
         rng = np.random.default_rng(0)
         self.validation = [captioned(digits["validation"], rng) for _ in range(VIDEOS["validation"])]

@@ -3,23 +3,20 @@
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.audio import read_wav
 from rnn_jax.data.batches import BucketBatches, best_bounds, in_order
-from rnn_jax.data.catalogue import DATASETS, digests
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.features import LogMel
-from rnn_jax.data.labelled import LabelledTexts, load_labelled, read_labelled, read_lines, split_labelled
-from rnn_jax.data.language import load_chatterbot, load_multi30k, load_shakespeare_turns, load_sst2
+from rnn_jax.data.labelled import LabelledTexts, read_labelled, read_lines, split_labelled
 from rnn_jax.data.padding import Packed, Padded, pack, pad, unpack
-from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, UrlFile
+from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, UrlFile, digests, url_files
 from rnn_jax.data.streams import TokenStream, evaluation_rows
 from rnn_jax.data.subwords import Subwords
 from rnn_jax.data.tables import Table, TableRows, read_table, read_tables
-from rnn_jax.data.text import load_corpus, load_text, read_text, split
+from rnn_jax.data.text import read_text, split
 from rnn_jax.data.tokenizers import CharTokenizer, Tokenizer
 from rnn_jax.data.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary, Words, split_words
 
 __all__ = [
     "BEGIN",
-    "DATASETS",
     "END",
     "PAD",
     "UNKNOWN",
@@ -46,13 +43,6 @@ __all__ = [
     "evaluation_rows",
     "fetch",
     "in_order",
-    "load_chatterbot",
-    "load_corpus",
-    "load_labelled",
-    "load_multi30k",
-    "load_shakespeare_turns",
-    "load_sst2",
-    "load_text",
     "pack",
     "pad",
     "read_labelled",
@@ -66,4 +56,5 @@ __all__ = [
     "split_labelled",
     "split_words",
     "unpack",
+    "url_files",
 ]

@@ -15,32 +15,29 @@ from platformdirs import user_cache_path
 from pooch import HTTPDownloader
 from tqdm import tqdm
 
-from rnn_jax.data.catalogue import DATASETS
-from rnn_jax.data.sources import FolderFile, IndexFile, SourceFile, UrlFile
+from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, SourceFile, UrlFile
 
 
 class DataError(ValueError):
     """Data that are missing, damaged or not in the expected form; the message names the file and the remedy."""
 
 
-def fetch(name: str) -> dict[str, Path]:
+def fetch(dataset: Dataset) -> dict[str, Path]:
     """Return the verified files of a data set, downloading those that are not at hand.
 
     Args:
-        name: a key of `DATASETS`.
+        dataset: its record.
 
     Returns:
-        File name -> path. The SHA-256 of every file has been compared with the catalogue in this call.
+        File name -> path. The SHA-256 of every file has been compared with that of the record in this call.
 
     Raises:
-        DataError: the name is unknown, a file in `RNN_JAX_DATA` is not the one of the catalogue, or a file is neither
-            at hand nor to be downloaded.
+        DataError: a file in `RNN_JAX_DATA` is not the one of the record, or a file is neither at hand nor to be
+            downloaded.
 
     A damaged file in the cache is set aside as `FILE.corrupt`, with a warning, and downloaded again.
     """
-    if name not in DATASETS:
-        raise DataError(f"name={name!r} is not a data set; known data sets: {', '.join(sorted(DATASETS))}")
-    return {file.name: _fetch_file(name, file) for file in DATASETS[name].files}
+    return {file.name: _fetch_file(dataset.name, file) for file in dataset.files}
 
 
 def _fetch_file(dataset: str, file: SourceFile) -> Path:
@@ -72,7 +69,7 @@ def _provided_file(dataset: str, file: SourceFile) -> Path | None:
 
 
 def _fault(path: Path, file: SourceFile) -> str | None:
-    """Say how the content of `path` differs from the catalogue; None where it does not."""
+    """Say how the content of `path` differs from the record; None where it does not."""
     found = file.digest(path)
     if found == file.sha256:
         return None

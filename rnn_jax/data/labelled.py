@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_jax.data.download import DataError
-from rnn_jax.data.language import load_sst2
 from rnn_jax.data.text import read_text
 
 
@@ -63,14 +62,6 @@ def read_labelled(path: str | Path, known: Sequence[str] = ()) -> LabelledTexts:
     if len(classes) < 2:
         raise DataError(f"{path} has {len(texts)} rows with the labels {classes}: expected at least two different ones")
     return LabelledTexts(texts, np.array([classes.index(label) for label in labels], np.int32), classes)
-
-
-def load_labelled(data: str) -> tuple[dict[str, tuple[list[str], np.ndarray]], list[str]]:
-    """Texts and labels of "train", "validation" and "test", and the classes: of sst2, or of the file at that path."""
-    if data == "sst2":
-        return load_sst2(), ["negative", "positive"]
-    labelled = read_labelled(data)
-    return split_labelled(labelled), labelled.classes
 
 
 def split_labelled(data: LabelledTexts) -> dict[str, tuple[list[str], np.ndarray]]:

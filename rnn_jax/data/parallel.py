@@ -1,16 +1,12 @@
 """Parallel texts: sentences and their translations, as tokens and in batches of similar length."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnn_jax.data.batches import BucketBatches
-from rnn_jax.data.download import DataError
-from rnn_jax.data.language import load_multi30k
 from rnn_jax.data.padding import pad
-from rnn_jax.data.text import read_text
 from rnn_jax.data.vocabulary import BEGIN, END
 
 PARALLEL_AXES: dict[str, int | None] = {
@@ -23,32 +19,6 @@ class ParallelTexts(NamedTuple):
 
     source: list[str]
     target: list[str]
-
-
-def load_parallel(name: str) -> dict[str, ParallelTexts]:
-    """The parts train, validation and test of "multi30k" (English to German), or of the file at that path.
-
-    A file has a sentence, a tab and its translation in each line; of every twenty lines the nineteenth is for
-    validation and the twentieth for the test.
-
-    Raises:
-        DataError: the data cannot be had, or a line is not of this form.
-    """
-    if name == "multi30k":
-        return {split: ParallelTexts(*texts) for split, texts in load_multi30k().items()}
-    if not Path(name).exists():
-        raise DataError(f"corpus={name!r} is no file, and not multi30k")
-    rows = []
-    for number, line in enumerate(read_text(name).removesuffix("\n").split("\n"), start=1):
-        cells = [cell.strip() for cell in line.split("\t")]
-        if len(cells) != 2 or not all(cells):
-            raise DataError(f"{name}, line {number}: {line[:60]!r}: expected a sentence, a tab, and its translation")
-        rows.append(cells)
-    if len(rows) < 20:
-        raise DataError(f"{name} has {len(rows)} lines: expected at least 20, for training, validation and test")
-    chosen = {"train": range(18), "validation": (18,), "test": (19,)}
-    parts = {split: [row for i, row in enumerate(rows) if i % 20 in places] for split, places in chosen.items()}
-    return {split: ParallelTexts([s for s, _ in part], [t for _, t in part]) for split, part in parts.items()}
 
 
 class ParallelBatches:

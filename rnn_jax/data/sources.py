@@ -120,7 +120,7 @@ class Dataset:
     """A data set: its files and what one has to know to use and cite them.
 
     Attributes:
-        name: key in `DATASETS` and folder of the files.
+        name: of the folder of its files.
         files: its files, of either kind.
         licence: the terms in a few words.
         citation: who made it, when, where it is described.
@@ -163,3 +163,18 @@ def folder_members(members: zipfile.ZipFile, folders: tuple[str, ...]) -> dict[s
                 found["/".join(parts[start:])] = name
                 break
     return found
+
+
+def url_files(repository: str, commit: str, folder: str, files: dict[str, tuple[str, int]]) -> tuple[UrlFile, ...]:
+    """Several files of one folder of a repository: file name -> digest and size."""
+    return tuple(
+        UrlFile(name, repository, commit, f"{folder}/{name}".lstrip("/"), sha256, size)
+        for name, (sha256, size) in files.items()
+    )
+
+
+def digests(source: Dataset | str | Path) -> dict[str, str]:
+    """The SHA-256 of each file of a data set, or of the file at a path, for the manifest of a run."""
+    if isinstance(source, Dataset):
+        return {file.name: file.sha256 for file in source.files}
+    return {Path(source).name: file_digest(Path(source))}

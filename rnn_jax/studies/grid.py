@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.registry import Experiment, pairs, read_object
 from rnn_jax.studies.study import StudyCell
+from rnn_jax.train.experiment import Experiment
+from rnn_jax.train.fields import flatten, read_object, read_pairs
 
 FIXED = {"seed": "use --seeds", "cpu_devices": "use --set, for it is one for the whole study"}
 
@@ -27,7 +28,8 @@ def make_cells(
         ValueError: a field or value is not known, a field is given twice, lists to be zipped are not of one length, or
             `sets` is no such file.
     """
-    base = experiment.configure(merged(map(pairs, fixed)))
+    base = merged(map(read_pairs, fixed))
+    experiment.configure(base)
     lists = merged({field: values.split(",")} for field, values in map(split_field, vary))
     if zipped and len({len(values) for values in lists.values()}) > 1:
         lengths = ", ".join(f"{field} {len(values)}" for field, values in lists.items())
@@ -42,8 +44,8 @@ def make_cells(
         changes = merged([dict(zip(lists, values, strict=True)), fields])
         for field in changes.keys() & FIXED.keys():
             raise ValueError(f"{field} cannot vary: {FIXED[field]}")
-        config = experiment.configure(changes, base)
-        shown = {field: getattr(config, field) for field in lists}
+        config = experiment.configure(base | changes)
+        shown = {field: value for field, value in flatten(config).items() if field in lists}
         cells.append(StudyCell(({"set": name} if name else {}) | shown, config))
     return cells
 
@@ -76,7 +78,7 @@ def find_reference(cells: list[StudyCell], text: str) -> StudyCell:
     Raises:
         ValueError: there is not exactly one.
     """
-    wanted = pairs(text) if text else {}
+    wanted = read_pairs(text) if text else {}
     found = [cell for cell in cells if all(str(cell.fields.get(f)) == value for f, value in wanted.items())]
     if not found or (wanted and len(found) > 1):
         raise ValueError(f"reference={text!r} is {len(found)} configs of: {'; '.join(cell.name for cell in cells)}")

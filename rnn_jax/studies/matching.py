@@ -1,6 +1,5 @@
 """Configs of a study at equal parameters: each gets the hidden_size at which it is as large as the reference."""
 
-import dataclasses
 import functools
 import json
 from collections.abc import Callable, Sequence
@@ -11,37 +10,37 @@ import numpy as np
 
 from rnn_jax.cells import count_parameters
 from rnn_jax.studies.study import StudyCell
-from rnn_jax.train import FitConfig, Prepared
+from rnn_jax.train.experiment import Experiment
+from rnn_jax.train.fields import flatten, replace_fields
 
 TOLERANCE = 0.05  # of the number of parameters
 
 
-def match_parameters(
-    cells: Sequence[StudyCell], reference: StudyCell, prepare: Callable[..., Prepared]
-) -> list[StudyCell]:
+def match_parameters(cells: Sequence[StudyCell], reference: StudyCell, experiment: Experiment) -> list[StudyCell]:
     """The same configs with other sizes, which become fields of the study.
 
     Args:
         cells: of the study.
         reference: the one of them whose size stays.
-        prepare: of the experiment.
+        experiment: that is studied.
 
     Raises:
         ValueError: an experiment has no hidden_size, one of the configs varies it, or no size comes near enough.
     """
-    if not hasattr(reference.config, "hidden_size"):
+    wanted = flatten(reference.config).get("hidden_size")
+    if wanted is None:
         raise ValueError("match_parameters: this experiment has no hidden_size; leave it out")
 
-    def parameters(config: FitConfig, size: int) -> int:
-        return count_parameters(prepare(resized(StudyCell({}, config), size).config).task.params)
+    def parameters(config: Any, size: int) -> int:
+        return count_parameters(experiment.prepare(resized(StudyCell({}, config), size).config).task.params)
 
-    target = parameters(reference.config, reference.config.hidden_size)
+    target = parameters(reference.config, wanted)
     sizes = []
     for cell in cells:
         if "hidden_size" in cell.fields:
             raise ValueError("match_parameters: hidden_size varies already; leave one of the two out")
         count = functools.cache(lambda size, config=cell.config: parameters(config, size))
-        size = reference.config.hidden_size
+        size = wanted
         found = count(size)
         for unit in (4, 2, 1):  # cells with heads need sizes that these divide
             if abs(found - target) > TOLERANCE * target:
@@ -70,7 +69,7 @@ def matched_before(cells: Sequence[StudyCell], study: Path, command: str) -> lis
 def resized(cell: StudyCell, size: int) -> StudyCell:
     """The same config with another size, which is one of its fields from then on."""
     changes: dict[str, Any] = {"hidden_size": size}
-    return StudyCell(cell.fields | changes, dataclasses.replace(cell.config, **changes))
+    return StudyCell(cell.fields | changes, replace_fields(cell.config, **changes))
 
 
 def nearest_size(count: Callable[[int], int], target: int, unit: int = 4) -> tuple[int, int]:

@@ -7,6 +7,7 @@ gone goes on, as the same trial, from the last checkpoint of its run. The sample
 that a search by one process gives the same trials however often it was interrupted.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +20,13 @@ from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
-from experiments.registry import Experiment
 from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.search_space import suggest
-from rnn_jax.studies.trial import train_trial
-from rnn_jax.train import Task
-from rnn_jax.train.config import FitConfig
-from rnn_jax.train.run import plain
+from rnn_jax.train import Diverged, Outcome, Run, Task
+from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, train_experiment
+from rnn_jax.train.run import is_begun, plain
 
 POLL = 1.0  # seconds between two looks at the trials of other processes
 
@@ -50,7 +49,7 @@ class Search:
     """
 
     def __init__(
-        self, path: Path, experiment: Experiment, base: FitConfig, space: dict[str, BaseDistribution], task: Task,
+        self, path: Path, experiment: Experiment, base: Any, space: dict[str, BaseDistribution], task: Task,
         *, seed: int, prune_after: int, definition: dict[str, Any],
     ):  # fmt: skip
         self.path, self.experiment, self.base, self.space, self.task = path, experiment, base, space, task
@@ -105,9 +104,9 @@ class Search:
         """Trials that nobody has to work on any more."""
         return [trial for trial in self.trials() if trial.state.is_finished()]
 
-    def config(self, trial: FrozenTrial | Trial) -> FitConfig:
+    def config(self, trial: FrozenTrial | Trial) -> Any:
         """The config of a trial."""
-        return self.experiment.configure(trial.params, self.base)
+        return self.experiment.replace(self.base, trial.params)
 
     def run_path(self, number: int) -> Path:
         """Where the run of a trial is."""
@@ -145,3 +144,69 @@ class Search:
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self.study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+
+def train_trial(search: Search, trial: Trial, lock: Lock, said: Callable[[str], None]) -> int:
+    """Train a trial to its end, whatever that is, and tell it.
+
+    Args:
+        search: that the trial is of.
+        trial: with its parameters.
+        lock: of the trial, which this process holds.
+        said: gets a line at the beginning and one at the end.
+
+    Returns:
+        0, or 128 + the number of the signal that stopped it.
+
+    Raises:
+        LockLost: another process has taken the trial.
+    """
+    path, metric = search.run_path(trial.number), search.task.monitor
+    options = RunOptions(runs=path.parent.parent, name=path.name, resume=is_begun(path))
+    shown = ", ".join(f"{field}={trial.params[field]}" for field in search.space)
+    said(f"trial {trial.number}: {shown}{' goes on' if options.resume else ''}")
+
+    def prune(step: int, scores: dict[str, float]) -> bool:
+        lock.check()
+        if step not in search.trials()[trial.number].intermediate_values:
+            trial.report(scores[metric], step)
+        return trial.should_prune()
+
+    def tell(state: TrialState, ended: str, value: float | None = None) -> None:
+        lock.check()
+        trial.set_user_attr("ended", ended)
+        search.study.tell(trial.number, value, state)
+        said(f"trial {trial.number}: {ended}")
+
+    experiment = dataclasses.replace(
+        search.experiment, prepare=lambda config: without_test(search.experiment.prepare(config))
+    )
+    try:
+        code = train_experiment(experiment, search.config(trial), options, prune)
+    except LockLost:
+        raise
+    except Diverged as error:  # poorer than any value, which is what a sampler takes a pruned trial without one for
+        tell(TrialState.PRUNED, f"diverged: {error}")
+    except Exception as error:
+        tell(TrialState.FAIL, f"failed: {type(error).__name__}: {error}")
+    else:
+        if code:
+            return code
+        run = Run.open(path)
+        reason = run.read_json("manifest.json")["starts"][-1]["exit_reason"]
+        if reason == "pruned":
+            tell(TrialState.PRUNED, reason)
+        else:
+            value = run.read_json("result.json")["value"]
+            tell(TrialState.COMPLETE, f"{reason}, {metric} {value:.6g}", value)
+    return 0
+
+
+def without_test(prepared: Prepared) -> Prepared:
+    """An experiment without its `finish`, which looks at the test data."""
+
+    def finish(outcome: Outcome, run: Run) -> dict[str, Any]:
+        return {"model": "", "metric": prepared.task.monitor, "value": outcome.progress.best,
+                "higher_is_better": prepared.task.higher_is_better, "baseline": {}, "published": []}  # fmt: skip
+
+    return dataclasses.replace(prepared, finish=finish)

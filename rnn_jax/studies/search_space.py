@@ -7,7 +7,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
-from experiments.registry import field_value
+from rnn_jax.train.fields import read_field
 from rnn_jax.train.run import plain
 
 FIXED = {"seed": "use --set, for all trials have one", "cpu_devices": "use --set", "hold_out": "a search needs it"}
@@ -64,7 +64,7 @@ def _distribution(config: type, field: str, kind: str, ends: list[str], values: 
 
 
 def _searchable(config: type, field: str, word: str) -> Any:
-    value = field_value(config, field, word)
+    value = read_field(config, field, word)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{word} is not a number to search by")
     return plain(value)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from rnn_jax.checks import check_choice
-from rnn_jax.train.config import FitConfig
-from rnn_jax.train.experiment import Prepared, RunOptions, finish_run, reason_of, start_run
+from rnn_jax.train.config import fit_config
+from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, finish_run, reason_of, start_run
+from rnn_jax.train.fields import replace_fields
 from rnn_jax.train.loop import Outcome, fit
 from rnn_jax.train.programs import update_bytes
 from rnn_jax.train.run import Run, is_begun
 from rnn_jax.train.side_by_side import LAYOUTS, SeedsDiffer, fit_seeds
 
 SEED_LAYOUTS = (*LAYOUTS, "single")
-Prepare = Callable[..., Prepared]
 
 
 @dataclasses.dataclass
@@ -25,7 +25,7 @@ class SeedGroup:
     """Seeds of one config that are trained together, and how each has ended.
 
     Attributes:
-        experiment: its name.
+        experiment: that they are runs of.
         config: of all seeds; the seed in it does not count.
         seeds: of the group.
         folder: of the runs, which are called PREFIX-seed-SEED.
@@ -38,8 +38,8 @@ class SeedGroup:
         check: called before anything is written down for good; raises if this process must not.
     """
 
-    experiment: str
-    config: FitConfig
+    experiment: Experiment
+    config: Any
     seeds: Sequence[int]
     folder: Path
     prefix: str
@@ -52,7 +52,7 @@ class SeedGroup:
     def __post_init__(self):
         check_choice("layout", self.layout, SEED_LAYOUTS)
 
-    def train(self, prepare: Prepare) -> int:
+    def train(self) -> int:
         """Train what has not ended; what was interrupted goes on, bitwise as if it had not been.
 
         A failure of a seed is noted and leaves the others alone.
@@ -62,26 +62,27 @@ class SeedGroup:
         """
         if self.layout != "single":
             try:
-                return self._side_by_side(prepare)
+                return self._side_by_side()
             except SeedsDiffer as difference:
                 self.layout, self.note = "single", f"{difference}: trained one by one"
                 print(f"{self.prefix}: {self.note}", file=sys.stderr)
                 self.save()
                 shutil.rmtree(self._together, ignore_errors=True)
         for seed in self.seeds:
-            if seed not in self.failures and (code := self._alone(seed, prepare)):
+            if seed not in self.failures and (code := self._alone(seed)):
                 return code
         return 0
 
-    def _side_by_side(self, prepare: Prepare) -> int:
+    def _side_by_side(self) -> int:
         configs = [self._config(seed) for seed in self.seeds]
         runs: dict[int, Run] = {}
         with self._noting(list(self.seeds), runs):
-            ready = [prepare(config) for config in configs]
+            ready = [self.experiment.prepare(config) for config in configs]
             for seed, config, prepared in zip(self.seeds, configs, ready, strict=True):
                 runs[seed] = self._start(seed, config, prepared)
             tasks = [prepared.task for prepared in ready]
-            ended = fit_seeds(tasks, configs, list(runs.values()), self._together, layout=self.layout, resume=True)
+            fitting = [fit_config(config) for config in configs]
+            ended = fit_seeds(tasks, fitting, list(runs.values()), self._together, layout=self.layout, resume=True)
             for seed, config, prepared, outcome in zip(self.seeds, configs, ready, ended, strict=True):
                 if isinstance(outcome, Outcome) and outcome.exit_code:
                     runs[seed].close_manifest(outcome.reason)
@@ -92,12 +93,12 @@ class SeedGroup:
         shutil.rmtree(self._together, ignore_errors=True)
         return 0
 
-    def _alone(self, seed: int, prepare: Prepare) -> int:
+    def _alone(self, seed: int) -> int:
         config, runs = self._config(seed), {}
         with self._noting([seed], runs):
-            prepared = prepare(config)
+            prepared = self.experiment.prepare(config)
             run = runs[seed] = self._start(seed, config, prepared)
-            outcome = fit(prepared.task, config, run, resume=run.checkpoints.exists())
+            outcome = fit(prepared.task, fit_config(config), run, resume=run.checkpoints.exists())
             if outcome.exit_code:
                 run.close_manifest(outcome.reason)
                 return outcome.exit_code
@@ -109,20 +110,20 @@ class SeedGroup:
         """Where the checkpoint of all seeds is while they train side by side."""
         return self.folder / f"{self.prefix}-from-{self.seeds[0]}"
 
-    def _config(self, seed: int) -> FitConfig:
-        return dataclasses.replace(self.config, seed=seed)
+    def _config(self, seed: int) -> Any:
+        return replace_fields(self.config, seed=seed)
 
-    def _start(self, seed: int, config: FitConfig, prepared: Prepared) -> Run:
+    def _start(self, seed: int, config: Any, prepared: Prepared) -> Run:
         """Begin a run, or go on with what a killed process has left of it."""
         name = f"{self.prefix}-seed-{seed}"
-        begun = is_begun(self.folder / self.experiment / name)
+        begun = is_begun(self.folder / self.experiment.name / name)
         options = RunOptions(runs=self.folder, name=name, resume=begun)
         facts: dict[str, Any] = {"layout": self.layout, "beside": list(self.seeds)}
         if seed == self.seeds[0]:  # it is the same for the others
             facts["update_bytes"] = update_bytes(prepared.task)
         return start_run(self.experiment, config, prepared, options, **facts)
 
-    def _finish(self, seed: int, config: FitConfig, prepared: Prepared, run: Run, outcome: Outcome | Exception) -> None:
+    def _finish(self, seed: int, config: Any, prepared: Prepared, run: Run, outcome: Outcome | Exception) -> None:
         with self._noting([seed], {seed: run}):
             if isinstance(outcome, Exception):
                 raise outcome

@@ -18,8 +18,8 @@ from typing import Any
 
 from rnn_jax.checks import check_choice
 from rnn_jax.studies.lock import Lock, LockLost
-from rnn_jax.studies.seed_runs import SEED_LAYOUTS, Prepare, SeedGroup
-from rnn_jax.train.config import FitConfig
+from rnn_jax.studies.seed_runs import SEED_LAYOUTS, SeedGroup
+from rnn_jax.train.experiment import Experiment
 from rnn_jax.train.run import Run, config_hash, plain, to_json, write_atomically
 
 POLL = 2.0  # seconds between two looks at what other processes have done
@@ -35,7 +35,7 @@ class StudyCell:
     """
 
     fields: dict[str, Any]
-    config: FitConfig
+    config: Any
 
     @property
     def name(self) -> str:
@@ -55,7 +55,7 @@ class Study:
 
     Attributes:
         path: the directory.
-        experiment: its name.
+        experiment: that is studied.
         cells: the configs, no two the same.
         seeds: of each cell.
         layout: vmap, map or single; see `SeedGroup`.
@@ -67,7 +67,7 @@ class Study:
     """
 
     path: Path
-    experiment: str
+    experiment: Experiment
     cells: Sequence[StudyCell]
     seeds: Sequence[int]
     layout: str = "vmap"
@@ -87,18 +87,17 @@ class Study:
                 raise ValueError(f"study={str(self.path)!r} is not empty and holds no study.json: name another folder")
             return
         stored = json.loads(file.read_text("utf-8"))
-        for name in ("experiment", "layout"):
-            if stored.get(name) != getattr(self, name):
+        for name, asked in (("experiment", self.experiment.name), ("layout", self.layout)):
+            if stored.get(name) != asked:
                 raise ValueError(
-                    f"study={str(self.path)!r} has {name}={stored.get(name)!r}, asked for is {getattr(self, name)!r}: "
+                    f"study={str(self.path)!r} has {name}={stored.get(name)!r}, asked for is {asked!r}: "
                     "name another folder"
                 )
 
-    def run(self, prepare: Prepare, retry: bool = False, said: Callable[[str], None] = print) -> int:
+    def run(self, retry: bool = False, said: Callable[[str], None] = print) -> int:
         """Train what is not there yet, beside other processes that do the same, until everything has ended.
 
         Args:
-            prepare: of the experiment.
             retry: train again what has failed.
             said: gets a line about each cell.
 
@@ -115,10 +114,10 @@ class Study:
                 if not locks[cell.key].acquire():
                     continue
                 worked, code = True, 0
-                said(f"{cell.name}: {self.experiment}, {len(self.seeds)} seeds, {self.layout}")
+                said(f"{cell.name}: {self.experiment.name}, {len(self.seeds)} seeds, {self.layout}")
                 try:
                     with locks[cell.key] as lock:
-                        code = self._train(cell, prepare, lock, cell.key in again)
+                        code = self._train(cell, lock, cell.key in again)
                 except LockLost as lost:
                     said(f"{cell.name}: {lost}")
                 again.discard(cell.key)
@@ -144,7 +143,7 @@ class Study:
         failures = self.record(cell)["failures"]
         return all(str(seed) in failures for seed in self.seeds)
 
-    def _train(self, cell: StudyCell, prepare: Prepare, lock: Lock, retry: bool) -> int:
+    def _train(self, cell: StudyCell, lock: Lock, retry: bool) -> int:
         record = self.record(cell)
         if retry:
             failed = [int(seed) for seed, failure in record["failures"].items() if failure]
@@ -176,13 +175,13 @@ class Study:
                 save()
 
             group.save = note
-            if code := group.train(prepare):
+            if code := group.train():
                 return code
         return 0
 
     def run_path(self, cell: StudyCell, seed: int) -> Path:
         """Where the run of a cell and a seed is."""
-        return self.path / "runs" / self.experiment / f"{cell.key}-seed-{seed}"
+        return self.path / "runs" / self.experiment.name / f"{cell.key}-seed-{seed}"
 
     def summary(self) -> dict[str, Any]:
         """What study.json holds."""
@@ -213,7 +212,7 @@ class Study:
             state = "open" if "open" in states else "done" if states == {"done"} else "failed"
             entry = {"name": cell.name, "fields": cell.fields, "key": cell.key, "state": state, "notes": notes}
             cells.append(entry | {"seeds": seeds})
-        head = {"experiment": self.experiment, "layout": self.layout, "seeds": list(self.seeds), **self.about}
+        head = {"experiment": self.experiment.name, "layout": self.layout, "seeds": list(self.seeds), **self.about}
         return {**head, "versions": versions, "processors": processors, "cells": cells}
 
     def write_summary(self) -> None:

@@ -1,8 +1,9 @@
 """Training: one loop for every experiment, its checkpoints, and the directory that a run leaves."""
 
 from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
-from rnn_jax.train.config import FitConfig, HoldOutConfig
-from rnn_jax.train.experiment import Prepared, RunOptions, train_experiment
+from rnn_jax.train.config import FitConfig, HoldOutConfig, fit_config
+from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, Trained, train_experiment
+from rnn_jax.train.fields import flatten, make_config, replace_fields
 from rnn_jax.train.figures import draw_alignment, draw_curves
 from rnn_jax.train.lanes import Diverged, Task
 from rnn_jax.train.loop import Outcome, best_params, fit
@@ -17,6 +18,7 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "Diverged",
+    "Experiment",
     "FitConfig",
     "HoldOutConfig",
     "OptimizerConfig",
@@ -27,17 +29,22 @@ __all__ = [
     "SeedsDiffer",
     "Task",
     "TrainState",
+    "Trained",
     "best_params",
     "config_hash",
     "draw_alignment",
     "draw_curves",
     "fit",
+    "fit_config",
     "fit_seeds",
+    "flatten",
     "initial_state",
     "key_for",
+    "make_config",
     "make_dispatch",
     "make_optimizer",
     "make_schedule",
+    "replace_fields",
     "share_compiled_programs",
     "train_experiment",
 ]

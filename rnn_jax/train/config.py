@@ -1,6 +1,7 @@
-"""How long and how to train, as fields that experiments inherit into their Config."""
+"""How long and how to train: a part of the config of every experiment."""
 
 import dataclasses
+from typing import Any
 
 from rnn_jax.checks import check_size
 from rnn_jax.train.optimizer import OptimizerConfig
@@ -9,7 +10,7 @@ from rnn_jax.train.seeds import check_seed
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FitConfig(OptimizerConfig):
-    """How long and how to train. Experiments inherit these fields into their Config.
+    """How long and how to train.
 
     Raises:
         ValueError: a value is out of range, or `evaluate_every` is not a multiple of `steps_per_dispatch`.
@@ -58,3 +59,15 @@ class HoldOutConfig(FitConfig):
         super().__post_init__()
         if not self.hold_out and self.evaluate_every < self.steps:
             raise ValueError(f"hold_out=False leaves nothing to choose an update by: use evaluate_every={self.steps}")
+
+
+def fit_config(config: Any) -> FitConfig:
+    """How a config says to train: its part `fit`, or the config itself where it is a `FitConfig`.
+
+    Raises:
+        TypeError: it has neither.
+    """
+    found = config if isinstance(config, FitConfig) else getattr(config, "fit", None)
+    if not isinstance(found, FitConfig):
+        raise TypeError(f"{type(config).__name__} has no part fit, a FitConfig, nor is it one")
+    return found

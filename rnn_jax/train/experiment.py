@@ -1,24 +1,25 @@
-"""From a config to a finished run directory: what every experiment does around `fit`."""
+"""An experiment: what it trains by which config, and what every experiment does around `fit`."""
 
 import dataclasses
 import datetime
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 
 from rnn_jax.cells import count_parameters
-from rnn_jax.train.config import FitConfig
+from rnn_jax.checks import check_choice
+from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
+from rnn_jax.train.fields import field_types, make_config, read_values, replace_fields
 from rnn_jax.train.lanes import Diverged, Prune, Task
-from rnn_jax.train.loop import Outcome, fit
+from rnn_jax.train.loop import Outcome, best_params, fit
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.run import Run, config_hash
 from rnn_jax.train.seeds import key_for
-
-Config = TypeVar("Config", bound=FitConfig)
+from rnn_jax.typing import Carry, Params
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,13 +64,166 @@ class Prepared:
     files: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def train_experiment(
-    experiment: str,
-    config: Config,
-    options: RunOptions,
-    prepare: Callable[[Config], Prepared],
-    prune: Prune | None = None,
-) -> int:
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """The best model of a run, with all that is needed to use it.
+
+    Attributes:
+        run: where it is.
+        config: of the run.
+        rebuild: from parameters to the model.
+        params: the best ones.
+        preprocessor: what turns inputs into what the model reads, and its outputs into answers: a tokenizer and
+            classes, the scaling of a series.
+    """
+
+    run: Run
+    config: Any
+    rebuild: Callable[[Params], Any]
+    params: Params
+    preprocessor: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The model itself."""
+        return self.rebuild(self.params)
+
+    @classmethod
+    def best(
+        cls,
+        run: Run,
+        config: Any,
+        params: Params,
+        rebuild: Callable[[Params], Any],
+        *,
+        preprocessor: Any = None,
+        carry: Carry = (),
+    ) -> "Trained":
+        """The best checkpoint of a run.
+
+        Args:
+            run: that has been trained.
+            config: of the run.
+            params: parameters of the same model, for their names, shapes and dtypes.
+            rebuild: from parameters to the model.
+            preprocessor: see above.
+            carry: the initial carry that the run trained with.
+
+        Raises:
+            CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
+        """
+        return cls(run, config, rebuild, best_params(params, carry, fit_config(config), run), preprocessor)
+
+
+def _same(values: dict[str, Any]) -> dict[str, Any]:
+    return values
+
+
+def _by_task(values: Mapping[str, Any]) -> str | None:
+    return values.get("task")
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A question, and what it takes to answer it; a package or module has one, as its `EXPERIMENT`.
+
+    Attributes:
+        module: `__name__` of the package or module: how `python -m` starts it. Its last part is the experiment's name.
+        Config: the dataclass of its configs; or one for each task, by the task's name, the first being the default.
+            A config has the fields of a `FitConfig`, its own or those of a part of it.
+        prepare: from a config to what is trained.
+        restore: from a run and its config to what has been trained, for `load`.
+        commands: further functions of the command line. One whose first argument is `trained` gets what `load` gives,
+            for RUN on the command line; one with an argument `config` gets a config. `evaluate` is one of them.
+        default: the command where none is named.
+        pages: what `inspect` shows beyond what it shows of every run: from `(trained, row, steps)` to functions that
+            draw a page and say what is on it, by the page's title.
+        task_of: which task values of fields ask for, where it is not the field `task` alone that says it.
+        upgrade: from the fields of a config.json that an earlier version wrote to those of today.
+    """
+
+    module: str
+    Config: type[Any] | Mapping[str, type[Any]]
+    prepare: Callable[[Any], Prepared]
+    restore: Callable[[Run, Any], Trained]
+    commands: tuple[Callable[..., Any], ...] = ()
+    default: str = "train"
+    pages: Callable[[Trained, int, int], dict[str, Callable[[], str]]] | None = None
+    task_of: Callable[[Mapping[str, Any]], str | None] = _by_task
+    upgrade: Callable[[dict[str, Any]], dict[str, Any]] = _same
+
+    def __post_init__(self):
+        if self.module == "__main__":  # python -m package, or python file.py
+            spec = sys.modules["__main__"].__spec__
+            module = spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).stem
+            object.__setattr__(self, "module", module)
+
+    @property
+    def name(self) -> str:
+        """The last part of the module's name: of the folder of its runs, its results and its studies."""
+        return self.module.rpartition(".")[2]
+
+    @property
+    def page(self) -> str:
+        """What the package or module says of itself."""
+        return sys.modules[self.module].__doc__ or self.name if self.module in sys.modules else self.name
+
+    @property
+    def question(self) -> str:
+        """The first line of its page."""
+        return self.page.strip().split("\n")[0]
+
+    def config_type(self, values: Mapping[str, Any]) -> type[Any]:
+        """The type of the configs that have these values.
+
+        Raises:
+            ValueError: there is no such task.
+        """
+        if not isinstance(self.Config, Mapping):
+            return self.Config
+        task = self.task_of(values) or next(iter(self.Config))
+        check_choice("task", task, tuple(self.Config))
+        return self.Config[task]
+
+    def configure(self, values: Mapping[str, Any]) -> Any:
+        """The config with some fields set, from words (a command line) or from JSON.
+
+        Raises:
+            ValueError: a field is not known, or a value is not of its type or not allowed.
+        """
+        config_type = self.config_type(values)
+        return make_config(config_type, read_values(config_type, values))
+
+    def replace(self, config: Any, values: Mapping[str, Any]) -> Any:
+        """The same config with other values of some fields, from words; of another task, with its own defaults."""
+        return replace_fields(config, **read_values(type(config), values))
+
+    def open(self, path: Path) -> tuple[Run, Any]:
+        """A run directory and its config.
+
+        Raises:
+            ValueError: there is no run, or it is one of another experiment.
+        """
+        run = Run.open(path)
+        stored = self.upgrade(run.config)
+        config_type = self.config_type(stored)
+        if set(stored) != set(field_types(config_type)):
+            raise ValueError(
+                f"run={str(path)!r} belongs to another experiment or version: its config has {sorted(stored)}"
+            )
+        return run, self.configure(stored)
+
+    def load(self, run: Path) -> Trained:
+        """The best model of the run at a path, and what it takes to use it.
+
+        Raises:
+            ValueError: see `open`.
+            CheckpointError: there is no intact checkpoint.
+        """
+        return self.restore(*self.open(run))
+
+
+def train_experiment(experiment: Experiment, config: Any, options: RunOptions, prune: Prune | None = None) -> int:
     """Train one run of an experiment and leave a directory that says everything about it.
 
     A run that `prune` stops (see `fit`) has no result.json.
@@ -81,47 +235,49 @@ def train_experiment(
         ValueError: the run's name or directory cannot be used, or its config is another one than on disk.
         Diverged: see `fit`.
     """
+    fitting = fit_config(config)
     if options.distributed:
         join_processes(options.distributed)
     else:
-        start_cpu_devices(config.cpu_devices)
+        start_cpu_devices(fitting.cpu_devices)
     name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    prepared = prepare(config)
+    prepared = experiment.prepare(config)
     run = start_run(experiment, config, prepared, dataclasses.replace(options, name=name))
     diagnosis = None
     if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
-        key = key_for(config.seed, "training")
-        diagnosis = Diagnosis(prepared.task.loss, config, config.steps, key, run)
+        key = key_for(fitting.seed, "training")
+        diagnosis = Diagnosis(prepared.task.loss, fitting, fitting.steps, key, run)
     try:
-        outcome = fit(prepared.task, config, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
+        outcome = fit(prepared.task, fitting, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
     except BaseException as error:
         run.close_manifest(reason_of(error))
         raise
     finish_run(experiment, config, prepared, run, outcome, diagnosis)
     if outcome.exit_code:
-        print(f"stopped and saved; go on with: python -m experiments.{experiment} resume {run.path}", file=sys.stderr)
+        print(f"stopped and saved; go on with: python -m {experiment.module} resume {run.path}", file=sys.stderr)
     return outcome.exit_code
 
 
-def start_run(experiment: str, config: FitConfig, prepared: Prepared, options: RunOptions, **facts: Any) -> Run:
+def start_run(experiment: Experiment, config: Any, prepared: Prepared, options: RunOptions, **facts: Any) -> Run:
     """Make or open the directory of a run, say what begins, and note it in the manifest, with further facts."""
-    name, resume = options.name, options.resume
-    run = Run.create(options.runs, experiment, name, config, resume=resume, overwrite=options.overwrite)
-    size = count_parameters(prepared.task.params)
+    run = Run.create(
+        options.runs, experiment.name, options.name, config,
+        resume=options.resume, overwrite=options.overwrite, upgrade=experiment.upgrade,
+    )  # fmt: skip
+    fitting, size = fit_config(config), count_parameters(prepared.task.params)
     if jax.process_index() == 0:
         devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
-        print(
-            f"{experiment}: {size:,} parameters, {config.steps} updates on {devices}\nrun: {run.path}", file=sys.stderr
-        )
+        begun = f"{experiment.name}: {size:,} parameters, {fitting.steps} updates on {devices}\nrun: {run.path}"
+        print(begun, file=sys.stderr)
     for file, content in prepared.files.items():
         run.write_json(file, content)
-    run.write_manifest(seed=config.seed, data=prepared.data, **facts)
+    run.write_manifest(module=experiment.module, seed=fitting.seed, data=prepared.data, **facts)
     return run
 
 
 def finish_run(
-    experiment: str,
-    config: FitConfig,
+    experiment: Experiment,
+    config: Any,
     prepared: Prepared,
     run: Run,
     outcome: Outcome,
@@ -136,11 +292,11 @@ def finish_run(
             "steps": int(outcome.state.step),
             "seconds": round(outcome.progress.seconds, 1),
             "device": jax.devices()[0].device_kind,
-            "seed": config.seed,
+            "seed": fit_config(config).seed,
         }
         if diagnosis and diagnosis.records:
             draw_diagnosis(diagnosis.records, diagnosis.clip_norm, run.figures / "diagnosis.png")
-        run.write_json("result.json", {"experiment": experiment, **prepared.finish(outcome, run), **measured})
+        run.write_json("result.json", {"experiment": experiment.name, **prepared.finish(outcome, run), **measured})
     run.close_manifest(outcome.reason)
 
 

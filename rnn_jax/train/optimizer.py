@@ -16,7 +16,7 @@ OPTIMIZERS = ("adamw", "sgd")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """How parameters are updated. Experiments inherit these fields into their Config.
+    """How parameters are updated.
 
     Raises:
         ValueError: a value is out of range.
@@ -38,7 +38,6 @@ class OptimizerConfig:
     """Adam's b1, or the momentum of sgd."""
     clip_norm: float = 1.0
     """Gradients of a larger global norm are scaled down to this one (Pascanu et al. 2013, arXiv:1211.5063)."""
-
     averaging: float = 0.0
     """Decay of a running average of the parameters, which is evaluated and kept in their place; 0 for none."""
 

@@ -13,7 +13,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from rnn_jax.train.agreement import in_writer, is_writer
+from rnn_jax.train.fields import flatten
 from rnn_jax.train.manifest import environment
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -43,7 +44,7 @@ class Run:
         *,
         resume: bool = False,
         overwrite: bool = False,
-        may_differ: tuple[str, ...] = (),
+        upgrade: Callable[[dict[str, Any]], dict[str, Any]] = lambda values: values,
     ) -> "Run":
         """Begin the run `runs/experiment/name`, or go on with it.
 
@@ -51,10 +52,10 @@ class Run:
             runs: the folder of all runs.
             experiment: letters, digits, `.`, `_` and `-`, not beginning with a dot; so is `name`.
             name: of this run.
-            config: a dataclass.
+            config: a dataclass; config.json has its fields and those of its parts, by name.
             resume: go on with the run that is there.
             overwrite: delete what a run has left there, and nothing else.
-            may_differ: fields of `config` that resuming may change; config.json then holds the new values.
+            upgrade: from what an earlier version wrote into config.json to the fields of today, to compare them.
 
         Raises:
             ValueError: a name is not allowed or leads out of `runs`; the directory is not empty and neither `resume`
@@ -70,7 +71,7 @@ class Run:
 
         def prepare() -> None:
             if resume:
-                cls.open(path)._refuse_differences(plain(config), may_differ)
+                _refuse_differences(path, upgrade(cls.open(path).config), plain(config))
             elif path.exists() and any(path.iterdir()):
                 if not overwrite:
                     raise ValueError(f"{path} is not empty; use --resume to go on with it, --overwrite to replace it")
@@ -179,14 +180,6 @@ class Run:
             kept = [to_json(record, indent=None) for record in self.records() if record["step"] <= step]
             write_atomically(self.path / "metrics.jsonl", "".join(kept))
 
-    def _refuse_differences(self, config: dict[str, Any], may_differ: tuple[str, ...]) -> None:
-        stored = self.config
-        fields = [f for f in {**stored, **config} if f not in may_differ and stored.get(f) != config.get(f)]
-        if fields:
-            lines = [f"{f}: stored {stored.get(f)!r}, now {config.get(f)!r}" for f in fields]
-            remedy = "resume with the stored values, or begin a run of another name"
-            raise ValueError("\n  ".join([f"config differs from {self.path / 'config.json'}; {remedy}", *lines]))
-
     def _delete_files(self) -> None:
         """Delete what a run writes. The manifest, by which a run is known as one, goes last."""
         folders = [folder for folder in (self.checkpoints, self.figures) if not folder.is_symlink()]
@@ -198,6 +191,13 @@ class Run:
                 entry.unlink()
         for file in ("metrics.jsonl", *map(_checked_name, self.read_json("manifest.json")["files"]), "manifest.json"):
             (self.path / file).unlink(missing_ok=True)
+
+
+def _refuse_differences(path: Path, stored: dict[str, Any], config: dict[str, Any]) -> None:
+    if fields := [f for f in {**stored, **config} if stored.get(f) != config.get(f)]:
+        lines = [f"{f}: stored {stored.get(f)!r}, now {config.get(f)!r}" for f in fields]
+        remedy = "resume with the stored values, or begin a run of another name"
+        raise ValueError("\n  ".join([f"config differs from {path / 'config.json'}; {remedy}", *lines]))
 
 
 def is_begun(path: Path) -> bool:
@@ -220,13 +220,15 @@ def to_json(content: Any, indent: int | None = 2) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it: dataclasses are dicts, paths strings, scalar arrays numbers, NaN and infinity None.
+    """A value as JSON knows it: paths are strings, scalar arrays numbers, NaN and infinity None, dataclasses dicts.
+
+    The dict of a dataclass has the fields of its parts beside its own, see `rnn_jax.train.fields`.
 
     Raises:
         ValueError: a value or a key has no counterpart in JSON.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: plain(item) for name, item in flatten(value).items()}
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ValueError(f"the keys {list(value)!r:.80} cannot be written as JSON; use str")

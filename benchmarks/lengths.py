@@ -20,8 +20,7 @@ import tyro
 from benchmarks.results import Results, result_file
 from benchmarks.timing import Ratio, affordable, interleaved, rows
 from rnn_jax.decoding import greedy_search
-from rnn_jax.models import EncoderDecoderConfig
-from rnn_jax.models.translation import target_nats
+from rnn_jax.models import EncoderDecoderConfig, target_nats
 from rnn_jax.nnx import functional
 
 SOURCE, BATCH, VOCABULARY = 16, 16, 1000

@@ -20,9 +20,9 @@ from experiments.cli import Flags, as_command, run_command
 from experiments.registry import load_experiment
 from rnn_jax.studies.crossings import crossings_markdown
 from rnn_jax.studies.figures import draw_study
-from rnn_jax.studies.grid import find_reference, make_cells
+from rnn_jax.studies.grid import find_reference, make_conditions
 from rnn_jax.studies.matching import match_parameters, matched_before
-from rnn_jax.studies.study import Study, StudyCell, default_path
+from rnn_jax.studies.study import Condition, Study, default_path
 from rnn_jax.studies.tables import costs, costs_markdown, latex, markdown, seconds_a_run
 from rnn_jax.train import fit_config, share_compiled_programs
 from rnn_jax.train.parallel import start_cpu_devices
@@ -62,19 +62,19 @@ def ablate(experiment: tyro.conf.Positional[str], options: Flags[Options] = Opti
     found = load_experiment(experiment)
     if options.seeds < 1:
         raise ValueError(f"seeds={options.seeds}: expected at least 1, and 6 or more for tests that mean something")
-    cells = make_cells(found, options.set, options.vary, options.sets, options.zip)
-    reference = find_reference(cells, options.reference)
-    start_cpu_devices(fit_config(cells[0].config).cpu_devices)
+    conditions = make_conditions(found, options.set, options.vary, options.sets, options.zip)
+    reference = find_reference(conditions, options.reference)
+    start_cpu_devices(fit_config(conditions[0].config).cpu_devices)
     said = command(experiment, options)
     path = options.study or default_path(Path("studies"), found.name, said)
     if options.match_parameters:
-        place = cells.index(reference)
-        cells = matched_before(cells, path, said) or match_parameters(cells, reference, found)
-        reference = cells[place]
-    question = options.question or f"What does {varied(cells)} change? {found.question}"
+        place = conditions.index(reference)
+        conditions = matched_before(conditions, path, said) or match_parameters(conditions, reference, found.prepare)
+        reference = conditions[place]
+    question = options.question or f"What does {varied(conditions)} change? {found.question}"
     about = {"question": question, "command": said, "reference": reference.name}
-    study = Study(path, found, cells, range(options.seeds), options.layout, about)
-    print(f"{len(cells)} configs x {options.seeds} seeds in {path}", flush=True)
+    study = Study(path, found, conditions, range(options.seeds), options.layout, about)
+    print(f"{len(conditions)} configs x {options.seeds} seeds in {path}", flush=True)
     with share_compiled_programs():
         code = study.run(options.retry)
     if code:
@@ -85,8 +85,8 @@ def ablate(experiment: tyro.conf.Positional[str], options: Flags[Options] = Opti
     return 0
 
 
-def varied(cells: list[StudyCell]) -> str:
-    return " and ".join(cells[0].fields) or "the seed"
+def varied(conditions: list[Condition]) -> str:
+    return " and ".join(conditions[0].fields) or "the seed"
 
 
 def command(experiment: str, options: Options) -> str:

@@ -5,9 +5,10 @@ import difflib
 import functools
 import inspect
 import itertools
+import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -184,6 +185,17 @@ def _split_config(arguments: list[str]) -> tuple[Path | None, list[str]]:
                 raise ValueError("--config needs a FILE: a JSON file of an experiment's fields, such as best.json")
             return Path(found), arguments[:i] + arguments[i + used :]
     return None, arguments
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they come, until the last one, Ctrl-C, or nobody reads them."""
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            for line in lines:
+                print(line, flush=True)
+    except BrokenPipeError:
+        # What is left in the buffer would fail again as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def as_command(module: str, *words: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:

@@ -19,8 +19,7 @@ from tyro.conf import Positional
 
 from experiments.cli import run_command
 from experiments.registry import experiment_of
-from rnn_jax.analysis import inspection
-from rnn_jax.analysis.following import NotApplicable, follow_layers
+from rnn_jax.analysis import NotApplicable, inspection, trace_layers
 from rnn_jax.checks import check_size
 from rnn_jax.train import Experiment, Run, Trained, fit_config, flatten, key_for, replace_fields
 
@@ -41,10 +40,10 @@ def general_pages(experiment: Experiment, trained: Trained, row: int, steps: int
     def score() -> jax.Array:
         return task.loss(trained.params, task.carry, batch, key_for(fitting.seed, "inspect"))[0]
 
-    parts, options = follow_layers(score)[1], {"row": row, "steps": letters, "shown": steps}
+    traces, options = trace_layers(score)[1], {"row": row, "steps": letters, "shown": steps}
     return {
-        "gates": lambda: inspection.gates_page(parts, run.figures / "inspect-gates.png", **options),
-        "hidden states": lambda: inspection.states_page(parts, run.figures / "inspect-states.png"),
+        "gates": lambda: inspection.gates_page(traces, run.figures / "inspect-gates.png", **options),
+        "hidden states": lambda: inspection.states_page(traces, run.figures / "inspect-states.png"),
         "gradient flow": lambda: inspection.flow_page(score, run.figures / "inspect-flow.png", fitting.steps),
         "saliency": lambda: inspection.saliency_page(score, run.figures / "inspect-saliency.png", **options),
     }

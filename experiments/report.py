@@ -97,32 +97,49 @@ def command(experiment: str, config: dict[str, Any]) -> str:
 
 
 def table_text(results: Path = RESULTS) -> str:
-    """The results as a Markdown table, each with that of a transformer of its size."""
+    """The results as a Markdown table, each with that of a transformer of its size; what is best in a row is bold."""
     lines = ["| task | metric | model | here | transformer | published | baselines |", "|---|---|---|---|---|---|---|"]
+    ahead = []
     for file in sorted(results.glob("*.json")):
         stored = json.loads(file.read_text())
-        for r in stored["results"]:
-            if is_transformer(r):
+        for row in stored["results"]:
+            if is_transformer(row):
                 continue
-            published = ", ".join(f"{p['who']} {p['value']}" for p in r["published"])
-            sources = "; ".join(sorted({p["source"] for p in r["published"]}))
-            published += f" ({sources})" if sources else ""
-            metric = f"{r['metric']} {'↑' if r['higher_is_better'] else '↓'}"
+            task, best = f"{stored['experiment']}/{row['task']}", max if row["higher_is_better"] else min
+            beside = transformer_of(row, stored["results"])
+            values = [one["mean"] for one in (row, *beside)] + [p["value"] for p in row["published"]]
+            top = best([*values, *row["baselines"].values()])
+            published = ", ".join(bold(f"{p['who']} {p['value']}", p["value"] == top) for p in row["published"])
+            sources = "; ".join(sorted({p["source"] for p in row["published"]}))
             cells = [
-                r["model"],
-                f"**{value_text(r)}**",
-                transformer_text(r, stored["results"]),
-                published,
-                baselines_text(r),
+                task,
+                f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}",
+                row["model"],
+                bold(value_text(row), row["mean"] == top),
+                "".join(bold(value_text(one), one["mean"] == top) for one in beside),
+                published + (f" ({sources})" if sources else ""),
+                baselines_text(row, top),
             ]
-            lines.append(f"| {' | '.join([stored['experiment'] + '/' + r['task'], metric, *cells])} |")
+            lines.append(f"| {' | '.join(cells)} |")
+            ahead += [
+                f"{name} ({value:{precision(value)}}) of {row['model']} in {task}"
+                for name, value in row["baselines"].items()
+                if best(value, row["mean"]) == value != row["mean"]
+            ]
+    if ahead:
+        lines += ["", f"A baseline of the same run is ahead here: {'; '.join(ahead)}."]
     return "\n".join(lines)
 
 
-def transformer_text(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """The value of the transformer that is as large as the model of a row, within a tenth, on the same task."""
+def transformer_of(row: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The result of the transformer that is as large as the model of a row, within a tenth, on the same task."""
     found = [one for one in rows if is_transformer(one) and one["task"] == row["task"]]
-    return "".join(value_text(one) for one in found if abs(one["params"] - row["params"]) <= 0.1 * row["params"])
+    return [one for one in found if abs(one["params"] - row["params"]) <= 0.1 * row["params"]]
+
+
+def bold(text: str, best: bool) -> str:
+    """A cell of the table, bold where it is the best of its row."""
+    return f"**{text}**" if best else text
 
 
 def is_transformer(row: dict[str, Any]) -> bool:
@@ -137,9 +154,10 @@ def value_text(row: dict[str, Any]) -> str:
     return f"{row['mean']:{form}}{spread} ({row['n']})"
 
 
-def baselines_text(row: dict[str, Any]) -> str:
-    """What the value is compared with in the same run."""
-    return ", ".join(f"{name} {value:{precision(value)}}" for name, value in row["baselines"].items())
+def baselines_text(row: dict[str, Any], top: float | None = None) -> str:
+    """What the value is compared with in the same run; the one that is `top` is bold."""
+    texts = {name: f"{name} {value:{precision(value)}}" for name, value in row["baselines"].items()}
+    return ", ".join(bold(text, row["baselines"][name] == top) for name, text in texts.items())
 
 
 def precision(value: float) -> str:

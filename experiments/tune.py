@@ -72,7 +72,7 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
         search = Search(path, found, base, space, task, seed=options.seed, prune_after=options.prune_after,
                         definition=definition)  # fmt: skip
         print(f"{options.trials} trials of {', '.join(space)} by {task.monitor} in {path}", flush=True)
-        code = search.run(options.trials, said=lambda line: print(line, flush=True))
+        code = search.run(options.trials, report=lambda line: print(line, flush=True))
     asked = {name: value for name, value in vars(options).items() if name != "study"}
     said = as_command("experiments.tune", experiment, values=asked, defaults=vars(Options()))
     with search.alone():

@@ -1,7 +1,8 @@
 """Recurrent networks in JAX: cells as pure functions, unrolled through time with exact lengths and resets.
 
-The modules `nnx`, `models`, `data`, `train`, `decoding`, `losses`, `metrics`, `interop` and `testing` are imported when
-they are first used: `rnn_jax.nnx.Recurrent` works after `import rnn_jax`, which itself needs JAX alone.
+The modules `nnx`, `models`, `data`, `train`, `studies`, `analysis`, `decoding`, `losses`, `metrics`, `interop` and
+`testing` are imported when they are first used: `rnn_jax.nnx.Recurrent` works after `import rnn_jax`, which itself
+needs JAX alone.
 """
 
 import importlib
@@ -81,7 +82,20 @@ from rnn_jax.cells import (
     make_cell,
 )
 from rnn_jax.compose import Bidirectional, BidirectionalCarry, RecurrentDropout, Residual, Stack, Zoneout, dropout
-from rnn_jax.unroll import Newton, NewtonReport, Unrolled, newton_report, unroll
+from rnn_jax.unroll import (
+    Associative,
+    Method,
+    MethodResult,
+    Newton,
+    NewtonReport,
+    Sequential,
+    Trace,
+    Traced,
+    Unrolled,
+    newton_report,
+    unroll,
+    unroll_with_reports,
+)
 
 __all__ = [
     "CELLS",
@@ -112,6 +126,7 @@ __all__ = [
     "UGRNN",
     "Affine",
     "AntisymmetricRNN",
+    "Associative",
     "Bidirectional",
     "BidirectionalCarry",
     "CayleyRNN",
@@ -145,6 +160,8 @@ __all__ = [
     "LiGRU",
     "LinearCell",
     "MLSTMCarry",
+    "Method",
+    "MethodResult",
     "MinGRU",
     "MinLSTM",
     "MultiplicativeLSTM",
@@ -157,7 +174,10 @@ __all__ = [
     "Residual",
     "RetNet",
     "SLSTMCarry",
+    "Sequential",
     "Stack",
+    "Trace",
+    "Traced",
     "Unrolled",
     "Zoneout",
     "citation",
@@ -168,13 +188,21 @@ __all__ = [
     "make_cell",
     "newton_report",
     "unroll",
+    "unroll_with_reports",
 ]
 __version__ = "0.1.0"
 
-_MODULES = ("data", "decoding", "interop", "losses", "metrics", "models", "nnx", "testing", "train")
+_MODULES = (
+    "analysis", "data", "decoding", "initializers", "interop", "losses", "metrics", "models", "nnx", "studies",
+    "testing", "train", "typing",
+)  # fmt: skip
 
 
 def __getattr__(name: str):
     if name in _MODULES:
         return importlib.import_module(f"rnn_jax.{name}")
     raise AttributeError(f"module 'rnn_jax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

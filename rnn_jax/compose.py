@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, Composite, GatedCell
+from rnn_jax.cells.base import Cell, Composite, GatedCell, Run
 from rnn_jax.checks import check_choice, check_rate
-from rnn_jax.typing import Array, Carry, DType, Params
+from rnn_jax.typing import Array, Carry, Checked, DType, Float, Inputs, Key, Output, Params
 
 
-def dropout(key: jax.Array | None, xs: Array, rate: float, kind: str = "step") -> jax.Array:
+def dropout(
+    key: Key | None, xs: Float[Array, "T *dims"], rate: float, kind: str = "step"
+) -> Float[jax.Array, "T *dims"]:
     """Zero each feature of `xs [T, ...]` with probability `rate` and scale the rest by 1 / (1 − rate).
 
     Args:
@@ -93,17 +95,19 @@ class Stack(Composite):
     def methods(self) -> tuple[str, ...]:
         return tuple(m for m in self.layers[0].methods if all(m in layer.methods for layer in self.layers))
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         keys = jax.random.split(key, len(self.layers))
         return {f"layer_{i}": layer.init(keys[i], param_dtype) for i, layer in enumerate(self.layers)}
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> tuple[Carry, ...]:
         return tuple(layer.initial_carry(batch_shape, dtype) for layer in self.layers)
 
-    def output(self, carry: tuple[Carry, ...]) -> jax.Array:
+    def output(self, carry: tuple[Carry, ...]) -> Output:
         return self.layers[-1].output(carry[-1])
 
-    def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
+    def unroll_parts(
+        self, run: Run, params: Params, xs: Inputs, carry: Carry, reverse: bool, key: Key | None
+    ) -> tuple[Carry, Output]:
         after = []
         for i, layer in enumerate(self.layers):
             layer_key = None
@@ -113,12 +117,12 @@ class Stack(Composite):
                     xs = dropout(mask_key, xs, self.dropout, self.dropout_kind)
             layer_carry, xs = run(layer, params[f"layer_{i}"], xs, carry[i], reverse, layer_key)
             after.append(layer_carry)
-        return tuple(after), xs
+        return tuple(after), jnp.asarray(xs)
 
     def trainable(self, params: Params) -> Params:
         return {f"layer_{i}": layer.trainable(params[f"layer_{i}"]) for i, layer in enumerate(self.layers)}
 
-    def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+    def __call__(self, params: Params, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
         after = []
         for i, layer in enumerate(self.layers):
             layer_carry, x = layer(params[f"layer_{i}"], carry[i], x)
@@ -183,7 +187,7 @@ class Bidirectional(Composite):
         forward, backward = self.directions
         return tuple(m for m in forward.methods if m in backward.methods)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         keys = jax.random.split(key)
         forward, backward = (cell.init(k, param_dtype) for cell, k in zip(self.directions, keys, strict=True))
         return {"forward": forward, "backward": backward}
@@ -191,7 +195,9 @@ class Bidirectional(Composite):
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> BidirectionalCarry:
         return BidirectionalCarry(*(cell.initial_carry(batch_shape, dtype) for cell in self.directions))
 
-    def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
+    def unroll_parts(
+        self, run: Run, params: Params, xs: Inputs, carry: Carry, reverse: bool, key: Key | None
+    ) -> tuple[Carry, Output]:
         forward, backward = self.directions
         keys = (None, None) if key is None else jax.random.split(key)
         forward_carry, forward_ys = run(forward, params["forward"], xs, carry[0], reverse, keys[0])
@@ -201,7 +207,7 @@ class Bidirectional(Composite):
     def trainable(self, params: Params) -> Params:
         return {name: cell.trainable(params[name]) for name, cell in zip(params, self.directions, strict=True)}
 
-    def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+    def __call__(self, params: Params, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
         raise ValueError(
             "a Bidirectional cell cannot be streamed: its backward direction starts at the last step, "
             "which a stream has not seen yet; use unroll on the whole sequence"
@@ -229,7 +235,7 @@ class _Wrapper(Cell):
     def output_size(self) -> int:
         return self.cell.output_size
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         return self.cell.init(key, param_dtype)
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
@@ -260,11 +266,13 @@ class Residual(_Wrapper, Composite):
     def methods(self) -> tuple[str, ...]:
         return self.cell.methods
 
-    def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
+    def unroll_parts(
+        self, run: Run, params: Params, xs: Inputs, carry: Carry, reverse: bool, key: Key | None
+    ) -> tuple[Carry, Output]:
         carry, ys = run(self.cell, params, xs, carry, reverse, key)
         return carry, ys + xs
 
-    def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+    def __call__(self, params: Params, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
         carry, y = self.cell(params, carry, x)
         return carry, y + x
 
@@ -275,16 +283,16 @@ class _Noisy(_Wrapper):
     def prepare(self, params: Params) -> Params:
         return self.cell.prepare(params)
 
-    def project(self, params: Params, xs: Array) -> Any:
+    def project(self, params: Params, xs: Inputs) -> Any:
         return self.cell.project(params, xs)
 
-    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
+    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:
         return self.cell.step(params, carry, z)
 
-    def output(self, carry: Carry) -> jax.Array:
+    def output(self, carry: Carry) -> Output:
         return self.cell.output(carry)
 
-    def _masks(self, key: jax.Array, batch_shape: tuple[int, ...], rates: tuple[float, ...], length: int = 1) -> Any:
+    def _masks(self, key: Key, batch_shape: tuple[int, ...], rates: tuple[float, ...], length: int = 1) -> Any:
         """Bool arrays `[length, B, ...]` like the carry's leaves, true with probability 1 − rate."""
         leaves, tree = jax.tree.flatten(jax.eval_shape(lambda: self.initial_carry(batch_shape)))
         keys = jax.random.split(key, len(leaves))
@@ -314,12 +322,12 @@ class RecurrentDropout(_Noisy):
                 f"cell={self.cell}: recurrent dropout needs a cell with one recurrent product (a GatedCell)"
             )
 
-    def noise(self, key: jax.Array, length: int, batch_shape: tuple[int, ...]) -> Any:
+    def noise(self, key: Key, length: int, batch_shape: tuple[int, ...]) -> Any:
         leaves = len(jax.tree.leaves(self.initial_carry()))
         masks = self._masks(key, batch_shape, (self.rate,) * leaves)
         return jax.tree.map(lambda m: jnp.broadcast_to(m, (length, *m.shape[1:])), masks)
 
-    def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, jax.Array]:
+    def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, Output]:
         kept = jax.tree.map(lambda c, m: jnp.where(m, c / (1 - self.rate), jnp.zeros_like(c)), carry, noise)
         gated: Any = self.cell  # by the check at construction
         return gated.gate(params, carry, z, gated.recur(params, kept))
@@ -357,18 +365,18 @@ class Zoneout(_Noisy):
             check_rate("rate", rate)
         object.__setattr__(self, "rate", tuple(rates))
 
-    def noise(self, key: jax.Array, length: int, batch_shape: tuple[int, ...]) -> Any:
+    def noise(self, key: Key, length: int, batch_shape: tuple[int, ...]) -> Any:
         own_key, inner_key = jax.random.split(key)
         own = self._masks(own_key, batch_shape, self.rate, length)
         return own, self.cell.noise(inner_key, length, batch_shape)
 
-    def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, jax.Array]:
+    def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, Output]:
         updates, inner = noise
         after, y = self.cell.noisy_step(params, carry, z, inner)
         after = jax.tree.map(jnp.where, updates, after, carry)
         return after, self.cell.output(after).astype(y.dtype)
 
-    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
+    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:
         after, y = self.cell.step(params, carry, z)
         leaves, tree = jax.tree.flatten(after)
         mixed = [old * r + new * (1 - r) for r, new, old in zip(self.rate, leaves, jax.tree.leaves(carry), strict=True)]

@@ -32,14 +32,12 @@ def columns(
     sizes: tuple[int, ...],
     dtype: DType = jnp.float32,
 ) -> jax.Array:
-    """One kernel `[in, sum(sizes)]` whose blocks `[in, size]` are drawn apart, as in `side_by_side`, of any sizes."""
+    """One kernel `[in, sum(sizes)]` whose blocks `[in, size]` are drawn apart, as in `per_gate`, of any sizes."""
     keys = jax.random.split(key, len(sizes))
     return jnp.concatenate([initializer(k, (input_size, n), dtype) for k, n in zip(keys, sizes, strict=True)], axis=1)
 
 
-def side_by_side(
-    initializer, key: jax.Array, shape: tuple[int, int], gates: int, dtype: DType = jnp.float32
-) -> jax.Array:
+def per_gate(initializer, key: jax.Array, shape: tuple[int, int], gates: int, dtype: DType = jnp.float32) -> jax.Array:
     """One kernel `[in, gates * out]` whose blocks `[in, out]` are drawn apart, so that each gate has its own scale.
 
     Args:
@@ -144,6 +142,6 @@ def gated_kernels(
     input_key, recurrent_key = jax.random.split(key)
     shape, square = (input_size, hidden_size), (hidden_size, hidden_size)
     return {
-        "input": {"kernel": side_by_side(glorot_uniform, input_key, shape, gates, param_dtype)},
-        "recurrent": {"kernel": side_by_side(recurrent, recurrent_key, square, recurrent_gates, param_dtype)},
+        "input": {"kernel": per_gate(glorot_uniform, input_key, shape, gates, param_dtype)},
+        "recurrent": {"kernel": per_gate(recurrent, recurrent_key, square, recurrent_gates, param_dtype)},
     }

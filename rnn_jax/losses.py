@@ -6,12 +6,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rnn_jax.typing import Array
+from rnn_jax.typing import Array, Bool, Float, Int, Num
+
+Weights = Num[Array, "*B"] | Bool[Array, "*B"]
+Total = tuple[Float[jax.Array, ""], Float[jax.Array, ""]]
+"""A sum, and what it is summed over."""
 
 
 def token_cross_entropy(
-    logits: Array, targets: Array, weights: Array | None = None, *, smoothing: float = 0.0
-) -> tuple[jax.Array, jax.Array]:
+    logits: Float[Array, "*B V"], targets: Int[Array, "*B"], weights: Weights | None = None, *, smoothing: float = 0.0
+) -> Total:
     """The summed negative log likelihood of tokens in nats, and how many tokens it is summed over.
 
     Args:
@@ -38,7 +42,9 @@ def token_cross_entropy(
     return (losses * weights).sum(), weights.sum()
 
 
-def binary_cross_entropy(logits: Array, targets: Array, weights: Array | None = None) -> tuple[jax.Array, jax.Array]:
+def binary_cross_entropy(
+    logits: Float[Array, "*B K"], targets: Num[Array, "*B K"] | Bool[Array, "*B K"], weights: Weights | None = None
+) -> Total:
     """The summed negative log likelihood of vectors of independent bits in nats, and how many vectors there are.
 
     Args:
@@ -59,7 +65,7 @@ def binary_cross_entropy(logits: Array, targets: Array, weights: Array | None = 
     return (losses * weights).sum(), weights.sum()
 
 
-def pinball_loss(quantiles: Array, targets: Array, levels: Sequence[float]) -> tuple[jax.Array, jax.Array]:
+def pinball_loss(quantiles: Float[Array, "*B Q"], targets: Float[Array, "*B"], levels: Sequence[float]) -> Total:
     """The summed pinball loss of quantiles, the mean over the levels, and how many targets it is summed over.
 
     A quantile at level τ costs τ for each unit that it is too low, and 1 − τ for each that it is too high (Koenker &
@@ -80,7 +86,7 @@ def pinball_loss(quantiles: Array, targets: Array, levels: Sequence[float]) -> t
     return jnp.where(known, losses, 0.0).sum(), known.sum().astype(jnp.float32)
 
 
-def qlike_loss(log_variance: Array, squares: Array) -> tuple[jax.Array, jax.Array]:
+def qlike_loss(log_variance: Float[Array, "*B"], squares: Float[Array, "*B"]) -> Total:
     """The summed QLIKE loss of variances, σ²/h + log h, and how many squares it is summed over.
 
     Its least expected value is at the true variance, also where only squared returns are seen, which are noisy (Patton
@@ -98,7 +104,7 @@ def qlike_loss(log_variance: Array, squares: Array) -> tuple[jax.Array, jax.Arra
     return jnp.where(known, losses, 0.0).sum(), known.sum().astype(jnp.float32)
 
 
-def _known(targets: Array) -> tuple[jax.Array, jax.Array]:
+def _known(targets: Float[Array, "*B"]) -> tuple[Bool[jax.Array, "*B"], Float[jax.Array, "*B"]]:
     """Where targets are no NaN, and targets with 0 in its place, so that no NaN reaches a gradient."""
     targets = jnp.asarray(targets, jnp.float32)
     known = ~jnp.isnan(targets)

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.losses import pinball_loss
+from rnn_jax.typing import Array, Checked, Float, Int, Shaped
 
 
-def accuracy(predicted: Any, labels: Any) -> float:
+def accuracy(predicted: Checked[Any, "N"], labels: Checked[Any, "N"]) -> float:
     """The share of predictions int `[N]` that are the label int `[N]`.
 
     Raises:
@@ -21,7 +22,7 @@ def accuracy(predicted: Any, labels: Any) -> float:
     return float(np.mean(predicted == labels))
 
 
-def confusion_matrix(predicted: Any, labels: Any, classes: int) -> np.ndarray:
+def confusion_matrix(predicted: Checked[Any, "N"], labels: Checked[Any, "N"], classes: int) -> Int[np.ndarray, "C C"]:
     """How often each class was taken for each: int `[C, C]`, rows the labels, columns the predictions.
 
     Args:
@@ -41,7 +42,7 @@ def confusion_matrix(predicted: Any, labels: Any, classes: int) -> np.ndarray:
     return matrix
 
 
-def negative_log_likelihood(probabilities: Any, labels: Any) -> float:
+def negative_log_likelihood(probabilities: Checked[Any, "N C"], labels: Checked[Any, "N"]) -> float:
     """The mean of −log p(label) in nats; probabilities `[N, C]`, labels int `[N]`. Infinite where a p is 0."""
     probabilities, labels = np.asarray(probabilities, np.float64), np.asarray(labels)
     _matching(probabilities.argmax(-1), labels)
@@ -50,14 +51,14 @@ def negative_log_likelihood(probabilities: Any, labels: Any) -> float:
 
 
 class Calibration(NamedTuple):
-    """What a classifier claims and what it keeps, by bins of its confidence; bins without examples are left out."""
+    """What a classifier claims and what it keeps, by K bins of its confidence; bins without examples are left out."""
 
-    confidence: np.ndarray
-    """`[K]`, the mean probability of the predicted class."""
-    accuracy: np.ndarray
-    """`[K]`, the share of right predictions."""
-    counts: np.ndarray
-    """int `[K]`, how many examples."""
+    confidence: Float[np.ndarray, "K"]
+    """The mean probability of the predicted class."""
+    accuracy: Float[np.ndarray, "K"]
+    """The share of right predictions."""
+    counts: Int[np.ndarray, "K"]
+    """How many examples."""
 
     @property
     def error(self) -> float:
@@ -65,7 +66,7 @@ class Calibration(NamedTuple):
         return float(np.sum(self.counts * np.abs(self.accuracy - self.confidence)) / np.sum(self.counts))
 
 
-def calibration(probabilities: Any, labels: Any, bins: int = 15) -> Calibration:
+def calibration(probabilities: Checked[Any, "N C"], labels: Checked[Any, "N"], bins: int = 15) -> Calibration:
     """Compare confidence and accuracy. Guo et al. 2017, arXiv:1706.04599, equations 2 and 3.
 
     Args:
@@ -87,7 +88,7 @@ def calibration(probabilities: Any, labels: Any, bins: int = 15) -> Calibration:
     return Calibration(confidence, right, counts[used])
 
 
-def classification_scores(probabilities: Any, labels: Any) -> dict[str, Any]:
+def classification_scores(probabilities: Checked[Any, "N C"], labels: Checked[Any, "N"]) -> dict[str, Any]:
     """Accuracy in %, nats, calibration error and confusion matrix (rows the labels), for a result file."""
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     predicted = probabilities.argmax(-1)
@@ -99,7 +100,7 @@ def classification_scores(probabilities: Any, labels: Any) -> dict[str, Any]:
     }
 
 
-def recall_at(k: int, scores: Any) -> float:
+def recall_at(k: int, scores: Checked[Any, "N C"]) -> float:
     """The share of rows whose first candidate is among the k best; scores `[N, C]`, the first column the right ones.
 
     Candidates with equal scores share their places: a row counts with the probability that the first one is among the
@@ -116,31 +117,31 @@ def recall_at(k: int, scores: Any) -> float:
     return float(np.clip((k - better) / np.maximum(equal, 1), 0, 1).mean())
 
 
-def root_mean_square_error(found: Any, true: Any) -> float:
-    """The root of the mean square of found − true, both `[N]`.
+def root_mean_square_error(prediction: Checked[Any, "N"], target: Checked[Any, "N"]) -> float:
+    """The root of the mean square of prediction − target.
 
     Raises:
         ValueError: there are none, or the shapes differ.
     """
-    found, true = _matching(found, true)
-    return float(np.sqrt(np.mean((found - true) ** 2)))
+    prediction, target = _matching(prediction, target)
+    return float(np.sqrt(np.mean((prediction - target) ** 2)))
 
 
-def nasa_score(found: Any, true: Any) -> float:
+def nasa_score(prediction: Checked[Any, "N"], target: Checked[Any, "N"]) -> float:
     """What wrong remaining lives `[N]`, in cycles, cost together: too long ones more than too short ones.
 
-    Σ exp(d / 10) − 1 where d = found − true is not negative, exp(−d / 13) − 1 where it is: Saxena et al. 2008, "Damage
-    propagation modeling for aircraft engine run-to-failure simulation", section IV.
+    Σ exp(d / 10) − 1 where d = prediction − target is not negative, exp(−d / 13) − 1 where it is: Saxena et al. 2008,
+    "Damage propagation modeling for aircraft engine run-to-failure simulation", section IV.
 
     Raises:
         ValueError: there are none, or the shapes differ.
     """
-    found, true = _matching(found, true)
-    late = np.asarray(found - true, np.float64)
+    prediction, target = _matching(prediction, target)
+    late = np.asarray(prediction - target, np.float64)
     return float(np.expm1(np.where(late < 0, -late / 13, late / 10)).sum())
 
 
-def confident_from(scores: Any, right: Any, wanted: float = 0.5) -> float | None:
+def confident_from(scores: Checked[Any, "N"], right: Checked[Any, "N"], wanted: float = 0.5) -> float | None:
     """The lowest score from which on at least the `wanted` share of answers is right; None if there is none.
 
     Args:
@@ -183,7 +184,9 @@ def word_error_rate(references: Sequence[Sequence[str]], hypotheses: Sequence[Se
     return float(jiwer.wer([" ".join(words) for words in references], [" ".join(words) for words in hypotheses]))
 
 
-def _matching(predicted: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+def _matching(
+    predicted: Checked[Any, "N"], labels: Checked[Any, "N"]
+) -> tuple[Shaped[np.ndarray, "N"], Shaped[np.ndarray, "N"]]:
     predicted, labels = np.asarray(predicted), np.asarray(labels)
     if predicted.ndim != 1 or predicted.shape != labels.shape or not len(labels):
         raise ValueError(
@@ -208,12 +211,17 @@ def translation_scores(written: Sequence[str], references: Sequence[str]) -> dic
     return {name: metric.corpus_score(list(written), [list(references)]).score for name, metric in metrics.items()}
 
 
-def mean_absolute_error(forecast: Any, target: Any) -> float:
-    """The mean of |forecast − target|, both `[...]`; targets that are NaN are left out."""
-    return float(np.nanmean(np.abs(np.asarray(forecast) - np.asarray(target))))
+def mean_absolute_error(forecast: Checked[Any, "*B"], target: Checked[Any, "*B"]) -> float:
+    """The mean of |forecast − target|; targets that are NaN are left out.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    forecast, target = _alike(forecast=forecast, target=target)
+    return float(np.nanmean(np.abs(forecast - target)))
 
 
-def pinball(quantiles: Any, target: Any, levels: Sequence[float]) -> float:
+def pinball(quantiles: Float[Array, "*B Q"], target: Float[Array, "*B"], levels: Sequence[float]) -> float:
     """The mean of `rnn_jax.losses.pinball_loss` of quantiles `[..., Q]`; targets `[...]` that are NaN are left out.
 
     Twice its mean over many levels is the continuous ranked probability score.
@@ -222,20 +230,37 @@ def pinball(quantiles: Any, target: Any, levels: Sequence[float]) -> float:
     return float(total / count)
 
 
-def coverage(low: Any, high: Any, target: Any) -> float:
-    """The share of targets from low to high, all `[...]`; targets that are NaN are left out."""
-    target = np.asarray(target)
+def coverage(low: Checked[Any, "*B"], high: Checked[Any, "*B"], target: Checked[Any, "*B"]) -> float:
+    """The share of targets from low to high; targets that are NaN are left out.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    low, high, target = _alike(low=low, high=high, target=target)
     return float(np.mean(((target >= low) & (target <= high))[~np.isnan(target)]))
 
 
-def qlike(variance: Any, squares: Any) -> float:
+def qlike(variance: Checked[Any, "*B"], squares: Checked[Any, "*B"]) -> float:
     """The mean QLIKE of forecasts of a variance, x − log x − 1 with x = squares / variance; 0 where all are equal.
 
     Patton 2011, "Volatility forecast comparison using imperfect volatility proxies".
 
     Args:
-        variance: `[...]`, positive.
-        squares: `[...]`, what was seen of it, positive; NaN is left out.
+        variance: positive.
+        squares: what was seen of it, positive; NaN is left out.
+
+    Raises:
+        ValueError: the shapes differ.
     """
+    variance, squares = _alike(variance=variance, squares=squares)
     ratio = np.asarray(squares, np.float64) / np.asarray(variance, np.float64)
     return float(np.nanmean(ratio - np.log(ratio) - 1))
+
+
+def _alike(**arrays: Any) -> tuple[np.ndarray, ...]:
+    """Arrays of one shape: where they are not, NumPy would compare each number with many others."""
+    alike = {name: np.asarray(array) for name, array in arrays.items()}
+    if len({array.shape for array in alike.values()}) > 1:
+        shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in alike.items())
+        raise ValueError(f"{shapes}: expected one shape")
+    return tuple(alike.values())

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Array, Carry, DType
-from rnn_jax.unroll import Newton, Unrolled, unroll
+from rnn_jax.typing import Array, Carry, Checked, DType, Key, Output
+from rnn_jax.unroll import Method, Unrolled, unroll
 
 Model = TypeVar("Model", bound=nnx.Module)
 _run: contextvars.ContextVar[Callable[..., Unrolled]] = contextvars.ContextVar("run", default=unroll)
@@ -78,16 +78,16 @@ class Recurrent(nnx.Module):
 
     def __call__(
         self,
-        xs: Array,
+        xs: Checked[Array, "T *B D"],
         carry: Carry = None,
         *,
-        lengths: Any = None,
-        resets: Any = None,
+        lengths: Checked[Any, "*B"] = None,
+        resets: Checked[Any, "T *B"] = None,
         reverse: bool = False,
-        method: str | Newton = "auto",
+        method: str | Method = "auto",
         checkpoint_every: int | None = None,
         time_axis: int = 0,
-        key: jax.Array | None = None,
+        key: Key | None = None,
     ) -> Unrolled:
         """Unroll the cell over xs `[T, B, D]`; arguments, result and errors as in `rnn_jax.unroll`."""
         return _run.get()(
@@ -104,7 +104,7 @@ class Recurrent(nnx.Module):
             key=key,
         )
 
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+    def step(self, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
         """One step of the cell, x `[B, D]`, for streaming."""
         return self.cell(self.pure_params(), carry, x)
 
@@ -119,8 +119,13 @@ def functional(model: Model) -> tuple[dict[str, Any], Callable[[dict[str, Any]],
     Returns:
         The parameters as nested dicts of arrays, and a function from such a dict to a model that holds them; call it
         inside `jax.jit`, `jax.grad` or `jax.vmap`.
+
+    Raises:
+        ValueError: the model holds what a call in training changes, the key of a dropout or the statistics of a batch:
+            a pure function would start from the same ones each time.
     """
     graph, state, rest = nnx.split(model, nnx.Param, ...)
+    _check_unchanging(model, rest)
     names = jax.tree.structure(nnx.to_pure_dict(state))
 
     def rebuild(params: dict[str, Any]) -> Model:
@@ -131,3 +136,25 @@ def functional(model: Model) -> tuple[dict[str, Any], Callable[[dict[str, Any]],
         return nnx.merge(graph, fresh, rest)
 
     return nnx.to_pure_dict(state), rebuild
+
+
+def _check_unchanging(model: nnx.Module, state: Any) -> None:
+    """Raise a ValueError if `state` has something that a call of the model as it is set would change."""
+    modules = dict(nnx.iter_modules(model))
+    for path, variable in nnx.to_flat_state(state):
+        owner = next(modules[path[:end]] for end in reversed(range(len(path))) if path[:end] in modules)
+        in_evaluation = getattr(owner, "deterministic", False) or getattr(owner, "use_running_average", False)
+        if in_evaluation or isinstance(owner, nnx.RNN):  # an nnx.RNN has a key for its first carry alone
+            continue
+        name = ".".join(map(str, ("model", *path)))
+        if isinstance(variable, nnx.RngKey):
+            raise ValueError(
+                f"{name} would draw the same numbers in every call: leave rngs out of {type(owner).__name__} and call "
+                "it with rngs=nnx.Rngs(key), the key an argument, or use rnn_jax.dropout; call model.eval() first for "
+                "a model that is not trained"
+            )
+        if isinstance(variable, nnx.BatchStat):
+            raise ValueError(
+                f"{name} would never change: nnx.LayerNorm and nnx.GroupNorm have no statistics to keep; call "
+                "model.eval() first for a model that is not trained, or trained with statistics that are fixed"
+            )

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from flax import nnx
 
 import rnn_jax
@@ -75,3 +76,44 @@ def test_what_is_never_trained_is_no_parameter():
     moved = layer.pure_params()
     chex.assert_trees_all_equal(moved["layer_0"], zeros["layer_0"])
     assert np.any(moved["layer_1"]["recurrent"]["kernel"] != params["params"]["layer_1"]["recurrent"]["kernel"])
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (
+            lambda rngs: nnx.Dropout(0.5, rngs=rngs),
+            r"model\.layer\.rngs\.key would draw .* rngs=nnx\.Rngs\(key",
+        ),
+        (lambda rngs: nnx.BatchNorm(3, rngs=rngs), r"model\.layer\.mean would never change.*: nnx\.LayerNorm"),
+        (lambda rngs: nnx.MultiHeadAttention(1, 3, dropout_rate=0.1, rngs=rngs), r"model\.layer\.rngs\.key would draw"),
+    ],
+)
+def test_what_a_call_would_change_is_not_frozen_without_a_word(layer, message):
+    class Model(nnx.Module):
+        def __init__(self, rngs):
+            self.recurrent, self.layer = Recurrent(rnn_jax.IRNN(2, 3), rngs=rngs), layer(rngs)
+
+        def __call__(self, xs):
+            return self.layer(self.recurrent(xs).ys)
+
+    model = Model(nnx.Rngs(0))
+    with pytest.raises(ValueError, match=message):
+        functional(model)
+    model.eval()  # nothing is drawn, nothing is counted: the function is the model
+    params, rebuild = functional(model)
+    if not isinstance(model.layer, nnx.MultiHeadAttention):
+        np.testing.assert_array_equal(rebuild(params)(XS), model(XS))
+
+
+def test_a_dropout_without_a_key_of_its_own_is_drawn_anew_with_every_key():
+    class Model(nnx.Module):
+        def __init__(self, rngs):
+            self.recurrent, self.dropout = Recurrent(rnn_jax.IRNN(2, 3), rngs=rngs), nnx.Dropout(0.5)
+
+        def __call__(self, xs, key):
+            return self.dropout(self.recurrent(xs).ys, rngs=nnx.Rngs(key))
+
+    params, rebuild = functional(Model(nnx.Rngs(0)))
+    first, second = (rebuild(params)(XS, jax.random.key(seed)) for seed in (0, 1))
+    assert np.any((first == 0) != (second == 0))

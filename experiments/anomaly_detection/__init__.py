@@ -7,13 +7,19 @@
     python -m experiments.anomaly_detection resume RUN               go on after an interruption
 
 Lavin & Ahmad 2015, arXiv:1510.03336. As the benchmark demands, nothing looks ahead and each series is alone: a network
-of its own learns from its first 15 % (750 rows at most), then judges the rest row by row. It predicts each row from
-those 20 and more rows before it and the clock. A row is strange if the mean of the last errors is unlikely under the
-normal distribution of all such means before (Ahmad et al. 2017), or its value is outside of the range of all before.
-Missing values are skipped; a series that is constant at first has the unit 1.
+of its own is trained on its first 15 % (750 rows at most), then a detector scores the rest row by row. It predicts each
+row from those 20 and more rows before it and the clock. The anomaly score is high if the mean of the last errors is
+unlikely under the normal distribution of all such means before (Ahmad et al. 2017), or if the value is outside of the
+range of all before. Missing values are skipped; a series that is constant at first has the unit 1.
 
-Settings are the same for all series. Those of the network were chosen by the last fifth of the rows to learn from, the
-number of updates too, for all networks at once. There being no other labels, those of the strangeness were chosen by
-the benchmark's score of every second series ("chosen half" in the scores, beside the "other half", which was looked at
-on the way, too); the threshold is the best for all labels, as the benchmark has it.
+Options are the same for all series. Those of the network were chosen by the last fifth of the training rows, the number
+of updates too, for all networks at once. There being no other labels, those of the anomaly score were chosen by the
+benchmark's score of every second series ("chosen half" in the scores, beside the "other half", which was looked at on
+the way, too); the detection threshold is the best for all labels, as the benchmark has it.
 """
+
+from experiments.anomaly_detection.commands import detect, evaluate, prepare, restore
+from experiments.anomaly_detection.config import Config
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, detect))

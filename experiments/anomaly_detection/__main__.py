@@ -1,7 +1,6 @@
-"""Run by `python -m experiments.anomaly_detection`."""
+"""`python -m experiments.anomaly_detection`."""
 
-from experiments.anomaly_detection.commands import detect, evaluate, resume, train
-from experiments.cli import run_commands
+from experiments.anomaly_detection import EXPERIMENT
+from experiments.cli import main
 
-if __name__ == "__main__":
-    run_commands({f.__name__: f for f in (train, resume, evaluate, detect)}, default="train")
+main(EXPERIMENT)

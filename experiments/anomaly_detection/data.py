@@ -1,14 +1,13 @@
-"""Series to watch: those of the Numenta Anomaly Benchmark, with the windows that hold their anomalies, or one's own."""
+"""Series in time: those of the Numenta Anomaly Benchmark, with the windows that hold their anomalies, or one's own."""
 
 import json
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import fetch
-from rnn_jax.data.sources import Dataset, FolderFile, digests, file_digest
+from rnn_jax.data.sources import Dataset, FolderFile
 from rnn_jax.data.tables import parse_tables, read_table
 
 NAB = Dataset(
@@ -29,8 +28,8 @@ NAB = Dataset(
 )
 
 
-class WatchedSeries(NamedTuple):
-    """One measured quantity, and when it was strange."""
+class TimeSeries(NamedTuple):
+    """One measured quantity, and where its anomalies are labelled."""
 
     name: str
     """Folder and file, such as realTraffic/speed_6005.csv."""
@@ -42,7 +41,7 @@ class WatchedSeries(NamedTuple):
     """First and last row of each window."""
 
 
-def load_nab() -> list[WatchedSeries]:
+def load_nab() -> list[TimeSeries]:
     """All series of the benchmark, in the order of their names; rows as they come, some times are out of order.
 
     Lavin & Ahmad 2015, arXiv:1510.03336.
@@ -59,11 +58,11 @@ def load_nab() -> list[WatchedSeries]:
         windows = [np.array(window, "datetime64[us]") for window in labels[name]]
         places = [np.flatnonzero((table.times >= left) & (table.times <= right)) for left, right in windows]
         spans = tuple((int(inside[0]), int(inside[-1])) for inside in places)
-        series.append(WatchedSeries(name, table.times, table.values[:, 0], spans))
+        series.append(TimeSeries(name, table.times, table.values[:, 0], spans))
     return series
 
 
-def load_watched(csv: str = "", column: str = "") -> list[WatchedSeries]:
+def load_series(csv: str = "", column: str = "") -> list[TimeSeries]:
     """The benchmark, or the series in a table of one's own: `column`, or each column of numbers by itself.
 
     Raises:
@@ -72,9 +71,4 @@ def load_watched(csv: str = "", column: str = "") -> list[WatchedSeries]:
     if not csv:
         return load_nab()
     table = read_table(csv, columns=[column] if column else ())
-    return [WatchedSeries(name, table.times, table.values[:, i]) for i, name in enumerate(table.names)]
-
-
-def watched_digests(csv: str = "") -> dict[str, str]:
-    """Name and SHA-256 of the files of `load_watched`, for the manifest of a run."""
-    return {Path(csv).name: file_digest(Path(csv))} if csv else digests(NAB)
+    return [TimeSeries(name, table.times, table.values[:, i]) for i, name in enumerate(table.names)]

@@ -1,50 +1,52 @@
-"""Figures of watched series: what was measured and expected, the alarms, and how strange each row is."""
+"""Figures of series: what was measured and predicted, the alarms, and the anomaly score of each row."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from experiments.anomaly_detection.data import WatchedSeries
-from experiments.anomaly_detection.model import Verdict
-from experiments.anomaly_detection.training import Lesson
+from experiments.anomaly_detection.data import TimeSeries
+from experiments.anomaly_detection.detector import Detection
+from experiments.anomaly_detection.features import SeriesFeatures
 
 
-def draw_watched(lesson: Lesson, verdict: Verdict, threshold: float, file: Path) -> None:
-    """Draw a series over its strangeness.
+def draw_series(features: SeriesFeatures, detection: Detection, threshold: float, file: Path) -> None:
+    """Draw a series over its anomaly score.
 
     Args:
-        lesson: the series, with the labelled windows if there are any.
-        verdict: on all of its rows.
-        threshold: of the strangeness, from which on there is an alarm.
+        features: the series, with the labelled windows if there are any.
+        detection: of all of its rows.
+        threshold: the anomaly score from which on there is an alarm.
         file: a .png to write.
     """
     from matplotlib.figure import Figure
 
-    series = lesson.series
+    series = features.series
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for axes in (above, below):
-        _shade(axes, lesson)
-    _plot(above, series, verdict, threshold)
-    above.plot(series.times, verdict.expected, linewidth=0.6, color="C0", label="expected")
+        _shade(axes, features)
+    _plot(above, series, detection, threshold)
+    above.plot(series.times, detection.prediction, linewidth=0.6, color="C0", label="predicted")
     above.fill_between(
-        series.times, verdict.low, verdict.high, color="C0", alpha=0.2, linewidth=0, label="90 % interval"
+        series.times, detection.low, detection.high, color="C0", alpha=0.2, linewidth=0, label="90 % interval"
     )
     above.set(title=series.name, ylabel="value")
     above.legend(fontsize="x-small", loc="upper left", ncols=3)
-    below.plot(series.times, verdict.strangeness, linewidth=0.8, color="C1")
+    below.plot(series.times, detection.anomaly_score, linewidth=0.8, color="C1")
     below.axhline(threshold, linestyle="--", linewidth=0.8, color="grey", label="threshold")
-    below.set(ylabel="strangeness", xlabel="time", ylim=(0, max(2.0, 1.5 * threshold)))
+    below.set(ylabel="anomaly score", xlabel="time", ylim=(0, max(2.0, 1.5 * threshold)))
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=80)
 
 
-def draw_overview(lessons: Sequence[Lesson], found: Sequence[Verdict], threshold: float, file: Path) -> None:
+def draw_overview(
+    features: Sequence[SeriesFeatures], detections: Sequence[Detection], threshold: float, file: Path
+) -> None:
     """Draw the alarms in up to twelve series, evenly chosen out of all, one in each panel; arguments as above."""
     from matplotlib.figure import Figure
 
-    chosen = np.unique(np.linspace(0, len(lessons) - 1, 12).astype(int)).tolist()
+    chosen = np.unique(np.linspace(0, len(features) - 1, 12).astype(int)).tolist()
     columns = min(3, len(chosen))
     rows = -(-len(chosen) // columns)
     figure = Figure(figsize=(4.2 * columns, 2 * rows + 0.8), layout="constrained")
@@ -52,11 +54,11 @@ def draw_overview(lessons: Sequence[Lesson], found: Sequence[Verdict], threshold
     for axes in panels.flat[len(chosen) :]:
         axes.set_axis_off()
     for axes, i in zip(panels.flat, chosen, strict=False):
-        _shade(axes, lessons[i])
-        _plot(axes, lessons[i].series, found[i], threshold)
-        axes.set_title(lessons[i].series.name, fontsize="x-small")
+        _shade(axes, features[i])
+        _plot(axes, features[i].series, detections[i], threshold)
+        axes.set_title(features[i].series.name, fontsize="x-small")
         axes.tick_params(labelsize="xx-small")
-        axes.set_xticks(lessons[i].series.times[[0, len(lessons[i].rows) // 2, -1]])
+        axes.set_xticks(features[i].series.times[[0, len(features[i].rows) // 2, -1]])
     labels = {
         label: line for axes in panels.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
@@ -66,18 +68,20 @@ def draw_overview(lessons: Sequence[Lesson], found: Sequence[Verdict], threshold
     figure.savefig(file, dpi=90)
 
 
-def _shade(axes, lesson: Lesson) -> None:
-    """Mark what was learned from, and the labelled windows."""
-    times = lesson.series.times
-    axes.axvspan(times[0], times[lesson.learned - 1], color="grey", alpha=0.15, linewidth=0, label="learned from")
-    for i, (left, right) in enumerate(lesson.series.windows):
+def _shade(axes, features: SeriesFeatures) -> None:
+    """Mark the training rows, and the labelled windows."""
+    times = features.series.times
+    axes.axvspan(
+        times[0], times[features.training_rows - 1], color="grey", alpha=0.15, linewidth=0, label="training rows"
+    )
+    for i, (left, right) in enumerate(features.series.windows):
         label = "labelled window" if i == 0 else None
         axes.axvspan(times[left], times[right], color="C3", alpha=0.2, linewidth=0, label=label)
 
 
-def _plot(axes, series: WatchedSeries, verdict: Verdict, threshold: float) -> None:
+def _plot(axes, series: TimeSeries, detection: Detection, threshold: float) -> None:
     """What was measured, and the alarms."""
-    alarms = np.flatnonzero(verdict.strangeness >= threshold)
+    alarms = np.flatnonzero(detection.anomaly_score >= threshold)
     known = series.values[np.isfinite(series.values)]
     margin = 0.1 * max(float(np.ptp(known)), 1e-9)
     axes.plot(series.times, series.values, linewidth=0.6, color="black", label="measured")

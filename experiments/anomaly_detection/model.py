@@ -1,96 +1,63 @@
-"""Watch series with their networks: row by row as they come, or many from end to end, side by side."""
+"""Networks that predict series side by side, each trained on the first rows of its own series alone."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from experiments.anomaly_detection.anomaly_score import Strangeness, StrangenessSettings
-from experiments.anomaly_detection.features import RowFeatures, RowScale
-from experiments.anomaly_detection.training import Lesson, WatchSettings
+from experiments.anomaly_detection.config import PredictorConfig
+from experiments.anomaly_detection.features import SeriesFeatures
 from rnn_jax.data import pad
-from rnn_jax.data.tables import Row
-from rnn_jax.models.gaussian import WIDTH, GaussianModel
-from rnn_jax.typing import Params
+from rnn_jax.models.gaussian import GaussianModel, Normal, gaussian_nats
+from rnn_jax.typing import Array, Params
+
+LARGEST_LOSS = 5.0
+"""What a series' validation counts at most, in nats: one that suddenly changes must not decide for all."""
 
 
-class Verdict(NamedTuple):
-    """What was expected of a row, and how strange it is; numbers, or arrays `[T]` of all rows of a series."""
-
-    expected: np.ndarray
-    """In the units of the values, as are the ends of the interval that is to hold 90 %."""
-    low: np.ndarray
-    high: np.ndarray
-    strangeness: np.ndarray
-    """From 1 on an alarm, see `Strangeness`."""
-
-
-class Watcher:
-    """Watches one stream, row by row as it comes.
+def predictor_losses(
+    config: PredictorConfig, rebuild: Callable[[Params], GaussianModel], params: Params, batch: Mapping[str, Array],
+    key: jax.Array | None = None,
+) -> jax.Array:  # fmt: skip
+    """Mean nats of each series `[S]` over the rows that its `weights` count; with a key as in training.
 
     Args:
-        settings: of the run.
-        model: the network of the series.
-        scale: of the series.
-        first: rows at the beginning that nothing is said of.
-    """
-
-    def __init__(self, settings: WatchSettings, model: GaussianModel, scale: RowScale, first: int):
-        self._tell, self._judge = RowFeatures(scale, settings.ahead), Strangeness(settings, first)
-        self._carry = model.initial_carry((1,))
-        self._step = jax.jit(lambda carry, x: model.step(carry, x[None]))
-
-    def __call__(self, time: np.datetime64, value: float) -> Verdict:
-        """The verdict on the next row; a missing value, NaN, is not strange."""
-        told = self._tell(time, value)
-        self._carry, (mean, std) = self._step(self._carry, told.inputs)
-        center, std = told.known + float(mean[0, 0]), float(std[0, 0])
-        expected, low, high = self._tell.scale.to_values(center + np.array([0, -WIDTH, WIDTH]) * std)
-        return Verdict(expected, low, high, np.array(self._judge(told.value, told.value - center)))
-
-
-def alarms(watcher: Watcher, rows: Iterable[Row]) -> Iterator[str]:
-    """The alarms in a stream of rows, each in words as soon as its row has come."""
-    for row in rows:
-        time, value = np.datetime64(row.time, "us"), float(row.values[0])
-        verdict = watcher(time, value)
-        if verdict.strangeness >= 1:
-            yield alarm_line(time, value, verdict)
-
-
-def alarm_line(time: np.datetime64, value: float, verdict: Verdict) -> str:
-    """The verdict on one row in words."""
-    expected, low, high, strangeness = (float(x) for x in verdict)
-    when = str(time.astype("datetime64[s]")).replace("T", " ")
-    return f"{when}  {value:g}, expected {expected:g} ({low:g} to {high:g}), strangeness {strangeness:.2f}"
-
-
-def watch_all(
-    settings: WatchSettings, rebuild: Callable[[Params], GaussianModel], params: Params, lessons: Sequence[Lesson]
-) -> list[Verdict]:
-    """The verdicts on all rows of series, their networks side by side; equal to those of a `Watcher` of each.
-
-    Args:
-        settings: of the run.
+        config: of the networks.
         rebuild: from the parameters of one network to its model.
         params: of all networks, `[S, ...]`.
-        lessons: nothing is said of the rows that were learned from.
+        batch: see `training_batches`.
+        key: a typed key: training, with dropout, noise and the weighted loss.
     """
-    inputs, lengths = pad([np.stack([row.inputs for row in lesson.rows]) for lesson in lessons])
-    compute = jax.jit(jax.vmap(lambda params, xs: rebuild(params)(xs)))
-    found = compute(params, inputs.swapaxes(0, 1)[:, :, None])
-    change, std = (np.asarray(x, np.float64)[:, :, 0, 0] for x in found)
-    verdicts = []
-    for i, (lesson, n) in enumerate(zip(lessons, lengths, strict=True)):
-        mean = np.array([row.known for row in lesson.rows]) + change[i, :n]
-        expected, low, high = (lesson.scale.to_values(mean + side * WIDTH * std[i, :n]) for side in (0, -1, 1))
-        errors = np.array([row.value for row in lesson.rows]) - mean
-        verdicts.append(Verdict(expected, low, high, judge_all(settings, lesson, errors)))
-    return verdicts
+
+    def loss_of_one(params: Params, inputs: Array, targets: Array, weights: Array, key: jax.Array | None) -> jax.Array:
+        if key is not None:
+            input_key, target_key, key = jax.random.split(key, 3)
+            inputs = inputs + config.noise * jax.random.normal(input_key, inputs.shape)
+            targets = targets + config.noise * jax.random.normal(target_key, targets.shape)
+        distribution = rebuild(params)(inputs[:, None], key=key)
+        beta = 0.0 if key is None else config.beta
+        nats, count = gaussian_nats(Normal(*(x[:, 0, 0] for x in distribution)), targets, weights, beta=beta)
+        return nats / jnp.maximum(count, 1.0)
+
+    keys = None if key is None else jax.random.split(key, len(batch["inputs"]))
+    inputs, targets, weights = (jnp.asarray(batch[name]) for name in ("inputs", "targets", "weights"))
+    return jax.vmap(loss_of_one)(params, inputs, targets, weights, keys)
 
 
-def judge_all(settings: StrangenessSettings, lesson: Lesson, errors: np.ndarray) -> np.ndarray:
-    """How strange each row of a series is, float64 `[T]`; errors `[T]` in its units."""
-    judge = Strangeness(settings, lesson.learned)
-    return np.array([judge(row.value, float(error)) for row, error in zip(lesson.rows, errors, strict=True)])
+def training_batches(
+    features: Sequence[SeriesFeatures], ahead: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What is trained on, the first 80 % of the training rows, and what is validated on, the rest of them.
+
+    Both hold inputs `[S, T, 7]`, targets `[S, T]` and weights `[S, T]`, 0 where a row or its value is missing.
+    """
+    rows = [one.rows[: one.training_rows] for one in features]
+    inputs, lengths = pad([np.stack([row.inputs for row in some]) for some in rows])
+    changes = pad([np.array([row.value - row.known for row in some], np.float32) for some in rows]).values
+    step = np.arange(len(inputs))[:, None]
+    known = np.isfinite(changes) & (step < lengths)
+    parts = (step > ahead) & (step < 0.8 * lengths), step >= 0.8 * lengths
+    shared = {"inputs": inputs.swapaxes(0, 1), "targets": np.nan_to_num(changes).T}
+    training, validation = ({**shared, "weights": (known & part).T.astype(np.float32)} for part in parts)
+    return training, validation

@@ -35,11 +35,11 @@ PROFILES = {
 """The benchmark's three."""
 
 
-class Labelled(NamedTuple):
+class ScoredSeries(NamedTuple):
     """The anomaly scores of one series beside the windows that hold its anomalies."""
 
     scores: np.ndarray
-    """`[T]`, higher where a row is stranger."""
+    """`[T]`, higher where an anomaly is likelier."""
     windows: Sequence[tuple[int, int]]
     """First and last row of each, in their order, apart from each other."""
 
@@ -62,11 +62,11 @@ def probationary(rows: int) -> int:
     return min(int(0.15 * rows), 750)
 
 
-def nab_score(series: Sequence[Labelled], profile: Profile, threshold: float | None = None) -> NabScore:
+def nab_score(series: Sequence[ScoredSeries], profile: Profile, threshold: float | None = None) -> NabScore:
     """Score a detector on a corpus.
 
     Args:
-        series: what it says of each.
+        series: its scores of each.
         profile: one of `PROFILES`, or your own.
         threshold: of the anomaly scores; by default the best one for this corpus and profile, as the benchmark has it.
 
@@ -106,7 +106,7 @@ class _Gains(NamedTuple):
     windows: int
 
 
-def _gains(series: Labelled, profile: Profile) -> _Gains:
+def _gains(series: ScoredSeries, profile: Profile) -> _Gains:
     scores = np.asarray(series.scores, np.float64)
     if scores.ndim != 1 or not np.isfinite(scores).all():
         raise ValueError(f"scores have shape {list(scores.shape)}: expected [T] of finite numbers")

@@ -1,52 +1,54 @@
-"""What watched series are worth: the benchmark's scores where anomalies are labelled, and alarms in words."""
+"""How good detections are: the benchmark's scores where anomalies are labelled, and alarms in words."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from experiments.anomaly_detection.anomaly_score import StrangenessSettings
 from experiments.anomaly_detection.baselines import windowed_gaussian
-from experiments.anomaly_detection.model import Verdict, alarm_line, judge_all
-from experiments.anomaly_detection.nab_score import PROFILES, Labelled, NabScore, Profile, nab_score
-from experiments.anomaly_detection.training import Lesson
+from experiments.anomaly_detection.config import AnomalyScoreConfig
+from experiments.anomaly_detection.detector import ALARM, Detection, alarm_line, score_all
+from experiments.anomaly_detection.features import SeriesFeatures
+from experiments.anomaly_detection.nab_score import PROFILES, NabScore, Profile, ScoredSeries, nab_score
 
 STANDARD = PROFILES["standard"]
 
 
-def watch_result(settings: StrangenessSettings, lessons: Sequence[Lesson], found: Sequence[Verdict]) -> dict[str, Any]:
-    """The score of watched series, for `result.json`: the benchmark's where windows are labelled, else the error.
+def detection_result(
+    config: AnomalyScoreConfig, features: Sequence[SeriesFeatures], detections: Sequence[Detection]
+) -> dict[str, Any]:
+    """The score of detections, for `result.json`: the benchmark's where windows are labelled, else the error.
 
-    The error is the mean absolute one of the predictions of a series after what was learned from, over that of the
-    newest value that they know; the median over all series.
+    The error is the mean absolute one of the predictions of a series after its training rows, over that of the newest
+    value that they know; the median over all series.
 
     `standard, other half` is the score of every second series with the threshold that is best for the others, which
-    the settings were chosen by. `standard, alarms from 1 on` takes no labels for a threshold.
+    the options were chosen by. `standard, alarms from 1 on` takes no labels for a threshold.
     """
-    error = float(np.median([relative_error(*of) for of in zip(lessons, found, strict=True)]))
-    series = [lesson.series for lesson in lessons]
+    error = float(np.median([relative_error(*of) for of in zip(features, detections, strict=True)]))
+    series = [one.series for one in features]
     if not any(one.windows for one in series):
         alarms = {
-            f"alarms, {one.name}": int((verdict.strangeness >= 1).sum())
-            for one, verdict in zip(series, found, strict=True)
+            f"alarms, {one.name}": int((detection.anomaly_score >= ALARM).sum())
+            for one, detection in zip(series, detections, strict=True)
         }
         return {"metric": "error / error of the last known value", "value": error, "higher_is_better": False,
-                "baseline": {"last known value": 1.0}, "scores": {"threshold": 1.0, **alarms}}  # fmt: skip
+                "baseline": {"last known value": 1.0}, "scores": {"threshold": ALARM, **alarms}}  # fmt: skip
 
-    def score(strangeness: list[np.ndarray], part: slice, profile: Profile, threshold: float | None) -> NabScore:
-        said = [Labelled(strange, one.windows) for strange, one in zip(strangeness, series, strict=True)]
-        return nab_score(said[part], profile, threshold)
+    def score(anomaly_scores: list[np.ndarray], part: slice, profile: Profile, threshold: float | None) -> NabScore:
+        scored = [ScoredSeries(scores, one.windows) for scores, one in zip(anomaly_scores, series, strict=True)]
+        return nab_score(scored[part], profile, threshold)
 
-    strange, whole = [verdict.strangeness for verdict in found], slice(None)
-    without = [judge_all(settings, lesson, np.zeros(len(lesson.rows))) for lesson in lessons]
+    here, whole = [detection.anomaly_score for detection in detections], slice(None)
+    of_range = [score_all(config, one, np.zeros(len(one.rows))) for one in features]
     gaussian = [windowed_gaussian(one.values) for one in series]
-    best = {name: score(strange, whole, profile, None) for name, profile in PROFILES.items()}
-    chosen = score(strange, slice(0, None, 2), STANDARD, None)
+    best = {name: score(here, whole, profile, None) for name, profile in PROFILES.items()}
+    chosen = score(here, slice(0, None, 2), STANDARD, None)
     scores = {
         **{name: of.score for name, of in best.items()},
         "standard, chosen half": chosen.score,
-        "standard, other half": score(strange, slice(1, None, 2), STANDARD, chosen.threshold).score,
-        "standard, alarms from 1 on": score(strange, whole, STANDARD, 1.0).score,
+        "standard, other half": score(here, slice(1, None, 2), STANDARD, chosen.threshold).score,
+        "standard, alarms from 1 on": score(here, whole, STANDARD, ALARM).score,
         "threshold": best["standard"].threshold,
         "windows": sum(len(one.windows) for one in series),
         "windows found": best["standard"].windows,
@@ -54,7 +56,7 @@ def watch_result(settings: StrangenessSettings, lessons: Sequence[Lesson], found
         "error / error of the last known value": error,
     }
     baseline = {
-        "range of the values alone": score(without, whole, STANDARD, None).score,
+        "range of the values alone": score(of_range, whole, STANDARD, None).score,
         "windowed Gaussian": score(gaussian, whole, STANDARD, None).score,
         "silence": 0.0,
     }
@@ -62,25 +64,27 @@ def watch_result(settings: StrangenessSettings, lessons: Sequence[Lesson], found
             "baseline": baseline, "scores": scores}  # fmt: skip
 
 
-def relative_error(lesson: Lesson, verdict: Verdict) -> float:
-    """The mean absolute error of predictions, over that of the newest value that they know, after the learned rows."""
-    known = lesson.scale.to_values(np.array([row.known for row in lesson.rows]))
-    errors = [np.abs(lesson.series.values - x)[lesson.learned :] for x in (verdict.expected, known)]
-    own, other = (float(np.nanmean(x)) for x in errors)
-    return own / other if other else float(own > 0)
+def relative_error(features: SeriesFeatures, detection: Detection) -> float:
+    """The mean absolute error of predictions, over that of the newest value that they know, after the training rows."""
+    known = features.scaling.to_values(np.array([row.known for row in features.rows]))
+    values, first = features.series.values, features.training_rows
+    error, of_known = (float(np.nanmean(np.abs(values - x)[first:])) for x in (detection.prediction, known))
+    return error / of_known if of_known else float(error > 0)
 
 
-def watch_examples(lessons: Sequence[Lesson], found: Sequence[Verdict], threshold: float, quiet: int) -> str:
+def alarms_text(
+    features: Sequence[SeriesFeatures], detections: Sequence[Detection], threshold: float, quiet: int
+) -> str:
     """The alarms of all series, right and false ones, and the windows that have none, a line each.
 
     An alarm that comes at most `quiet` rows after another of its kind is only counted.
     """
-    labelled, lines = any(lesson.series.windows for lesson in lessons), []
-    for (one, *_), verdict in zip(lessons, found, strict=True):
-        lines.append(one.name)
-        missed, before, more = dict.fromkeys(one.windows), (None, 0), 0
-        for row in np.flatnonzero(verdict.strangeness >= threshold).tolist():
-            window = next((span for span in one.windows if span[0] <= row <= span[1]), None)
+    labelled, lines = any(one.series.windows for one in features), []
+    for (series, *_), detection in zip(features, detections, strict=True):
+        lines.append(series.name)
+        missed, before, more = dict.fromkeys(series.windows), (None, 0), 0
+        for row in np.flatnonzero(detection.anomaly_score >= threshold).tolist():
+            window = next((span for span in series.windows if span[0] <= row <= span[1]), None)
             if window:
                 missed.pop(window, None)
             mark = "right" if window else "FALSE" if labelled else "alarm"
@@ -91,9 +95,9 @@ def watch_examples(lessons: Sequence[Lesson], found: Sequence[Verdict], threshol
             if more:
                 lines[-1] = f"          and as it grows {more} more"
             else:
-                line = alarm_line(one.times[row], float(one.values[row]), Verdict(*(x[row] for x in verdict)))
+                line = alarm_line(series.times[row], float(series.values[row]), Detection(*(x[row] for x in detection)))
                 lines.append(f"  {mark}   {line}")
         for window in missed:
-            left, right = (str(one.times[row].astype("datetime64[s]")).replace("T", " ") for row in window)
+            left, right = (str(series.times[row].astype("datetime64[s]")).replace("T", " ") for row in window)
             lines.append(f"  MISSED  {left} to {right}")
     return "\n".join(lines) + "\n"

@@ -11,3 +11,10 @@
 Ranking: a dual encoder (Lowe et al. 2015, arXiv:1506.08909; Henderson et al. 2017, arXiv:1705.00652) finds the true
 reply among ten. Writing: an encoder-decoder with attention. No turn of the test is among the training turns.
 """
+
+from experiments.chatbot.commands import chat, evaluate, prepare, restore
+from experiments.chatbot.config import TASKS
+from experiments.common.upgrade import drop_other_tasks
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, TASKS, prepare, restore, commands=(evaluate, chat), upgrade=drop_other_tasks(TASKS))

@@ -1,7 +1,6 @@
-"""Run by `python -m experiments.chatbot`."""
+"""`python -m experiments.chatbot`."""
 
-from experiments.chatbot.commands import chat, evaluate, resume, train
-from experiments.cli import run_commands
+from experiments.chatbot import EXPERIMENT
+from experiments.cli import main
 
-if __name__ == "__main__":
-    run_commands({f.__name__: f for f in (train, resume, evaluate, chat)}, default="train")
+main(EXPERIMENT)

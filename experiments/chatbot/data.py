@@ -1,4 +1,4 @@
-"""Conversations as pairs of what was said and what was answered, divided so that nothing that is tested was read."""
+"""Conversations as pairs of a context and its reply, divided so that nothing that is tested was read."""
 
 import re
 from collections.abc import Sequence
@@ -29,6 +29,9 @@ CHATTERBOT = Dataset(
 )
 
 
+DATASETS = {"chatterbot": CHATTERBOT}
+
+
 class Pair(NamedTuple):
     """Some turns of a conversation, and the one after them."""
 
@@ -43,9 +46,11 @@ def load_conversations(name: str) -> list[list[str]]:
     Raises:
         DataError: it is neither, or it cannot be had.
     """
-    if name != "chatterbot" and not Path(name).exists():
+    if name in DATASETS:
+        return load_chatterbot()
+    if not Path(name).exists():
         raise DataError(f"data={name!r} is no file, and not the corpus chatterbot")
-    return load_chatterbot() if name == "chatterbot" else read_conversations(name)
+    return read_conversations(name)
 
 
 def read_conversations(path: str | Path) -> list[list[str]]:
@@ -73,12 +78,12 @@ def normal_form(turn: str) -> str:
 
 def conversation_pairs(conversations: Sequence[Sequence[str]], turns: int) -> list[Pair]:
     """Every turn but the first with up to `turns` turns before it; of pairs with the same text, the first one."""
-    found: dict[tuple[str, ...], Pair] = {}
+    pairs: dict[tuple[str, ...], Pair] = {}
     for conversation in conversations:
         for place in range(1, len(conversation)):
             window = tuple(conversation[max(0, place - turns) : place + 1])
-            found.setdefault(tuple(map(normal_form, window)), Pair(window[:-1], window[-1]))
-    return list(found.values())
+            pairs.setdefault(tuple(map(normal_form, window)), Pair(window[:-1], window[-1]))
+    return list(pairs.values())
 
 
 def split_conversations(
@@ -100,9 +105,9 @@ def split_conversations(
     groups = [conversation_pairs([conversations[i] for i in group], turns) for group in related(conversations)]
     order = [groups[i] for i in np.random.default_rng(0).permutation(len(groups))]
     parts: dict[str, list[Pair]] = {"test": [], "validation": [], "train": []}
-    wanted = held_out * sum(map(len, order))
+    size = held_out * sum(map(len, order))
     for group in order:
-        name = next((name for name in ("test", "validation") if len(parts[name]) < wanted), "train")
+        name = next((name for name in ("test", "validation") if len(parts[name]) < size), "train")
         parts[name] += group
     if min(map(len, parts.values())) < 2:
         raise DataError(
@@ -129,29 +134,6 @@ def related(conversations: Sequence[Sequence[str]]) -> list[list[int]]:
     for i in range(len(conversations)):
         groups.setdefault(root(i), []).append(i)
     return list(groups.values())
-
-
-def draw_candidates(pairs: Sequence[Pair], replies: Sequence[str], count: int, seed: int) -> np.ndarray:
-    """For each pair the places of `count` candidates in `replies`, int `[N, count]`: first the true reply's.
-
-    The others are drawn at random from the replies that are not the same text (see `normal_form`), each at most once.
-
-    Raises:
-        ValueError: a reply of a pair is not among the replies, or there are too few others.
-    """
-    forms = [normal_form(reply) for reply in replies]
-    places = {form: i for i, form in enumerate(forms)}
-    distinct = np.array(sorted(places.values()))
-    rng, rows = np.random.default_rng(seed), []
-    for pair in pairs:
-        true = places.get(normal_form(pair.reply))
-        if true is None or len(distinct) < count:
-            raise ValueError(
-                f"{len(distinct)} different replies, the true one {'missing' if true is None else 'among them'}: "
-                f"expected it and at least {count - 1} others"
-            )
-        rows.append([true, *rng.choice(distinct[distinct != true], count - 1, replace=False)])
-    return np.array(rows)
 
 
 def load_chatterbot() -> list[list[str]]:

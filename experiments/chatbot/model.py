@@ -1,84 +1,116 @@
-"""Around models of dialogue: contexts and replies as tokens, training batches, vectors of many texts."""
+"""How well a reply suits a context: both are read into vectors by one encoder, and the vectors are compared."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
-from experiments.chatbot.data import Pair, normal_form
-from rnn_jax.data import END, BucketBatches, Subwords, Words, pad
-from rnn_jax.typing import Params
-
-Rebuild = Callable[[Params], Callable[..., jax.Array]]
-
-PAIR_AXES: dict[str, int | None] = {
-    "contexts": 1, "context_lengths": 0, "replies": 1, "reply_lengths": 0, "texts": 0,
-}  # fmt: skip
+from experiments.chatbot.batches import in_parts
+from rnn_jax.checks import check_rate, check_size
+from rnn_jax.compose import dropout
+from rnn_jax.data import UNKNOWN
+from rnn_jax.models.blocks import Layers
+from rnn_jax.typing import Array, DType, Params
 
 
-class TurnTokens:
-    """Turns of conversations as tokens, never none and never more than `longest`.
+class DualEncoder(nnx.Module):
+    """The cosine of two texts' vectors, times a learned scale, is the score of one as the reply to the other.
 
-    Args:
-        tokenizer: `Words` or `Subwords`.
-        longest: tokens of a context and of a reply, at most.
-    """
+    The dual encoder of Lowe et al. 2015, arXiv:1506.08909, trained against the other replies of a batch as in Henderson
+    et al. 2017, arXiv:1705.00652; one encoder reads both sides. For tokens xₜ and outputs yₜ of the layer
 
-    def __init__(self, tokenizer: Words | Subwords, longest: int):
-        self.tokenizer, self.longest = tokenizer, longest
+        v = Σ wₜ xₜ / ‖w‖ + g W max yₜ,    wₜ = sigmoid(uᵀ xₜ + b)
 
-    def context(self, turns: Sequence[str]) -> np.ndarray:
-        """The turns, each with an end after it; of too many tokens the last."""
-        return np.concatenate([self._ended(turn) for turn in turns])[-self.longest :]
-
-    def reply(self, turn: str) -> np.ndarray:
-        """A turn and its end; of too many tokens the first."""
-        return self._ended(turn)[: self.longest]
-
-    def counts(self, pairs: Sequence[Pair]) -> np.ndarray:
-        """How often each token is in the replies of pairs, int `[V]`."""
-        return np.bincount(np.concatenate([self.reply(pair.reply) for pair in pairs]), minlength=len(self.tokenizer))
-
-    def _ended(self, turn: str) -> np.ndarray:
-        return np.append(self.tokenizer.encode(turn), np.int32(END))
-
-
-class PairBatches:
-    """Shuffled training batches of pairs; batch i is a pure function of i.
+    The first term, tokens by their learned weights, is what texts of the same words have in common from the start; the
+    layer adds, by the learned gain g, what depends on order.
 
     Args:
-        pairs: contexts and their replies.
-        tokens: of the turns.
-        batch_size: B.
-        seed: of the order.
-        group: batches in a row that share a shape, those of one dispatch.
-        buckets: how many lengths of replies there are, at most; contexts are padded to the longest.
+        layer: `Recurrent`, `RecurrentBlocks` or `Transformer` that reads embedded tokens.
+        vocabulary_size: V.
+        word_dropout: the part of the tokens that training makes unknown.
+        embedding_dropout: rate on embedded tokens, in training.
+        dropout_rate: rate on the vector, in training.
+        dtype: of the computation; parameters are float32, and so are vectors.
+        rngs: draws the parameters.
+
+    Raises:
+        ValueError: an argument is out of range.
     """
 
     def __init__(
-        self, pairs: Sequence[Pair], tokens: TurnTokens, batch_size: int, seed: int, *, group: int = 1, buckets: int = 1
+        self,
+        layer: Layers,
+        vocabulary_size: int,
+        *,
+        word_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        dropout_rate: float = 0.0,
+        dtype: DType = jnp.float32,
+        rngs: nnx.Rngs,
     ):
-        self.contexts = pad([tokens.context(pair.context) for pair in pairs])
-        self.replies = [tokens.reply(pair.reply) for pair in pairs]
-        numbers: dict[str, int] = {}
-        self.texts = np.array([numbers.setdefault(normal_form(pair.reply), len(numbers)) for pair in pairs], np.int32)
-        self.order = BucketBatches(np.array([len(r) for r in self.replies]), batch_size, seed, group, buckets)
+        check_size("vocabulary_size", vocabulary_size)
+        rates = {"word_dropout": word_dropout, "embedding_dropout": embedding_dropout, "dropout_rate": dropout_rate}
+        for name, rate in rates.items():
+            check_rate(name, rate)
+        size = layer.input_size
+        self.embed = nnx.Embed(vocabulary_size, size, dtype=dtype, rngs=rngs)
+        self.layer = layer
+        self.project = nnx.Linear(layer.output_size, size, use_bias=False, dtype=dtype, rngs=rngs)
+        self.weigh = nnx.Linear(size, 1, dtype=dtype, rngs=rngs)
+        self.gain = nnx.Param(jnp.float32(0.3))
+        self.log_scale = nnx.Param(jnp.log(jnp.float32(10.0)))
+        self.word_dropout, self.embedding_dropout, self.dropout_rate = word_dropout, embedding_dropout, dropout_rate
 
-    def batch(self, i: int) -> dict[str, Any]:
-        """`{"contexts": [S, B], "context_lengths": [B], "replies": [T, B], "reply_lengths": [B], "texts": [B]}`.
+    def __call__(self, tokens: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
+        """Read texts.
 
-        Equal numbers in "texts" are replies of the same text.
+        Args:
+            tokens: int `[T, B]`.
+            lengths: int `[B]`, at least 1; what lies after them has no influence.
+            key: a typed key: training, with dropout.
+
+        Returns:
+            Vectors of unit length, float32 `[B, E]`.
         """
-        examples, length = self.order.examples(i)
-        replies = pad([self.replies[k] for k in examples], length)
-        return {
-            "contexts": self.contexts.values[:, examples], "context_lengths": self.contexts.lengths[examples],
-            "replies": replies.values, "reply_lengths": replies.lengths, "texts": self.texts[examples],
-        }  # fmt: skip
+        keys = (None,) * 4 if key is None else tuple(jax.random.split(key, 4))
+        tokens, lengths = jnp.asarray(tokens), jnp.asarray(lengths)
+        if keys[0] is not None and self.word_dropout:
+            hidden = jax.random.bernoulli(keys[0], self.word_dropout, tokens.shape)
+            tokens = jnp.where(hidden, jnp.asarray(UNKNOWN, tokens.dtype), tokens)
+        xs = dropout(keys[1], self.embed(tokens), self.embedding_dropout)
+        ys = self.layer(xs, lengths=lengths, key=keys[2]).ys
+        valid = (jnp.arange(tokens.shape[0])[:, None] < lengths[None])[..., None]
+        weights = jnp.where(valid, jax.nn.sigmoid(self.weigh(xs)), 0.0)
+        words = jnp.sum(weights * jnp.where(valid, xs, 0.0), 0) / jnp.sqrt(jnp.sum(weights**2, 0))
+        order = self.project(jnp.max(jnp.where(valid, ys, -jnp.inf), axis=0))
+        vectors = dropout(keys[3], words + self.gain[...].astype(order.dtype) * order, self.dropout_rate)
+        vectors = vectors.astype(jnp.float32)
+        return vectors / jnp.sqrt(jnp.sum(vectors**2, axis=-1, keepdims=True) + 1e-12)
+
+    def scores(self, contexts: jax.Array, replies: jax.Array) -> jax.Array:
+        """The scores float32 `[B, R]` of vectors `[B, E]` and `[R, E]`, logits of a softmax over the replies."""
+        return jnp.exp(self.log_scale[...]) * contexts @ replies.T
 
 
-def make_vectors(rebuild: Rebuild, longest: int, *, rows: int = 64) -> Callable[..., np.ndarray]:
+def in_batch_loss(scores: Array, replies: Array) -> jax.Array:
+    """The mean nats of telling each context's reply from those of the others in a batch, and the other way round.
+
+    Args:
+        scores: `[B, B]`, of each context with each reply; the true ones are on the diagonal.
+        replies: int `[B]`, equal for replies of the same text: these are no distractors of each other.
+    """
+    replies = jnp.asarray(replies)
+    own = jnp.eye(len(replies), dtype=bool)
+    scores = jnp.where((replies[:, None] == replies[None]) & ~own, -jnp.inf, jnp.asarray(scores))
+    right = [jnp.diagonal(jax.nn.log_softmax(scores, axis)) for axis in (0, 1)]
+    return -(right[0].mean() + right[1].mean()) / 2
+
+
+def make_vectors(
+    rebuild: Callable[[Params], DualEncoder], longest: int, *, rows: int = 64
+) -> Callable[..., np.ndarray]:
     """A function of parameters and texts to their vectors: `(params, sequences) -> float32 [N, E]`, compiled once.
 
     Args:
@@ -93,12 +125,3 @@ def make_vectors(rebuild: Rebuild, longest: int, *, rows: int = 64) -> Callable[
         return np.concatenate([np.asarray(read(params, *part)) for part in parts])[: len(sequences)]
 
     return vectors
-
-
-def in_parts(
-    sequences: Sequence[np.ndarray], rows: int, longest: int, filler: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Values `[longest, rows]` and lengths `[rows]` of sequences in their order, the last part filled up."""
-    padded = pad([*sequences, *[filler] * (-len(sequences) % rows)], longest)
-    starts = range(0, len(padded.lengths), rows)
-    return [(padded.values[:, i : i + rows], padded.lengths[i : i + rows]) for i in starts]

@@ -1,44 +1,49 @@
 """How well replies are ranked, by a dual encoder and by the words that texts share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from experiments.chatbot.data import Pair, draw_candidates, normal_form
-from experiments.chatbot.dual_encoder import in_batch_loss
-from experiments.chatbot.model import Rebuild, TurnTokens, make_vectors
-from experiments.chatbot.tfidf import TfIdf, neighbour_scores
+from experiments.chatbot.baselines import tfidf_scores
+from experiments.chatbot.batches import TurnTokenizer
+from experiments.chatbot.data import Pair, normal_form
+from experiments.chatbot.model import DualEncoder, in_batch_loss, make_vectors
 from rnn_jax.metrics import negative_log_likelihood, recall_at
 from rnn_jax.typing import Params
 
 
-class Ranking:
-    """Ranking as an experiment's task: its loss, its validation and its test.
+class RankingTask:
+    """The task ranking: its loss, its validation and its test.
 
     Args:
         rebuild: from `rnn_jax.nnx.functional` of a `DualEncoder`.
-        tokens: of the turns.
+        tokenizer: of the turns.
         parts: the pairs of "train", "validation" and "test".
     """
 
     metric, higher_is_better, monitor, buckets = "recall@1 %", True, "validation_recall@1", 1
 
-    def __init__(self, rebuild: Rebuild, tokens: TurnTokens, parts: dict[str, list[Pair]]):
+    def __init__(
+        self, rebuild: Callable[[Params], DualEncoder], tokenizer: TurnTokenizer, parts: dict[str, list[Pair]]
+    ):
         self.parts = parts
         self.held_out = {name: HeldOut(parts[name]) for name in ("validation", "test")}
         self.encoded = {
-            name: ([tokens.context(pair.context) for pair in parts[name]], [tokens.reply(p.reply) for p in parts[name]])
+            name: (
+                [tokenizer.context(pair.context) for pair in parts[name]],
+                [tokenizer.reply(p.reply) for p in parts[name]],
+            )
             for name in self.held_out
         }
-        self._vectors = make_vectors(rebuild, tokens.longest)
+        self._vectors = make_vectors(rebuild, tokenizer.longest)
 
-    def loss(self, model: Any, batch: dict[str, Any], key: jax.Array) -> jax.Array:
+    def loss(self, model: DualEncoder, batch: dict[str, Any], key: jax.Array) -> jax.Array:
         """Nats of telling the replies of a training batch apart; see `in_batch_loss`."""
-        said, answered = jax.random.split(key)
-        contexts = model(batch["contexts"], batch["context_lengths"], key=said)
-        replies = model(batch["replies"], batch["reply_lengths"], key=answered)
+        context_key, reply_key = jax.random.split(key)
+        contexts = model(batch["contexts"], batch["context_lengths"], key=context_key)
+        replies = model(batch["replies"], batch["reply_lengths"], key=reply_key)
         return in_batch_loss(model.scores(contexts, replies), batch["texts"])
 
     def validate(self, params: Params) -> dict[str, float]:
@@ -51,14 +56,14 @@ class Ranking:
         """recall@1 of the test pairs, that of TF-IDF, more scores, and examples."""
         held_out, cosines = self.held_out["test"], self.cosines("test", params)
         known = {normal_form(turn) for pair in self.parts["train"] for turn in (*pair.context, pair.reply)}
-        words = shared_words(self.parts["train"], held_out.pairs)
-        asked = [normal_form(turn) in known for pair in held_out.pairs for turn in pair.context]
-        replied = [normal_form(pair.reply) in known for pair in held_out.pairs]
+        words = tfidf_scores(self.parts["train"], held_out.pairs)
+        contexts = [normal_form(turn) in known for pair in held_out.pairs for turn in pair.context]
+        replies = [normal_form(pair.reply) in known for pair in held_out.pairs]
         scores = {
             "recall@5 %": held_out.recall(cosines, 5),
             "recall@5 % of baselines": {name: held_out.recall(values, 5) for name, values in words.items()},
             "training pairs, test pairs": [len(self.parts["train"]), len(held_out.pairs)],
-            "% of test contexts, replies in training": [100 * float(np.mean(asked)), 100 * float(np.mean(replied))],
+            "% of test contexts, replies in training": [100 * float(np.mean(contexts)), 100 * float(np.mean(replies))],
         }
         baselines = {name: held_out.recall(values, 1) for name, values in words.items()}
         return held_out.recall(cosines, 1), baselines, scores, held_out.examples(cosines)
@@ -117,18 +122,24 @@ class HeldOut:
         return "\n".join(shown) + "\n"
 
 
-def shared_words(train: Sequence[Pair], test: Sequence[Pair]) -> dict[str, np.ndarray]:
-    """Scores `[N, N]` of contexts with replies by TF-IDF: of a context with a reply, by known pairs, and the sum.
+def draw_candidates(pairs: Sequence[Pair], replies: Sequence[str], count: int, seed: int) -> np.ndarray:
+    """For each pair the places of `count` candidates in `replies`, int `[N, count]`: first the true reply's.
 
-    The words are those of `normal_form`; weights are fitted on the training pairs. See `neighbour_scores`.
+    The others are drawn at random from the replies that are not the same text (see `normal_form`), each at most once.
+
+    Raises:
+        ValueError: a reply of a pair is not among the replies, or there are too few others.
     """
-
-    def words(pairs: Sequence[Pair]) -> list[tuple[list[str], list[str]]]:
-        return [(normal_form(" ".join(pair.context)).split(), normal_form(pair.reply).split()) for pair in pairs]
-
-    known, asked = words(train), words(test)
-    vectors = TfIdf([text for pair in known for text in pair])
-    contexts, replies = ([pair[side] for pair in asked] for side in (0, 1))
-    direct = (vectors(contexts) @ vectors(replies).T).toarray()
-    neighbours = neighbour_scores(vectors, contexts, replies, known)
-    return {"TF-IDF": direct, "TF-IDF, nearest pair": neighbours, "TF-IDF, both": direct + neighbours}
+    forms = [normal_form(reply) for reply in replies]
+    places = {form: i for i, form in enumerate(forms)}
+    distinct = np.array(sorted(places.values()))
+    rng, rows = np.random.default_rng(seed), []
+    for pair in pairs:
+        true = places.get(normal_form(pair.reply))
+        if true is None or len(distinct) < count:
+            raise ValueError(
+                f"{len(distinct)} different replies, the true one {'missing' if true is None else 'among them'}: "
+                f"expected it and at least {count - 1} others"
+            )
+        rows.append([true, *rng.choice(distinct[distinct != true], count - 1, replace=False)])
+    return np.array(rows)

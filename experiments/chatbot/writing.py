@@ -8,37 +8,39 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.chatbot.chat import write_reply
+from experiments.chatbot.baselines import ngram_perplexity
+from experiments.chatbot.batches import PAIR_AXES, TurnTokenizer, in_parts
+from experiments.chatbot.conversation import generate_replies
 from experiments.chatbot.data import Pair
-from experiments.chatbot.model import PAIR_AXES, Rebuild, TurnTokens, in_parts
-from experiments.common.ngram import ngram_nats
-from rnn_jax.data import BEGIN, END
-from rnn_jax.models.translation import target_nats
+from rnn_jax.data import BEGIN
+from rnn_jax.models import EncoderDecoder, TransformerEncoderDecoder, target_nats
 from rnn_jax.typing import Params
 
+Rebuild = Callable[[Params], EncoderDecoder | TransformerEncoderDecoder]
 
-class Writing:
-    """Writing as an experiment's task: its loss, its validation and its test.
+
+class WritingTask:
+    """The task writing: its loss, its validation and its test.
 
     Args:
         rebuild: from `rnn_jax.nnx.functional` of an encoder-decoder.
-        tokens: of the turns.
+        tokenizer: of the turns.
         parts: the pairs of "train", "validation" and "test".
     """
 
     metric, higher_is_better, monitor, buckets = "perplexity", False, "validation_loss", 2
 
-    def __init__(self, rebuild: Rebuild, tokens: TurnTokens, parts: dict[str, list[Pair]]):
-        self.rebuild, self.tokens, self.parts = rebuild, tokens, parts
+    def __init__(self, rebuild: Rebuild, tokenizer: TurnTokenizer, parts: dict[str, list[Pair]]):
+        self.rebuild, self.tokenizer, self.parts = rebuild, tokenizer, parts
         self.encoded = {
-            name: [(tokens.context(pair.context), tokens.reply(pair.reply)) for pair in pairs]
+            name: [(tokenizer.context(pair.context), tokenizer.reply(pair.reply)) for pair in pairs]
             for name, pairs in parts.items()
         }
-        self._perplexity = make_perplexity(rebuild, tokens.longest)
+        self._perplexity = make_perplexity(rebuild, tokenizer.longest)
 
     def loss(self, model: Any, batch: dict[str, Any], key: jax.Array) -> jax.Array:
         """Nats per token of a training batch."""
-        nats, count = target_nats(model, forced(batch), key)
+        nats, count = target_nats(model, teacher_forced(batch), key)
         return nats / count
 
     def validate(self, params: Params) -> dict[str, float]:
@@ -51,7 +53,7 @@ class Writing:
 
         The baseline is an n-gram model of whichever text, with or without contexts, gives it the better perplexity.
         """
-        train, test, size = self.encoded["train"], self.encoded["test"], len(self.tokens.tokenizer)
+        train, test, size = self.encoded["train"], self.encoded["test"], len(self.tokenizer.tokenizer)
         both = {
             name: [ngram_perplexity(train, test, size, order, contexts=contexts) for contexts in (False, True)]
             for name, order in (("unigram", 1), ("3-gram", 3))
@@ -67,7 +69,7 @@ class Writing:
 
     def examples(self, params: Params, count: int = 10) -> str:
         """Some test contexts with the true reply and the written one."""
-        respond, pairs, shown = write_reply(self.rebuild(params), self.tokens), self.parts["test"], []
+        respond, pairs, shown = generate_replies(self.rebuild(params), self.tokenizer), self.parts["test"], []
         for pair in pairs[:: max(1, len(pairs) // count)][:count]:
             written, score = respond(pair.context)
             shown += [f"{' / '.join(pair.context)[-90:]}", f"    true             {pair.reply[:80]}"]
@@ -75,7 +77,7 @@ class Writing:
         return "\n".join(shown) + "\n"
 
 
-def forced(batch: dict[str, Any]) -> dict[str, Any]:
+def teacher_forced(batch: dict[str, Any]) -> dict[str, Any]:
     """A batch of `PairBatches` as `target_nats` reads it: a context is a source, a reply with its end a target."""
     replies = jnp.asarray(batch["replies"])
     return {
@@ -95,48 +97,16 @@ def make_perplexity(rebuild: Rebuild, longest: int, *, rows: int = 32) -> Callab
         longest: tokens of a context and of a reply, at most; all are padded to so many.
         rows: pairs at once.
     """
-    score = jax.jit(lambda params, batch: target_nats(rebuild(params), forced(batch)))
+    score = jax.jit(lambda params, batch: target_nats(rebuild(params), teacher_forced(batch)))
 
     def perplexity(params: Params, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
         contexts, replies = ([pair[side] for pair in pairs] for side in (0, 1))
-        said = in_parts(contexts, rows, longest, filler=contexts[0])
-        answered = in_parts(replies, rows, longest, filler=replies[0][:0])
+        context_parts = in_parts(contexts, rows, longest, filler=contexts[0])
+        reply_parts = in_parts(replies, rows, longest, filler=replies[0][:0])
         sums = np.zeros(2)
-        for context, reply in zip(said, answered, strict=True):
+        for context, reply in zip(context_parts, reply_parts, strict=True):
             batch = dict(zip(list(PAIR_AXES), (*context, *reply), strict=False))
             sums += [float(value) for value in score(params, batch)]
         return math.exp(sums[0] / sums[1])
 
     return perplexity
-
-
-def ngram_perplexity(
-    train: Sequence[tuple[np.ndarray, np.ndarray]],
-    test: Sequence[tuple[np.ndarray, np.ndarray]],
-    vocabulary_size: int,
-    order: int,
-    *,
-    contexts: bool,
-) -> float:
-    """The perplexity of replies under an n-gram model, of the same tokens as in `make_perplexity`.
-
-    The model is one of a text of all replies one after the other, an end between them, or with `contexts` of each
-    context before its reply, so that the last words of a question count for the first of the answer.
-
-    Args:
-        train: tokens of contexts and their replies.
-        test: tokens of contexts and their replies; only these replies are scored.
-        vocabulary_size: V.
-        order: n.
-        contexts: whether contexts are part of the text.
-    """
-    texts = []
-    for pairs in (train, test):
-        parts, scored = [np.array([END], np.int32)], [np.zeros(1, bool)]
-        for context, reply in pairs:
-            before = context if contexts else context[:0]
-            after = np.array([END][: int(reply[-1] != END)], np.int32)  # a reply that was cut has no end of its own
-            parts += [before, reply, after]
-            scored += [np.full(len(before), False), np.full(len(reply), True), np.full(len(after), False)]
-        texts.append((np.concatenate(parts), np.concatenate(scored)))
-    return math.exp(ngram_nats(texts[0][0], texts[1][0], vocabulary_size, order, scored=texts[1][1]))

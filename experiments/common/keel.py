@@ -67,13 +67,13 @@ def parse_keel(text: str, name: str, *, symbols: bool = False) -> Table:
             continue
         cells = [cell.strip() for cell in line.split(",")]
         if len(cells) < 2 or (rows and len(cells) != len(rows[0])):
-            wanted = len(rows[0]) if rows else "at least 2"
-            raise DataError(f"{name}, line {number}: {len(cells)} columns, expected {wanted}, the last one the label")
+            expected = len(rows[0]) if rows else "at least 2"
+            raise DataError(f"{name}, line {number}: {len(cells)} columns, expected {expected}, the last one the label")
         for column, cell in enumerate(cells, 1):
             if not cell or not (symbols or column == len(cells) or _is_number(cell)):
-                wanted = "a symbol" if symbols else "a finite number; missing values are not supported"
-                wanted = wanted if column < len(cells) else "a label"
-                raise DataError(f"{name}, line {number}, column {column}: {cell!r}, expected {wanted}")
+                expected = "a symbol" if symbols else "a finite number; missing values are not supported"
+                expected = expected if column < len(cells) else "a label"
+                raise DataError(f"{name}, line {number}, column {column}: {cell!r}, expected {expected}")
         rows.append(cells)
     if not rows:
         raise DataError(f"{name} has no rows: expected lines such as `1.5, 2, label`")

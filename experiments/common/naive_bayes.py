@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnn_jax.data import Words
-
 
 def naive_bayes(
     train: Sequence[np.ndarray], labels: np.ndarray, test: Sequence[np.ndarray], size: int, classes: int
@@ -28,11 +26,3 @@ def naive_bayes(
     likelihood = np.log(counts) - np.log(counts.sum(1, keepdims=True))
     prior = np.log(np.bincount(labels, minlength=classes) + 1)
     return np.array([np.argmax(prior + likelihood[:, np.unique(tokens)].sum(1)) for tokens in test])
-
-
-def naive_bayes_accuracy(train: Sequence[str], labels: np.ndarray, test: Sequence[str], wanted: np.ndarray) -> float:
-    """The share of test texts whose class `wanted` naive Bayes over words finds, after training texts and labels."""
-    words = Words.fit(train)
-    train_words, test_words = ([words.encode(text) for text in texts] for texts in (train, test))
-    found = naive_bayes(train_words, labels, test_words, len(words), int(max(labels.max(), wanted.max())) + 1)
-    return float(np.mean(found == wanted))

@@ -91,6 +91,6 @@ def _codes(tokens: np.ndarray, size: int, n: int) -> np.ndarray:
     return codes
 
 
-def _find(ordered: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
-    return at, ordered[at] == wanted
+def _find(ordered: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    at = np.minimum(np.searchsorted(ordered, codes), len(ordered) - 1)
+    return at, ordered[at] == codes

@@ -1,156 +1,190 @@
-"""What one does with a model of speech: hear recordings and streams, score what is heard, compare with no learning."""
+"""Speech or handwriting to words: features, standardised, and over them a classifier or a CTC model."""
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
-from experiments.common.speech import SpeechModel, recording_features
-from experiments.common.speech_data import Recording
-from experiments.common.utterances import in_parts
+from experiments.common.recordings import Recording, in_order
+from rnn_jax.checks import check_choice
+from rnn_jax.data.augment import mask_features
 from rnn_jax.data.features import LogMel
-from rnn_jax.decoding import ctc_beam, ctc_greedy
-from rnn_jax.metrics import word_error_rate
-from rnn_jax.models.classifier import Classifier
-from rnn_jax.models.ctc import CTCModel
-from rnn_jax.nnx import functional
-from rnn_jax.typing import Array, Carry, Params
+from rnn_jax.losses import token_cross_entropy
+from rnn_jax.models.blocks import Layers
+from rnn_jax.models.classifier import POOLINGS, Classifier
+from rnn_jax.models.config import SequenceConfig, build_matched
+from rnn_jax.models.ctc import CTCModel, ctc_loss
+from rnn_jax.nnx import Fixed
+from rnn_jax.typing import Array, Params
 
 
-class Recogniser:
-    """The words that a model hears in recordings; compiled once for each shape, whatever the parameters.
-
-    Args:
-        model: any parameters.
-        words: the vocabulary; the label of words[k] is k + 1.
-    """
-
-    def __init__(self, model: SpeechModel, words: Sequence[str]):
-        self.words, self.one_word = words, isinstance(model.head, Classifier)
-        self.params, rebuild = functional(model)
-
-        def read(params: Params, inputs: Array, lengths: Array) -> tuple[jax.Array, jax.Array]:
-            logits, steps = rebuild(params)(inputs, lengths)
-            return jax.nn.log_softmax(logits), steps
-
-        self._read, self._greedy = jax.jit(read), jax.jit(ctc_greedy)
-
-    def __call__(self, recordings: Sequence[Recording], beam: int = 0) -> list[tuple[str, ...]]:
-        """The words of each recording: the likeliest one, or those of greedy or (with a beam above 0) beam search."""
-        heard = []
-        for batch in in_parts([Recording(r.waves, ()) for r in recordings], self.words):
-            scores, steps = self._read(self.params, batch["inputs"], batch["lengths"])
-            heard += [tuple(self.words[label - 1] for label in row) for row in self._labels(scores, steps, beam)]
-        return heard
-
-    def _labels(self, scores: jax.Array, steps: jax.Array, beam: int) -> list[tuple[int, ...]]:
-        if self.one_word:
-            return [(int(best) + 1,) for best in np.argmax(scores, axis=-1)]
-        if beam:
-            rows = np.swapaxes(np.asarray(scores), 0, 1)
-            return [ctc_beam(row[:count], beam)[0][0] for row, count in zip(rows, np.asarray(steps), strict=True)]
-        labels, counts = (np.asarray(x) for x in self._greedy(scores, steps))
-        return [tuple(row[:count].tolist()) for row, count in zip(labels, counts, strict=True)]
-
-
-def score_speech(
-    recogniser: Recogniser,
-    recordings: Sequence[Recording],
-    beam: int = 8,
-    terms: tuple[str, str, str] = ("said", "heard", "word"),
-) -> tuple[dict[str, Any], str]:
-    """How well recordings are heard, and examples of it, those gone wrong first.
+class Recogniser(nnx.Module):
+    """Features, standardised, to a model over them.
 
     Args:
-        recogniser: of the model.
-        recordings: with their words.
-        beam: of the search in a model of several words.
-        terms: what the examples and the metric call the truth, the answer and a word.
-
-    Returns:
-        `metric`, `value` and `higher_is_better`: the accuracy of a model of one word, or the word error rate by beam
-        search of a model of several; and `scores`: `seconds` that hearing so many `recordings` took (greedily, and
-        compiled before), and `greedy`, the word error rate without a beam.
+        head: a `Classifier` (one word) or a `CTCModel` (any number of words), over `frontend.size` features.
+        frontend: from samples to features; None where the inputs are features.
+        mean: of each feature over the training part, `[D]`.
+        std: its standard deviation.
+        masks: the widest strip of bands and of steps that training hides, see `mask_features`.
+        noise: standard deviation of what training adds to standardised features.
     """
-    said = [r.words for r in recordings]
-    recogniser(recordings)
-    began = time.monotonic()
-    heard = recogniser(recordings)
-    scores = {"seconds": round(time.monotonic() - began, 3), "recordings": len(recordings)}
-    if recogniser.one_word:
-        value = 100 * float(np.mean([a == b for a, b in zip(said, heard, strict=True)]))
-    else:
-        scores["greedy"] = 100 * word_error_rate(said, heard)
-        heard = recogniser(recordings, beam)
-        value = 100 * word_error_rate(said, heard)
-    metric = "accuracy %" if recogniser.one_word else f"{terms[2]} error rate %"
-    lines = [
-        f"{'right' if a == b else 'WRONG'}  {terms[0]} {' '.join(a)}  {terms[1]} {' '.join(b)}  {r.name}"
-        for r, a, b in zip(recordings, said, heard, strict=True)
-    ]
-    wrong = [line for line in lines if line.startswith("WRONG")]
-    right = [line for line in lines if line.startswith("right")]
-    examples = "\n".join([f"{len(wrong)} of {len(lines)} wrong", *wrong[:20], *right[:10]]) + "\n"
-    return {"metric": metric, "value": value, "higher_is_better": recogniser.one_word, "scores": scores}, examples
+
+    def __init__(
+        self,
+        head: Classifier | CTCModel,
+        frontend: LogMel | None,
+        mean: Array,
+        std: Array,
+        *,
+        masks: tuple[int, int] = (0, 0),
+        noise: float = 0.0,
+    ):
+        self.head, self.frontend, self.masks, self.noise = head, frontend, masks, noise
+        self.mean, self.std = Fixed(jnp.asarray(mean, jnp.float32)), Fixed(jnp.asarray(std, jnp.float32))
+
+    def __call__(self, inputs: Array, lengths: Array, *, key: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+        """Score recordings.
+
+        Args:
+            inputs: samples `[S, B]`, or features `[T, B, D]` where there is no frontend.
+            lengths: int `[B]`, valid samples or steps; at least one step's.
+            key: a typed key: training, with masks, noise and dropout.
+
+        Returns:
+            The head's logits, and how many steps each row has, int `[B]`.
+        """
+        xs, steps = jnp.asarray(inputs), jnp.asarray(lengths)
+        if self.frontend is not None:
+            xs, steps = self.frontend(xs), self.frontend.steps(steps)
+        xs = self.standardised(xs)
+        if key is not None:
+            mask_key, noise_key, key = jax.random.split(key, 3)
+            stack = 1 if self.frontend is None else self.frontend.stack
+            xs = mask_features(mask_key, xs, steps, bands=self.masks[0], steps=self.masks[1], stack=stack)
+            xs = xs + self.noise * jax.random.normal(noise_key, xs.shape)
+        return self.head(xs, steps, key=key), steps
+
+    def standardised(self, xs: jax.Array) -> jax.Array:
+        """Features `[T, B, D]` with mean 0 and deviation 1 over the training part."""
+        return (xs - self.mean[...][None, None]) / self.std[...][None, None]
+
+    def loss(self, batch: dict[str, Array], key: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+        """Summed nats of the labels of a batch of `experiments.common.recordings`, and their number."""
+        logits, steps = self(batch["inputs"], batch["lengths"], key=key)
+        labels, counts = jnp.asarray(batch["labels"]), jnp.asarray(batch["counts"])
+        if isinstance(self.head, Classifier):
+            return token_cross_entropy(logits, labels[:, 0] - 1)
+        return ctc_loss(logits, steps, labels, counts)
 
 
-def nearest_recording(
-    training: Sequence[Recording], test: Sequence[Recording], frontend: LogMel | None
-) -> dict[str, float]:
-    """What no learning reaches: the % of test recordings whose nearest one in the training part says the same.
+class TrainingStatistics(NamedTuple):
+    """What a model has to know of its training part; a run keeps it as JSON."""
 
-    Near: by the Euclidean distance between mean and deviation of the features over time, each standardised.
-    """
-    described = [_descriptions(recordings, frontend) for recordings in (training, test)]
-    scale = described[0].std(axis=0) + 1e-8
-    near, far = (x / scale for x in described)
-    squares = (far**2).sum(axis=1)[:, None] - 2 * far @ near.T + (near**2).sum(axis=1)
-    said = [training[int(k)].words == r.words for k, r in zip(squares.argmin(axis=1), test, strict=True)]
-    return {"nearest recording": 100 * float(np.mean(said))}
+    words: list[str]
+    """The vocabulary: the label of words[k] is k + 1."""
+    mean: list[float]
+    """Of each feature."""
+    std: list[float]
 
-
-def _descriptions(recordings: Sequence[Recording], frontend: LogMel | None) -> np.ndarray:
-    """Mean and deviation over time of each recording's features, `[N, 2 D]`."""
-    rows = []
-    for xs, valid in recording_features(recordings, frontend):
-        count = valid.sum(axis=0)[:, None]
-        mean = (xs * valid[..., None]).sum(axis=0) / count
-        rows.append(np.hstack([mean, np.sqrt(((xs - mean) ** 2 * valid[..., None]).sum(axis=0) / count)]))
-    return np.concatenate(rows)
+    @classmethod
+    def of(cls, recordings: Sequence[Recording], frontend: LogMel | None) -> "TrainingStatistics":
+        """Those of some recordings, over all valid steps of all of them."""
+        steps = (xs[valid] for xs, valid in recording_features(recordings, frontend))
+        sums = [np.stack([np.full(xs.shape[1], len(xs)), xs.sum(axis=0), (xs**2).sum(axis=0)]) for xs in steps]
+        count, total, squares = np.sum(sums, axis=0)
+        mean = total / count
+        std = np.sqrt(squares / count - mean**2 + 1e-8)
+        words = sorted({word for recording in recordings for word in recording.words})
+        return cls(words, mean.tolist(), std.tolist())
 
 
-def listen(model: SpeechModel, pieces: Iterable[np.ndarray], words: Sequence[str]) -> Iterator[str]:
-    """The words of a stream of samples, each as soon as greedy decoding is sure of it; equal to those of the whole.
-
-    Args:
-        model: a CTC model that reads in one direction.
-        pieces: float32 `[n]` one after the other, of any length.
-        words: its vocabulary.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecogniserConfig(SequenceConfig):
+    """Recurrent layers or a transformer over features, and any number of words by CTC.
 
     Raises:
-        ValueError: the model has no frontend, or cannot be streamed.
+        ValueError: a value is out of range.
     """
-    if not isinstance(model.head, CTCModel) or model.frontend is None:
-        raise ValueError("only a model of strings of words can be streamed")
-    params, rebuild = functional(model)
-    frontend, carry, before = model.frontend, model.head.initial_carry((1,)), 0
 
-    @jax.jit
-    def advance(params: Params, carry: Carry, samples: Array) -> tuple[Carry, jax.Array]:
-        model = rebuild(params)
-        assert isinstance(model.head, CTCModel)
-        carry, logits = model.head.step(carry, model.standardised(frontend(samples[:, None]))[0])
-        return carry, jnp.argmax(logits[0])
+    noise: float = 0.1
+    """Deviation of what is added to standardised features in training."""
+    masked_bands: int = 8
+    """The most neighbouring features of a frame that training hides."""
+    masked_steps: int = 4
+    """The most steps in a row that training hides."""
+    hidden_size: int = 128
+    layers: int = 2
+    dropout: float = 0.3
 
-    waiting = np.zeros(0, np.float32)
-    for piece in pieces:
-        waiting = np.append(waiting, piece.astype(np.float32))
-        while len(waiting) >= frontend.step_samples:
-            carry, label = advance(params, carry, waiting[: frontend.step_samples])
-            waiting = waiting[frontend.step_hop :]
-            if int(label) not in (0, before):
-                yield words[int(label) - 1]
-            before = int(label)
+    def __post_init__(self):
+        for name in ("noise", "masked_bands", "masked_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)}: expected a number of at least 0")
+        super().__post_init__()
+
+    def build(self, statistics: TrainingStatistics, frontend: LogMel | None, key: jax.Array) -> Recogniser:
+        """The model for what is known of the training part, its initial values drawn with a typed key."""
+        mean, std = np.array(statistics.mean), np.array(statistics.std)
+
+        def build(config: RecogniserConfig) -> Recogniser:
+            rngs = nnx.Rngs(params=key)
+            head = config.head(config.layer(len(mean), rngs), len(statistics.words), rngs)
+            masks = (config.masked_bands, config.masked_steps)
+            return Recogniser(head, frontend, mean, std, masks=masks, noise=config.noise)
+
+        return build_matched(self, build)
+
+    def head(self, layer: Layers, words: int, rngs: nnx.Rngs) -> Classifier | CTCModel:
+        """What scores so many words over some layers."""
+        return CTCModel(layer, words, dropout_rate=self.dropout, dtype=jnp.dtype(self.dtype), rngs=rngs)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WordClassifierConfig(RecogniserConfig):
+    """Recurrent layers or a transformer over features, and a single word by a classifier.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    pooling: str = "mean"
+    """What the word is classified by: last, max, mean or attention over the steps."""
+
+    def __post_init__(self):
+        check_choice("pooling", self.pooling, POOLINGS)
+        super().__post_init__()
+
+    def head(self, layer: Layers, words: int, rngs: nnx.Rngs) -> Classifier:
+        dtype: Any = jnp.dtype(self.dtype)
+        return Classifier(layer, words, pooling=self.pooling, dropout_rate=self.dropout, dtype=dtype, rngs=rngs)
+
+
+def recording_features(
+    recordings: Sequence[Recording], frontend: LogMel | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Features float64 `[T, B, D]` of recordings in batches, and which steps are valid, bool `[T, B]`."""
+    extract = jax.jit(frontend) if frontend else np.asarray
+    for batch in in_order(recordings):
+        xs = np.asarray(extract(batch["inputs"]), np.float64)
+        steps = frontend.steps(batch["lengths"]) if frontend else batch["lengths"]
+        yield xs, np.arange(len(xs))[:, None] < steps
+
+
+def make_validation_loss(
+    rebuild: Callable[[Params], Recogniser], recordings: Sequence[Recording], words: Sequence[str]
+) -> Callable[[Params], dict[str, float]]:
+    """A function from parameters to the mean nats per word of recordings, as `validation_loss`; compiled once."""
+    batches = list(in_order(recordings, words))
+    loss = jax.jit(lambda params, batch: rebuild(params).loss(batch))
+
+    def validate(params: Params) -> dict[str, float]:
+        sums = [loss(params, batch) for batch in batches]
+        nats, count = (float(sum(parts)) for parts in zip(*sums, strict=True))
+        return {"validation_loss": nats / count}
+
+    return validate

@@ -6,26 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_jax.data.archives import read_members
-from rnn_jax.data.download import DataError, fetch
-from rnn_jax.data.sources import Dataset, IndexFile
+from rnn_jax.data.download import DataError
 from rnn_jax.data.text import read_text
-
-AEON = Dataset(
-    name="aeon",
-    files=(
-        IndexFile(
-            name="aeon-1.6.0-py3-none-any.whl",
-            project="aeon",
-            version="1.6.0",
-            sha256="d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409",
-            size=6_421_000,
-        ),
-    ),
-    licence="BSD-3-Clause; each series as in the UCR and UEA archives",
-    citation="M. Middlehurst et al., aeon: a Python Toolkit for Learning from Time Series, 2024",
-    split="files; JapaneseVowels 270 / 370 utterances",
-)
 
 
 class Series(NamedTuple):
@@ -34,40 +16,6 @@ class Series(NamedTuple):
     values: list[np.ndarray]
     """float32 `[t, D]` each, t its own length."""
     labels: list[str]
-
-
-def japanese_vowels() -> tuple[Series, Series]:
-    """Training and test part of JapaneseVowels: 270 and 370 utterances of 7 to 29 frames, 12 channels, 9 speakers.
-
-    Kudo, Toyama & Shimbo 1999, "Multidimensional curve classification using passing-through regions". Utterances of
-    a speaker stand together, thirty of each in the training part.
-
-    Raises:
-        DataError: the data cannot be had (see `fetch`).
-    """
-    (archive,) = fetch(AEON).values()
-    training, test = (
-        read_members(archive, f"*/JapaneseVowels_{part}.ts").popitem()[1].decode() for part in ("TRAIN", "TEST")
-    )
-    return parse_series(training, "JapaneseVowels_TRAIN.ts"), parse_series(test, "JapaneseVowels_TEST.ts")
-
-
-def hold_out(series: Series, share: int = 5) -> tuple[Series, Series]:
-    """Split a validation part off: of the series with each label, the last of every `share` (6 of 30), at least one.
-
-    Raises:
-        ValueError: a label has one series only.
-    """
-    kept, held = Series([], []), Series([], [])
-    for label in sorted(set(series.labels)):
-        own = [value for value, of in zip(series.values, series.labels, strict=True) if of == label]
-        if len(own) < 2:
-            raise ValueError(f"label {label!r} has one series: expected two, one of them for validation")
-        cut = len(own) - max(1, len(own) // share)
-        for part, values in ((kept, own[:cut]), (held, own[cut:])):
-            part.values.extend(values)
-            part.labels.extend([label] * len(values))
-    return kept, held
 
 
 def read_series(path: str | Path) -> Series:

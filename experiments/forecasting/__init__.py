@@ -13,10 +13,11 @@ variance come out for each step ahead (`--output`), at once or one step after th
 test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH and HAR.
 """
 
+from experiments.common.upgrade import drop_other_tasks
 from experiments.forecasting.commands import evaluate, forecast, prepare, restore
-from experiments.forecasting.config import TASKS, task_of, upgrade
+from experiments.forecasting.config import TASKS, task_of
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
-    __name__, TASKS, prepare, restore, commands=(evaluate, forecast), task_of=task_of, upgrade=upgrade
+    __name__, TASKS, prepare, restore, commands=(evaluate, forecast), task_of=task_of, upgrade=drop_other_tasks(TASKS)
 )

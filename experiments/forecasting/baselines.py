@@ -25,19 +25,19 @@ def persistence(windows: Windows, examples: np.ndarray, season: int = 1) -> np.n
 
 
 def ridge_forecasts(
-    windows: Windows, fitted: np.ndarray, chosen: np.ndarray, asked: np.ndarray, season: int = 0
+    windows: Windows, fitted: np.ndarray, chosen: np.ndarray, test: np.ndarray, season: int = 0
 ) -> tuple[np.ndarray, float]:
     """Ridge regression (Hoerl & Kennard 1970) of each step ahead on all features of a window.
 
-    It says by how much a step differs from the last season's, where there is one. The penalty is the one of `PENALTIES`
-    with the least absolute error on `chosen`, fitted on what is before them in `fitted`; the weights are then those for
-    all of `fitted`.
+    It predicts by how much a step differs from the last season's, if there is one. The penalty is the one of
+    `PENALTIES` with the least absolute error on `chosen`, fitted on what is before them in `fitted`; the weights are
+    then those for all of `fitted`.
 
     Args:
         windows: of a panel.
         fitted: int `[M, 2]`, the windows to fit.
         chosen: those to choose the penalty by.
-        asked: int `[N, 2]`, the windows to forecast after.
+        test: int `[N, 2]`, the windows to forecast after.
         season: as of `persistence`; 0 for none.
 
     Returns:
@@ -55,13 +55,13 @@ def ridge_forecasts(
 
     before = fitted[fitted[:, 1] + windows.horizon <= chosen[:, 1].min()]
     equations = NormalEquations.of(_design, windows, before, left(before))
-    design, wanted = _design(windows, chosen), left(chosen)
+    design, targets = _design(windows, chosen), left(chosen)
     weights = {penalty: equations.solve(penalty) for penalty in PENALTIES}
-    errors = {penalty: np.nanmean(np.abs(design @ weights[penalty] - wanted)) for penalty in PENALTIES}
+    errors = {penalty: np.nanmean(np.abs(design @ weights[penalty] - targets)) for penalty in PENALTIES}
     best = min(PENALTIES, key=errors.__getitem__)
     if len(before) < len(fitted):
         weights[best] = NormalEquations.of(_design, windows, fitted, left(fitted)).solve(best)
-    return base(asked) + factor[asked[:, 0]] * (_design(windows, asked) @ weights[best]), best
+    return base(test) + factor[test[:, 0]] * (_design(windows, test) @ weights[best]), best
 
 
 def _design(windows: Windows, examples: np.ndarray) -> np.ndarray:
@@ -83,15 +83,15 @@ class NormalEquations(NamedTuple):
     """Which one it is, bool `[M, H]`."""
 
     @classmethod
-    def of(cls, design: Design, windows: Windows, examples: np.ndarray, wanted: np.ndarray) -> "NormalEquations":
+    def of(cls, design: Design, windows: Windows, examples: np.ndarray, targets: np.ndarray) -> "NormalEquations":
         """The equations of the windows `examples` for targets `[N, H]`, NaN where one is missing."""
         gram, products, rows = 0.0, 0.0, []
         for part in np.array_split(np.arange(len(examples)), -(-len(examples) // 4096)):
-            xs, ys = design(windows, examples[part]), wanted[part]
+            xs, ys = design(windows, examples[part]), targets[part]
             gram = gram + xs.T @ xs
             products = products + xs.T @ np.nan_to_num(ys)
             rows.append(xs[np.isnan(ys).any(axis=1)])
-        missing = np.isnan(wanted)
+        missing = np.isnan(targets)
         return cls(np.asarray(gram), np.asarray(products), np.concatenate(rows), missing[missing.any(axis=1)])
 
     def solve(self, penalty: float) -> np.ndarray:

@@ -18,7 +18,6 @@ from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.models.classifier import POOLINGS
 from rnn_jax.train import HoldOutConfig
-from rnn_jax.train.fields import field_types
 
 SERIES: dict[str, Callable[[], Panel]] = {
     "weather": weather,
@@ -89,7 +88,7 @@ class ForecasterConfig(SequenceConfig):
         if self.penalty < 0:
             raise ValueError(f"penalty={self.penalty}: expected a number of at least 0")
         if self.output == "variance" and self.decoding == "recursive":
-            raise ValueError("output='variance' is said of the next steps directly, with season=0")
+            raise ValueError("output='variance' forecasts the next steps directly, with season=0")
         super().__post_init__()
 
     @property
@@ -130,7 +129,7 @@ class ForecastConfig:
                 f"task={self.task!r}, output={self.model.output!r}: stocks go with variance, and only they do"
             )
         if self.model.output == "variance" and self.windows.season:
-            raise ValueError("output='variance' is said of the next steps directly, with season=0")
+            raise ValueError("output='variance' forecasts the next steps directly, with season=0")
 
     @property
     def title(self) -> str:
@@ -256,12 +255,6 @@ TASKS: dict[str, type[ForecastConfig]] = {
 def task_of(values: Mapping[str, Any]) -> str | None:
     """Who names a table of their own has that task."""
     return "own" if values.get("csv") or values.get("target") else values.get("task")
-
-
-def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-    """Once all tasks had the fields of a table."""
-    table = field_types(OwnConfig).keys() - field_types(WeatherConfig).keys()
-    return stored if stored.get("task") == "own" else {n: v for n, v in stored.items() if n not in table}
 
 
 def split_names(listed: str) -> list[str]:

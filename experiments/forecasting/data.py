@@ -91,10 +91,10 @@ def stocks(target: str = "variance") -> Panel:
     variances = np.maximum(returns**2, LEAST_VARIANCE)
     means = [np.log(mean_of_last(variances, days) + 0.1 * (days == 1)) for days in (1, 5, 22)]
     inputs = np.stack([returns, np.abs(returns), *means], axis=-1)
-    wanted, unit = {"variance": (variances, "(%)²"), "return": (returns, "%")}[target]
+    target_values, unit = {"variance": (variances, "(%)²"), "return": (returns, "%")}[target]
     names = ["return", "size", "log variance, day", "log variance, week", "log variance, month"]
     parts = parts_of(returns.shape[1])
-    return Panel(prices.times[1:], wanted, inputs, names, prices.names, unit, *parts)
+    return Panel(prices.times[1:], target_values, inputs, names, prices.names, unit, *parts)
 
 
 def mean_of_last(values: np.ndarray, steps: int) -> np.ndarray:
@@ -131,10 +131,12 @@ def own_series(
     """
     name = str(path)
     tables = read_tables(path, by, columns=[target, *columns] if columns else (), time=time)
-    found = next(iter(tables.values())).names
-    if target not in found:
-        raise DataError(f"{name} has no column {target!r} to forecast: its columns with numbers are {', '.join(found)}")
+    available = next(iter(tables.values())).names
+    if target not in available:
+        raise DataError(
+            f"{name} has no column {target!r} to forecast: its columns with numbers are {', '.join(available)}"
+        )
     times, values = on_grid(tables, name, fill=fill)
-    order = [found.index(target), *(i for i, column in enumerate(found) if column != target)]
-    values, names = values[..., order], [found[i] for i in order]
+    order = [available.index(target), *(i for i, column in enumerate(available) if column != target)]
+    values, names = values[..., order], [available[i] for i in order]
     return Panel(times, values[..., 0], values, names, list(tables), target, *parts_of(len(times)))

@@ -1,4 +1,4 @@
-"""Figures of forecasts: what was said and what came, with bands; errors by step ahead; volatility of a stock."""
+"""Figures of forecasts: predicted and observed values, with bands; errors by step ahead; volatility of a stock."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from experiments.forecasting.windows import Windows
 def draw_forecasts(
     windows: Windows, examples: np.ndarray, scored: Scored, file: Path, title: str, fans: int = 4
 ) -> None:
-    """What was said of the first series: above, of each moment H steps before; below, of all H steps at a few moments.
+    """Forecasts of the first series: above, of each moment H steps before; below, of all H steps at a few moments.
 
     Args:
         windows: of a panel.
-        examples: int `[N, 2]`, those that were asked.
-        scored: what was said and what came.
+        examples: int `[N, 2]`, the windows forecast after.
+        scored: forecasts and targets.
         file: a .png to write.
         title: above the figure.
         fans: how many moments.
@@ -32,16 +32,16 @@ def draw_forecasts(
     all_axes = figure.subplots(1 + (ahead > 1), squeeze=False)[:, 0]
     steps = np.arange(last[0] - windows.window + 1, last[-1] + ahead + 1)
     for axes in all_axes:
-        axes.plot(times[steps], target[steps], color="black", linewidth=1, label="what came")
+        axes.plot(times[steps], target[steps], color="black", linewidth=1, label="observed")
         axes.set_ylabel(windows.panel.unit)
     _draw_band(all_axes[0], times[last + ahead], _part(scored.forecast, own, -1), True)
-    all_axes[0].set_title(f"said {ahead} step{'s' * (ahead > 1)} before")
+    all_axes[0].set_title(f"forecast {ahead} step{'s' * (ahead > 1)} before")
     for axes in all_axes[1:]:
         for i in np.linspace(0, max(0, len(own) - 1 - ahead), 4).astype(int):
             place = last[i] + np.arange(1, ahead + 1)
             _draw_band(axes, times[place], _part(scored.forecast, own[i], slice(None)), False)
             axes.axvline(times[last[i]], color="grey", linewidth=0.5)
-        axes.set_title(f"said at once, at the grey lines, of the {ahead} steps after them")
+        axes.set_title(f"forecast at once, at the grey lines, of the {ahead} steps after them")
     all_axes[-1].set_xlabel("time")
     all_axes[0].legend(fontsize="small", ncols=4)
     name = windows.panel.series[examples[0, 0]]
@@ -50,14 +50,14 @@ def draw_forecasts(
 
 
 def draw_errors(scored: Scored, file: Path, title: str, unit: str) -> None:
-    """The mean absolute error by step ahead, of all methods; and how much of what came was in bands of each width."""
+    """The mean absolute error by step ahead, of all methods; and how many observations were in bands of each width."""
     from matplotlib.figure import Figure
 
     quantiles = scored.forecast.quantiles
     figure = Figure(figsize=(5 + 4 * (quantiles is not None), 4), layout="constrained")
     errors, *rest = figure.subplots(1, 1 + (quantiles is not None), squeeze=False)[0]
-    for name, said in {"here": scored.forecast.point, **scored.others}.items():
-        by_step = np.nanmean(np.abs(said - scored.target), axis=0)
+    for name, prediction in {"here": scored.forecast.point, **scored.others}.items():
+        by_step = np.nanmean(np.abs(prediction - scored.target), axis=0)
         errors.plot(np.arange(1, len(by_step) + 1), by_step, marker=".", label=name)
     errors.set(title=title, xlabel="steps ahead", ylabel=f"mean absolute error, {unit}", ylim=(0, None))
     errors.legend(fontsize="small")
@@ -65,26 +65,26 @@ def draw_errors(scored: Scored, file: Path, title: str, unit: str) -> None:
         (axes,) = rest
         known = ~np.isnan(scored.target)
         below = [np.mean((scored.target <= quantiles[..., i])[known]) for i in range(len(LEVELS))]
-        axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="as often as said")
+        axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="perfect calibration")
         axes.plot(LEVELS, below, "o-", label="here")
-        axes.set(title="calibration", xlabel="level of the quantile", ylabel="share of what came below it")
+        axes.set(title="calibration", xlabel="level of the quantile", ylabel="share of observations below it")
         axes.legend(fontsize="small")
     _save(figure, file)
 
 
 def draw_volatility(windows: Windows, examples: np.ndarray, scored: Scored, file: Path, title: str) -> None:
-    """The deviation that was said of each next return of the first series, over all and around the wildest day."""
+    """The deviation that was forecast of each next return of the first series, over all and around the wildest day."""
     from matplotlib.figure import Figure
 
     own = np.flatnonzero(examples[:, 0] == examples[0, 0])
-    days, came = windows.panel.times[examples[own, 1] + 1], np.sqrt(scored.target[own, 0])
-    wildest = int(came.argmax())
+    days, observed = windows.panel.times[examples[own, 1] + 1], np.sqrt(scored.target[own, 0])
+    wildest = int(observed.argmax())
     figure = Figure(figsize=(10, 7), layout="constrained")
     for axes, near in zip(figure.subplots(2), (slice(None), slice(max(0, wildest - 60), wildest + 60)), strict=True):
-        axes.plot(days[near], came[near], ".", color="grey", markersize=3, label="size of the return")
-        for name, said in {**scored.others, "here": scored.forecast.point}.items():
+        axes.plot(days[near], observed[near], ".", color="grey", markersize=3, label="size of the return")
+        for name, prediction in {**scored.others, "here": scored.forecast.point}.items():
             thick = 1.5 if name == "here" else 0.7
-            axes.plot(days[near], np.sqrt(said[own, 0])[near], linewidth=thick, label=f"deviation, {name}")
+            axes.plot(days[near], np.sqrt(prediction[own, 0])[near], linewidth=thick, label=f"deviation, {name}")
         axes.set(xlabel="day", ylabel="%", yscale="log", ylim=(0.1, None))
     figure.axes[0].legend(fontsize="small", ncols=5)
     figure.suptitle(f"{title}: {windows.panel.series[examples[0, 0]]}")

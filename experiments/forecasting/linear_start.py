@@ -1,4 +1,4 @@
-"""Where the training of a forecaster begins: its linear map is fitted in closed form, the layers say nothing yet."""
+"""Where the training of a forecaster begins: its linear map is fitted in closed form, the layers add nothing yet."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +14,7 @@ def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, pena
     A variance so begins as HAR regression of its logarithm (Corsi 2009).
 
     Args:
-        model: with its initial values, which say the last season's values; changed.
+        model: with its initial values, which forecast the last season's values; changed.
         windows: of a panel.
         examples: int `[N, 2]`, those to fit: the training part.
         penalty: of the ridge regression on scaled features.
@@ -29,8 +29,8 @@ def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, pena
         means = [xs[-n:].mean(axis=0) for n in model.means]
         return np.concatenate([*means, np.ones((len(examples), 1))], axis=1, dtype=np.float64)
 
-    said = np.concatenate([model.last_season(windows.inputs(part)) for part in parts])
-    left = output.aim(windows.targets(examples)[:, :steps]) - said
+    seasonal = np.concatenate([model.last_season(windows.inputs(part)) for part in parts])
+    left = output.aim(windows.targets(examples)[:, :steps]) - seasonal
     weights = NormalEquations.of(design, windows, examples, left).solve(penalty)  # [P, H]
     left = left - np.concatenate([design(windows, part) @ weights for part in parts])
     kernel = np.zeros((len(weights) - 1, steps, output.size))

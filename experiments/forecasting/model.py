@@ -1,4 +1,4 @@
-"""What comes next in a series: layers read a window of it, and say something of each of the steps after it."""
+"""What comes next in a series: layers read a window of it, and forecast each of the steps after it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,10 +26,10 @@ class Forecaster(nnx.Module):
 
     Args:
         layer: `Recurrent`, `RecurrentBlocks` or `Transformer`.
-        output: what a forecast says, see `experiments.forecasting.outputs`.
+        output: what a forecast is made of, see `experiments.forecasting.outputs`.
         window: L.
         horizon: H.
-        recursive: say one step at a time and read it as the next step of the window; else say all at once.
+        recursive: forecast one step at a time and read it as the next step of the window; else all at once.
         season: steps after which the series is much as it was, at most L; 1 for the last value, 0 for nothing. The
             first feature is then the target itself.
         means: of how many last steps the linear map reads the mean, such as (1, 6, 24), each at most L; () for no map.
@@ -56,17 +56,17 @@ class Forecaster(nnx.Module):
         dtype: Any = jnp.float32,
         rngs: nnx.Rngs,
     ):
-        said = (1 if recursive else horizon) * output.size
-        self.head = Classifier(layer, said, pooling=pooling, dropout_rate=dropout_rate, dtype=dtype, rngs=rngs)
+        outputs = (1 if recursive else horizon) * output.size
+        self.head = Classifier(layer, outputs, pooling=pooling, dropout_rate=dropout_rate, dtype=dtype, rngs=rngs)
         self.head.score.kernel[...] = jnp.zeros_like(self.head.score.kernel[...])
         size, zeros = len(means) * layer.input_size, nnx.initializers.zeros
-        self.linear = nnx.Linear(size, said, kernel_init=zeros, dtype=dtype, rngs=rngs) if means else None
+        self.linear = nnx.Linear(size, outputs, kernel_init=zeros, dtype=dtype, rngs=rngs) if means else None
         self.means = tuple(means)
         self.output, self.window, self.horizon = output, window, horizon
         self.recursive, self.season, self.input_dropout, self.dtype = recursive, season, input_dropout, dtype
 
     def __call__(self, inputs: Array, *, key: jax.Array | None = None) -> jax.Array:
-        """Say something of what comes after windows.
+        """Forecast what comes after windows.
 
         Args:
             inputs: features `[L, B, F]`; recursively `[L + H - 1, B, F]`, those after the window with what is known of
@@ -78,18 +78,18 @@ class Forecaster(nnx.Module):
         """
         inputs = jnp.asarray(inputs, self.dtype)
         if not self.recursive:
-            return self.said(inputs, key)
+            return self.predict(inputs, key)
 
         def step(window: jax.Array, row: jax.Array) -> tuple[jax.Array, jax.Array]:
-            raw = self.said(window, key)[:, 0]
+            raw = self.predict(window, key)[:, 0]
             row = row.at[:, 0].set(self.output.point(raw).astype(row.dtype))
             return jnp.concatenate([window[1:], row[None]]), raw
 
         ahead = jnp.concatenate([inputs[self.window :], inputs[-1:]])  # what follows the last one is never read
         return jnp.swapaxes(jax.lax.scan(step, inputs[: self.window], ahead)[1], 0, 1)
 
-    def said(self, window: jax.Array, key: jax.Array | None) -> jax.Array:
-        """What is said at once after a window `[L, B, F]`: float32 `[B, H, K]`, or `[B, 1, K]` recursively."""
+    def predict(self, window: jax.Array, key: jax.Array | None) -> jax.Array:
+        """What is forecast at once after a window `[L, B, F]`: float32 `[B, H, K]`, or `[B, 1, K]` recursively."""
         input_key, key = (None, None) if key is None else jax.random.split(key)
         window_in = dropout(input_key, window, self.input_dropout)
         raw = self.head(window_in, jnp.full(window.shape[1:2], self.window), key=key)
@@ -100,7 +100,7 @@ class Forecaster(nnx.Module):
         return raw.at[..., : self.output.moved].add(self.last_season(window)[..., None].astype(jnp.float32))
 
     def last_season(self, window: Array) -> Array:
-        """What the target had one season before each step that is said at once: `[B, H]`, or `[B, 1]` recursively.
+        """What the target had one season before each step that is forecast at once: `[B, H]`, or `[B, 1]` recursively.
 
         Further ahead than a season the last one is repeated; zeros where there is no season.
         """
@@ -113,7 +113,7 @@ class Forecaster(nnx.Module):
 def make_raw(
     rebuild: Callable[[Params], Forecaster], windows: Windows, examples: np.ndarray, *, batch_size: int = 1024
 ) -> Callable[[Params], np.ndarray]:
-    """A function from parameters to what a model says after some windows, float32 `[N, H, K]`, compiled once.
+    """A function from parameters to the outputs of a model after some windows, float32 `[N, H, K]`, compiled once.
 
     Args:
         rebuild: from `rnn_jax.nnx.functional` of a `Forecaster`.
@@ -122,13 +122,13 @@ def make_raw(
         batch_size: windows at once.
     """
     batch_size = min(batch_size, len(examples))
-    say = jax.jit(lambda params, inputs: rebuild(params)(inputs))
+    predict = jax.jit(lambda params, inputs: rebuild(params)(inputs))
 
     def raw(params: Params) -> np.ndarray:
         parts = []
         for first in range(0, len(examples), batch_size):
             rows = np.resize(examples[first : first + batch_size], (batch_size, 2))  # one shape for all
-            parts.append(np.asarray(say(params, windows.inputs(rows))))
+            parts.append(np.asarray(predict(params, windows.inputs(rows))))
         return np.concatenate(parts)[: len(examples)]
 
     return raw
@@ -142,10 +142,10 @@ def make_forecast(
     series = examples[:, 0]
 
     def forecast(params: Params) -> Forecast:
-        said, output = jnp.asarray(raw(params)), rebuild(params).output
-        quantiles = output.quantiles(said)
+        outputs, output = jnp.asarray(raw(params)), rebuild(params).output
+        quantiles = output.quantiles(outputs)
         scaled = Forecast(
-            np.asarray(output.point(said), np.float64),
+            np.asarray(output.point(outputs), np.float64),
             None if quantiles is None else np.asarray(quantiles, np.float64),
         )
         return scaled.unscaled(windows.scaling.target_shift[series], windows.scaling.target_factor[series])

@@ -1,4 +1,4 @@
-"""What a forecast says: a number, quantiles, a normal distribution or a variance; each with its loss."""
+"""What a forecast consists of: a number, quantiles, a normal distribution or a variance; each with its loss."""
 
 import abc
 from typing import NamedTuple
@@ -17,12 +17,12 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class Forecast(NamedTuple):
-    """What is said of the H steps after N windows."""
+    """Forecasts of the H steps after N windows."""
 
     point: np.ndarray
     """`[N, H]`"""
     quantiles: np.ndarray | None
-    """`[N, H, 5]`, ascending, at `LEVELS`; None where only a number is said."""
+    """`[N, H, 5]`, ascending, at `LEVELS`; None where the output has no distribution."""
 
     def unscaled(self, shift: np.ndarray, factor: np.ndarray) -> "Forecast":
         """Values × factor + shift; both `[N]`."""
@@ -54,7 +54,7 @@ class Output(abc.ABC):
         """The single best number, `[...]`."""
 
     def quantiles(self, raw: jax.Array) -> jax.Array | None:
-        """`[..., 5]` at `LEVELS`, or None where only a number is said."""
+        """`[..., 5]` at `LEVELS`, or None where the output has no distribution."""
         return None
 
     def aim(self, targets: np.ndarray) -> np.ndarray:

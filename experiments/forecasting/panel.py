@@ -35,8 +35,8 @@ class Panel:
 
     def moments(self, more: int) -> np.ndarray:
         """The times, and so many more after them, the most common spacing apart: datetime64[us] `[T + more]`."""
-        found, counts = np.unique(np.diff(self.times), return_counts=True)
-        return np.concatenate([self.times, self.times[-1] + found[counts.argmax()] * np.arange(1, more + 1)])
+        values, counts = np.unique(np.diff(self.times), return_counts=True)
+        return np.concatenate([self.times, self.times[-1] + values[counts.argmax()] * np.arange(1, more + 1)])
 
 
 def on_grid(tables: Mapping[str, Table], name: str, *, fill: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -65,8 +65,8 @@ def on_grid(tables: Mapping[str, Table], name: str, *, fill: bool = True) -> tup
     spacings = np.concatenate([np.diff(table.times) for table in tables.values()])
     if not len(spacings):
         raise DataError(f"{name} has a single row: expected a series")
-    found, counts = np.unique(spacings, return_counts=True)
-    step, start = found[counts.argmax()], min(table.times[0] for table in tables.values())
+    values, counts = np.unique(spacings, return_counts=True)
+    step, start = values[counts.argmax()], min(table.times[0] for table in tables.values())
     places = {series: (table.times - start) / step for series, table in tables.items()}
     length = int(max(place[-1] for place in places.values())) + 1
     hint = "correct it, or take rows as steps, however far apart, with fill_gaps=False (--no-fill-gaps)"

@@ -1,4 +1,4 @@
-"""How good forecasts of a panel are, beside those of simpler methods; all methods are asked after the same windows."""
+"""How good forecasts of a panel are, beside those of simpler methods; all methods forecast after the same windows."""
 
 import dataclasses
 from collections.abc import Callable
@@ -23,9 +23,9 @@ class Scored:
         value: of the model.
         baseline: of simpler methods.
         scores: whatever else is worth knowing.
-        target: what came, `[N, H]`.
-        forecast: what the model said of it.
-        others: what simpler methods said, `[N, H]`.
+        target: the observed values, `[N, H]`.
+        forecast: the model's.
+        others: point forecasts of simpler methods, `[N, H]`.
     """
 
     metric: str
@@ -54,24 +54,24 @@ def score_level(windows: Windows, parts: dict[str, np.ndarray], forecast: Foreca
         forecast: after those for test.
         season: of `persistence`; with 0 or 1 there is no seasonal one.
     """
-    asked, unit = parts["test"], windows.panel.unit
-    target = windows.targets(asked, scaled=False)
-    ridge, penalty = ridge_forecasts(windows, parts["training"], parts["validation"], asked, season)
-    others = {"persistence": persistence(windows, asked)}
+    test, unit = parts["test"], windows.panel.unit
+    target = windows.targets(test, scaled=False)
+    ridge, penalty = ridge_forecasts(windows, parts["training"], parts["validation"], test, season)
+    others = {"persistence": persistence(windows, test)}
     if season > 1:
-        others["seasonal persistence"] = persistence(windows, asked, season)
+        others["seasonal persistence"] = persistence(windows, test, season)
     others["ridge regression"] = ridge
     ahead = f"{windows.horizon} step{'s' * (windows.horizon > 1)} ahead"
 
     def measure(point: np.ndarray) -> float:
         return mean_absolute_error(point[:, -1], target[:, -1])
 
-    baseline = {name: measure(said) for name, said in others.items()}
+    baseline = {name: measure(prediction) for name, prediction in others.items()}
     value = measure(forecast.point)
     scores: dict[str, Any] = {f"value / {name}": value / other for name, other in baseline.items()}
     scores["error of all steps ahead"] = mean_absolute_error(forecast.point, target)
-    scores |= {f"error of all steps ahead, {name}": mean_absolute_error(said, target) for name, said in others.items()}
-    scores |= {"penalty of the ridge regression": penalty, "windows": len(asked)} | score_bands(forecast, target)
+    scores |= {f"error of all steps ahead, {name}": mean_absolute_error(one, target) for name, one in others.items()}
+    scores |= {"penalty of the ridge regression": penalty, "windows": len(test)} | score_bands(forecast, target)
     return Scored(f"mean absolute error, {unit}, {ahead}", measure, value, baseline, scores, target, forecast, others)
 
 
@@ -92,14 +92,14 @@ def score_bands(forecast: Forecast, target: np.ndarray) -> dict[str, Any]:
 def score_return(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
     """As `score_level`, beside saying 0 for each return; and what a forecast of returns explains, if anything."""
     level = score_level(windows, parts, forecast, 0)
-    said, came = forecast.point, level.target
-    others = {"zero return": np.zeros_like(came)} | level.others
+    prediction, target = forecast.point, level.target
+    others = {"zero return": np.zeros_like(target)} | level.others
     baseline = {"zero return": level.measure(others["zero return"])} | level.baseline
-    moved = ~np.isnan(came) & (came != 0)
+    moved = ~np.isnan(target) & (target != 0)
     scores = {
-        "explained of the squares, %": 100 * float(1 - np.nansum((came - said) ** 2) / np.nansum(came**2)),
-        "right signs, %": 100 * float(np.mean(np.sign(said[moved]) == np.sign(came[moved]))),
-        "days up, %": 100 * float(np.mean(came[moved] > 0)),
+        "explained of the squares, %": 100 * float(1 - np.nansum((target - prediction) ** 2) / np.nansum(target**2)),
+        "right signs, %": 100 * float(np.mean(np.sign(prediction[moved]) == np.sign(target[moved]))),
+        "days up, %": 100 * float(np.mean(target[moved] > 0)),
     }
     return dataclasses.replace(level, baseline=baseline, others=others, scores=level.scores | scores)
 
@@ -112,21 +112,21 @@ def score_variance(windows: Windows, parts: dict[str, np.ndarray], forecast: For
     """
     panel, (series, last) = windows.panel, parts["test"].T
     target, returns = windows.targets(parts["test"], scaled=False), panel.inputs[..., panel.names.index("return")]
-    said = {
+    by_method = {
         "GARCH(1,1)": garch_variances(returns, panel.test),
         "HAR regression": har_variances(panel.target, panel.test),
         "RiskMetrics": smoothed_variances(panel.target),
     }
-    others = {name: variances[series, last][:, None] for name, variances in said.items()}
+    others = {name: variances[series, last][:, None] for name, variances in by_method.items()}
 
     def measure(variances: np.ndarray) -> float:
         return qlike(variances, target)
 
     baseline = {name: measure(variances) for name, variances in others.items()}
-    came = returns[series, last + 1][:, None]
+    next_returns = returns[series, last + 1][:, None]
     scores: dict[str, Any] = {"windows": len(target)}
     for name, variances in {"here": forecast.point, **others}.items():
-        scores[f"coverage of ± 1.96 σ, {name}"] = coverage(-1.96 * variances**0.5, 1.96 * variances**0.5, came)
+        scores[f"coverage of ± 1.96 σ, {name}"] = coverage(-1.96 * variances**0.5, 1.96 * variances**0.5, next_returns)
     own = {name: _by_series(series, v, target) for name, v in {"here": forecast.point, **others}.items()}
     for name in others:
         scores[f"stocks ahead of {name}"] = f"{np.sum(own['here'] < own[name])} of {len(panel.series)}"
@@ -154,14 +154,14 @@ def _told(value: Any) -> str:
 def examples_text(windows: Windows, examples: np.ndarray, scored: Scored, count: int = 5) -> str:
     """The best and the worst forecasts of the last step, none within a horizon of another one of its series."""
     horizon, times = windows.horizon, windows.panel.times
-    said, came = scored.forecast.point[:, -1], scored.target[:, -1]
+    prediction, target = scored.forecast.point[:, -1], scored.target[:, -1]
     # Of a variance it is the factor that counts.
-    error = np.abs(np.log(said / came)) if scored.metric == "QLIKE" else np.abs(said - came)
+    error = np.abs(np.log(prediction / target)) if scored.metric == "QLIKE" else np.abs(prediction - target)
     order = np.argsort(np.where(np.isnan(error), np.inf, error), kind="stable")
     order = order[: np.count_nonzero(~np.isnan(error))]
     lines = []
     for title, ranked in (("best", order), ("worst", order[::-1])):
-        lines.append(f"{title}: series, moment, forecast (band of 90 %), what came")
+        lines.append(f"{title}: series, moment, forecast (band of 90 %), observed")
         chosen: list[np.ndarray] = []
         for i in ranked:
             if len(chosen) < count and all(
@@ -171,7 +171,7 @@ def examples_text(windows: Windows, examples: np.ndarray, scored: Scored, count:
                 series, last = examples[i]
                 band = "" if (q := scored.forecast.quantiles) is None else f" ({q[i, -1, 0]:.2f} to {q[i, -1, -1]:.2f})"
                 when = str(times[last + horizon])[:16].replace("T", " ")
-                lines.append(f"  {windows.panel.series[series]:6} {when}  {said[i]:.2f}{band}  {came[i]:.2f}")
+                lines.append(f"  {windows.panel.series[series]:6} {when}  {prediction[i]:.2f}{band}  {target[i]:.2f}")
     return "\n".join(lines) + "\n"
 
 

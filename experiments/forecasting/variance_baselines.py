@@ -19,7 +19,7 @@ def garch_variances(returns: np.ndarray, end: int) -> np.ndarray:
         end: the first day that is not fitted.
 
     Returns:
-        `[S, T]`: at each day, what is said of the next one.
+        `[S, T]`: at each day, the forecast for the next one.
     """
     from arch import arch_model
 
@@ -38,7 +38,7 @@ def har_variances(variances: np.ndarray, end: int) -> np.ndarray:
     """The variance of each next day by heterogeneous autoregression (Corsi 2009), one for each series.
 
     A linear regression on the mean variance of the last 1, 5 and 22 days, fitted on the days before `end` with weights
-    that are no less than 0, so that no forecast is. A row counts as much as 1 / (mean of 22 days) says, for a few wild
+    that are no less than 0, so that no forecast is. A row counts as much as 1 / (mean of 22 days), for a few wild
     days would decide alone.
 
     Args:
@@ -46,7 +46,7 @@ def har_variances(variances: np.ndarray, end: int) -> np.ndarray:
         end: the first day that is not fitted.
 
     Returns:
-        `[S, T]`: at each day, what is said of the next one.
+        `[S, T]`: at each day, the forecast for the next one.
     """
     means = [mean_of_last(variances, days) for days in (1, 5, 22)]
     design = np.stack([np.ones_like(variances), *means], axis=-1)

@@ -12,3 +12,9 @@ model k, which was validated on fold k + 1 and has learned from the others. Equa
 On the other strand a junction reads as none, or as one of the other kind, so the reverse complement of a sequence says
 nothing about its class here; --both-strands is for data of your own whose classes are the same on both.
 """
+
+from experiments.genomics.commands import classify, evaluate, prepare, restore
+from experiments.genomics.config import Config
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, classify))

@@ -1,7 +1,6 @@
-"""Run by `python -m experiments.genomics`."""
+"""`python -m experiments.genomics`."""
 
-from experiments.cli import run_commands
-from experiments.genomics.commands import classify, evaluate, resume, train
+from experiments.cli import main
+from experiments.genomics import EXPERIMENT
 
-if __name__ == "__main__":
-    run_commands({f.__name__: f for f in (train, resume, evaluate, classify)}, default="train")
+main(EXPERIMENT)

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from experiments.common.keel import load_keel
-from rnn_jax.data.download import DataError
-from rnn_jax.data.labelled import LabelledTexts, read_labelled
+from experiments.common.keel import KEEL, load_keel
+from rnn_jax.data import DataError, LabelledTexts, pad, read_labelled
 from rnn_jax.data.text import read_text
 
+SOURCES = {"splice": KEEL}
+"""The data sets that have a name; any other name is the path of a file."""
+SPLICE_SITES = {"EI": [31, 32], "IE": [29, 30]}
+"""Places, from 1, of the GT that an intron begins with and the AG that it ends with, see `splice_junctions`."""
 BASES = "ACGT"
 CODES: dict[str, int] = dict(zip("ACMGRSVTWYHKDBN", range(1, 16), strict=True))
 """The letters of IUPAC (1984) for one base or several, each a sum of A = 1, C = 2, G = 4 and T = 8."""
@@ -70,22 +74,22 @@ def load_nucleotides(data: str) -> LabelledTexts:
         DataError: the data cannot be had or read, a sequence has no label or is none of nucleotides, or there are
             fewer than two classes.
     """
-    if data == "splice":
+    if data in SOURCES:
         return splice_junctions()
     if Path(data).suffix.lower() not in (".fasta", ".fa"):
-        found = read_labelled(data)
+        labelled = read_labelled(data)
     else:
         names = [(name, *name.rpartition(" ")[2:], sequence) for name, sequence in read_fasta(data)]
         classes = sorted({label for _, label, _ in names})
         labels = np.array([classes.index(label) for _, label, _ in names], np.int32)
-        found = LabelledTexts([sequence for *_, sequence in names], labels, classes)
+        labelled = LabelledTexts([sequence for *_, sequence in names], labels, classes)
         if nameless := next((name for name, *_ in names if " " not in name), None):
             raise DataError(f"{data}: >{nameless} has no label: expected >NAME LABEL")
         if len(classes) < 2:
             raise DataError(f"{data} has {len(names)} sequences with the labels {classes}: expected two different ones")
-    for number, text in enumerate(found.texts, 1):
+    for number, text in enumerate(labelled.texts, 1):
         encode_nucleotides(text, f"{data}, sequence {number}")
-    return found
+    return labelled
 
 
 def read_fasta(path: str | Path) -> list[tuple[str, str]]:
@@ -111,19 +115,30 @@ def read_fasta(path: str | Path) -> list[tuple[str, str]]:
     return [(name, "".join(lines)) for name, lines, _ in records]
 
 
-def stratified_folds(texts: Sequence[str], labels: np.ndarray, folds: int) -> np.ndarray:
-    """The fold of each example, int `[N]`: each class spread evenly, equal texts always in one fold, always the same.
+class Sequences(NamedTuple):
+    """Sequences of nucleotides side by side."""
 
-    Raises:
-        ValueError: a class has fewer different texts than there are folds.
-    """
-    first = {text: i for i, text in reversed(list(enumerate(texts)))}
-    leaders = np.array(sorted(first.values()))
-    fold = np.zeros(len(texts), int)
-    for label in range(int(labels.max()) + 1):
-        own = np.random.default_rng([label, folds]).permutation(leaders[labels[leaders] == label])
-        if len(own) < folds:
-            raise ValueError(f"folds={folds}: label {label} has {len(own)} different texts, expected at least as many")
-        # Where one class ends the next one goes on, so that folds are as equal as can be.
-        fold[own] = (np.arange(len(own)) + label) % folds
-    return fold[[first[text] for text in texts]]
+    codes: np.ndarray
+    """int32 `[2, T, N]`: each as it stands, and its other strand."""
+    lengths: np.ndarray
+    """int32 `[N]`."""
+
+
+def encode_sequences(texts: Sequence[str], length: int | None = None) -> Sequences:
+    """Texts of nucleotides as codes, padded to a length, or to that of the longest."""
+    codes = [encode_nucleotides(text) for text in texts]
+    padded = [pad(strand, length) for strand in (codes, [reverse_complement(c) for c in codes])]
+    return Sequences(np.stack([p.values for p in padded]), padded[0].lengths)
+
+
+class NucleotideEncoder(NamedTuple):
+    """What a trained model has to know of the sequences it was trained on."""
+
+    classes: list[str]
+    """Their names."""
+    length: int
+    """The longest sequence that it reads."""
+
+    def encode(self, texts: Sequence[str]) -> Sequences:
+        """Texts of nucleotides as codes, padded to `length`."""
+        return encode_sequences(texts, self.length)

@@ -1,26 +1,23 @@
-"""Cross-validation in one program: the models of all folds side by side, each trained on its own examples."""
+"""Cross-validation: which examples are in which fold, and which model is trained on which."""
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
-import jax
 import numpy as np
 
 from rnn_jax.data.batches import BucketBatches
-from rnn_jax.typing import Params
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Folds:
-    """Who learns from what: model k is tested on fold k, validated on the next one, and trained on all others.
+    """Model k is tested on fold k, validated on the next one, and trained on all others.
 
     Attributes:
         fold: int `[N]`, from 0 to K - 1, of each example.
         batch_size: B, of each model.
         seed: non-negative, of the order of examples.
-        hold_out: without, models are trained on the folds for validation, too.
+        hold_out: without, models are trained on the folds for validation too.
     """
 
     fold: np.ndarray
@@ -52,28 +49,38 @@ class Folds:
 
     @functools.cached_property
     def _orders(self) -> list[tuple[np.ndarray, BucketBatches]]:
-        own = [self.training(k) for k in range(self.count)]
+        training = [self.training(k) for k in range(self.count)]
         seeds = range(self.seed * self.count, (self.seed + 1) * self.count)
-        return [(e, BucketBatches(np.ones(len(e), int), self.batch_size, s)) for e, s in zip(own, seeds, strict=True)]
+        return [
+            (e, BucketBatches(np.ones(len(e), int), self.batch_size, s)) for e, s in zip(training, seeds, strict=True)
+        ]
 
     def examples(self, i: int) -> np.ndarray:
         """The examples in batch i of each model, int `[K, B]`, a pure function of i."""
-        return np.stack([own[order.examples(i)[0]] for own, order in self._orders])
+        return np.stack([training[order.examples(i)[0]] for training, order in self._orders])
 
 
-def stack_params(build: Callable[[jax.Array], tuple[Params, Any]], key: jax.Array, count: int) -> tuple[Params, Any]:
-    """The parameters of so many models, drawn apart, each leaf `[K, ...]`, and the way from those of one to a model.
+def stratified_folds(texts: Sequence[str], labels: np.ndarray, folds: int) -> np.ndarray:
+    """The fold of each example, int `[N]`: each class spread evenly, equal texts always in one fold, always the same.
 
-    Args:
-        build: from a typed key to what `rnn_jax.nnx.functional` returns.
-        key: a typed key.
-        count: K.
+    Raises:
+        ValueError: a class has fewer different texts than there are folds.
     """
-    _, rebuild = build(jax.random.key(0))  # the values do not matter
-    return jax.vmap(lambda own: build(own)[0])(jax.random.split(key, count)), rebuild
+    first = {text: i for i, text in reversed(list(enumerate(texts)))}
+    leaders = np.array(sorted(first.values()))
+    fold = np.zeros(len(texts), int)
+    for label in range(int(labels.max()) + 1):
+        members = np.random.default_rng([label, folds]).permutation(leaders[labels[leaders] == label])
+        if len(members) < folds:
+            raise ValueError(
+                f"folds={folds}: label {label} has {len(members)} different texts, expected at least as many"
+            )
+        # Where one class ends the next one goes on, so that folds are as equal as can be.
+        fold[members] = (np.arange(len(members)) + label) % folds
+    return fold[[first[text] for text in texts]]
 
 
-def in_order(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """What models say of the examples `rows [K, M]`, values `[K, M, ...]`, in the order of the examples `[N, ...]`."""
+def by_example(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Values `[K, M, ...]` for the examples `rows [K, M]`, in the order of the examples `[N, ...]`."""
     used = rows >= 0
     return values[used][np.argsort(rows[used])]

@@ -1,6 +1,4 @@
-"""A classifier of DNA, and its options."""
-
-import dataclasses
+"""A classifier of DNA."""
 
 import jax
 import jax.numpy as jnp
@@ -8,10 +6,9 @@ from flax import nnx
 
 from experiments.genomics.data import SHARES
 from rnn_jax.analysis.saliency import integrated_gradients
-from rnn_jax.checks import check_choice, check_rate, check_size
+from rnn_jax.checks import check_rate
 from rnn_jax.models.blocks import Layers
-from rnn_jax.models.classifier import POOLINGS, Classifier
-from rnn_jax.models.config import SequenceConfig, build_matched
+from rnn_jax.models.classifier import Classifier
 from rnn_jax.nnx import Fixed
 from rnn_jax.typing import Array, DType
 
@@ -66,51 +63,11 @@ class NucleotideClassifier(nnx.Module):
 
     def contributions(self, codes: Array, lengths: Array, labels: Array) -> jax.Array:
         """What each base at each place adds to the log-odds of labels int `[B]`, beside N everywhere: `[T, B, 4]`."""
-        own = jax.nn.one_hot(jnp.asarray(labels), self.head.score.out_features, dtype=bool)
+        is_label = jax.nn.one_hot(jnp.asarray(labels), self.head.score.out_features, dtype=bool)
 
         def log_odds(shares: jax.Array) -> jax.Array:
             logits = self.of_shares(shares, lengths)
-            rest = jax.nn.logsumexp(jnp.where(own, -jnp.inf, logits), axis=1)
-            return jnp.where(own, logits, 0.0).sum(axis=1) - rest
+            rest = jax.nn.logsumexp(jnp.where(is_label, -jnp.inf, logits), axis=1)
+            return jnp.where(is_label, logits, 0.0).sum(axis=1) - rest
 
         return integrated_gradients(log_odds, self.shares[...][jnp.asarray(codes)], jnp.float32(0.25))
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class NucleotideSettings(SequenceConfig):
-    """A classifier of nucleotides.
-
-    Raises:
-        ValueError: a value is out of range.
-    """
-
-    embedding_size: int = 16
-    """Features of an embedded nucleotide."""
-    pooling: str = "attention"
-    """What a sequence is told by: last, max, mean or attention over the steps."""
-    masked: float = 0.2
-    """The part of the nucleotides that training makes unknown."""
-    pooled_dropout: float = 0.3
-    """Rate on the vector of a sequence."""
-    both_strands: bool = False
-    """The class is the same on the other strand: train on both, and average over both. Not so for splice sites."""
-
-    def __post_init__(self):
-        check_size("embedding_size", self.embedding_size)
-        check_choice("pooling", self.pooling, POOLINGS)
-        check_rate("masked", self.masked)
-        check_rate("pooled_dropout", self.pooled_dropout)
-        super().__post_init__()
-
-    def classifier(self, classes: int, length: int, key: jax.Array) -> NucleotideClassifier:
-        """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
-
-        def build(settings: NucleotideSettings) -> NucleotideClassifier:
-            rngs = nnx.Rngs(params=key)
-            layer = settings.layer(settings.embedding_size, rngs)
-            return NucleotideClassifier(
-                layer, classes, length, masked=settings.masked, rngs=rngs, pooling=settings.pooling,
-                dropout_rate=settings.pooled_dropout, dtype=jnp.dtype(settings.dtype),
-            )  # fmt: skip
-
-        return build_matched(self, build)

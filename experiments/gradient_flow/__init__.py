@@ -10,3 +10,11 @@ Bengio, Simard & Frasconi 1994; Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063.
 loss stands at the last step alone: what arrives at the first steps is what the network can learn of them. Each run is
 diagnosed (`--diagnose` of any experiment) at its beginning and at every evaluation.
 """
+
+from experiments.gradient_flow.commands import compare, draw, evaluate, prepare, restore, train
+from experiments.gradient_flow.config import Config
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(
+    __name__, Config, prepare, restore, commands=(compare, train, evaluate, draw), default="compare"
+)

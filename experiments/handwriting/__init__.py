@@ -2,7 +2,7 @@
 
     python -m experiments.handwriting                            single digits, by writers it has never seen
     python -m experiments.handwriting --task strings             3 to 7 digits side by side, by CTC
-    python -m experiments.handwriting --data my.json             your own strokes (rnn_jax/data/README.md: the format)
+    python -m experiments.handwriting --data my.json             your own strokes (experiments/README.md: the format)
     python -m experiments.handwriting recognise RUN my.json      what is written in your strokes
     python -m experiments.handwriting evaluate RUN
     python -m experiments.handwriting resume RUN                 go on after an interruption
@@ -10,3 +10,12 @@
 PenDigits (Alimoglu & Alpaydin 1996); after Graves et al. 2009, "A novel connectionist system for unconstrained
 handwriting recognition". `--model transformer` takes a transformer of as many parameters.
 """
+
+from experiments.common.upgrade import drop_other_tasks
+from experiments.handwriting.commands import evaluate, prepare, recognise, restore
+from experiments.handwriting.config import TASKS
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(
+    __name__, TASKS, prepare, restore, commands=(evaluate, recognise), upgrade=drop_other_tasks(TASKS)
+)

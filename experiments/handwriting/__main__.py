@@ -1,7 +1,6 @@
-"""Run by `python -m experiments.handwriting`."""
+"""`python -m experiments.handwriting`."""
 
-from experiments.cli import run_commands
-from experiments.handwriting.commands import evaluate, recognise, resume, train
+from experiments.cli import main
+from experiments.handwriting import EXPERIMENT
 
-if __name__ == "__main__":
-    run_commands({f.__name__: f for f in (train, resume, evaluate, recognise)}, default="train")
+main(EXPERIMENT)

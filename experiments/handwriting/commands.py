@@ -1,68 +1,37 @@
-"""The commands: train and others."""
+"""Train a recogniser of handwriting, score it beside the nearest drawings, and recognise what is drawn."""
 
-import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tyro.conf import Positional
 
-from experiments.cli import Flags, open_run, resume_command
-from experiments.common.ink import InkBatches, as_features
 from experiments.common.keel import KEEL
-from experiments.common.nearest import nearest_drawings
-from experiments.common.recogniser import Recogniser, score_speech
-from experiments.common.speech import SpeechModel, make_speech_score, speech_facts
-from experiments.common.utterances import BATCH_AXES
+from experiments.common.recogniser import Recogniser, TrainingStatistics, make_validation_loss
+from experiments.common.recordings import BATCH_AXES, Recording
+from experiments.common.transcription import Transcriber, score_transcripts
+from experiments.handwriting.baselines import nearest_drawings
+from experiments.handwriting.config import HandwritingConfig
 from experiments.handwriting.data import read_drawings
-from experiments.handwriting.figures import draw_reading, telling
-from experiments.handwriting.model import TERMS, InkSettings
+from experiments.handwriting.figures import draw_growing, wrong_and_right
+from experiments.handwriting.strokes import as_features
 from rnn_jax.data import digests
 from rnn_jax.nnx import functional
-from rnn_jax.train import (
-    HoldOutConfig,
-    Outcome,
-    Prepared,
-    Run,
-    RunOptions,
-    Task,
-    best_params,
-    key_for,
-    train_experiment,
-)
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
 
-NAME = "handwriting"
+TERMS = ("written", "read", "label")
+"""What `score_transcripts` is to call the target, the prediction and a word."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(InkSettings, HoldOutConfig):
-    """Which task, on which strokes, by which model."""
-
-    variation: float = 1.0
-    """How much turn, slant, scale and points of a drawing vary in training; 0 for not at all."""
-    batch_size: int = 128
-    """Drawings in an update."""
-    hidden_size: int = 128
-    layers: int = 2
-    dropout: float = 0.3
-    steps: int = 3000
-    evaluate_every: int = 300
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    averaging: float = 0.99
-
-
-def prepare(config: Config) -> Prepared:
+def prepare(config: HandwritingConfig) -> Prepared:
     """Data, model and losses of a run."""
     parts = config.parts()
-    training = parts["training"] + ([] if config.hold_out else parts["validation"])
+    training = parts["training"] + ([] if config.fit.hold_out else parts["validation"])
     validation, test = (as_features(parts[part], config.several) for part in ("validation", "test"))
-    facts = speech_facts(as_features(training, config.several), None)
-    params, rebuild = functional(config.build_speech(facts, key_for(config.seed, "init")))
-    score = make_speech_score(rebuild, validation, facts["words"])
-    batches = InkBatches(
-        training, facts["words"], config.batch_size, config.seed, config.steps_per_dispatch,
-        variation=config.variation, several=config.several,
-    )  # fmt: skip
+    statistics = TrainingStatistics.of(as_features(training, config.several), None)
+    params, rebuild = functional(config.model.build(statistics, None, key_for(config.fit.seed, "init")))
+    validate = make_validation_loss(rebuild, validation, statistics.words)
+    batches = config.batches(training, statistics.words)
 
     def loss(params, carry, batch, key):
         nats, count = rebuild(params).loss(batch, key)
@@ -70,58 +39,54 @@ def prepare(config: Config) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         model = rebuild(outcome.params)
-        recogniser = Recogniser(model, facts["words"])
-        result, examples = score_speech(recogniser, test, terms=TERMS)
-        if config.hold_out:
-            result["scores"]["validation"] = score_speech(recogniser, validation)[0]["value"]
+        transcriber = Transcriber(model, statistics.words)
+        result, examples = score_transcripts(transcriber, test, terms=TERMS)
+        if config.fit.hold_out:
+            result["scores"]["validation"] = score_transcripts(transcriber, validation)[0]["value"]
         nearest = {} if config.several else nearest_drawings(training, parts["validation"], parts["test"])
         rows = {"here": result["value"], **nearest}
         print(f"\n{config.task}, {result['metric']}\n" + "\n".join(f"  {v:6.2f}  {name}" for name, v in rows.items()))
-        read = config.reader(model, facts["words"])
-        title = f"{config.summary}, test part"
-        draw_reading(telling(parts["test"][:500], read), read, run.figures / "reading.png", title)
+        transcribe, summary = make_transcribe(config, model, statistics.words), config.model.summary
+        shown = wrong_and_right(parts["test"][:500], transcribe)
+        draw_growing(shown, transcribe, run.figures / "reading.png", f"{summary}, test part")
         run.write_text("sample.txt", examples)
-        draw_curves(run.records(), run.figures / "curves.png", title=config.summary, unit="nats/sign", lines={})
-        return {"model": config.summary, "baseline": nearest, "published": [], **result}
+        draw_curves(run.records(), run.figures / "curves.png", title=summary, unit="nats/sign", lines={})
+        return {"model": summary, "baseline": nearest, "published": [], **result}
 
     return Prepared(
-        Task(params, loss, batches.batch, BATCH_AXES, lambda params: {"validation_loss": score(params)}),
-        finish, data=digests(config.data or KEEL), files={"signs.json": facts},
+        Task(params, loss, batches.batch, BATCH_AXES, validate),
+        finish, data=digests(config.data or KEEL), files={"signs.json": statistics._asdict()},
     )  # fmt: skip
 
 
-def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
-    """Train a network that reads handwriting, and score it on the test part."""
-    return train_experiment(NAME, config, options, prepare)
+def restore(run: Run, config: HandwritingConfig) -> Trained:
+    """The best model of a run, and what it knows of its training part."""
+    statistics = TrainingStatistics(**run.read_json("signs.json"))
+    model = config.model.build(statistics, None, key_for(config.fit.seed, "init"))
+    return Trained.best(run, config, *functional(model), preprocessor=statistics)
 
 
-resume = resume_command(train, Config)
+def make_transcribe(
+    config: HandwritingConfig, model: Recogniser, words: Sequence[str]
+) -> Callable[[Sequence[Recording]], list[tuple[str, ...]]]:
+    """A function from prepared drawings to the words that a model recognises in each, by beam search."""
+    transcriber = Transcriber(model, words)
+    return lambda drawings: transcriber(as_features(drawings, config.several), beam=8)
 
 
-def trained(run: Path) -> tuple[Config, SpeechModel, list[str]]:
-    """The best model of a run, and the signs it knows."""
-    opened, config = open_run(run, Config)
-    facts = opened.read_json("signs.json")
-    params, rebuild = functional(config.build_speech(facts, key_for(config.seed, "init")))
-    return config, rebuild(best_params(params, (), config, opened)), facts["words"]
-
-
-def evaluate(run: Positional[Path], beam: int = 8) -> None:
+def evaluate(trained: Trained, beam: int = 8) -> None:
     """Score a trained model on the test part of its data, with examples."""
-    config, model, signs = trained(run)
+    config = trained.config
     test = as_features(config.parts()["test"], config.several)
-    result, examples = score_speech(Recogniser(model, signs), test, beam, TERMS)
+    result, examples = score_transcripts(Transcriber(trained.model, trained.preprocessor.words), test, beam, TERMS)
     print(f"{examples}{result['metric']}: {result['value']:.2f}  {result['scores']}")
 
 
-def recognise(
-    run: Positional[Path], file: Positional[Path], downwards: bool = False, picture: Path | None = None
-) -> None:
+def recognise(trained: Trained, file: Positional[Path], downwards: bool = False, picture: Path | None = None) -> None:
     """Print what is written in the drawings of a file, .json or .csv; with --picture draw it as it grows, too."""
-    config, model, signs = trained(run)
-    read = config.reader(model, signs)
-    drawings = config.prepared(read_drawings(file, downwards=downwards))
-    for drawing, words in zip(drawings, read(drawings), strict=True):
+    transcribe = make_transcribe(trained.config, trained.model, trained.preprocessor.words)
+    drawings = trained.config.prepared(read_drawings(file, downwards=downwards))
+    for drawing, words in zip(drawings, transcribe(drawings), strict=True):
         print(f"{drawing.name}: {' '.join(words)}")
     if picture:
-        draw_reading(drawings[:12], read, picture, str(file))
+        draw_growing(drawings[:12], transcribe, picture, str(file))

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common.ink import lay_out, prepare_drawing
 from experiments.common.keel import load_keel
-from experiments.common.speech_data import PARTS, Recording, join_words
+from experiments.common.recordings import PARTS, Recording, join_recordings
+from experiments.handwriting.strokes import lay_out, prepare_drawing
 from rnn_jax.data.download import DataError
 from rnn_jax.data.text import read_text
 
@@ -44,12 +44,12 @@ def pen_strings(digits: dict[str, list[Recording]]) -> dict[str, list[Recording]
     strings = {}
     for number, (part, recordings) in enumerate(digits.items()):
         rng = np.random.default_rng([number, len(recordings)])
-        joined = join_words(recordings, 10_000 if part == "training" else 500, seed=0)
-        strings[part] = [dataclasses.replace(r, waves=tuple(lay_out(rng, np.stack(r.waves)))) for r in joined]
+        joined = join_recordings(recordings, 10_000 if part == "training" else 500, seed=0)
+        strings[part] = [dataclasses.replace(r, segments=tuple(lay_out(rng, np.stack(r.segments)))) for r in joined]
     return strings
 
 
-def handwriting_data(
+def handwriting_parts(
     task: str, file: str = "", points: int = 8, *, downwards: bool = False
 ) -> dict[str, list[Recording]]:
     """The parts training, validation and test of a task, prepared for a model (see `prepare_drawing`).
@@ -82,7 +82,7 @@ def handwriting_data(
 
 
 def read_drawings(path: str | Path, *, downwards: bool = False, labelled: bool = False) -> list[Recording]:
-    """The drawings in a UTF-8 file; their waves are strokes, their words what is written.
+    """The drawings in a UTF-8 file; their segments are strokes, their words what is written.
 
     *.json: a list of `{"words": "3 1 4", "strokes": [[[x, y], [x, y], ...], ...]}`, or one of these. *.csv: a point in
     each row, with the columns drawing, stroke, x, y and, where it is known, words; rows of a drawing and of a stroke
@@ -99,13 +99,13 @@ def read_drawings(path: str | Path, *, downwards: bool = False, labelled: bool =
             the message names row and column, or drawing, stroke and point.
     """
     text = read_text(path)
-    found = _from_csv(text, path) if Path(path).suffix.lower() == ".csv" else _from_json(text, path)
+    parsed = _from_csv(text, path) if Path(path).suffix.lower() == ".csv" else _from_json(text, path)
     drawings = []
-    for name, words, strokes in found:
+    for name, words, strokes in parsed:
         if labelled and not words:
             raise DataError(f"{path}, drawing {name} has no words: what does it show? Words stand apart by spaces")
-        waves = (np.array(points) * (1, -1 if downwards else 1) for points in strokes)
-        drawings.append(Recording(tuple(w.astype(np.float32) for w in waves), tuple(words.split()), name=name))
+        oriented = (np.array(points) * (1, -1 if downwards else 1) for points in strokes)
+        drawings.append(Recording(tuple(s.astype(np.float32) for s in oriented), tuple(words.split()), name=name))
     if not drawings:
         raise DataError(f"{path} has no drawings")
     return drawings
@@ -154,10 +154,11 @@ def _from_csv(text: str, path: str | Path) -> Iterator[Drawing]:
                 point.append(math.nan)
             if not _is_coordinate(point[-1]):
                 raise DataError(f"{path}, line {rows.line_num}, column {column}: {cell!r}, expected a finite number")
-        name, said = row["drawing"] or "", (row.get("words") or "").strip()
-        if words.setdefault(name, said) != said:
+        name, transcript = row["drawing"] or "", (row.get("words") or "").strip()
+        if words.setdefault(name, transcript) != transcript:
             raise DataError(
-                f"{path}, line {rows.line_num}, column words: {said!r}, but drawing {name} began with {words[name]!r}"
+                f"{path}, line {rows.line_num}, column words: {transcript!r}, but drawing {name} began with "
+                f"{words[name]!r}"
             )
         drawings.setdefault(name, {}).setdefault(row["stroke"] or "", []).append((point[0], point[1]))
     for name, strokes in drawings.items():

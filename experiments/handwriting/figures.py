@@ -1,35 +1,37 @@
 """Pictures of handwriting with what a model reads of it, while it is being written."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from experiments.common.speech_data import Recording
+from experiments.common.recordings import Recording
 
-
-def begun(drawing: Recording, points: int) -> Recording:
-    """A drawing when its first `points` points were written."""
-    starts = np.cumsum([0, *(len(stroke) for stroke in drawing.waves)])
-    waves = tuple(w[: points - start] for w, start in zip(drawing.waves, starts[:-1], strict=True) if points > start)
-    return Recording(waves, drawing.words, drawing.speaker, drawing.name)
-
-
-Read = Callable[[Sequence[Recording]], Sequence[Sequence[str]]]
+Transcribe = Callable[[Sequence[Recording]], Sequence[Sequence[str]]]
 """From drawings to the words of each."""
 
 
-def telling(drawings: Sequence[Recording], read: Read, wrong: int = 2, right: int = 3) -> list[Recording]:
-    """The first drawings that are read wrongly, and the first that are read rightly."""
-    ranked: tuple[list[Recording], list[Recording]] = ([], [])
-    for drawing, words in zip(drawings, read(drawings), strict=True):
-        ranked[tuple(words) == drawing.words].append(drawing)
-    return ranked[0][:wrong] + ranked[1][:right]
+def truncated(drawing: Recording, points: int) -> Recording:
+    """A drawing when its first `points` points were written."""
+    starts = np.cumsum([0, *(len(stroke) for stroke in drawing.segments)])
+    strokes = zip(drawing.segments, starts[:-1], strict=True)
+    return dataclasses.replace(drawing, segments=tuple(s[: points - start] for s, start in strokes if points > start))
 
 
-def draw_reading(
+def wrong_and_right(
+    drawings: Sequence[Recording], transcribe: Transcribe, wrong: int = 2, right: int = 3
+) -> list[Recording]:
+    """The first drawings that are recognised wrongly, and the first that are recognised rightly."""
+    sorted_out: tuple[list[Recording], list[Recording]] = ([], [])
+    for drawing, words in zip(drawings, transcribe(drawings), strict=True):
+        sorted_out[tuple(words) == drawing.words].append(drawing)
+    return sorted_out[0][:wrong] + sorted_out[1][:right]
+
+
+def draw_growing(
     drawings: Sequence[Recording],
-    read: Read,
+    transcribe: Transcribe,
     file: Path,
     title: str,
     moments: int = 4,
@@ -37,8 +39,8 @@ def draw_reading(
     """Draw each drawing in a row of panels, as it grows; above each what is read by then, at the end also the truth.
 
     Args:
-        drawings: prepared (see `experiments.common.ink.prepare_drawing`), at least one; without words where not known.
-        read: what is read in them.
+        drawings: prepared (see `experiments.handwriting.strokes`), at least one; without words where not known.
+        transcribe: what is recognised in them.
         file: a .png to write.
         title: above the figure.
         moments: panels in a row. They end where signs end, or, of a single sign, at parts of its points.
@@ -47,27 +49,30 @@ def draw_reading(
 
     stages = []
     for drawing in drawings:
-        ends = np.cumsum([len(stroke) for stroke in drawing.waves])
+        ends = np.cumsum([len(stroke) for stroke in drawing.segments])
         ends = np.arange(2, ends[0] + 1) if len(ends) == 1 else ends
         stages.append(ends[np.unique(np.linspace(0, len(ends) - 1, moments + 1).round().astype(int)[1:])])
-    texts = iter(read([begun(d, int(n)) for d, ends in zip(drawings, stages, strict=True) for n in ends]))
+    shown = [truncated(d, int(n)) for d, ends in zip(drawings, stages, strict=True) for n in ends]
+    predictions = iter(transcribe(shown))
     figure = Figure(figsize=(2.2 * moments, 1.5 * len(drawings) + 0.6), layout="constrained")
     figure.suptitle(f"{title}\nblue: written by then; above: what is read by then", fontsize="medium")
     rows = figure.subplots(len(drawings), moments, squeeze=False)
     for axes, drawing, ends in zip(rows, drawings, stages, strict=True):
-        low, high = drawing.wave.min(axis=0), drawing.wave.max(axis=0)
+        low, high = drawing.signal.min(axis=0), drawing.signal.max(axis=0)
         margin = 0.1 * float((high - low).max()) + 1e-6
         for panel in axes[len(ends) :]:
             panel.axis("off")
         for panel, end in zip(axes, ends, strict=False):
-            seen = " ".join(next(texts)) or "nothing"
+            prediction = " ".join(next(predictions)) or "nothing"
             last = end == ends[-1] and bool(drawing.words)
-            right = seen == " ".join(drawing.words)
-            label = f"{seen}  ({'right' if right else 'it is ' + ' '.join(drawing.words)})" if last else seen
-            panel.set_title(label, fontsize="small", color="firebrick" if last and not right else "black")
-            for stroke in drawing.waves:
+            right = prediction == " ".join(drawing.words)
+            verdict = f"  ({'right' if right else 'it is ' + ' '.join(drawing.words)})" if last else ""
+            panel.set_title(
+                prediction + verdict, fontsize="small", color="firebrick" if last and not right else "black"
+            )
+            for stroke in drawing.segments:
                 panel.plot(*stroke.T, color="lightgrey", linewidth=1)
-            for stroke in begun(drawing, int(end)).waves:
+            for stroke in truncated(drawing, int(end)).segments:
                 panel.plot(*stroke.T, "o-", color="C0", markersize=2, linewidth=1.5)
             panel.set(
                 xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), xticks=[], yticks=[]

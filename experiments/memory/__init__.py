@@ -13,3 +13,9 @@ sum in `adding`, where a guess has 1/6; nats a step in `copy`, where no memory l
 the answers in `selective_copy` and `recall`. An option of the cell that most tasks need is how long a memory to begin
 with: `gru(longest=600)` starts the biases of the gates accordingly.
 """
+
+from experiments.memory.commands import evaluate, examples, prepare, probe, restore
+from experiments.memory.config import Config
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, examples, probe))

@@ -1,7 +1,6 @@
-"""Run by `python -m experiments.memory`."""
+"""`python -m experiments.memory`."""
 
-from experiments.cli import run_commands
-from experiments.memory.commands import evaluate, examples, probe, resume, train
+from experiments.cli import main
+from experiments.memory import EXPERIMENT
 
-if __name__ == "__main__":
-    run_commands({f.__name__: f for f in (train, resume, evaluate, examples, probe)}, default="train")
+main(EXPERIMENT)

@@ -8,7 +8,13 @@
     python -m experiments.music_generation evaluate RUN
     python -m experiments.music_generation resume RUN             go on after an interruption
 
-Boulanger-Lewandowski et al. 2012, arXiv:1206.6392: 88 keys a step, each an independent bit given all steps before. The
-value is the negative log likelihood of a step, summed over the keys, its mean over all steps of all test pieces but
-the first of each: Chung et al. 2014 and Bai et al. 2018 predict step t + 1 from step t on, too.
+Boulanger-Lewandowski et al. 2012, arXiv:1206.6392: 88 pitches a step, each an independent bit given all steps before.
+The value is the negative log likelihood of a step, summed over the pitches, its mean over all steps of all test pieces
+but the first of each: Chung et al. 2014 and Bai et al. 2018 predict step t + 1 from step t on, too.
 """
+
+from experiments.music_generation.commands import evaluate, generate, prepare, restore
+from experiments.music_generation.config import Config
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, generate))

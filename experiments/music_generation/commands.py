@@ -1,124 +1,93 @@
-"""The commands: train and others."""
+"""Train a model of music, score it beside counts and the literature, and let it play."""
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import jax
 import numpy as np
 import tyro
-from tyro.conf import Positional
 
-from experiments.cli import Flags, open_run, resume_command
-from experiments.music_generation.composer import compose, describe_pieces, predicted, roll_baselines
-from experiments.music_generation.data import BATCH_AXES, MusicSettings, load_music, music_digests
+from experiments.music_generation.baselines import frequency_baselines, published_results
+from experiments.music_generation.config import Config
+from experiments.music_generation.data import BATCH_AXES, PARTS, load_music, music_files
 from experiments.music_generation.figures import draw_rolls
-from experiments.music_generation.midi import KEYS, read_midi, write_midi
-from experiments.music_generation.model import PianoRollModel, PianoRollSettings, make_roll_score, per_step, roll_nats
+from experiments.music_generation.midi import PITCHES, read_midi, write_midi
+from experiments.music_generation.model import roll_nll, sample_roll
+from experiments.music_generation.scores import examples_text, make_step_nll, mean_nll, pitch_probabilities
+from rnn_jax.checks import check_choice
+from rnn_jax.data.sources import file_digest
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
 from rnn_jax.train.noise import noisy_params
-
-NAME = "music_generation"
-CHUNG = "Chung et al. 2014, arXiv:1412.3555"
-BAI = "Bai et al. 2018, arXiv:1803.01271"
-PUBLISHED = {
-    "jsb": {
-        CHUNG: {"tanh": 9.10, "LSTM": 8.67, "GRU": 8.54},
-        BAI: {"RNN": 8.91, "LSTM": 8.45, "GRU": 8.43, "TCN": 8.10},
-    },
-    "nottingham": {
-        CHUNG: {"tanh": 3.13, "LSTM": 3.20, "GRU": 3.23},
-        BAI: {"RNN": 4.05, "LSTM": 3.29, "GRU": 3.46, "TCN": 3.07},
-    },
-}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(PianoRollSettings, MusicSettings, FitConfig):
-    """A model of piano rolls, the music, and what keeps the model from learning it by heart."""
-
-    dropout: float = 0.5
-    recurrent_dropout: float = 0.4
-    weight_noise: float = 0.05
-    averaging: float = 0.98
-    steps: int = 1500
-    evaluate_every: int = 100
 
 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
-    parts = load_music(config.data, config.steps_per_beat)
-    batches = config.batches(parts["training"], config.seed, config.steps_per_dispatch)
-    params, rebuild = functional(config.build_piano_roll(key_for(config.seed, "init")))
-    validate = make_roll_score(rebuild, parts["validation"])
+    music, summary, seed = config.music, config.model.summary, config.fit.seed
+    parts = load_music(music.data, music.steps_per_beat)
+    batches = music.batches(parts["training"], config.fit)
+    params, rebuild = functional(config.model.build(key_for(seed, "init")))
+    validation_nll = make_step_nll(rebuild, parts["validation"])
 
     def loss(params, carry, batch, key):
         noise_key, key = jax.random.split(key)
-        nats, count = roll_nats(rebuild(noisy_params(noise_key, params, config.weight_noise)), batch, key)
+        nats, count = roll_nll(rebuild(noisy_params(noise_key, params, config.model.weight_noise)), batch, key)
         return nats / count, (carry, {})
 
+    def evaluate(params) -> dict[str, float]:
+        return {"validation_loss": mean_nll(validation_nll(params))}
+
     def finish(outcome: Outcome, run: Run) -> dict:
-        nats = make_roll_score(rebuild, parts["test"])(outcome.params)
-        value, known = per_step(nats), PUBLISHED.get(config.data, {})
-        scores = {"first steps too": per_step(nats, first=True), "validation": outcome.progress.best}
-        published = [{"value": v, "who": who, "source": s} for s, rows in known.items() for who, v in rows.items()]
-        baseline = roll_baselines(parts["training"], parts["test"])
+        nats = make_step_nll(rebuild, parts["test"])(outcome.params)
+        value, published = mean_nll(nats), published_results(music.data)
+        scores = {"first steps too": mean_nll(nats, first=True), "validation": outcome.progress.best}
+        baseline = frequency_baselines(parts["training"], parts["test"])
         others = {f"{p['who']}, {p['source']}": p["value"] for p in published}
         rows = {"here": value, **scores, **baseline, **others}
-        print(f"\n{config.data}, nats/step\n" + "\n".join(f"  {v:6.3f}  {name}" for name, v in rows.items()))
+        print(f"\n{music.data}, nats/step\n" + "\n".join(f"  {v:6.3f}  {name}" for name, v in rows.items()))
         model = rebuild(outcome.params)
-        run.write_text("sample.txt", describe_pieces(model, parts["test"], nats))
+        run.write_text("sample.txt", examples_text(model, parts["test"], nats))
         piece = parts["test"][0][:200]
-        shown = {"a test piece": piece, "what was expected of each step": predicted(model, piece)}
-        draw_rolls(shown, run.figures / "expected.png", steps_per_beat=config.beat)
-        played = compose(model, parts["test"][0][:16], 112, key_for(config.seed, "compose"))
-        title = {"16 steps of a test piece, then the model": np.concatenate([piece[:16], played])}
-        draw_rolls(title, run.figures / "composed.png", steps_per_beat=config.beat, mark=16)
-        draw_curves(run.records(), run.figures / "curves.png", title=config.summary, unit="nats/step", lines={})
-        print(f"\nlisten: python -m experiments.{NAME} generate {run.path}")
-        return {"model": config.summary, "metric": "nats/step", "value": value, "higher_is_better": False,
+        rolls = {"a test piece": piece, "what was expected of each step": pitch_probabilities(model, piece)}
+        draw_rolls(rolls, run.figures / "expected.png", steps_per_beat=music.beat)
+        sampled = sample_roll(model, parts["test"][0][:16], 112, key_for(seed, "compose"))
+        rolls = {"16 steps of a test piece, then the model": np.concatenate([piece[:16], sampled])}
+        draw_rolls(rolls, run.figures / "composed.png", steps_per_beat=music.beat, mark=16)
+        draw_curves(run.records(), run.figures / "curves.png", title=summary, unit="nats/step", lines={})
+        print(f"\nlisten: python -m {__package__} generate {run.path}")
+        return {"model": summary, "metric": "nats/step", "value": value, "higher_is_better": False,
                 "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
 
     return Prepared(
-        Task(params, loss, batches.batch, BATCH_AXES, lambda params: {"validation_loss": per_step(validate(params))}),
-        finish, data=music_digests(config.data),
+        Task(params, loss, batches.batch, BATCH_AXES, evaluate), finish,
+        data={name: file_digest(path) for name, path in music_files(music.data).items()},
     )  # fmt: skip
 
 
-def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
-    """Train a model of music and score it on the test pieces."""
-    return train_experiment(NAME, config, options, prepare)
-
-
-resume = resume_command(train, Config)
-
-
-def trained(run: Path) -> tuple[Config, PianoRollModel]:
+def restore(run: Run, config: Config) -> Trained:
     """The best model of a run."""
-    opened, config = open_run(run, Config)
-    params, rebuild = functional(config.build_piano_roll(key_for(config.seed, "init")))
-    return config, rebuild(best_params(params, (), config, opened))
+    return Trained.best(run, config, *functional(config.model.build(key_for(config.fit.seed, "init"))))
 
 
-def evaluate(run: Positional[Path], data: str = "", part: str = "test") -> None:
+def evaluate(trained: Trained, data: str = "", part: str = "test") -> None:
     """Print the nats per step of a trained model on a part of its music, or of another set or folder."""
-    config, model = trained(run)
-    params, rebuild = functional(model)
-    pieces = load_music(data or config.data, config.steps_per_beat)[part]
-    nats = make_roll_score(rebuild, pieces)(params)
-    print(f"{per_step(nats):.4f} nats/step, {per_step(nats, first=True):.4f} with first steps, {len(pieces)} pieces")
+    check_choice("part", part, PARTS)
+    music = trained.config.music
+    pieces = load_music(data or music.data, music.steps_per_beat)[part]
+    nats = make_step_nll(trained.rebuild, pieces)(trained.params)
+    print(f"{mean_nll(nats):.4f} nats/step, {mean_nll(nats, first=True):.4f} with first steps, {len(pieces)} pieces")
 
 
 def generate(
-    run: Positional[Path], primer: str = "none", steps: int = 200, temperature: float = 1.0, seed: int = 0,
+    trained: Trained, primer: str = "none", steps: int = 200, temperature: float = 1.0, seed: int = 0,
     out: Annotated[Path, tyro.conf.arg(metavar="FILE.mid")] = Path("composed.mid"),
 ) -> None:  # fmt: skip
-    """Write what a trained model plays, after a primer (a MIDI file) or from nothing, and a picture of it beside."""
-    config, model = trained(run)
-    given = np.zeros((0, KEYS), np.uint8) if primer == "none" else read_midi(primer, config.beat)
-    roll = np.concatenate([given, compose(model, given, steps, key_for(seed, "compose"), temperature)])
-    write_midi(out, roll, config.beat)
-    draw_rolls({out.name: roll}, out.with_suffix(".png"), steps_per_beat=config.beat, mark=len(given))
+    """Write what a trained model plays, after a primer (a MIDI file) or from nothing, and a figure of it beside."""
+    beat = trained.config.music.beat
+    given = np.zeros((0, PITCHES), np.uint8) if primer == "none" else read_midi(primer, beat)
+    sampled = sample_roll(trained.model, given, steps, key_for(seed, "compose"), temperature)
+    roll = np.concatenate([given, sampled])
+    write_midi(out, roll, beat)
+    draw_rolls({out.name: roll}, out.with_suffix(".png"), steps_per_beat=beat, mark=len(given))
     print(f"{out}, {out.with_suffix('.png')}: {len(given)} steps given, {steps} composed")

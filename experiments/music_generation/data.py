@@ -4,15 +4,15 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from experiments.music_generation.midi import KEYS, read_midi
-from rnn_jax.checks import check_size
+from experiments.music_generation.midi import PITCHES, read_midi
 from rnn_jax.data.batches import BucketBatches
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.padding import pad
-from rnn_jax.data.sources import Dataset, digests, file_digest, url_files
+from rnn_jax.data.sources import Dataset, url_files
 
 POLYPHONIC_MUSIC = Dataset(
     name="polyphonic_music",
@@ -33,7 +33,19 @@ POLYPHONIC_MUSIC = Dataset(
 )
 
 
-SETS = {"jsb": "JSB_Chorales", "nottingham": "Nottingham", "musedata": "MuseData", "pianomidi": "Piano_midi"}
+class MusicSet(NamedTuple):
+    """A set of the literature."""
+
+    file: str
+    steps_per_beat: int
+
+
+SETS = {
+    "jsb": MusicSet("JSB_Chorales.mat", 1),
+    "nottingham": MusicSet("Nottingham.mat", 2),
+    "musedata": MusicSet("MuseData.mat", 2),
+    "pianomidi": MusicSet("Piano_midi.mat", 2),
+}
 PARTS = ("training", "validation", "test")
 BATCH_AXES: dict[str, int | None] = {"rolls": 1, "lengths": 0}
 
@@ -50,15 +62,15 @@ def load_music(name: str, steps_per_beat: int = 2) -> dict[str, list[np.ndarray]
     Raises:
         DataError: the data cannot be had, the folder has fewer than ten MIDI files, or one cannot be used.
     """
+    files = music_files(name)
     if name in SETS:
         from scipy.io import loadmat
 
-        stored = loadmat(fetch(POLYPHONIC_MUSIC)[f"{SETS[name]}.mat"])
+        stored = loadmat(files[SETS[name].file])
         fields = ("traindata", "validdata", "testdata")
         return {part: list(stored[field][0]) for part, field in zip(PARTS, fields, strict=True)}
-    files = midi_files(name)
     parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
-    for i, file in enumerate(files):
+    for i, file in enumerate(files.values()):
         roll = read_midi(file, steps_per_beat)
         if len(roll) < 2:
             raise DataError(f"{file} has a single step: expected two at least; remove it, or raise steps_per_beat")
@@ -66,33 +78,32 @@ def load_music(name: str, steps_per_beat: int = 2) -> dict[str, list[np.ndarray]
     return parts
 
 
-def midi_files(folder: str) -> list[Path]:
-    """The MIDI files in a folder and those below, ten at least, in the order of their names."""
-    if not Path(folder).is_dir():
-        raise DataError(f"data={folder!r} is none of {', '.join(SETS)}, and no folder of MIDI files")
-    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in (".mid", ".midi"))
-    if len(files) < 10:
-        raise DataError(f"data={folder!r} has {len(files)} files *.mid or *.midi: expected ten at least")
-    return files
+def music_files(name: str) -> dict[str, Path]:
+    """The file of a set, or the MIDI files in a folder and those below, ten at least, in order: name -> path.
 
-
-def music_digests(name: str) -> dict[str, str]:
-    """Name and SHA-256 of the files of a set, or of a folder's MIDI files."""
+    Raises:
+        DataError: the set cannot be had, it is no folder, or it has fewer than ten MIDI files.
+    """
     if name in SETS:
-        return {f"{SETS[name]}.mat": digests(POLYPHONIC_MUSIC)[f"{SETS[name]}.mat"]}
-    return {str(path.relative_to(name)): file_digest(path) for path in midi_files(name)}
+        return {SETS[name].file: fetch(POLYPHONIC_MUSIC)[SETS[name].file]}
+    if not Path(name).is_dir():
+        raise DataError(f"data={name!r} is none of {', '.join(SETS)}, and no folder of MIDI files")
+    files = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    if len(files) < 10:
+        raise DataError(f"data={name!r} has {len(files)} files *.mid or *.midi: expected ten at least")
+    return {str(path.relative_to(name)): path for path in files}
 
 
-def with_start(roll: np.ndarray) -> np.ndarray:
-    """A roll behind one silent step, from which its first step is predicted."""
-    return np.concatenate([np.zeros_like(roll[:1]), roll])
+def prepend_silence(roll: np.ndarray) -> np.ndarray:
+    """A roll after one silent step, from which its first step is predicted."""
+    return np.pad(roll, ((1, 0), (0, 0)))
 
 
 def transposed(roll: np.ndarray, semitones: int) -> np.ndarray:
-    """A roll `[T, 88]` shifted up, or down where `semitones` is negative; keys that leave the piano are lost."""
+    """A roll `[T, 88]` shifted up, or down where `semitones` is negative; pitches that leave the piano are lost."""
     shifted = np.zeros_like(roll)
     if semitones >= 0:
-        shifted[:, semitones:] = roll[:, : KEYS - semitones]
+        shifted[:, semitones:] = roll[:, : PITCHES - semitones]
     else:
         shifted[:, :semitones] = roll[:, -semitones:]
     return shifted
@@ -140,49 +151,9 @@ class RollBatches:
         rng = np.random.default_rng([self.seed, i])
         windows = []
         for k in examples:
-            roll = with_start(self.rolls[self.pieces[k]])
+            roll = prepend_silence(self.rolls[self.pieces[k]])
             start = rng.integers(max(1, len(roll) - self.longest))
             shift = rng.integers(-self.transposition, self.transposition + 1)
             windows.append(transposed(roll[start : start + self.longest + 1], int(shift)))
         padded = pad(windows, length + 1)
         return {"rolls": padded.values, "lengths": padded.lengths - 1}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MusicSettings:
-    """Which music, and in which batches. Experiments inherit these fields into their Config.
-
-    Raises:
-        ValueError: a value is out of range.
-    """
-
-    data: str = "jsb"
-    """jsb, nottingham, musedata or pianomidi, or a folder of your own MIDI files."""
-    steps_per_beat: int = 2
-    """Steps of a quarter note in your own files."""
-    transposition: int = 0
-    """In training, pieces are shifted by up to so many semitones, up or down."""
-    batch_size: int = 32
-    """Pieces in an update."""
-    longest: int = 400
-    """Steps of a piece that an update reads at most."""
-    buckets: int = 3
-    """Lengths to pad to, at most."""
-
-    def __post_init__(self):
-        for name in ("steps_per_beat", "batch_size", "longest", "buckets"):
-            check_size(name, getattr(self, name))
-        if not 0 <= self.transposition < KEYS:
-            raise ValueError(f"transposition={self.transposition}: expected semitones from 0 to {KEYS - 1}")
-        getattr(super(), "__post_init__", lambda: None)()  # of the settings beside these in a Config
-
-    @property
-    def beat(self) -> int:
-        """Steps of a quarter note in this music."""
-        return 1 if self.data == "jsb" else 2 if self.data in SETS else self.steps_per_beat
-
-    def batches(self, rolls: Sequence[np.ndarray], seed: int, group: int) -> RollBatches:
-        """Training batches of pieces, `group` of them in a row of one shape."""
-        return RollBatches(
-            rolls, self.batch_size, seed, self.longest, group, self.buckets, transposition=self.transposition
-        )

@@ -1,18 +1,18 @@
-"""Piano rolls as pictures and in words."""
+"""Piano rolls as figures."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from experiments.music_generation.midi import key_name
+from experiments.music_generation.midi import PITCHES, pitch_name
 
 
 def draw_rolls(rolls: Mapping[str, np.ndarray], file: Path, *, steps_per_beat: int, mark: int = 0) -> None:
-    """Draw rolls below one another, their keys over time.
+    """Draw rolls below one another, their pitches over time.
 
     Args:
-        rolls: title -> `[T, 88]`, from 0 (white) to 1: keys that sound, or their probabilities.
+        rolls: title -> `[T, 88]`, from 0 (white) to 1: pitches that sound, or their probabilities.
         file: a .png to write.
         steps_per_beat: of the axis of time.
         mark: a step before which a line is drawn, such as the end of a primer; 0 for none.
@@ -20,27 +20,22 @@ def draw_rolls(rolls: Mapping[str, np.ndarray], file: Path, *, steps_per_beat: i
     from matplotlib.figure import Figure
 
     used = np.flatnonzero(np.max([roll.max(axis=0) > 0.05 for roll in rolls.values()], axis=0))
-    low, high = (used[0], used[-1]) if len(used) else (0, 87)
+    low, high = (used[0], used[-1]) if len(used) else (0, PITCHES - 1)
     longest = max(len(roll) for roll in rolls.values())
     figure = Figure(figsize=(min(16, 3 + longest / 14), 0.8 + 2.8 * len(rolls)), layout="constrained")
     panels = figure.subplots(len(rolls), 1, squeeze=False)[:, 0]
-    shown = None
+    image = None
     for axes, (title, roll) in zip(panels, rolls.items(), strict=True):
         extent = (0, len(roll) / steps_per_beat, low - 0.5, high + 0.5)
-        shown = axes.imshow(
+        image = axes.imshow(
             roll.T[low : high + 1], cmap="Blues", vmin=0, vmax=1, origin="lower", aspect="auto", extent=extent
         )
-        tones = [key for key in range(low, high + 1) if key_name(key)[:-1] == "C"]
-        axes.set_yticks(tones, [key_name(key) for key in tones])
-        axes.set(title=title, xlabel="beats", ylabel="key")
+        octaves = [pitch for pitch in range(low, high + 1) if pitch_name(pitch)[:-1] == "C"]
+        axes.set_yticks(octaves, [pitch_name(pitch) for pitch in octaves])
+        axes.set(title=title, xlabel="beats", ylabel="pitch")
         if mark:
             axes.axvline(mark / steps_per_beat, color="C1", linewidth=1)
-    if shown is not None:
-        figure.colorbar(shown, ax=list(panels), label="sounds (1), or its probability")
+    if image is not None:
+        figure.colorbar(image, ax=list(panels), label="sounds (1), or its probability")
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=120)
-
-
-def keys_in_words(sounding: np.ndarray) -> str:
-    """The names of keys `[88]` above one half, from the lowest on; `-` for none."""
-    return " ".join(key_name(int(key)) for key in np.flatnonzero(sounding > 0.5)) or "-"

@@ -1,4 +1,4 @@
-"""MIDI files to piano rolls and back. A roll is uint8 `[T, 88]`: which keys of a piano sound in each step."""
+"""MIDI files to piano rolls and back. A roll is uint8 `[T, 88]`: which pitches of a piano sound in each step."""
 
 from pathlib import Path
 from typing import Any
@@ -7,26 +7,32 @@ import numpy as np
 
 from rnn_jax.data.download import DataError
 
-KEYS = 88
-LOWEST = 21
-"""The MIDI number of the lowest key, A0."""
+PITCHES = 88
+"""From A0 to C8."""
+LOWEST_PITCH = 21
+"""The MIDI number of A0."""
 LONGEST = 100_000
 """Steps of a file at most."""
 _PERCUSSION = 9
-_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
-def key_name(key: int) -> str:
-    """The name of key 0 to 87, such as C4 for key 39."""
-    octave, tone = divmod(key + LOWEST, 12)
-    return f"{_NAMES[tone]}{octave - 1}"
+def pitch_name(pitch: int) -> str:
+    """The name of pitch 0 to 87, such as C4 for 39."""
+    octave, pitch_class = divmod(pitch + LOWEST_PITCH, 12)
+    return f"{_PITCH_CLASSES[pitch_class]}{octave - 1}"
+
+
+def chord_name(step: np.ndarray) -> str:
+    """The names of the pitches of a step `[88]` that are above one half, from the lowest on; `-` for none."""
+    return " ".join(pitch_name(int(pitch)) for pitch in np.flatnonzero(step > 0.5)) or "-"
 
 
 def read_midi(path: str | Path, steps_per_beat: int = 2) -> np.ndarray:
     """The piano roll of a MIDI file, all tracks together.
 
     Beginnings and ends of notes are rounded to the nearest step, and every note lasts one step at least. Percussion,
-    notes beyond the 88 keys, loudness and pedals are left out, and so is the silence before the first note.
+    notes beyond the 88 pitches, loudness and pedals are left out, and so is the silence before the first note.
 
     Args:
         path: of the file.
@@ -52,60 +58,60 @@ def read_midi(path: str | Path, steps_per_beat: int = 2) -> np.ndarray:
     notes = _notes(messages)
     if not notes:
         raise DataError(f"{path} has no notes between A0 and C8 (percussion does not count)")
-    steps = [(round(b * steps_per_beat / file.ticks_per_beat), round(e * steps_per_beat / file.ticks_per_beat), key)
-             for b, e, key in notes]  # fmt: skip
+    steps = [(round(b * steps_per_beat / file.ticks_per_beat), round(e * steps_per_beat / file.ticks_per_beat), pitch)
+             for b, e, pitch in notes]  # fmt: skip
     first, last = min(begin for begin, _, _ in steps), max(max(begin + 1, end) for begin, end, _ in steps)
     if last - first > LONGEST:
         raise DataError(f"{path} has {last - first:,} steps: expected at most {LONGEST:,}")
-    roll = np.zeros((last - first, KEYS), np.uint8)
-    for begin, end, key in steps:
-        roll[begin - first : max(begin + 1, end) - first, key] = 1
+    roll = np.zeros((last - first, PITCHES), np.uint8)
+    for begin, end, pitch in steps:
+        roll[begin - first : max(begin + 1, end) - first, pitch] = 1
     return roll
 
 
 def _notes(messages: list[Any]) -> list[tuple[int, int, int]]:
-    """Begin and end in ticks, and key, of each note; one that never ends ends with the piece."""
-    now, notes, open_notes = 0, [], {}
+    """Begin and end in ticks, and pitch, of each note; one that never ends ends with the piece."""
+    now, notes, sounding = 0, [], {}
     for message in messages:
         now += message.time
         if message.type not in ("note_on", "note_off") or message.channel == _PERCUSSION:
             continue
-        key = message.note - LOWEST
-        if not 0 <= key < KEYS:
+        pitch = message.note - LOWEST_PITCH
+        if not 0 <= pitch < PITCHES:
             continue
-        begun = open_notes.pop((message.channel, key), None)  # a note that is struck again has ended
+        begun = sounding.pop((message.channel, pitch), None)  # a note that is struck again has ended
         if begun is not None:
-            notes.append((begun, now, key))
+            notes.append((begun, now, pitch))
         if message.type == "note_on" and message.velocity:
-            open_notes[message.channel, key] = now
-    return notes + [(begun, now, key) for (_, key), begun in open_notes.items()]
+            sounding[message.channel, pitch] = now
+    return notes + [(begun, now, pitch) for (_, pitch), begun in sounding.items()]
 
 
 def write_midi(path: str | Path, roll: np.ndarray, steps_per_beat: int = 2, beats_per_minute: float = 100.0) -> None:
-    """Write a roll `[T, 88]` as a MIDI file; a key that sounds in steps after one another is one held note.
+    """Write a roll `[T, 88]` as a MIDI file; a pitch that sounds in steps after one another is one held note.
 
     Raises:
         ValueError: the roll is not of this shape, or a number is not above 0.
     """
     import mido
 
-    if roll.ndim != 2 or roll.shape[1] != KEYS:
-        raise ValueError(f"roll has shape {roll.shape}: expected [T, {KEYS}]")
+    if roll.ndim != 2 or roll.shape[1] != PITCHES:
+        raise ValueError(f"roll has shape {roll.shape}: expected [T, {PITCHES}]")
     if steps_per_beat < 1 or not beats_per_minute > 0:
         raise ValueError(f"steps_per_beat={steps_per_beat}, beats_per_minute={beats_per_minute}: expected more than 0")
     file = mido.MidiFile(ticks_per_beat=120 * steps_per_beat)
     track = mido.MidiTrack()
     file.tracks.append(track)
     track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(beats_per_minute)))
-    silent = np.zeros((1, KEYS), np.int8)
+    silent = np.zeros((1, PITCHES), np.int8)
     changes = np.diff(np.concatenate([silent, roll.astype(np.int8), silent]), axis=0)
-    waited = 0
+    delta = 0
     for step in changes:
-        for key in np.argsort(step, kind="stable")[: np.count_nonzero(step < 0)]:
-            track.append(mido.Message("note_off", note=int(key) + LOWEST, time=waited))
-            waited = 0
-        for key in np.flatnonzero(step > 0):
-            track.append(mido.Message("note_on", note=int(key) + LOWEST, velocity=72, time=waited))
-            waited = 0
-        waited += 120
+        for pitch in np.argsort(step, kind="stable")[: np.count_nonzero(step < 0)]:
+            track.append(mido.Message("note_off", note=int(pitch) + LOWEST_PITCH, time=delta))
+            delta = 0
+        for pitch in np.flatnonzero(step > 0):
+            track.append(mido.Message("note_on", note=int(pitch) + LOWEST_PITCH, velocity=72, time=delta))
+            delta = 0
+        delta += 120
     file.save(path)

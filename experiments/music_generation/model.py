@@ -1,7 +1,6 @@
-"""A model of polyphonic music: which keys sound in the next step, given all steps before it."""
+"""A model of polyphonic music: which pitches sound in the next step, given all steps before it."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,27 +8,26 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from experiments.music_generation.data import with_start
-from experiments.music_generation.midi import KEYS
+from experiments.music_generation.data import prepend_silence
+from experiments.music_generation.midi import PITCHES
 from rnn_jax.checks import check_rate
 from rnn_jax.compose import dropout
-from rnn_jax.data.batches import best_bounds, in_order
-from rnn_jax.data.padding import pad
 from rnn_jax.losses import binary_cross_entropy
 from rnn_jax.models.blocks import Layers
-from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.models.transformer import Transformer
-from rnn_jax.typing import Array, Carry, DType, Params
+from rnn_jax.typing import Array, Carry, DType
 
 
 class PianoRollModel(nnx.Module):
-    """p(keys of a step | steps before it), each key apart. Boulanger-Lewandowski et al. 2012, arXiv:1206.6392: "RNN".
+    """p(pitches of a step | steps before it), each pitch an independent bit.
+
+    Boulanger-Lewandowski et al. 2012, arXiv:1206.6392: their "RNN".
 
     Args:
         layer: over inputs of 88 features; reads forwards only.
         dropout_rate: on the outputs of the layer, in training.
-        input_dropout: on the keys that are read, in training.
-        dtype: of the computation; parameters are float32, and so are the scores.
+        input_dropout: on the pitches that are read, in training.
+        dtype: of the computation; parameters are float32, and so are the logits.
         rngs: the stream `params` (or `default`) draws the parameters.
     """
 
@@ -45,116 +43,82 @@ class PianoRollModel(nnx.Module):
         check_rate("dropout_rate", dropout_rate)
         check_rate("input_dropout", input_dropout)
         self.layer = layer
-        silent = nnx.initializers.constant(-3.0)  # few of the keys sound: about 1 in 20
-        self.score = nnx.Linear(layer.output_size, KEYS, bias_init=silent, dtype=dtype, rngs=rngs)
+        silent = nnx.initializers.constant(-3.0)  # few of the pitches sound: about 1 in 20
+        self.score = nnx.Linear(layer.output_size, PITCHES, bias_init=silent, dtype=dtype, rngs=rngs)
         self.dropout_rate, self.input_dropout, self.dtype = dropout_rate, input_dropout, dtype
 
     def __call__(self, rolls: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
         """Score what follows each step.
 
         Args:
-            rolls: `[T, B, 88]`, 1 for a key that sounds.
+            rolls: `[T, B, 88]`, 1 for a pitch that sounds.
             lengths: int `[B]`, valid steps; what lies after them has no influence.
             key: a typed key: training, with dropout.
 
         Returns:
-            Logits float32 `[T, B, 88]` of the keys in the step after each.
+            Logits float32 `[T, B, 88]` of the pitches in the step after each.
         """
         keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
         xs = dropout(keys[0], jnp.asarray(rolls).astype(self.dtype), self.input_dropout)
         ys = self.layer(xs, lengths=lengths, key=keys[1]).ys
         return self.score(dropout(keys[2], ys, self.dropout_rate)).astype(jnp.float32)
 
-    def start(self, steps: int) -> Carry:
+    def initial_carry(self, steps: int) -> Carry:
         """The carry before the first of at most `steps` steps of one piece."""
         if isinstance(self.layer, Transformer):
-            return jnp.zeros((steps, 1, KEYS), self.dtype), jnp.int32(0)
+            return jnp.zeros((steps, 1, PITCHES), self.dtype), jnp.int32(0)
         return self.layer.initial_carry((1,), self.dtype)
 
-    def step(self, carry: Carry, keys: Array) -> tuple[Carry, jax.Array]:
-        """The keys `[1, 88]` of one step to the next carry and the logits float32 `[1, 88]` of the step after it."""
-        keys = jnp.asarray(keys).astype(self.dtype)
+    def step(self, carry: Carry, pitches: Array) -> tuple[Carry, jax.Array]:
+        """The pitches `[1, 88]` of one step to the next carry and the logits float32 `[1, 88]` of the step after it."""
+        pitches = jnp.asarray(pitches).astype(self.dtype)
         if isinstance(self.layer, Transformer):  # which reads all of it again
             rolls, place = carry
-            rolls = rolls.at[place].set(keys)
+            rolls = rolls.at[place].set(pitches)
             carry, y = (rolls, place + 1), self.layer(rolls, lengths=place[None] + 1).ys[place]
         else:
-            carry, y = self.layer.step(carry, keys)
+            carry, y = self.layer.step(carry, pitches)
         return carry, self.score(y).astype(jnp.float32)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PianoRollSettings(SequenceConfig):
-    """A model of piano rolls.
-
-    Raises:
-        ValueError: a value is out of range, or the model would read backwards.
-    """
-
-    bidirectional: bool = False
-    """Must stay off: what comes next is not to be read."""
-    input_dropout: float = 0.0
-    """Rate on the keys that are read."""
-    weight_noise: float = 0.0
-    """Deviation of what is added to every parameter in each update."""
-
-    def __post_init__(self):
-        if self.bidirectional:
-            raise ValueError("bidirectional=True: a model of what comes next reads forwards only; leave it off")
-        check_rate("input_dropout", self.input_dropout)
-        if self.weight_noise < 0:
-            raise ValueError(f"weight_noise={self.weight_noise}: expected a deviation of at least 0")
-        super().__post_init__()
-
-    def build_piano_roll(self, key: jax.Array) -> PianoRollModel:
-        """The model, its initial values by a typed key."""
-
-        def build(settings: PianoRollSettings) -> PianoRollModel:
-            rngs = nnx.Rngs(params=key)
-            return PianoRollModel(
-                settings.layer(KEYS, rngs), dropout_rate=settings.dropout, input_dropout=settings.input_dropout,
-                dtype=jnp.dtype(settings.dtype), rngs=rngs,
-            )  # fmt: skip
-
-        return build_matched(self, build)
-
-
-def roll_nats(
+def roll_nll(
     model: Callable[..., jax.Array], batch: dict[str, Any], key: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:
-    """Summed nats of all steps of a batch of `RollBatches`, and their number."""
+    """The summed negative log likelihood of all steps of a batch of `RollBatches`, in nats, and their number."""
     rolls, lengths = jnp.asarray(batch["rolls"]), jnp.asarray(batch["lengths"])
     logits = model(rolls[:-1], lengths, key=key)
     valid = jnp.arange(len(logits))[:, None] < lengths[None]
     return binary_cross_entropy(logits, rolls[1:], valid)
 
 
-def make_roll_score(
-    rebuild: Callable[[Params], PianoRollModel], rolls: Sequence[np.ndarray], *, batch_size: int = 16, buckets: int = 4
-) -> Callable[[Params], list[np.ndarray]]:
-    """A function from parameters to the nats of every step, float32 `[t]`, of every piece; compiled for few shapes."""
-    lengths = np.array([len(roll) for roll in rolls])
-    bounds, rows = best_bounds(lengths, buckets), min(batch_size, len(rolls))
+def sample_roll(
+    model: PianoRollModel, primer: np.ndarray, steps: int, key: jax.Array, temperature: float = 1.0
+) -> np.ndarray:
+    """The steps that a model draws one after the other, after a primer: uint8 `[steps, 88]`.
 
-    @jax.jit
-    def nats(params: Params, padded: Array, lengths: Array) -> jax.Array:
-        logits = rebuild(params)(padded[:-1], lengths)
-        losses = jax.vmap(jax.vmap(lambda z, y: binary_cross_entropy(z[None], y[None])[0]))
-        return losses(logits, padded[1:])
+    Args:
+        model: of rolls.
+        primer: uint8 `[t, 88]`; t may be 0.
+        steps: how many.
+        key: a typed key.
+        temperature: divides the logits; 0 takes every pitch that is likelier on than off.
 
-    def score(params: Params) -> list[np.ndarray]:
-        found: dict[int, np.ndarray] = {}
-        for examples in in_order(lengths, rows):
-            chosen = np.resize(examples, rows)  # the last batch is filled up, so that it has no shape of its own
-            length = int(bounds[np.searchsorted(bounds, lengths[chosen].max())])
-            padded = pad([with_start(rolls[k]) for k in chosen], length + 1)
-            steps = np.asarray(nats(params, padded.values, padded.lengths - 1))
-            found |= {int(k): steps[: lengths[k], row] for row, k in enumerate(chosen)}
-        return [found[k] for k in range(len(rolls))]
+    Raises:
+        ValueError: steps or temperature is out of range.
+    """
+    if steps < 1 or not 0 <= temperature < float("inf"):
+        raise ValueError(f"steps={steps}, temperature={temperature}: expected at least 1, and a number of at least 0")
+    given = prepend_silence(primer)
+    carry, logits = model.initial_carry(len(given) + steps), jnp.zeros((1, PITCHES))
 
-    return score
+    def advance(state: Any, inputs: Any) -> tuple[Any, jax.Array]:
+        carry, logits = state
+        pitches, is_given, draw_key = inputs
+        drawn = jax.random.bernoulli(draw_key, jax.nn.sigmoid(logits / temperature)) if temperature else logits > 0
+        pitches = jnp.where(is_given, pitches[None] > 0, drawn)
+        return model.step(carry, pitches), pitches[0]
 
-
-def per_step(nats: Sequence[np.ndarray], first: bool = False) -> float:
-    """The mean over all steps of all pieces; without `first`, over all but the first step of each."""
-    return float(np.concatenate([steps if first else steps[1:] for steps in nats]).astype(np.float64).mean())
+    rolls = np.concatenate([given, np.zeros((steps, PITCHES), np.uint8)])
+    is_given = np.arange(len(rolls)) < len(given)
+    _, sampled = jax.lax.scan(advance, (carry, logits), (rolls, is_given, jax.random.split(key, len(rolls))))
+    return np.asarray(sampled[len(given) :]).astype(np.uint8)

@@ -1,15 +1,21 @@
-"""How well does a recurrent network tell how long an engine will go on?
+"""How well does a recurrent network predict the remaining useful life (RUL) of an engine?
 
     python -m experiments.predictive_maintenance                          FD001, about two minutes on one core
     python -m experiments.predictive_maintenance --data DIR --subset FD004      train_, test_ and RUL_FD004.txt in DIR
     python -m experiments.predictive_maintenance --model transformer      a transformer of as many parameters
-    python -m experiments.predictive_maintenance predict RUN FILE         the life that is left to each engine in a file
+    python -m experiments.predictive_maintenance predict RUN FILE         the RUL of each engine in a file
     python -m experiments.predictive_maintenance evaluate RUN
     python -m experiments.predictive_maintenance resume RUN               go on after an interruption
 
 C-MAPSS, NASA's simulation of turbofan engines that fail (Saxena et al. 2008): 21 sensors, a row for each flight.
 Constant sensors are left out, the others standardised on training engines, within each operating condition where there
-are several (altitude and throttle in whole units). The network reads whole histories and states after each flight a
-mean and a deviation of the flights that are left, 125 at most: before that an engine shows no wear. Every fifth
-training engine is for validation, cut off anywhere from the 31st flight on among its last 150.
+are several (altitude and throttle in whole units). The network reads whole histories and predicts after each flight the
+mean and the standard deviation of the RUL, the flights that are left, 125 at most: before that an engine shows no wear.
+Every fifth training engine is for validation, truncated anywhere from the 31st flight on among its last 150.
 """
+
+from experiments.predictive_maintenance.commands import evaluate, predict, prepare, restore
+from experiments.predictive_maintenance.config import Config
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, predict))

@@ -1,4 +1,4 @@
-"""Engines run to failure: the tables of NASA's C-MAPSS simulator, and what a model has to know of the training ones.
+"""Engines run to failure: the tables of NASA's C-MAPSS simulator, or one's own of the same form.
 
 Saxena et al. 2008, "Damage propagation modeling for aircraft engine run-to-failure simulation". A row is one cycle (one
 flight) of one engine: its number, the number of the cycle, three settings (altitude in thousand feet, Mach number,
@@ -8,12 +8,11 @@ throttle angle in degrees) and 21 sensors.
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rnn_jax.data.download import DataError, fetch
-from rnn_jax.data.sources import Dataset, digests, file_digest, url_files
+from rnn_jax.data.sources import Dataset, digests, url_files
 from rnn_jax.data.text import read_text
 
 CMAPSS = Dataset(
@@ -45,56 +44,60 @@ class Engine:
         number: of the engine in its file.
         settings: float64 `[t, 3]`.
         sensors: float64 `[t, 21]`.
-        left: cycles from the last row to the failure; 0 where the history ends with it.
+        final_rul: cycles from the last row to the failure; 0 where the history ends with it.
     """
 
     number: int
     settings: np.ndarray
     sensors: np.ndarray
-    left: int = 0
+    final_rul: int = 0
 
     def __len__(self) -> int:
         return len(self.sensors)
 
     @property
-    def life(self) -> np.ndarray:
-        """The cycles that are left after each one, float32 `[t]`."""
-        return np.arange(len(self) - 1 + self.left, self.left - 1, -1, dtype=np.float32)
+    def rul(self) -> np.ndarray:
+        """The remaining useful life after each cycle, in cycles: float32 `[t]`."""
+        return np.arange(len(self) - 1 + self.final_rul, self.final_rul - 1, -1, dtype=np.float32)
 
 
 def load_engines(folder: str = "", subset: str = "FD001") -> tuple[list[Engine], list[Engine]]:
-    """The training engines, run to failure, and the test engines, cut off before it.
+    """The training engines, run to failure, and the test engines, truncated before it.
 
     Args:
-        folder: with train_SUBSET.txt, test_SUBSET.txt and RUL_SUBSET.txt; by default FD001 of the catalogue.
+        folder: see `engine_files`.
+        subset: see `engine_files`.
+
+    Raises:
+        DataError: a file is missing, or not of this form; see `read_engines` and `read_rul`.
+    """
+    training_path, test_path, rul_path = engine_files(folder, subset)
+    training, test, ruls = read_engines(training_path), read_engines(test_path), read_rul(rul_path)
+    if len(ruls) != len(test):
+        raise DataError(f"{rul_path} has {len(ruls)} rows: expected {len(test)}, one for each engine in {test_path}")
+    return training, [dataclasses.replace(engine, final_rul=rul) for engine, rul in zip(test, ruls, strict=True)]
+
+
+def engine_files(folder: str = "", subset: str = "FD001") -> list[Path]:
+    """The files of training engines, of test engines, and of the RUL of these.
+
+    Args:
+        folder: with train_SUBSET.txt, test_SUBSET.txt and RUL_SUBSET.txt; by default that of the data set, with FD001.
         subset: which of them; FD002 and FD004 fly under six operating conditions, the others under one.
 
     Raises:
-        DataError: a file is missing, or not of this form; see `read_engines` and `read_left`.
+        DataError: there is no such subset, or the data set cannot be had.
     """
-    names = _names(subset)
+    names = [f"{part}_{subset}.txt" for part in ("train", "test", "RUL")]
     if folder:
         known = sorted(path.name for path in Path(folder).glob("train_*.txt"))
         if names[0] not in known:
             raise DataError(f"data={folder!r} has no {names[0]}; its training files: {', '.join(known) or 'none'}")
-        paths = [Path(folder, name) for name in names]
-    else:
-        if names[0] not in digests(CMAPSS):
-            raise DataError(f"subset={subset!r} is not in the catalogue: use FD001, or give a folder with {names[0]}")
-        files = fetch(CMAPSS)
-        paths = [files[name] for name in names]
-    training, test = read_engines(paths[0]), read_engines(paths[1])
-    left = read_left(paths[2])
-    if len(left) != len(test):
-        raise DataError(f"{paths[2]} has {len(left)} rows: expected {len(test)}, one for each engine in {paths[1]}")
-    return training, [dataclasses.replace(engine, left=cycles) for engine, cycles in zip(test, left, strict=True)]
-
-
-def engine_digests(folder: str = "", subset: str = "FD001") -> dict[str, str]:
-    """Name and SHA-256 of the files of `load_engines`, for the manifest of a run."""
-    if not folder:
-        return digests(CMAPSS)
-    return {name: file_digest(Path(folder, name)) for name in _names(subset)}
+        return [Path(folder, name) for name in names]
+    if names[0] not in digests(CMAPSS):
+        raise DataError(f"subset={subset!r} is not in the catalogue: use FD001, or give a folder with {names[0]}")
+    files = fetch(CMAPSS)
+    return [files[name] for name in names]
 
 
 def hold_out_engines(engines: Sequence[Engine], every: int = 5) -> tuple[list[Engine], list[Engine]]:
@@ -143,80 +146,17 @@ def read_engines(path: str | Path) -> list[Engine]:
     return [Engine(number, array[:, :SETTINGS], array[:, SETTINGS:]) for number, array in arrays.items()]
 
 
-def read_left(path: str | Path) -> list[int]:
-    """The cycles that are left to each engine: a whole number in each row; errors as in `read_engines`."""
-    left = []
+def read_rul(path: str | Path) -> list[int]:
+    """The RUL of each engine after its last row: a whole number of cycles in each row; errors as in `read_engines`."""
+    ruls = []
     for place, cells in _rows(path):
         if len(cells) != 1:
             raise DataError(f"{place}: {len(cells)} columns, expected 1")
         value = _number(cells[0], f"{place}, column 1")
         if value < 0 or value % 1:
             raise DataError(f"{place}, column 1: {cells[0]!r}; expected a whole number of cycles")
-        left.append(int(value))
-    return left
-
-
-@dataclasses.dataclass(frozen=True)
-class EngineScale:
-    """How sensors become features: each standardised within its operating condition, constant ones left out.
-
-    Attributes:
-        conditions: altitude and throttle of each condition, rounded to whole units, `[C][2]`.
-        sensors: the numbers of those kept, from 0 on.
-        mean: over the training rows of each condition, `[C][D]`.
-        std: their standard deviation, 1 where it is 0.
-    """
-
-    conditions: list[list[int]]
-    sensors: list[int]
-    mean: list[list[float]]
-    std: list[list[float]]
-
-    @classmethod
-    def of(cls, engines: Sequence[Engine]) -> "EngineScale":
-        """The scale of training engines. A sensor is kept if it takes three values or more in some condition."""
-        places = np.concatenate([_conditions(engine) for engine in engines])
-        values = np.concatenate([engine.sensors for engine in engines])
-        conditions, of = np.unique(places, axis=0, return_inverse=True)
-        parts = [values[of.reshape(-1) == i] for i in range(len(conditions))]
-        kept = [s for s in range(SENSORS) if any(len(np.unique(part[:, s])) > 2 for part in parts)]
-        if not kept:
-            raise DataError(f"all {SENSORS} sensors of {len(engines)} engines are constant: nothing to learn from")
-        mean = [part[:, kept].mean(axis=0).tolist() for part in parts]
-        deviations = [part[:, kept].std(axis=0) for part in parts]
-        constant = [np.ptp(part[:, kept], axis=0) == 0 for part in parts]
-        std = [np.where(flat, 1.0, d).tolist() for flat, d in zip(constant, deviations, strict=True)]
-        return cls(conditions.tolist(), kept, mean, std)
-
-    def features(self, engine: Engine) -> np.ndarray:
-        """Float32 `[t, D]`.
-
-        Raises:
-            DataError: a row is of an operating condition that no training engine flew in.
-        """
-        of = (_conditions(engine)[:, None] == np.array(self.conditions)).all(axis=-1)  # [t, C]
-        if not (known := of.any(axis=1)).all():
-            cycle = int(np.argmin(known))
-            settings = ", ".join(f"{value:g}" for value in engine.settings[cycle])
-            raise DataError(
-                f"engine {engine.number}, cycle {cycle + 1}: settings {settings}, a condition that no training "
-                f"engine flew in; known altitudes and throttles: {', '.join(map(str, self.conditions))}"
-            )
-        mean, std = (np.array(values)[of.argmax(axis=1)] for values in (self.mean, self.std))
-        return ((engine.sensors[:, self.sensors] - mean) / std).astype(np.float32)
-
-    def to_json(self) -> dict[str, Any]:
-        """As a run keeps it; `EngineScale(**content)` reads it."""
-        return dataclasses.asdict(self)
-
-
-def _names(subset: str) -> list[str]:
-    return [f"{part}_{subset}.txt" for part in ("train", "test", "RUL")]
-
-
-def _conditions(engine: Engine) -> np.ndarray:
-    """Altitude and throttle of each cycle in whole units, int `[t, 2]`: the Mach number goes with them."""
-    return np.rint(engine.settings[:, [0, 2]]).astype(int)
+        ruls.append(int(value))
+    return ruls
 
 
 def _rows(path: str | Path) -> list[tuple[str, list[str]]]:

@@ -10,3 +10,10 @@
 Stanford Sentiment Treebank, whole sentences, two classes (Socher et al. 2013), without pretrained vectors. `classify`
 says which words drive the answer: by how much its log-odds fall when a word is made an unknown one.
 """
+
+from experiments.sentiment.commands import classify, evaluate, prepare, restore
+from experiments.sentiment.config import Config
+from experiments.sentiment.inspection import pages
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, classify), pages=pages)

@@ -1,7 +1,6 @@
-"""Run by `python -m experiments.sentiment`."""
+"""`python -m experiments.sentiment`."""
 
-from experiments.cli import run_commands
-from experiments.sentiment.commands import classify, evaluate, resume, train
+from experiments.cli import main
+from experiments.sentiment import EXPERIMENT
 
-if __name__ == "__main__":
-    run_commands({f.__name__: f for f in (train, resume, evaluate, classify)}, default="train")
+main(EXPERIMENT)

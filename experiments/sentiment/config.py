@@ -1,4 +1,4 @@
-"""The options of a classifier of texts, as fields of an experiment's Config: tokens, embedding, pooling, dropout."""
+"""Which texts are read, as which tokens, by which classifier."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,15 +8,19 @@ import jax.numpy as jnp
 from flax import nnx
 
 from experiments.sentiment.grams import CharGrams
+from experiments.sentiment.model import TextClassifier
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.data import Subwords, Tokenizer, Words
-from rnn_jax.models.config import SequenceConfig, build_matched
-from rnn_jax.models.text_classifier import TextClassifier
+from rnn_jax.models import SequenceConfig, build_matched
+from rnn_jax.models.classifier import POOLINGS
+from rnn_jax.train import FitConfig
+
+TOKENIZERS = {"word": Words, "subword": Subwords, "gram": CharGrams}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TextSettings(SequenceConfig):
-    """Embedded words or subwords, layers over them, one vector for the text.
+class TokenConfig:
+    """What the tokens of a text are, and how many of them are read.
 
     Raises:
         ValueError: a value is out of range.
@@ -32,35 +36,11 @@ class TextSettings(SequenceConfig):
     """How many subwords are learned."""
     longest: int = 400
     """Tokens of a text that are read; what comes after them is left out, with a warning."""
-    embedding_size: int = 32
-    """Features of an embedded token."""
-    pooling: str = "max"
-    """What a text is told by: last, max, mean or attention over the steps."""
-    direct: bool = True
-    """Score the sum of the embedded words past the layers, too."""
-    word_dropout: float = 0.2
-    """The part of the words that training makes unknown."""
-    bag_dropout: float = 0.3
-    """The part of the n-grams that training leaves out."""
-    embedding_dropout: float = 0.5
-    """Rate on embedded tokens."""
-    pooled_dropout: float = 0.5
-    """Rate on the vector of a text."""
 
     def __post_init__(self):
-        check_choice("tokens", self.tokens, ("word", "subword", "gram"))
-        for name in ("word_dropout", "bag_dropout", "embedding_dropout", "pooled_dropout"):
-            check_rate(name, getattr(self, name))
-        for name in ("min_count", "gram_count", "subwords", "longest", "embedding_size"):
+        check_choice("tokens", self.tokens, tuple(TOKENIZERS))
+        for name in ("min_count", "gram_count", "subwords", "longest"):
             check_size(name, getattr(self, name))
-        super().__post_init__()
-
-    @property
-    def described(self) -> str:
-        """The model in a few words."""
-        direction = "bidirectional " if self.bidirectional else ""
-        recurrent = f"{direction}{self.cell} {self.layers} x {self.hidden_size}, {self.tokens}s"
-        return recurrent if self.model == "recurrent" else f"transformer, {self.tokens}s"
 
     def fit_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
         """The tokenizer of training texts."""
@@ -72,26 +52,80 @@ class TextSettings(SequenceConfig):
 
     def read_tokenizer(self, state: str) -> Tokenizer:
         """A tokenizer out of what its `to_json` returned."""
-        return {"word": Words, "subword": Subwords, "gram": CharGrams}[self.tokens].from_json(state)
+        return TOKENIZERS[self.tokens].from_json(state)
 
-    def classifier(self, vocabulary_size: int, classes: int, key: jax.Array) -> TextClassifier:
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextClassifierConfig(SequenceConfig):
+    """Embedded tokens, layers over them, one vector for the text.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    embedding_size: int = 32
+    """Features of an embedded token."""
+    pooling: str = "max"
+    """How the steps of a text become one vector: last, max, mean or attention."""
+    direct: bool = True
+    """Score the sum of the embedded words past the layers, too."""
+    word_dropout: float = 0.2
+    """The part of the words that training makes unknown."""
+    bag_dropout: float = 0.3
+    """The part of the n-grams that training leaves out."""
+    embedding_dropout: float = 0.5
+    """Rate on embedded tokens."""
+    pooled_dropout: float = 0.5
+    """Rate on the vector of a text."""
+    hidden_size: int = 32
+
+    def __post_init__(self):
+        check_choice("pooling", self.pooling, POOLINGS)
+        for name in ("word_dropout", "bag_dropout", "embedding_dropout", "pooled_dropout"):
+            check_rate(name, getattr(self, name))
+        check_size("embedding_size", self.embedding_size)
+        super().__post_init__()
+
+    def build(self, vocabulary_size: int, classes: int, key: jax.Array) -> TextClassifier:
         """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
 
-        def build(settings: TextSettings) -> TextClassifier:
+        def build(config: "TextClassifierConfig") -> TextClassifier:
             rngs = nnx.Rngs(params=key)
             return TextClassifier(
-                settings.layer(settings.embedding_size, rngs),
+                config.layer(config.embedding_size, rngs),
                 classes,
                 vocabulary_size,
-                word_dropout=settings.word_dropout,
-                bag_dropout=settings.bag_dropout,
-                direct=settings.direct,
-                pooling=settings.pooling,
-                dropout_rate=settings.pooled_dropout,
-                input_dropout=settings.embedding_dropout,
-                dropout_kind=settings.dropout_kind,
-                dtype=jnp.dtype(settings.dtype),
+                word_dropout=config.word_dropout,
+                bag_dropout=config.bag_dropout,
+                direct=config.direct,
+                pooling=config.pooling,
+                dropout_rate=config.pooled_dropout,
+                input_dropout=config.embedding_dropout,
+                dropout_kind=config.dropout_kind,
+                dtype=jnp.dtype(config.dtype),
                 rngs=rngs,
             )
 
         return build_matched(self, build)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """A classifier of texts: bags of n-grams, words or subwords, layers over them, one vector for the text."""
+
+    data: str = "sst2"
+    """sst2, or the path of your own labelled texts: .csv, or a label, a tab and a text in each line."""
+    batch_size: int = 64
+    """Texts in an update."""
+    buckets: int = 3
+    """Lengths to pad to, at most."""
+    text: TokenConfig = TokenConfig()
+    model: TextClassifierConfig = TextClassifierConfig()
+    fit: FitConfig = FitConfig(steps=650, evaluate_every=50, learning_rate=4e-3)
+
+    @property
+    def summary(self) -> str:
+        """The model and its tokens in a few words."""
+        model = self.model
+        both = model.model == "recurrent" and model.bidirectional
+        return f"{'bidirectional ' * both}{model.architecture}, {self.text.tokens}s"

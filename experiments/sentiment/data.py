@@ -1,8 +1,11 @@
-"""Labelled texts: the Stanford Sentiment Treebank, and one's own."""
+"""Labelled texts: the Stanford Sentiment Treebank, and one's own; their tokens."""
+
+import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
-from rnn_jax.data import DataError, fetch, read_labelled, split_labelled
+from rnn_jax.data import PAD, UNKNOWN, DataError, Tokenizer, fetch, read_labelled, split_labelled
 from rnn_jax.data.sources import Dataset, url_files
 from rnn_jax.data.text import decode, split_lines
 
@@ -24,15 +27,20 @@ SST2 = Dataset(
 )
 
 
+DATASETS = {"sst2": SST2}
+SST2_FILES = {"train": "stsa.binary.train", "validation": "stsa.binary.dev", "test": "stsa.binary.test"}
+
+
 def load_labelled(data: str) -> tuple[dict[str, tuple[list[str], np.ndarray]], list[str]]:
-    """Texts and labels of "train", "validation" and "test", and the classes: of sst2, or of the file at that path."""
-    if data == "sst2":
+    """Texts and labels of "train", "validation" and "test", and the classes: of sst2, or of the file at that path.
+
+    Raises:
+        DataError: the data cannot be had, or are not of their form.
+    """
+    if data in DATASETS:
         return load_sst2(), ["negative", "positive"]
     labelled = read_labelled(data)
     return split_labelled(labelled), labelled.classes
-
-
-SST2_FILES = {"train": "stsa.binary.train", "validation": "stsa.binary.dev", "test": "stsa.binary.test"}
 
 
 def load_sst2() -> dict[str, tuple[list[str], np.ndarray]]:
@@ -61,3 +69,21 @@ def parse_labelled(text: str, name: str) -> tuple[list[str], np.ndarray]:
         sentences.append(sentence.strip())
         labels.append(int(label))
     return sentences, np.array(labels, np.int32)
+
+
+def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> list[np.ndarray]:
+    """The first `longest` tokens of each text, int32 `[n]` or `[n, K]`, n ≥ 1: one without words is an unknown word.
+
+    A warning says how many texts were cut.
+    """
+    encoded = [tokenizer.encode(text) for text in texts]
+    if cut := sum(len(tokens) > longest for tokens in encoded):
+        warnings.warn(f"{cut:,} of {len(encoded):,} texts have more than longest={longest} tokens: cut", stacklevel=2)
+    return [tokens[:longest] if len(tokens) else unknown_like(tokens) for tokens in encoded]
+
+
+def unknown_like(tokens: np.ndarray) -> np.ndarray:
+    """One unknown word for texts of tokens int32 `[n]` or of bags `[n, K]`: int32 `[1]` or `[1, K]`."""
+    word = np.full((1, *tokens.shape[1:]), PAD, np.int32)
+    word.reshape(1, -1)[0, 0] = UNKNOWN
+    return word

@@ -10,3 +10,9 @@
 Le, Jaitly & Hinton 2015, arXiv:1504.00941. `--data /usr/share/datasets/fashion-mnist` is where Debian's package
 dataset-fashion-mnist puts the files. `--model transformer` takes a transformer of as many parameters.
 """
+
+from experiments.sequential_images.commands import classify, evaluate, prepare, restore
+from experiments.sequential_images.config import Config
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, classify))

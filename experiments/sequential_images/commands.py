@@ -1,68 +1,34 @@
-"""The commands: train and others."""
+"""Train a network that reads pictures pixel by pixel, score it, and classify pictures with it."""
 
-import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from tyro.conf import Positional
 
-from experiments.cli import Flags, open_run, resume_command
-from experiments.common.nearest import nearest_mean
+from experiments.sequential_images.baselines import nearest_mean
+from experiments.sequential_images.config import Config
 from experiments.sequential_images.data import image_digests, load_images, pixel_sequences, read_picture
 from experiments.sequential_images.figures import draw_pictures
 from rnn_jax.analysis import classification_table
+from rnn_jax.data import LABELLED_AXES, LabelledBatches
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import accuracy, classification_scores
-from rnn_jax.models import Classifier, SequenceConfig, build_matched
-from rnn_jax.models.text_classifier import BATCH_AXES, TextBatches, make_probabilities
+from rnn_jax.models import make_probabilities
 from rnn_jax.nnx import functional
-from rnn_jax.train import FitConfig, Outcome, Prepared, Run, RunOptions, Task, best_params, key_for, train_experiment
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
-from rnn_jax.typing import Params
 
-NAME = "sequential_images"
 KNOWN = {"LSTM": (98.8, 92.9), "GRU": (99.1, 94.1), "IRNN": (98.5, 92.5)}  # MNIST, in order and permuted
 SOURCE = "as in Keller et al. 2024, arXiv:2309.08045"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(SequenceConfig, FitConfig):
-    """Which pictures, in which order, read by which model."""
+class ImageFacts(NamedTuple):
+    """What a model knows of the pictures that it was trained with."""
 
-    data: str = "mnist"
-    """mnist, fashion_mnist, or a folder with your own files in the IDX format, named as theirs."""
-    permuted: bool = False
-    """Pixels in one random order instead of row by row."""
-    pixels: int = 1
-    """Read in a step."""
-    pooling: str = "last"
-    """What a picture is told by: last, max, mean or attention over the steps."""
-    batch_size: int = 100
-    """Pictures in an update."""
-    cell: str = "lstm"
-    hidden_size: int = 128
-    bidirectional: bool = False
-    dropout: float = 0.0
-    steps: int = 11_000
-    evaluate_every: int = 550
-    learning_rate: float = 1e-3
-
-    def network(self, classes: int) -> tuple[Params, Callable[[Params], Callable[..., jax.Array]]]:
-        """The initial parameters, and from parameters to a function of pixels uint8 `[T, B, D]` and lengths."""
-
-        def build(settings: Config) -> Classifier:
-            rngs = nnx.Rngs(params=key_for(self.seed, "init"))
-            layer = settings.layer(settings.pixels, rngs)
-            options: Any = {"dropout_rate": settings.dropout, "dtype": jnp.dtype(settings.dtype)}
-            return Classifier(layer, classes, pooling=settings.pooling, rngs=rngs, **options)
-
-        params, rebuild = functional(build_matched(self, build))
-        return params, lambda p: lambda xs, lengths, key=None: rebuild(p)(xs / jnp.float32(255), lengths, key=key)
+    classes: int
+    shape: tuple[int, int]
+    """Height and width."""
 
 
 def prepare(config: Config) -> Prepared:
@@ -70,13 +36,15 @@ def prepare(config: Config) -> Prepared:
     parts = load_images(config.data)
     sequences = {part: pixel_sequences(images.pixels, config.pixels, config.permuted) for part, images in parts.items()}
     training, test = parts["training"], parts["test"]
-    facts = {"classes": int(training.labels.max()) + 1, "shape": list(training.pixels.shape[1:])}
-    batches = TextBatches(sequences["training"], training.labels, config.batch_size, config.seed, buckets=1)
-    params, rebuild = config.network(facts["classes"])
+    height, width = training.pixels.shape[1:]
+    facts = ImageFacts(int(training.labels.max()) + 1, (height, width))
+    batches = LabelledBatches(sequences["training"], training.labels, config.batch_size, config.fit.seed, buckets=1)
+    model = config.model.classifier(config.pixels, facts.classes, key_for(config.fit.seed, "init"))
+    params, rebuild = functional(model)
     validate = make_probabilities(rebuild, sequences["validation"])
 
     def loss(params, carry, batch, key):
-        nats, count = token_cross_entropy(rebuild(params)(batch["tokens"], batch["lengths"], key=key), batch["labels"])
+        nats, count = token_cross_entropy(rebuild(params)(batch["inputs"], batch["lengths"], key=key), batch["labels"])
         return nats / count, (carry, {})
 
     def evaluate(params) -> dict[str, float]:
@@ -84,52 +52,52 @@ def prepare(config: Config) -> Prepared:
         return {"validation_loss": scores["nats"], "validation_accuracy": scores["accuracy"]}
 
     def finish(outcome: Outcome, run: Run) -> dict:
-        found = make_probabilities(rebuild, sequences["test"])(outcome.params)
-        scores = classification_scores(found, test.labels)
+        probabilities = make_probabilities(rebuild, sequences["test"])(outcome.params)
+        scores = classification_scores(probabilities, test.labels)
         nearest = nearest_mean(training.pixels, training.labels, test.pixels)
         baseline = {"nearest mean picture": 100 * accuracy(nearest, test.labels)}
         known = KNOWN if config.data == "mnist" and config.pixels == 1 else {}
         published = [{"value": v[config.permuted], "who": who, "source": SOURCE} for who, v in known.items()]
-        title = f"{Path(config.data).name}{', permuted' * config.permuted}: {config.summary}"
         others = baseline | {p["who"]: p["value"] for p in published}
-        print(f"\n{title}\n{classification_table(scores, [str(c) for c in range(facts['classes'])], others)}")
-        draw_pictures(test.pixels, test.labels, found, run.figures / "pictures.png", title)
-        draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
-        return {"model": config.summary, "metric": "accuracy %", "value": scores["accuracy"],
+        print(f"\n{config.title}\n{classification_table(scores, class_names(facts.classes), others)}")
+        draw_pictures(test.pixels, test.labels, probabilities, run.figures / "pictures.png", config.title)
+        draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit="nats", lines={})
+        return {"model": config.model.summary, "metric": "accuracy %", "value": scores["accuracy"],
                 "higher_is_better": True, "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
 
-    return Prepared(
-        Task(params, loss, batches.batch, BATCH_AXES, evaluate, monitor="validation_accuracy", higher_is_better=True),
-        finish, data=image_digests(config.data), files={"images.json": facts},
-    )  # fmt: skip
+    task = Task(
+        params, loss, batches.batch, LABELLED_AXES, evaluate, monitor="validation_accuracy", higher_is_better=True
+    )
+    return Prepared(task, finish, data=image_digests(config.data), files={"images.json": facts._asdict()})
 
 
-def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
-    """Train a network that reads pictures pixel by pixel, and score it on the test part."""
-    return train_experiment(NAME, config, options, prepare)
+def restore(run: Run, config: Config) -> Trained:
+    """The best model of a run, with what it knows of its pictures."""
+    facts = ImageFacts(**run.read_json("images.json"))
+    model = config.model.classifier(config.pixels, facts.classes, key_for(config.fit.seed, "init"))
+    return Trained.best(run, config, *functional(model), preprocessor=facts)
 
 
-resume = resume_command(train, Config)
+def class_names(classes: int) -> list[str]:
+    """Classes are numbers."""
+    return [str(label) for label in range(classes)]
 
 
-def answers(run: Path, pixels: Callable[[Config, list[int]], np.ndarray]) -> np.ndarray:
-    """p(class) of pictures by the best model of a run; `pixels` gets its config and the size of its pictures."""
-    opened, config = open_run(run, Config)
-    facts = opened.read_json("images.json")
-    params, rebuild = config.network(facts["classes"])
-    sequences = pixel_sequences(pixels(config, facts["shape"]), config.pixels, config.permuted)
-    return make_probabilities(rebuild, sequences)(best_params(params, (), config, opened))
+def predict(trained: Trained, pixels: np.ndarray) -> np.ndarray:
+    """p(class) float32 `[N, C]` of pictures uint8 `[N, height, width]`."""
+    sequences = pixel_sequences(pixels, trained.config.pixels, trained.config.permuted)
+    return make_probabilities(trained.rebuild, sequences)(trained.params)
 
 
-def evaluate(run: Positional[Path]) -> None:
+def evaluate(trained: Trained) -> None:
     """Print the scores of a trained model on the test part of its data."""
-    test = load_images(open_run(run, Config)[1].data)["test"]
-    found = answers(run, lambda *_: test.pixels)
-    print(classification_table(classification_scores(found, test.labels), [str(c) for c in range(found.shape[1])]))
+    test = load_images(trained.config.data)["test"]
+    scores = classification_scores(predict(trained, test.pixels), test.labels)
+    print(classification_table(scores, class_names(trained.preprocessor.classes)))
 
 
-def classify(run: Positional[Path], files: Positional[tuple[Path, ...]]) -> None:
+def classify(trained: Trained, files: Positional[tuple[Path, ...]]) -> None:
     """Print class and probability of pictures, .png or .jpg, of any size; bright on dark, or dark on bright."""
-    found = answers(run, lambda _, shape: np.stack([read_picture(file, *shape) for file in files]))
-    for file, row in zip(files, found, strict=True):
+    pixels = np.stack([read_picture(file, *trained.preprocessor.shape) for file in files])
+    for file, row in zip(files, predict(trained, pixels), strict=True):
         print(f"{row.argmax()}  {row.max():.3f}  {file}")

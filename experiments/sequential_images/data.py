@@ -70,6 +70,7 @@ MNIST = Dataset(
     split="files: 60,000 / 10,000 pictures",
 )
 
+DATASETS = {"mnist": MNIST, "fashion_mnist": FASHION_MNIST}
 
 FILES = {
     "training": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -109,18 +110,15 @@ def load_images(data: str) -> dict[str, Images]:
 
 def image_files(data: str) -> dict[str, Path]:
     """The four files of `load_images`, by their names without `.gz`."""
-    if data in ("mnist", "fashion_mnist"):
-        return {
-            name.removesuffix(".gz"): path
-            for name, path in fetch({"mnist": MNIST, "fashion_mnist": FASHION_MNIST}[data]).items()
-        }
-    found = {}
+    if data in DATASETS:
+        return {name.removesuffix(".gz"): path for name, path in fetch(DATASETS[data]).items()}
+    files = {}
     for name in (name for pair in FILES.values() for name in pair):
         places = [Path(data, name), Path(data, f"{name}.gz")]
-        if not (there := [place for place in places if place.is_file()]):
+        if not (present := [place for place in places if place.is_file()]):
             raise DataError(f"data={data!r}: {places[1]} is not there; expected mnist, fashion_mnist, or a folder")
-        found[name] = there[0]
-    return found
+        files[name] = present[0]
+    return files
 
 
 def image_digests(data: str) -> dict[str, str]:
@@ -163,10 +161,10 @@ def read_idx(path: str | Path) -> np.ndarray:
     if content[2] != 8:
         raise DataError(f"{path} has values of type 0x{content[2]:02x}: expected 0x08, bytes")
     shape = np.frombuffer(content, ">i4", content[3], 4)
-    start, wanted = 4 + 4 * content[3], int(np.prod(shape, dtype=np.int64))
-    if (shape < 0).any() or len(content) - start != wanted:
-        raise DataError(f"{path} has {len(content) - start:,} values: expected {wanted:,}, for {shape.tolist()}")
-    return np.frombuffer(content, np.uint8, wanted, start).reshape(shape)
+    start, size = 4 + 4 * content[3], int(np.prod(shape, dtype=np.int64))
+    if (shape < 0).any() or len(content) - start != size:
+        raise DataError(f"{path} has {len(content) - start:,} values: expected {size:,}, for {shape.tolist()}")
+    return np.frombuffer(content, np.uint8, size, start).reshape(shape)
 
 
 def pixel_sequences(pixels: np.ndarray, size: int, permuted: bool) -> list[np.ndarray]:

@@ -11,3 +11,12 @@
 Graves, Mohamed & Hinton 2013, arXiv:1303.5778. With --no-bidirectional the model of strings also hears a stream word by
 word: `transcribe RUN FILE.wav --stream`. `--model transformer` takes a transformer of as many parameters.
 """
+
+from experiments.common.upgrade import drop_other_tasks
+from experiments.speech.commands import evaluate, prepare, restore, transcribe
+from experiments.speech.config import TASKS
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(
+    __name__, TASKS, prepare, restore, commands=(evaluate, transcribe), upgrade=drop_other_tasks(TASKS)
+)

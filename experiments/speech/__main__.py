@@ -1,7 +1,6 @@
-"""Run by `python -m experiments.speech`."""
+"""`python -m experiments.speech`."""
 
-from experiments.cli import run_commands
-from experiments.speech.commands import evaluate, resume, train, transcribe
+from experiments.cli import main
+from experiments.speech import EXPERIMENT
 
-if __name__ == "__main__":
-    run_commands({f.__name__: f for f in (train, resume, evaluate, transcribe)}, default="train")
+main(EXPERIMENT)

@@ -13,3 +13,10 @@ Trained at lengths up to 40, validated up to 80, tested up to 500. The value is 
 that is beyond those of training, averaged over these lengths, as in Delétang et al. 2023, arXiv:2207.02098; of
 `regular`, the mean over four tasks, each with a model of its own.
 """
+
+from experiments.state_tracking.commands import evaluate, examples, prepare, probe, restore
+from experiments.state_tracking.config import Config
+from experiments.state_tracking.inspection import pages
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, examples, probe), pages=pages)

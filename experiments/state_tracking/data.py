@@ -8,12 +8,14 @@ arXiv:2404.08819: over a group that is not solvable, no model that is linear in 
 import dataclasses
 import functools
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.memory.data import Sample
+from experiments.common.synthetic import Sample
+from experiments.state_tracking.listops import ListOps
 from rnn_jax.checks import check_choice, check_size
 
 
@@ -27,7 +29,7 @@ class Parity:
     def sample(self, key: jax.Array, batch: int, length: int) -> Sample:
         """Tokens `[T, B]` of 0 and 1, T = length; all steps count."""
         inputs = jax.random.randint(key, (length, batch), 0, 2)
-        return _all_counted(inputs, jnp.cumsum(inputs, axis=0) % 2)
+        return _all_steps(inputs, jnp.cumsum(inputs, axis=0) % 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +42,7 @@ class EvenPairs:
     def sample(self, key: jax.Array, batch: int, length: int) -> Sample:
         """Tokens `[T, B]` of 0 and 1, T = length; all steps count."""
         inputs = jax.random.randint(key, (length, batch), 0, 2)
-        return _all_counted(inputs, (inputs != inputs[:1]).astype(jnp.int32))
+        return _all_steps(inputs, (inputs != inputs[:1]).astype(jnp.int32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +55,7 @@ class CycleNavigation:
     def sample(self, key: jax.Array, batch: int, length: int) -> Sample:
         """Tokens `[T, B]`, T = length; all steps count."""
         inputs = jax.random.randint(key, (length, batch), 0, 3)
-        return _all_counted(inputs, jnp.cumsum(inputs - 1, axis=0) % 5)
+        return _all_steps(inputs, jnp.cumsum(inputs - 1, axis=0) % 5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Dyck:
     """Which bracket may close next, if any? Brackets of several kinds, nested no deeper than `depth`.
 
     Hewitt et al. 2020, arXiv:2010.07515. Tokens are the opening brackets of each kind, then the closing ones; class 0
-    says that none is open, class k that the innermost open one is of kind k.
+    is for none open, class k for an innermost open one of kind k.
 
     Attributes:
         kinds: of brackets.
@@ -117,7 +119,7 @@ class Dyck:
         return self.kinds + 1
 
     def sample(self, key: jax.Array, batch: int, length: int) -> Sample:
-        """Tokens `[T, B]`, T = length: where both may come, a bracket opens or closes by the toss of a coin."""
+        """Tokens `[T, B]`, T = length: where both are possible, a bracket opens or closes by the toss of a coin."""
         open_key, kind_key = jax.random.split(key)
         opens = jax.random.bernoulli(open_key, 0.5, (length, batch))
         kinds = jax.random.randint(kind_key, (length, batch), 1, self.kinds + 1)
@@ -134,7 +136,7 @@ class Dyck:
 
         state = jnp.zeros((self.depth + 1, batch), jnp.int32), jnp.zeros(batch, jnp.int32)
         _, (inputs, targets) = jax.lax.scan(step, state, (opens, kinds))
-        return _all_counted(inputs, targets)
+        return _all_steps(inputs, targets)
 
 
 GROUPS = ("S3", "A4", "S5", "A5")
@@ -169,7 +171,7 @@ class GroupWords:
         inputs = jax.random.randint(key, (length, batch), 0, self.tokens)
         before = jnp.zeros(batch, jnp.int32)
         _, targets = jax.lax.scan(lambda state, token: (products[state, token],) * 2, before, inputs)
-        return _all_counted(inputs, targets)
+        return _all_steps(inputs, targets)
 
 
 @functools.cache
@@ -185,5 +187,29 @@ def _is_even(permutation: tuple[int, ...]) -> bool:
     return sum(a > b for a, b in itertools.combinations(permutation, 2)) % 2 == 0
 
 
-def _all_counted(inputs: jax.Array, targets: jax.Array) -> Sample:
+def _all_steps(inputs: jax.Array, targets: jax.Array) -> Sample:
     return Sample(inputs, targets, jnp.ones(inputs.shape, bool))
+
+
+TASKS: dict[str, Any] = {
+    "parity": Parity(),
+    "even_pairs": EvenPairs(),
+    "cycle_navigation": CycleNavigation(),
+    "modular_arithmetic": ModularArithmetic(),
+    "dyck": Dyck(),
+    "s5": GroupWords("S5"),
+    "a5": GroupWords("A5"),
+    "listops": ListOps(),
+}
+REGULAR = ("parity", "even_pairs", "cycle_navigation", "modular_arithmetic")
+"""The regular tasks of Delétang et al. 2023, arXiv:2207.02098, table 1."""
+
+
+def lengths_between(task: Any, first: int, last: int) -> tuple[int, ...]:
+    """The lengths of sequences that serve all from `first` to `last`.
+
+    Where a task has an answer at every step they are all of the length `last`, for their beginnings are sequences, too.
+    ListOps, answered at the end alone, gets sequences of up to eight lengths between these two.
+    """
+    lengths = np.linspace(max(first, 3), last, 8) if isinstance(task, ListOps) else [last]
+    return tuple(sorted({round(float(length)) for length in lengths}))

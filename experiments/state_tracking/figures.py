@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def draw_lengths(
-    curves: Mapping[str, Mapping[int, float]], file: Path, *, title: str, trained: int, guessed: Mapping[str, float]
+    curves: Mapping[str, Mapping[int, float]], file: Path, *, title: str, trained: int, majority: Mapping[str, float]
 ) -> None:
     """Draw accuracy against length.
 
@@ -14,7 +14,7 @@ def draw_lengths(
         file: a .png to write.
         title: above the figure.
         trained: the greatest length in training; a line is drawn there.
-        guessed: name -> accuracy in % of the commonest answer, dotted in the colour of the curve.
+        majority: name -> accuracy in % of the commonest answer, dotted in the colour of the curve.
     """
     from matplotlib.figure import Figure
 
@@ -23,7 +23,7 @@ def draw_lengths(
     for i, (name, curve) in enumerate(curves.items()):
         lengths, values = zip(*sorted(curve.items()), strict=True)
         axes.plot(lengths, values, "o-" if len(lengths) < 20 else "-", color=f"C{i}", linewidth=1, label=name)
-        axes.axhline(guessed[name], color=f"C{i}", linestyle=":", linewidth=1)
+        axes.axhline(majority[name], color=f"C{i}", linestyle=":", linewidth=1)
     axes.axvline(trained, color="grey", linestyle="--", linewidth=1, label="longest in training")
     axes.set(title=title, xlabel="length", ylabel="accuracy, %", ylim=(-2, 102))
     axes.legend(fontsize="small", loc="lower right")

@@ -1,4 +1,4 @@
-"""ListOps: nested lists of digits under MAX, MIN, MED and SM, drawn and worked out by a machine with a stack.
+"""ListOps: nested lists of digits under MAX, MIN, MED and SM, drawn and evaluated by a machine with a stack.
 
 Nangia & Bowman 2018, arXiv:1804.06028. Tokens are the digits 0 to 9, the four operators, each with its opening bracket
 (10 to 13), and the closing bracket (14). MED is the lower median, SM the sum modulo ten.
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from experiments.memory.data import Sample
+from experiments.common.synthetic import Sample
 from rnn_jax.checks import check_size
 
 MAX, MIN, MED, SM, CLOSE = 10, 11, 12, 13, 14
@@ -69,7 +69,7 @@ class ListOps:
         return Sample(inputs, jnp.where(last, values[None], 0), last)
 
     def _step(self, machine: Machine, drawn: tuple[jax.Array, ...]) -> tuple[Machine, jax.Array]:
-        """One more token; `drawn` has an operator, a digit, a number from 0 to 1, and how many tokens come after."""
+        """One more token; `drawn` has an operator, a digit, a number from 0 to 1, and how many tokens follow."""
         operator, digit, choice, after = drawn
         height, operators, counts = machine
         rows = jnp.arange(len(height))
@@ -80,23 +80,23 @@ class ListOps:
         opens = may_open & ((height == 0) | (choice < self.nesting))
         closes = ~opens & may_close & ((after < height) | (choice > 1 - self.closing))
         token = jnp.where(opens, operator, jnp.where(closes, CLOSE, digit))
-        value = work_out(operators[height, rows], counts[height, rows])
+        value = evaluate_lists(operators[height, rows], counts[height, rows])
         height = height + opens.astype(jnp.int32) - closes.astype(jnp.int32)
         operators = operators.at[height, rows].set(jnp.where(opens, operator, operators[height, rows]))
         counts = counts.at[height, rows].multiply(jnp.where(opens, 0, 1)[:, None])
-        said = jax.nn.one_hot(jnp.where(closes, value, digit), 10, dtype=jnp.int32)
-        counts = counts.at[height, rows].add(jnp.where(opens[:, None], 0, said))
+        added = jax.nn.one_hot(jnp.where(closes, value, digit), 10, dtype=jnp.int32)
+        counts = counts.at[height, rows].add(jnp.where(opens[:, None], 0, added))
         return Machine(height, operators, counts), token
 
 
-def work_out(operators: jax.Array, counts: jax.Array) -> jax.Array:
+def evaluate_lists(operators: jax.Array, counts: jax.Array) -> jax.Array:
     """The value of lists: operators int32 `[B]`, how often each digit is in them int32 `[B, 10]`."""
     digits, total = jnp.arange(10)[None], counts.sum(axis=-1)
-    there = counts > 0
+    present = counts > 0
     median = jnp.argmax(jnp.cumsum(counts, axis=-1) >= (total[:, None] + 1) // 2, axis=-1)
     values = jnp.stack([
-        jnp.max(jnp.where(there, digits, 0), axis=-1),
-        jnp.min(jnp.where(there, digits, 9), axis=-1),
+        jnp.max(jnp.where(present, digits, 0), axis=-1),
+        jnp.min(jnp.where(present, digits, 9), axis=-1),
         median.astype(jnp.int32),
         (counts * digits).sum(axis=-1) % 10,
     ])  # fmt: skip

@@ -9,3 +9,10 @@
 Graves 2013, arXiv:1308.0850; Karpathy 2015, "The unreasonable effectiveness of recurrent neural networks". The text is
 read as a stream: the carry goes from batch to batch, gradients reach back one batch (truncated backpropagation).
 """
+
+from experiments.text_generation.commands import evaluate, prepare, restore, sample
+from experiments.text_generation.config import Config
+from experiments.text_generation.inspection import pages
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, sample), pages=pages)

@@ -1,7 +1,6 @@
-"""Run by `python -m experiments.text_generation`."""
+"""`python -m experiments.text_generation`."""
 
-from experiments.cli import run_commands
-from experiments.text_generation.commands import evaluate, resume, sample, train
+from experiments.cli import main
+from experiments.text_generation import EXPERIMENT
 
-if __name__ == "__main__":
-    run_commands({f.__name__: f for f in (train, resume, evaluate, sample)}, default="train")
+main(EXPERIMENT)

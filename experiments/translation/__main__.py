@@ -1,7 +1,6 @@
-"""Run by `python -m experiments.translation`."""
+"""`python -m experiments.translation`."""
 
-from experiments.cli import run_commands
-from experiments.translation.commands import evaluate, resume, train, translate
+from experiments.cli import main
+from experiments.translation import EXPERIMENT
 
-if __name__ == "__main__":
-    run_commands({f.__name__: f for f in (train, resume, evaluate, translate)}, default="train")
+main(EXPERIMENT)

@@ -2,9 +2,9 @@
 
 import gzip
 from pathlib import Path
+from typing import NamedTuple
 
 from rnn_jax.data import DataError, fetch, read_text
-from rnn_jax.data.parallel import ParallelTexts
 from rnn_jax.data.sources import Dataset, url_files
 from rnn_jax.data.text import decode, split_lines
 
@@ -34,6 +34,16 @@ MULTI30K = Dataset(
     split="files: 29,000 / 1,014 / 1,000 captions",
 )
 
+DATASETS = {"multi30k": MULTI30K}
+MULTI30K_FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
+
+
+class ParallelTexts(NamedTuple):
+    """Sentences in one language, and their translations."""
+
+    source: list[str]
+    target: list[str]
+
 
 def load_parallel(name: str) -> dict[str, ParallelTexts]:
     """The parts train, validation and test of "multi30k" (English to German), or of the file at that path.
@@ -44,8 +54,8 @@ def load_parallel(name: str) -> dict[str, ParallelTexts]:
     Raises:
         DataError: the data cannot be had, or a line is not of this form.
     """
-    if name == "multi30k":
-        return {split: ParallelTexts(*texts) for split, texts in load_multi30k().items()}
+    if name in DATASETS:
+        return load_multi30k()
     if not Path(name).exists():
         raise DataError(f"corpus={name!r} is no file, and not multi30k")
     rows = []
@@ -61,10 +71,7 @@ def load_parallel(name: str) -> dict[str, ParallelTexts]:
     return {split: ParallelTexts([s for s, _ in part], [t for _, t in part]) for split, part in parts.items()}
 
 
-MULTI30K_FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
-
-
-def load_multi30k() -> dict[str, tuple[list[str], list[str]]]:
+def load_multi30k() -> dict[str, ParallelTexts]:
     """Captions of pictures and their translations, Multi30k task 1 (Elliott et al. 2016), as the files have them.
 
     Returns:
@@ -85,11 +92,11 @@ def load_multi30k() -> dict[str, tuple[list[str], list[str]]]:
     }
 
 
-def check_parallel(source: list[str], target: list[str], name: str) -> tuple[list[str], list[str]]:
+def check_parallel(source: list[str], target: list[str], name: str) -> ParallelTexts:
     """Both, if they have equally many lines; else DataError."""
     if len(source) != len(target):
         raise DataError(
             f"{name}: {len(source):,} lines in one language, {len(target):,} in the other; line i of one must be the "
             "translation of line i of the other"
         )
-    return source, target
+    return ParallelTexts(source, target)

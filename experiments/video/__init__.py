@@ -10,5 +10,14 @@
     python -m experiments.video resume RUN                        go on after an interruption
 
 Signs: Dias et al. 2009, halves of each sign for training and test by the seed; equal tracks stay on one side. ConvLSTM:
-Shi et al. 2015, arXiv:1506.04214. Digits are real, by people who wrote none of the training part; motion is generated.
+Shi et al. 2015, arXiv:1506.04214. Digits are real, by people who wrote none of the training part; motion is synthetic.
 """
+
+from experiments.common.upgrade import drop_other_tasks
+from experiments.video.commands import evaluate, prepare, restore, watch
+from experiments.video.config import CONFIGS
+from rnn_jax.train import Experiment
+
+EXPERIMENT = Experiment(
+    __name__, CONFIGS, prepare, restore, commands=(evaluate, watch), upgrade=drop_other_tasks(CONFIGS)
+)

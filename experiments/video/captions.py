@@ -1,18 +1,36 @@
-"""Videos to sentences: what reads frames for an encoder-decoder, training batches, and how many captions are right."""
+"""Videos to sentences: what reads frames for an encoder-decoder, training batches, and the task."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from experiments.video.data import MOST_PASSAGES, PASSAGE, SIZE, Digits, captioned
+from experiments.common.keel import KEEL
+from experiments.video.config import CaptionsConfig
+from experiments.video.data import (
+    MOST_PASSAGES,
+    PASSAGE,
+    SIZE,
+    VIDEOS,
+    Digits,
+    captioned_video,
+    load_digits,
+    read_gif,
+)
+from experiments.video.figures import draw_filmstrip, write_gif
+from experiments.video.task import VideoTask
 from rnn_jax.cells.convolutional.conv import convolve
-from rnn_jax.data.parallel import teacher_forcing
+from rnn_jax.data.parallel import PARALLEL_AXES, teacher_forcing
+from rnn_jax.data.sources import digests
 from rnn_jax.data.vocabulary import Words
-from rnn_jax.typing import Array
+from rnn_jax.models import make_generate, target_nats
+from rnn_jax.nnx import functional
+from rnn_jax.typing import Array, Params
 
 LONGEST = MOST_PASSAGES * PASSAGE
 """Frames, and words with the end, of a captioned video at most."""
@@ -72,16 +90,83 @@ class CaptionBatches:
     def batch(self, i: int) -> dict[str, np.ndarray]:
         """Batch i, as `rnn_jax.data.parallel.teacher_forcing` gives it: `source` is float32 `[S, B, 24, 24]`."""
         rng = np.random.default_rng([self.seed, i])
-        videos, said = zip(*(captioned(self.digits, rng) for _ in range(self.batch_size)), strict=True)
-        return teacher_forcing(videos, [self.words.encode(text) for text in said], LONGEST)
+        videos, captions = zip(*(captioned_video(self.digits, rng) for _ in range(self.batch_size)), strict=True)
+        return teacher_forcing(videos, [self.words.encode(caption) for caption in captions], LONGEST)
 
 
 def caption_words(digits: Digits) -> Words:
     """The words that captions have, from a thousand of them."""
     rng = np.random.default_rng(0)
-    return Words.fit(captioned(digits, rng)[1] for _ in range(1000))
+    return Words.fit(captioned_video(digits, rng)[1] for _ in range(1000))
 
 
-def exact_captions(written: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> float:
-    """The % of captions, token for token, that are as they should be."""
-    return 100 * float(np.mean([np.array_equal(a, b) for a, b in zip(written, wanted, strict=True)]))
+def exact_captions(predictions: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> float:
+    """The % of captions that are right, token for token."""
+    return 100 * float(np.mean([np.array_equal(a, b) for a, b in zip(predictions, targets, strict=True)]))
+
+
+class CaptionTask(VideoTask):
+    """What happens in a video, in words: digits that move, one after the other."""
+
+    axes = PARALLEL_AXES
+    unit = "nats/word"
+    monitor, higher_is_better = "validation_exact", True
+
+    def __init__(self, config: CaptionsConfig):
+        digits = load_digits()
+        self.words = caption_words(digits["training"])
+        self.facts, self.digests = {"words": self.words.to_json()}, digests(KEEL)
+        self.batches = CaptionBatches(digits["training"], self.words, config.batch_size, config.fit.seed)
+        rng = np.random.default_rng(0)
+        self.validation, self.held_out = (
+            [captioned_video(digits[part], rng) for _ in range(count)] for part, count in VIDEOS.items()
+        )
+
+    @staticmethod
+    def build(config: CaptionsConfig, facts: dict[str, Any], key: jax.Array) -> Any:
+        words = Words.from_json(facts["words"])
+        return config.model.encoder_decoder(len(words), key, make_reader=FrameReader)
+
+    def batch(self, i: int) -> dict[str, np.ndarray]:
+        return self.batches.batch(i)
+
+    def loss(self, model: Any, batch: dict[str, Any], key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+        return target_nats(model, batch, key)
+
+    def make_validate(self, rebuild: Callable[[Params], Any]) -> Callable[[Params], dict[str, float]]:
+        videos, targets = self.encoded(self.validation)
+        generate = make_generate(rebuild, beams=1)
+        return lambda params: {"validation_exact": exact_captions(generate(params, videos), targets)}
+
+    def encoded(self, pairs: Sequence[tuple[np.ndarray, str]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The videos and the tokens of captioned videos."""
+        return [video for video, _ in pairs], [self.words.encode(caption) for _, caption in pairs]
+
+    def test(self, model: Any, figures: Path) -> tuple[dict[str, Any], str]:
+        params, rebuild = functional(model)
+        videos, targets = self.encoded(self.held_out)
+        predictions = make_generate(rebuild, beams=1)(params, videos)
+        texts = [(self.words.decode(a), self.words.decode(b)) for a, b in zip(predictions, targets, strict=True)]
+        order = sorted(range(len(texts)), key=lambda k: texts[k][0] == texts[k][1])
+        lines = [f"{sum(a != b for a, b in texts)} of {len(texts)} wrong"]
+        for k in [*order[:10], *order[-10:]]:
+            lines.append(f"< {texts[k][0]}" + (f"\n= {texts[k][1]}" if texts[k][0] != texts[k][1] else ""))
+        for name, k in (("wrong", order[0]), ("right", order[-1])):
+            if (texts[k][0] == texts[k][1]) == (name == "right"):
+                draw_filmstrip({"": videos[k]}, figures / f"{name}.png", title=texts[k][0])
+                write_gif(videos[k], figures / f"{name}.gif")
+        by_length = {}
+        for count in range(1, MOST_PASSAGES + 1):
+            chosen = [k for k, video in enumerate(videos) if len(video) == count * PASSAGE]
+            exact = exact_captions([predictions[k] for k in chosen], [targets[k] for k in chosen])
+            by_length[f"{count} digits"] = exact
+        return {
+            "metric": "exact captions %", "value": exact_captions(predictions, targets), "higher_is_better": True,
+            "baseline": {}, "scores": by_length,
+        }, "\n".join(lines) + "\n"  # fmt: skip
+
+    @staticmethod
+    def watch(model: Any, facts: dict[str, Any], file: Path) -> Iterator[str]:
+        params, rebuild = functional(model)
+        (tokens,) = make_generate(rebuild, beams=1, rows=1)(params, [read_gif(file, SIZE)])
+        yield Words.from_json(facts["words"]).decode(tokens)

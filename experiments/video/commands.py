@@ -1,49 +1,25 @@
-"""The commands: train and others."""
+"""Train a model of video, score it on the test part, and let it watch a file."""
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 from tyro.conf import Positional
 
-from experiments.cli import Flags, open_run, resume_command
-from experiments.video.model import VideoSettings
-from experiments.video.tasks import TASKS
+from experiments.video.captions import CaptionTask
+from experiments.video.config import VideoConfig
+from experiments.video.frames import FrameTask
+from experiments.video.signs import SignTask
+from experiments.video.task import VideoTask
 from rnn_jax.nnx import functional
-from rnn_jax.train import (
-    HoldOutConfig,
-    Outcome,
-    Prepared,
-    Run,
-    RunOptions,
-    Task,
-    best_params,
-    key_for,
-    train_experiment,
-)
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
 
-NAME = "video"
-SOURCE = "Fawaz et al. 2019, arXiv:1809.04356, on another split"
-PUBLISHED = {"TWIESN": 79.4, "MLP": 78.0, "ResNet": 95.4, "FCN": 96.4}
+TASKS: dict[str, type[VideoTask]] = {"libras": SignTask, "frames": FrameTask, "captions": CaptionTask}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(VideoSettings, HoldOutConfig):
-    """Which task, and by which model."""
-
-    hidden_size: int = 64
-    embedding_size: int = 64
-    dropout: float = 0.3
-    averaging: float = 0.98
-    steps: int = 1000
-    evaluate_every: int = 100
-
-
-def prepare(config: Config) -> Prepared:
+def prepare(config: VideoConfig) -> Prepared:
     """Data, model and losses of a run."""
-    task = TASKS[config.task](config, config.seed, config.steps_per_dispatch, config.hold_out)
-    params, rebuild = functional(task.build(config, task.facts, key_for(config.seed, "init")))
+    task, title = TASKS[config.task](config), config.model.summary
+    params, rebuild = functional(task.build(config, task.facts, key_for(config.fit.seed, "init")))
 
     def loss(params, carry, batch, key):
         nats, count = task.loss(rebuild(params), batch, key)
@@ -51,48 +27,35 @@ def prepare(config: Config) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         result, examples = task.test(rebuild(outcome.params), run.figures)
-        known = PUBLISHED if (config.task, config.data) == ("libras", "libras") else {}
-        published = [{"value": value, "who": who, "source": SOURCE} for who, value in known.items()]
-        rows = {"here": result["value"], **result["baseline"], **known}
+        rows = {"here": result["value"], **result["baseline"], **{p["who"]: p["value"] for p in task.published}}
         print(f"\n{config.task}, {result['metric']}\n" + "\n".join(f"  {v:7.3f}  {name}" for name, v in rows.items()))
         print(f"\nexamples: {run.path / 'sample.txt'}, {run.figures}")
         run.write_text("sample.txt", examples)
-        unit = {"libras": "nats", "frames": "nats/frame", "captions": "nats/word"}[config.task]
-        draw_curves(run.records(), run.figures / "curves.png", title=config.summary, unit=unit, lines={})
-        return {"model": config.summary, "published": published, **result}
+        draw_curves(run.records(), run.figures / "curves.png", title=title, unit=task.unit, lines={})
+        return {"model": title, "published": list(task.published), **result}
 
+    validate = task.make_validate(rebuild)
     return Prepared(
-        Task(params, loss, task.batch, task.axes, task.validator(rebuild), (), task.monitor, task.higher_is_better),
+        Task(params, loss, task.batch, task.axes, validate, (), task.monitor, task.higher_is_better),
         finish, data=task.digests, files={"video.json": task.facts},
     )  # fmt: skip
 
 
-def train(config: Flags[Config] = Config(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
-    """Train a model of video, and score it on the test part."""
-    return train_experiment(NAME, config, options, prepare)
+def restore(run: Run, config: VideoConfig) -> Trained:
+    """The best model of a run, and what it knows of its training part."""
+    facts = run.read_json("video.json")
+    model = TASKS[config.task].build(config, facts, key_for(config.fit.seed, "init"))
+    return Trained.best(run, config, *functional(model), preprocessor=facts)
 
 
-resume = resume_command(train, Config)
-
-
-def trained(run: Path) -> tuple[Config, Any, dict[str, Any], Run]:
-    """The best model of a run, and what it knows of its data."""
-    opened, config = open_run(run, Config)
-    facts = opened.read_json("video.json")
-    params, rebuild = functional(TASKS[config.task].build(config, facts, key_for(config.seed, "init")))
-    return config, rebuild(best_params(params, (), config, opened)), facts, opened
-
-
-def evaluate(run: Positional[Path]) -> None:
+def evaluate(trained: Trained) -> None:
     """Score a trained model on the test part of its data, with examples; draws the figures of the run again."""
-    config, model, _, opened = trained(run)
-    task = TASKS[config.task](config, config.seed, config.steps_per_dispatch, config.hold_out)
-    result, examples = task.test(model, opened.figures)
+    task = TASKS[trained.config.task](trained.config)
+    result, examples = task.test(trained.model, trained.run.figures)
     print(f"{examples}{result['metric']}: {result['value']:.3f}  {result['scores']}")
 
 
-def watch(run: Positional[Path], file: Positional[Path]) -> None:
-    """Print what a trained model says of tracks (.csv, .ts) or of a video (.gif); frames go on in a file beside it."""
-    config, model, facts, _ = trained(run)
-    for line in TASKS[config.task].watch(model, facts, file):
+def watch(trained: Trained, file: Positional[Path]) -> None:
+    """Print the signs of tracks (.csv, .ts) or the caption of a video (.gif); frames go on in a file beside it."""
+    for line in TASKS[trained.config.task].watch(trained.model, trained.preprocessor, file):
         print(line, flush=True)

@@ -1,14 +1,16 @@
-"""Videos of real handwritten digits that move: generated as they are needed, each a pure function of its number.
+"""Videos of real handwritten digits that move: drawn as they are needed, each a pure function of its number; own GIFs.
 
 The digits are those of UCI's optical recognition set, 8 x 8 pixels; those of the test were written by other people.
 """
 
 import dataclasses
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.common.keel import load_keel
+from rnn_jax.data.download import DataError
 
 SIZE = 24
 """Rows and columns of a frame."""
@@ -18,7 +20,8 @@ NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 PASSAGE = 8
 """Frames that a digit of a captioned video is seen in."""
 MOST_PASSAGES = 3
-FRAME_AXES: dict[str, int | None] = {"frames": 1}
+VIDEOS = {"validation": 200, "test": 1000}
+"""Of each part, drawn in this order; they are the same in every run."""
 
 
 class Digits(NamedTuple):
@@ -42,7 +45,7 @@ def load_digits() -> dict[str, Digits]:
     return {part: Digits(images[cut].astype(np.float32), labels[cut]) for part, cut in cuts.items()}
 
 
-def bouncing(digits: Digits, rng: np.random.Generator, frames: int, count: int = 2) -> np.ndarray:
+def bouncing_video(digits: Digits, rng: np.random.Generator, frames: int, count: int = 2) -> np.ndarray:
     """Digits that move by 1 or 2 pixels a frame in each direction, and bounce off the walls: float32 `[T, 24, 24]`.
 
     Where digits meet, the brighter pixel is seen.
@@ -51,26 +54,26 @@ def bouncing(digits: Digits, rng: np.random.Generator, frames: int, count: int =
     video = np.zeros((frames, SIZE, SIZE), np.float32)
     for image in digits.images[rng.integers(len(digits.images), size=count)]:
         speed = rng.choice([-2, -1, 1, 2], size=2)
-        places = rng.integers(room + 1, size=2) + speed * np.arange(frames)[:, None]
-        places = room - np.abs(places % (2 * room) - room)  # a walk on a line, folded at the walls
-        for frame, (row, column) in zip(video, places, strict=True):
+        corners = rng.integers(room + 1, size=2) + speed * np.arange(frames)[:, None]
+        corners = room - np.abs(corners % (2 * room) - room)  # a walk on a line, folded at the walls
+        for frame, (row, column) in zip(video, corners, strict=True):
             spot = frame[row : row + SIDE, column : column + SIDE]
             np.maximum(spot, image, out=spot)
     return video
 
 
-def captioned(digits: Digits, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+def captioned_video(digits: Digits, rng: np.random.Generator) -> tuple[np.ndarray, str]:
     """One to three digits, one after the other, each moving in one of eight directions for eight frames.
 
     Returns:
         float32 `[8 n, 24, 24]`, and what happens: "a three moves up and left, then an eight moves right".
     """
-    passages, said = [], []
+    passages, captions = [], []
     for _ in range(rng.integers(1, MOST_PASSAGES + 1)):
         k, speed = int(rng.integers(len(digits.images))), int(rng.integers(1, 3))
         down, right = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)][rng.integers(8)]
-        way = (PASSAGE - 1) * speed
-        rows, columns = (_straight(rng, sign * speed, way if sign else 0) for sign in (down, right))
+        distance = (PASSAGE - 1) * speed
+        rows, columns = (_straight(rng, sign * speed, distance if sign else 0) for sign in (down, right))
         video = np.zeros((PASSAGE, SIZE, SIZE), np.float32)
         for frame, row, column in zip(video, rows, columns, strict=True):
             frame[row : row + SIDE, column : column + SIDE] = digits.images[k]
@@ -78,19 +81,19 @@ def captioned(digits: Digits, rng: np.random.Generator) -> tuple[np.ndarray, str
         vertical, horizontal = ("", "down", "up")[down], ("", "right", "left")[right]
         name = NAMES[digits.labels[k]]
         direction = f"{vertical} and {horizontal}" if vertical and horizontal else vertical or horizontal
-        said.append(f"{'an' if name == 'eight' else 'a'} {name} moves {direction}")
-    return np.concatenate(passages), ", then ".join(said)
+        captions.append(f"{'an' if name == 'eight' else 'a'} {name} moves {direction}")
+    return np.concatenate(passages), ", then ".join(captions)
 
 
-def _straight(rng: np.random.Generator, speed: int, way: int) -> np.ndarray:
+def _straight(rng: np.random.Generator, speed: int, distance: int) -> np.ndarray:
     """Where a digit is in each frame of its passage along one axis, so that it stays inside."""
-    first = rng.integers(SIZE - SIDE - way + 1)
-    return first + (way if speed < 0 else 0) + speed * np.arange(PASSAGE)
+    first = rng.integers(SIZE - SIDE - distance + 1)
+    return first + (distance if speed < 0 else 0) + speed * np.arange(PASSAGE)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BouncingBatches:
-    """Endless batches of `bouncing` videos, batch i a pure function of (seed, i).
+    """Endless batches of `bouncing_video`s, batch i a pure function of (seed, i).
 
     Attributes:
         digits: to draw from.
@@ -109,5 +112,33 @@ class BouncingBatches:
     def batch(self, i: int) -> dict[str, np.ndarray]:
         """`{"frames": float32 [T, B, 24, 24]}`."""
         rng = np.random.default_rng([self.seed, i])
-        videos = [bouncing(self.digits, rng, self.frames, self.count) for _ in range(self.batch_size)]
+        videos = [bouncing_video(self.digits, rng, self.frames, self.count) for _ in range(self.batch_size)]
         return {"frames": np.stack(videos, axis=1)}
+
+
+def read_gif(path: str | Path, size: int, most: int = 1000) -> np.ndarray:
+    """The frames of an animated GIF (or of any other image) in grey: float32 `[T, size, size]`, from 0 to 1.
+
+    Args:
+        path: of the file.
+        size: rows and columns that frames are resized to; sides of a frame that are not equal become so.
+        most: frames that are read at most.
+
+    Raises:
+        DataError: it cannot be read, or has more frames.
+    """
+    from PIL import Image, ImageSequence
+
+    frames = []
+    try:
+        with Image.open(path) as image:
+            for frame in ImageSequence.Iterator(image):
+                if len(frames) == most:
+                    raise DataError(f"{path} has more than {most} frames: cut it")
+                grey = frame.convert("L").resize((size, size), Image.Resampling.BOX)
+                frames.append(np.asarray(grey, np.float32) / 255)
+    except DataError:
+        raise
+    except Exception as error:  # Pillow raises whatever it meets in a file of wrong bytes
+        raise DataError(f"{path} cannot be read as a GIF: {error}") from error
+    return np.stack(frames)

@@ -108,15 +108,15 @@ def stratified_split(series: Series, share: float, seed: int) -> tuple[Series, S
         if len(same) < 2:
             raise DataError(f"label {label!r} has {len(same)} different tracks: expected at least two")
         groups = list(same.values())
-        wanted = max(1, round(share * sum(map(len, groups))))
-        kept: list[list[np.ndarray]] = []
-        held: list[list[np.ndarray]] = []
+        count = max(1, round(share * sum(map(len, groups))))
+        first: list[list[np.ndarray]] = []
+        second: list[list[np.ndarray]] = []
         for k in rng.permutation(len(groups)):
-            fits = sum(map(len, held)) + len(groups[k]) <= wanted
-            (held if fits else kept).append(groups[k])
-        held = held or [kept.pop()]
-        kept = kept or [held.pop()]
-        for part, chosen in zip(parts, (kept, held), strict=True):
+            fits = sum(map(len, second)) + len(groups[k]) <= count
+            (second if fits else first).append(groups[k])
+        second = second or [first.pop()]
+        first = first or [second.pop()]
+        for part, chosen in zip(parts, (first, second), strict=True):
             values = [value for group in chosen for value in group]
             part.values.extend(values)
             part.labels.extend([label] * len(values))

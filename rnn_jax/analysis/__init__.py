@@ -1,7 +1,6 @@
 """Looking inside: what drives a model, how sure it may be, how its gradients travel, what its units know."""
 
 from rnn_jax.analysis.automata import Automaton, extract_automaton
-from rnn_jax.analysis.following import Followed, NotApplicable, follow, follow_layers, layer_inputs
 from rnn_jax.analysis.gates import gates_of, named_gates, saturated
 from rnn_jax.analysis.gradient_flow import (
     draw_gradient_flow,
@@ -17,19 +16,17 @@ from rnn_jax.analysis.reliability import draw_reliability
 from rnn_jax.analysis.saliency import integrated_gradients, saliency
 from rnn_jax.analysis.states import principal_components, state_vectors
 from rnn_jax.analysis.tables import classification_table
-from rnn_jax.analysis.text_patterns import followers, text_patterns
+from rnn_jax.analysis.text_patterns import pattern_units, text_patterns
+from rnn_jax.analysis.tracing import NotApplicable, Trace, layer_inputs, trace, trace_layers
 
 __all__ = [
     "Automaton",
-    "Followed",
     "NotApplicable",
+    "Trace",
     "classification_table",
     "draw_gradient_flow",
     "draw_reliability",
     "extract_automaton",
-    "follow",
-    "follow_layers",
-    "followers",
     "gates_of",
     "gradient_norms",
     "integrated_gradients",
@@ -40,10 +37,13 @@ __all__ = [
     "lyapunov_exponents",
     "named_gates",
     "occlusion",
+    "pattern_units",
     "principal_components",
     "saliency",
     "saturated",
     "state_vectors",
     "step_jacobians",
     "text_patterns",
+    "trace",
+    "trace_layers",
 ]

@@ -28,11 +28,11 @@ class Automaton:
     def run(self, inputs: np.ndarray) -> np.ndarray:
         """The outputs after each input, int `[T, ...]` to `[T, ...]`."""
         state = np.full(inputs.shape[1:], self.start)
-        found = np.empty(inputs.shape, int)
+        outputs = np.empty(inputs.shape, int)
         for t, tokens in enumerate(inputs):
             state = self.transitions[state, tokens]
-            found[t] = self.outputs[state]
-        return found
+            outputs[t] = self.outputs[state]
+        return outputs
 
     def agreement(self, inputs: np.ndarray, outputs: np.ndarray) -> float:
         """The part of all steps whose output is the same."""
@@ -79,20 +79,20 @@ def extract_automaton(
     inputs: np.ndarray,
     outputs: np.ndarray,
     *,
-    counted: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
     tokens: int = 0,
     most: int = 48,
     enough: float = 0.999,
 ) -> Automaton:
     """The smallest automaton found that does what a network does.
 
-    Numbers of clusters of each input and output are tried from 1 on, until the automaton says what the network says.
+    Numbers of clusters of each input and output are tried from 1 on, until the outputs are those of the network.
 
     Args:
         states: the hidden state after each step, `[T, B, H]`.
         inputs: int `[T, B]`, from 0 on.
-        outputs: what the network says after each step, int `[T, B]`, from 0 on.
-        counted: bool `[T, B]`, the steps at which it was to say something; all by default.
+        outputs: of the network after each step, int `[T, B]`, from 0 on.
+        mask: bool `[T, B]`, the steps whose outputs count; all by default.
         tokens: V; one more than the largest input by default.
         most: clusters of an input and an output, at most.
         enough: the agreement at which no more clusters are tried.
@@ -108,8 +108,8 @@ def extract_automaton(
     if inputs.min() < 0 or outputs.min() < 0:
         raise ValueError(f"inputs from {inputs.min()}, outputs from {outputs.min()}: expected numbers from 0 on")
     tokens = tokens or int(inputs.max()) + 1
-    counted = np.ones(inputs.shape, bool) if counted is None else counted
-    outputs = np.where(counted, outputs, outputs.max() + 1)  # where nothing was to be said, that is the output
+    mask = np.ones(inputs.shape, bool) if mask is None else mask
+    outputs = np.where(mask, outputs, outputs.max() + 1)  # where none counts, that is the output
     points = np.asarray(states, np.float64).reshape(-1, states.shape[-1])
     kinds = (outputs * tokens + inputs).ravel()
     members = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
@@ -120,10 +120,10 @@ def extract_automaton(
         for here, centres in classes:
             clusters[here] = several + _cluster(points[here], centres[:count])
             several += len(centres[:count])
-        found = _count(clusters.reshape(inputs.shape), inputs, outputs, several, tokens)
-        agreement = found.agreement(inputs, outputs)
+        automaton = _count(clusters.reshape(inputs.shape), inputs, outputs, several, tokens)
+        agreement = automaton.agreement(inputs, outputs)
         if agreement > best_agreement:
-            best, best_agreement = found, agreement
+            best, best_agreement = automaton, agreement
         if agreement >= enough:
             break
     assert best is not None
@@ -160,12 +160,12 @@ def _count(clusters: np.ndarray, inputs: np.ndarray, outputs: np.ndarray, count:
     before = np.concatenate([np.full((1, inputs.shape[1]), count), clusters[:-1]])
     ways = np.zeros((count + 1, tokens, count), int)
     np.add.at(ways, (before, inputs, clusters), 1)
-    said = np.zeros((count + 1, int(outputs.max()) + 1), int)
-    np.add.at(said, (clusters, outputs), 1)
+    output_counts = np.zeros((count + 1, int(outputs.max()) + 1), int)
+    np.add.at(output_counts, (clusters, outputs), 1)
     transitions = ways.argmax(axis=2)
-    # Where an input was never seen, the automaton stays; from the start it goes where that input mostly leads.
+    # Where an input never occurred, the automaton stays; from the start it goes where that input mostly leads.
     unseen = ways.sum(axis=2) == 0
     stay = np.broadcast_to(np.arange(count + 1)[:, None], transitions.shape)
     stay = np.where(stay == count, ways.sum(axis=0).argmax(axis=1)[None], stay)
     transitions = np.where(unseen, stay, transitions)
-    return Automaton(count, transitions, np.append(said[:count].argmax(axis=1), -1))
+    return Automaton(count, transitions, np.append(output_counts[:count].argmax(axis=1), -1))

@@ -20,11 +20,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.analysis.following import Followed
 from rnn_jax.cells import GRU, JANET, LSTM, LSTMP, MGU, UGRNN, ComplexDiagonalCell, DiagonalCell, GRUResetBefore
 from rnn_jax.cells.base import Cell, along_last, dense, sigmoid
 from rnn_jax.cells.gated.lstm import layer_norm
 from rnn_jax.typing import Carry, Params
+from rnn_jax.unroll import Trace
 
 Gates = dict[str, jax.Array]
 
@@ -45,9 +45,9 @@ def named_gates(cell: Cell, params: Params, carry: Carry, z: Any) -> Gates:
     return {} if of is None else of(cell, params, carry, z)
 
 
-def gates_of(part: Followed) -> Gates:
-    """The gates of a cell that was followed through a sequence, each `[T, B, H]`."""
-    return named_gates(part.cell, part.params, part.carries, part.z)
+def gates_of(trace: Trace) -> Gates:
+    """The gates of a cell along a sequence, each `[T, B, H]`."""
+    return named_gates(trace.cell, trace.params, trace.carries, trace.z)
 
 
 def saturated(gate: np.ndarray) -> tuple[float, float]:
@@ -97,17 +97,17 @@ def _lstm(cell: Any, params: Params, carry: Any, z: jax.Array) -> Gates:
     r, peephole = cell.recur(params, carry).astype(z.dtype), params.get("peephole", {})
     inputs = _parts(z + (layer_norm(r, params["norm"]["recurrent"]) if cell.layer_norm else r), cell.gates)
     after, _ = cell.step(params, carry, z)
-    found = {}
+    gates = {}
     for name, a in inputs.items():
         if name == "g":
-            found[name] = a if "input_activation" in cell.without else jnp.tanh(a)
+            gates[name] = a if "input_activation" in cell.without else jnp.tanh(a)
             continue
         if name in peephole:
             a = a + along_last(peephole[name], a) * (after if name == "o" else carry).cell.astype(a.dtype)
-        found[name] = sigmoid(a)
+        gates[name] = sigmoid(a)
     if cell.coupled:
-        found["f"] = 1 - found["i"]
-    return {name: found[name] for name in "ifgo" if name in found}
+        gates["f"] = 1 - gates["i"]
+    return {name: gates[name] for name in "ifgo" if name in gates}
 
 
 def _gru(cell: Any, params: Params, carry: jax.Array, z: jax.Array) -> Gates:
@@ -119,15 +119,15 @@ def _gru(cell: Any, params: Params, carry: jax.Array, z: jax.Array) -> Gates:
 def _reset_before(names: str):
     """Gates of cells whose candidate reads the state behind the first gate; the last name is the candidate."""
 
-    def gates(cell: Any, params: Params, carry: jax.Array, z: jax.Array) -> Gates:
+    def gates_of_step(cell: Any, params: Params, carry: jax.Array, z: jax.Array) -> Gates:
         del cell
         inputs, kernels = _parts(z, names), _parts(jnp.asarray(params["recurrent"]["kernel"]), names)
-        found = {name: sigmoid(inputs[name] + dense(carry, kernels[name]).astype(z.dtype)) for name in names[:-1]}
-        behind = found[names[0]].astype(carry.dtype) * carry
+        gates = {name: sigmoid(inputs[name] + dense(carry, kernels[name]).astype(z.dtype)) for name in names[:-1]}
+        behind = gates[names[0]].astype(carry.dtype) * carry
         candidate = dense(behind, kernels[names[-1]]).astype(z.dtype)
-        return found | {names[-1]: jnp.tanh(inputs[names[-1]] + candidate)}
+        return gates | {names[-1]: jnp.tanh(inputs[names[-1]] + candidate)}
 
-    return gates
+    return gates_of_step
 
 
 def _sum_of_both(names: str):

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.analysis.following import follow, part_names
+from rnn_jax.analysis.tracing import trace, trace_names
 from rnn_jax.cells.base import Cell
 from rnn_jax.checks import check_size
 from rnn_jax.nnx import unrolled_by
@@ -165,24 +165,24 @@ def draw_gradient_flow(flows: Mapping[str, Mapping[int, np.ndarray]], file: Path
 
 def _norms(score: Callable[[Callable[..., Unrolled]], jax.Array]) -> dict[str, jax.Array]:
     """Norms of the gradient of a score by zeros that are added to each carry; `score` gets what acts as `unroll`."""
-    parts = []
+    traces = []
 
-    def note(*arguments: Any, **options: Any) -> Unrolled:
-        unrolled, found = follow(*arguments, **options)
-        parts.extend(found)
+    def traced(*arguments: Any, **options: Any) -> Unrolled:
+        unrolled, new = trace(*arguments, **options)
+        traces.extend(new)
         return unrolled
 
-    jax.eval_shape(lambda: score(note))
-    taps = [jax.tree.map(_zeros, part.carries) for part in parts]
+    jax.eval_shape(lambda: score(traced))
+    taps = [jax.tree.map(_zeros, one.carries) for one in traces]
 
     def tapped(taps: list[Any]) -> jax.Array:
         left = iter(taps)
-        return score(lambda *arguments, **options: follow(*arguments, taps=left, **options)[0])
+        return score(lambda *arguments, **options: trace(*arguments, taps=left, **options)[0])
 
     gradients = jax.grad(tapped)(taps)
     return {
-        name: _norm(jax.tree.leaves(gradient), part.leading)
-        for name, part, gradient in zip(part_names(parts), parts, gradients, strict=True)
+        name: _norm(jax.tree.leaves(gradient), one.leading)
+        for name, one, gradient in zip(trace_names(traces), traces, gradients, strict=True)
     }
 
 

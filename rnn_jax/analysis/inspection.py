@@ -12,59 +12,62 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.analysis.automata import extract_automaton
-from rnn_jax.analysis.following import Followed, NotApplicable, check_parts, follow_layers, layer_inputs, part_names
 from rnn_jax.analysis.gates import draw_gates, gates_of, saturated
 from rnn_jax.analysis.gradient_flow import draw_gradient_flow, layer_gradient_norms
 from rnn_jax.analysis.saliency import draw_steps, integrated_gradients, saliency
 from rnn_jax.analysis.states import draw_states, principal_components, state_vectors
-from rnn_jax.analysis.text_patterns import draw_followers, followers, text_patterns
+from rnn_jax.analysis.text_patterns import draw_pattern_units, pattern_units, text_patterns
+from rnn_jax.analysis.tracing import NotApplicable, check_traces, layer_inputs, trace_layers, trace_names
+from rnn_jax.unroll import Trace
 
 Score = Callable[[], jax.Array]
 """A scalar of a model that holds `rnn_jax.nnx.Recurrent` layers, such as the loss of a batch."""
 
 
 def gates_page(
-    parts: Sequence[Followed], file: Path, *, row: int = 0, steps: Sequence[str] = (), shown: int = 100
+    traces: Sequence[Trace], file: Path, *, row: int = 0, steps: Sequence[str] = (), shown: int = 100
 ) -> str:
     """The gates of every cell along one sequence; a figure for each cell, the file's name with its number.
 
     Args:
-        parts: of `follow_layers`.
+        traces: of `trace_layers`.
         file: a .png to write.
         row: of the batch.
         steps: a short text for each step, or none.
         shown: steps, at most.
     """
-    check_parts(parts)
-    said = []
-    for i, (name, part) in enumerate(zip(part_names(parts), parts, strict=True)):
-        gates = {gate: _rows(values, part)[:shown, row] for gate, values in gates_of(part).items()}
+    check_traces(traces)
+    lines = []
+    for i, (name, trace) in enumerate(zip(trace_names(traces), traces, strict=True)):
+        gates = {gate: _rows(values, trace)[:shown, row] for gate, values in gates_of(trace).items()}
         if not gates:
             continue
         draw_gates(gates, steps[:shown], file.with_stem(f"{file.stem}-{i}"), f"gates of {name}, row {row}")
-        every = {g: saturated(a) for g, values in gates_of(part).items() if (a := _valid(values, part)).min() >= 0}
+        every = {g: saturated(a) for g, values in gates_of(trace).items() if (a := _valid(values, trace)).min() >= 0}
         text = ", ".join(f"{g} {low:.0%} below 0.1 and {high:.0%} above 0.9" for g, (low, high) in every.items())
-        said.append(f"{name}: {text}")
-    if not said:
+        lines.append(f"{name}: {text}")
+    if not lines:
         raise NotApplicable(
-            f"{', '.join(part_names(parts))}: no gates with a name (rnn_jax/analysis/gates.py lists them)"
+            f"{', '.join(trace_names(traces))}: no gates with a name (rnn_jax/analysis/gates.py lists them)"
         )
-    return "\n".join(said)
+    return "\n".join(lines)
 
 
-def states_page(parts: Sequence[Followed], file: Path) -> str:
+def states_page(traces: Sequence[Trace], file: Path) -> str:
     """The states of the last cell in their first two principal components, coloured by the step."""
-    check_parts(parts)
-    part = parts[-1]
-    states = _rows(state_vectors(part), part)
-    valid = np.ones(states.shape[:2], bool) if part.valid is None else np.asarray(part.valid).reshape(states.shape[:2])
-    found = principal_components(states[valid])
+    check_traces(traces)
+    trace = traces[-1]
+    states = _rows(state_vectors(trace), trace)
+    valid = (
+        np.ones(states.shape[:2], bool) if trace.valid is None else np.asarray(trace.valid).reshape(states.shape[:2])
+    )
+    projection = principal_components(states[valid])
     points = np.full((*states.shape[:2], 2), np.nan)
-    points[valid] = found.points
+    points[valid] = projection.points
     step = np.broadcast_to(np.arange(len(states))[:, None], states.shape[:2])
-    name = type(part.cell).__name__
-    draw_states(found._replace(points=points), step, file, f"states of the last cell, {name}", "step")
-    return f"{sum(found.shares):.0%} of the variance of {states.shape[-1]} numbers lies in two directions"
+    name = type(trace.cell).__name__
+    draw_states(projection._replace(points=points), step, file, f"states of the last cell, {name}", "step")
+    return f"{sum(projection.shares):.0%} of the variance of {states.shape[-1]} numbers lies in two directions"
 
 
 def flow_page(score: Score, file: Path, update: int) -> str:
@@ -108,23 +111,23 @@ def saliency_page(
     )
 
 
-def followers_page(text: str, parts: Sequence[Followed], file: Path, *, patterns: int = 4, shown: int = 400) -> str:
-    """Which unit of any layer follows which pattern of a text.
+def pattern_units_page(text: str, traces: Sequence[Trace], file: Path, *, patterns: int = 4, shown: int = 400) -> str:
+    """Which unit of any layer tracks which pattern of a text.
 
     Args:
         text: N characters.
-        parts: of `follow_layers`, of a model that reads them as one row.
+        traces: of `trace_layers`, of a model that reads them as one row.
         file: a .png to write.
         patterns: how many are drawn.
         shown: characters drawn.
     """
-    units = np.concatenate([_rows(part.ys, part)[:, 0] for part in parts], axis=-1)
-    found = followers(units, text_patterns(text))
-    if not found:
+    units = np.concatenate([_rows(trace.ys, trace)[:, 0] for trace in traces], axis=-1)
+    tracking = pattern_units(units, text_patterns(text))
+    if not tracking:
         raise NotApplicable(f"the text {text[:20]!r} has no pattern")
-    best = dict(list(found.items())[:patterns])
-    draw_followers(text[:shown], units[:shown], best, file, f"units that follow the text, of {units.shape[1]}")
-    return "\n".join(f"{name}: unit {unit}, correlation {score:+.2f}" for name, (unit, score) in found.items())
+    best = dict(list(tracking.items())[:patterns])
+    draw_pattern_units(text[:shown], units[:shown], best, file, f"units that track the text, of {units.shape[1]}")
+    return "\n".join(f"{name}: unit {unit}, correlation {score:+.2f}" for name, (unit, score) in tracking.items())
 
 
 def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array, length: int, count: int = 1000) -> str:
@@ -132,7 +135,8 @@ def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array,
 
     Args:
         model: from tokens `[T, B]` to scores of the classes `[T, B, C]`.
-        task: such as of `experiments.state_tracking.data`.
+        task: has `tokens`, how many inputs there are, and `sample(key, count, length)`, which gives `inputs`,
+            `targets` and `mask`, each `[T, B]`.
         key: typed, draws sequences.
         length: of them.
         count: of them.
@@ -140,29 +144,29 @@ def automaton_page(model: Callable[[Any], jax.Array], task: Any, key: jax.Array,
     if not getattr(task, "tokens", 0):
         raise NotApplicable("the inputs are no tokens")
     sample = task.sample(key, count, length + 1)
-    scores, parts = follow_layers(lambda: model(sample.inputs))
-    check_parts(parts)
+    scores, traces = trace_layers(lambda: model(sample.inputs))
+    check_traces(traces)
     # What enters a step is the state after the step before.
-    states = np.concatenate([_rows(state_vectors(part), part)[1:] for part in parts], axis=-1)
-    inputs, said, true = (np.asarray(a)[:-1] for a in (sample.inputs, scores.argmax(-1), sample.targets))
-    counted, half = np.asarray(sample.counted)[:-1], count // 2
-    seen = (states[:, :half], inputs[:, :half], said[:, :half])
-    found = extract_automaton(*seen, counted=counted[:, :half], tokens=task.tokens)
-    answers = found.run(inputs[:, half:])
-    asked = counted[:, half:]
-    as_network = np.mean((answers == said[:, half:])[asked])
-    right, network = (np.mean((a == true[:, half:])[asked]) for a in (answers, said[:, half:]))
-    small = len(found.outputs) <= 40
-    text = f"{len(found.outputs)} states; on other sequences of {length} steps it says what the network says in "
-    text += f"{as_network:.2%} of the answers, and is right in {right:.2%} (the network: {network:.2%})"
-    return text + ("\n" + found.table() if small else "")
+    states = np.concatenate([_rows(state_vectors(trace), trace)[1:] for trace in traces], axis=-1)
+    inputs, predictions, targets = (np.asarray(a)[:-1] for a in (sample.inputs, scores.argmax(-1), sample.targets))
+    mask, half = np.asarray(sample.mask)[:-1], count // 2
+    train = (states[:, :half], inputs[:, :half], predictions[:, :half])
+    automaton = extract_automaton(*train, mask=mask[:, :half], tokens=task.tokens)
+    outputs = automaton.run(inputs[:, half:])
+    held_out = mask[:, half:]
+    agreement = np.mean((outputs == predictions[:, half:])[held_out])
+    accuracy, network = (np.mean((a == targets[:, half:])[held_out]) for a in (outputs, predictions[:, half:]))
+    small = len(automaton.outputs) <= 40
+    text = f"{len(automaton.outputs)} states; on other sequences of {length} steps it says what the network says in "
+    text += f"{agreement:.2%} of the answers, and is right in {accuracy:.2%} (the network: {network:.2%})"
+    return text + ("\n" + automaton.table() if small else "")
 
 
-def _rows(values: Any, part: Followed) -> np.ndarray:
+def _rows(values: Any, trace: Trace) -> np.ndarray:
     """`[T, B, ...]` with one batch dim, however many there were, and one of features."""
     values = np.asarray(values)
-    return values.reshape(len(values), int(np.prod(values.shape[1 : part.leading], dtype=int)), -1)
+    return values.reshape(len(values), int(np.prod(values.shape[1 : trace.leading], dtype=int)), -1)
 
 
-def _valid(values: Any, part: Followed) -> np.ndarray:
-    return np.asarray(values) if part.valid is None else np.asarray(values)[np.asarray(part.valid)]
+def _valid(values: Any, trace: Trace) -> np.ndarray:
+    return np.asarray(values) if trace.valid is None else np.asarray(values)[np.asarray(trace.valid)]

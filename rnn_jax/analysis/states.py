@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.analysis.following import Followed
+from rnn_jax.unroll import Trace
 
 
 class Projection(NamedTuple):
@@ -19,10 +19,10 @@ class Projection(NamedTuple):
     """The part of the variance that lies along each direction `[count]`."""
 
 
-def state_vectors(part: Followed) -> np.ndarray:
+def state_vectors(trace: Trace) -> np.ndarray:
     """The carries that enter each step, all floating-point parts of one row behind each other, `[T, B, n]`."""
-    leaves = [leaf for leaf in jax.tree.leaves(part.carries) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-    flat = [np.asarray(leaf, np.float32).reshape(*leaf.shape[: part.leading], -1) for leaf in leaves]
+    leaves = [leaf for leaf in jax.tree.leaves(trace.carries) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    flat = [np.asarray(leaf, np.float32).reshape(*leaf.shape[: trace.leading], -1) for leaf in leaves]
     return np.concatenate(flat, axis=-1)
 
 

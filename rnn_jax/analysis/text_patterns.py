@@ -1,6 +1,6 @@
-"""Units that follow a pattern of the text: inside of quotes, along a line. Karpathy, Johnson & Fei-Fei 2015.
+"""Units that track a pattern of the text: inside of quotes, along a line. Karpathy, Johnson & Fei-Fei 2015.
 
-arXiv:1506.02078, section 4.1, finds them by eye; here each pattern is a number for each character, and a unit follows
+arXiv:1506.02078, section 4.1, finds them by eye; here each pattern is a number for each character, and a unit tracks
 it as far as the two correlate.
 """
 
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 
-class Follower(NamedTuple):
-    """The unit that follows a pattern best."""
+class PatternUnit(NamedTuple):
+    """The unit that tracks a pattern best."""
 
     unit: int
     correlation: float
@@ -58,30 +58,30 @@ def correlations(states: np.ndarray, pattern: np.ndarray) -> np.ndarray:
     return np.where(scale > 0, pattern @ states / np.where(scale > 0, scale, 1.0), 0.0)
 
 
-def followers(states: np.ndarray, patterns: Mapping[str, np.ndarray]) -> dict[str, Follower]:
-    """For each pattern the unit that follows it best, the best followed pattern first.
+def pattern_units(states: np.ndarray, patterns: Mapping[str, np.ndarray]) -> dict[str, PatternUnit]:
+    """For each pattern the unit that tracks it best, the best tracked pattern first.
 
     Args:
         states: of the units after each character, `[N, H]`.
         patterns: such as of `text_patterns`, each `[N]`.
     """
-    found = {}
+    units = {}
     for name, pattern in patterns.items():
         scores = correlations(states, pattern)
         unit = int(np.abs(scores).argmax())
-        found[name] = Follower(unit, float(scores[unit]))
-    return dict(sorted(found.items(), key=lambda item: -abs(item[1].correlation)))
+        units[name] = PatternUnit(unit, float(scores[unit]))
+    return dict(sorted(units.items(), key=lambda item: -abs(item[1].correlation)))
 
 
-def draw_followers(
-    text: str, states: np.ndarray, found: Mapping[str, Follower], file: Path, title: str, width: int = 80
+def draw_pattern_units(
+    text: str, states: np.ndarray, units: Mapping[str, PatternUnit], file: Path, title: str, width: int = 80
 ) -> None:
-    """Draw a text once for each pattern, each character on the colour of the unit that follows the pattern.
+    """Draw a text once for each pattern, each character on the colour of the unit that tracks the pattern.
 
     Args:
         text: N characters.
         states: `[N, H]`.
-        found: of `followers`; a panel each.
+        units: of `pattern_units`; a panel each.
         file: a .png to write.
         title: above the figure.
         width: characters in a row, at most.
@@ -90,10 +90,10 @@ def draw_followers(
 
     rows = _rows(text, width)
     width = max(map(len, rows))
-    figure = Figure(figsize=(2 + 0.115 * width, 0.6 + len(found) * (0.35 + 0.17 * len(rows))), layout="constrained")
+    figure = Figure(figsize=(2 + 0.115 * width, 0.6 + len(units) * (0.35 + 0.17 * len(rows))), layout="constrained")
     figure.suptitle(title, fontsize="medium")
-    panels = figure.subplots(len(found), 1, squeeze=False)[:, 0]
-    for axes, (name, (unit, correlation)) in zip(panels, found.items(), strict=True):
+    panels = figure.subplots(len(units), 1, squeeze=False)[:, 0]
+    for axes, (name, (unit, correlation)) in zip(panels, units.items(), strict=True):
         values = states[:, unit]
         limit = float(np.abs(values).max()) or 1.0
         grid = np.full((len(rows), width), np.nan)

@@ -99,7 +99,7 @@ CELLS: dict[str, type[Any]] = {
 """Names for configs, tests and benchmarks."""
 
 
-def make_cell(name: str, input_size: int, hidden_size: int, **options) -> Cell:
+def make_cell(name: str, input_size: int, hidden_size: int, **options: Any) -> Cell:
     """The cell called `name` in `CELLS`, or your own as "module:Class".
 
     A name may bring options of its own in brackets, as they would stand in Python: "deltanet(heads=2)".

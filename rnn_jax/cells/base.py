@@ -13,6 +13,7 @@ A cell is a frozen dataclass that names these functions and binds sizes and opti
 
 import abc
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -21,7 +22,21 @@ import numpy as np
 
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_input, check_size
-from rnn_jax.typing import Array, Carry, DType, Params, at_least_float32
+from rnn_jax.typing import (
+    Array,
+    Carry,
+    Checked,
+    DType,
+    Float,
+    Hidden,
+    Inputs,
+    Key,
+    Output,
+    Params,
+    Product,
+    Projected,
+    at_least_float32,
+)
 
 
 class Cell(abc.ABC):
@@ -57,7 +72,7 @@ class Cell(abc.ABC):
         return ("sequential", "newton") if smooth else ("sequential",)
 
     @abc.abstractmethod
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         """New parameters, drawn with a typed `key`."""
 
     @abc.abstractmethod
@@ -65,11 +80,11 @@ class Cell(abc.ABC):
         """The carry before the first step, for any batch shape."""
 
     @abc.abstractmethod
-    def project(self, params: Params, xs: Array) -> Any:
+    def project(self, params: Params, xs: Inputs) -> Any:
         """The part of the step that does not depend on the carry, `[..., D]` to `[..., anything]`."""
 
     @abc.abstractmethod
-    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
+    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:
         """One step from the projected input. Carries keep their dtype, the output has the dtype of `z`."""
 
     def prepare(self, params: Params) -> Params:
@@ -84,21 +99,21 @@ class Cell(abc.ABC):
         """The tree of `params` with True where training may change a leaf (not the reservoir of an echo state net)."""
         return jax.tree.map(lambda _: True, params)
 
-    def output(self, carry: Carry) -> jax.Array:
+    def output(self, carry: Carry) -> Output:
         """The output as a function of the carry alone, for cells that have one (zoneout needs it)."""
         raise ValueError(f"cell={type(self).__name__}: its output is not a function of its carry alone")
 
-    def noise(self, key: jax.Array, length: int, batch_shape: tuple[int, ...]) -> Any:
+    def noise(self, key: Key, length: int, batch_shape: tuple[int, ...]) -> Any:
         """What is random in `length` training steps, as arrays `[T, B, ...]` drawn at once; None for most cells."""
         del key, length, batch_shape
         return None
 
-    def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, jax.Array]:
+    def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, Output]:
         """`step` in training, with one time step of `noise`."""
         del noise
         return self.step(params, carry, z)
 
-    def __call__(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+    def __call__(self, params: Params, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
         """One step from the input: x `[B, D]` to the next carry and y `[B, H]`, for any leading dims.
 
         Raises:
@@ -115,13 +130,13 @@ class HiddenCell(Cell):
     The input goes through one kernel and a bias: `params["input"]`.
     """
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Hidden:
         return jnp.zeros((*batch_shape, self.hidden_size), dtype)
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])
 
-    def output(self, carry: jax.Array) -> jax.Array:
+    def output(self, carry: Hidden) -> Output:
         return carry
 
 
@@ -140,64 +155,70 @@ class GatedCell(Cell):
     cut: bool = False
 
     @abc.abstractmethod
-    def recur(self, params: Params, carry: Carry) -> jax.Array:
+    def recur(self, params: Params, carry: Carry) -> Product:
         """The recurrent product, affine in the carry: a bias on it belongs here, where its gradient costs least."""
 
     @abc.abstractmethod
-    def gate(self, params: Params, carry: Carry, z: Any, r: jax.Array) -> tuple[Carry, jax.Array]:
+    def gate(self, params: Params, carry: Carry, z: Any, r: Product) -> tuple[Carry, Output]:
         """The next carry and the output from the projected input `z` and the recurrent product `r`."""
 
-    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
+    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:
         return self.gate(params, carry, z, self.recur(params, carry))
 
 
 class GatedHiddenCell(HiddenCell, GatedCell):
     """Both: one hidden state, whose product with one kernel is all that the gates see of it."""
 
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+    def recur(self, params: Params, carry: Hidden) -> Product:
         return dense(carry, params["recurrent"]["kernel"])
+
+
+Run = Callable[[Cell, Params, Any, Carry, bool, Any], tuple[Carry, jax.Array]]
+"""`run(cell, params, xs, carry, reverse, key) -> (carry, ys)`: one part of a composite along a sequence."""
 
 
 class Composite(Cell):
     """A cell made of cells (a stack, two directions). `unroll` hands it the means to unroll its parts, one by one."""
 
     @abc.abstractmethod
-    def unroll_parts(self, run, params: Params, xs: Array, carry: Carry, reverse: bool, key: jax.Array | None):
-        """Unroll the parts with `run(cell, params, xs, carry, reverse, key) -> (carry, ys)`; same return order."""
+    def unroll_parts(
+        self, run: Run, params: Params, xs: Inputs, carry: Carry, reverse: bool, key: Key | None
+    ) -> tuple[Carry, Output]:
+        """Unroll the parts with `run`; same return order."""
 
-    def project(self, params: Params, xs: Array) -> Array:
+    def project(self, params: Params, xs: Inputs) -> Inputs:
         """A composite hoists nothing by itself: its parts project their own inputs."""
         del params
         return xs
 
-    def step(self, params: Params, carry: Carry, z: Array) -> tuple[Carry, jax.Array]:
+    def step(self, params: Params, carry: Carry, z: Inputs) -> tuple[Carry, Output]:
         return self(params, carry, z)
 
 
-def dense(x: Array, kernel: Array, bias: Array | None = None) -> jax.Array:
+def dense(x: Inputs, kernel: Float[Array, "D H"], bias: Float[Array, "H"] | None = None) -> Output:
     """`x @ kernel + bias` in the dtype of `x`, for any leading dims."""
     y = jnp.matmul(x, jnp.asarray(kernel, x.dtype))
     return y if bias is None else y + along_last(bias, y)
 
 
-def along_last(a: Array, like: jax.Array) -> jax.Array:
+def along_last(a: Float[Array, "..."], like: Float[jax.Array, "..."]) -> Float[jax.Array, "..."]:
     """An array shaped and typed to be combined with the last dims of `like` (no rank is promoted silently)."""
     a = jnp.asarray(a, like.dtype)
     return a.reshape((1,) * (like.ndim - a.ndim) + a.shape)
 
 
-def widened(a: Array) -> jax.Array:
+def widened(a: Float[Array, "*B"]) -> Float[jax.Array, "*B"]:
     """`a` in float32 or wider: bfloat16 cannot tell a decay of 0.999 from one that forgets nothing."""
     a = jnp.asarray(a)
     return a.astype(at_least_float32(a.dtype))
 
 
-def sigmoid(x: jax.Array) -> jax.Array:
+def sigmoid(x: Float[jax.Array, "*B"]) -> Float[jax.Array, "*B"]:
     """The logistic function by way of tanh, which XLA vectorises on CPU and which cannot overflow."""
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
 
 
-def squash(x: jax.Array, kinds: str) -> list[jax.Array]:
+def squash(x: Projected, kinds: str) -> list[Hidden]:
     """Equal parts of the last axis of `x`, each through the sigmoid ("s") or tanh ("t") that `kinds` says.
 
     It is one call of tanh for all: XLA on CPU vectorises that, but not a function of slices of what it just read.
@@ -207,7 +228,7 @@ def squash(x: jax.Array, kinds: str) -> list[jax.Array]:
     return [0.5 * part + 0.5 if kind == "s" else part for kind, part in zip(kinds, parts, strict=True)]
 
 
-def interpolate(hidden: jax.Array, keep: jax.Array, new: jax.Array) -> tuple[jax.Array, jax.Array]:
+def interpolate(hidden: Hidden, keep: Float[jax.Array, "*#B H"], new: Hidden) -> tuple[Hidden, Output]:
     """(1 − keep) ⊙ new + keep ⊙ hidden, in the dtype of `hidden` for the carry and of `new` for the output."""
     wide = new.astype(hidden.dtype)
     hidden = wide + keep.astype(hidden.dtype) * (hidden - wide)

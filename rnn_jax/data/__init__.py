@@ -2,23 +2,26 @@
 
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.audio import read_wav
-from rnn_jax.data.batches import BucketBatches, best_bounds, in_order
+from rnn_jax.data.batches import LABELLED_AXES, BucketBatches, LabelledBatches, best_bounds, in_order
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.features import LogMel
-from rnn_jax.data.labelled import LabelledTexts, read_labelled, read_lines, split_labelled
+from rnn_jax.data.labelled import LabelledTexts, read_labelled, split_labelled
 from rnn_jax.data.padding import Packed, Padded, pack, pad, unpack
+from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, teacher_forcing
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, UrlFile, digests, url_files
 from rnn_jax.data.streams import TokenStream, evaluation_rows
 from rnn_jax.data.subwords import Subwords
 from rnn_jax.data.tables import Table, TableRows, read_table, read_tables
-from rnn_jax.data.text import read_text, split
+from rnn_jax.data.text import read_lines, read_text, split
 from rnn_jax.data.tokenizers import CharTokenizer, Tokenizer
 from rnn_jax.data.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary, Words, split_words
 
 __all__ = [
     "BEGIN",
     "END",
+    "LABELLED_AXES",
     "PAD",
+    "PARALLEL_AXES",
     "UNKNOWN",
     "BucketBatches",
     "CharTokenizer",
@@ -26,10 +29,12 @@ __all__ = [
     "Dataset",
     "FolderFile",
     "IndexFile",
+    "LabelledBatches",
     "LabelledTexts",
     "LogMel",
     "Packed",
     "Padded",
+    "ParallelBatches",
     "Subwords",
     "Table",
     "TableRows",
@@ -55,6 +60,7 @@ __all__ = [
     "split",
     "split_labelled",
     "split_words",
+    "teacher_forcing",
     "unpack",
     "url_files",
 ]

@@ -1,9 +1,16 @@
 """Shuffled batches of examples of different lengths: few shapes, little padding, batch i a pure function of i."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from rnn_jax.data.padding import pad
+
+LABELLED_AXES: dict[str, int | None] = {"inputs": 1, "lengths": 0, "labels": 0}
+"""Which axis of each array of `LabelledBatches` is the batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,3 +141,46 @@ def in_order(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """All examples once, sorted by length and cut into batches, for evaluation; the last one may be smaller."""
     order = np.argsort(lengths, kind="stable")
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+class LabelledBatches:
+    """Shuffled training batches of labelled sequences, few shapes; batch i is a pure function of i.
+
+    Args:
+        sequences: `[t, ...]` each: tokens, or vectors.
+        labels: int `[N]`.
+        batch_size: B.
+        seed: of the order.
+        group: batches in a row that share a shape, those of one dispatch.
+        buckets: how many lengths there are, at most.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequence[np.ndarray],
+        labels: np.ndarray,
+        batch_size: int,
+        seed: int,
+        *,
+        group: int = 1,
+        buckets: int = 4,
+    ):
+        self.sequences, self.labels = sequences, labels
+        lengths = np.array([len(sequence) for sequence in sequences])
+        self.order = BucketBatches(lengths, batch_size, seed, group, buckets)
+
+    @functools.cached_property
+    def padding(self) -> str:
+        """How much padding there is, in words."""
+        lengths = self.order.lengths
+        alone = 1 - lengths.mean() / max(1, lengths.max())
+        return (
+            f"padding: {alone:.0%} of the steps if all were padded to the longest ({lengths.max()}), "
+            f"{self.order.wasted:.0%} in buckets of {', '.join(map(str, self.order.bounds))}"
+        )
+
+    def batch(self, i: int) -> dict[str, Any]:
+        """`{"inputs": [T, B, ...], "lengths": [B], "labels": [B]}`."""
+        examples, length = self.order.examples(i)
+        padded = pad([self.sequences[k] for k in examples], length)
+        return {"inputs": padded.values, "lengths": padded.lengths, "labels": self.labels[examples]}

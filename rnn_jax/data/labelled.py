@@ -1,10 +1,7 @@
 """The user's own labelled texts: a file with a label and a text in each row."""
 
-import contextlib
 import csv
-import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,30 +74,6 @@ def split_labelled(data: LabelledTexts) -> dict[str, tuple[list[str], np.ndarray
     tenth = max(1, count // 10)
     parts = {"validation": order[:tenth], "test": order[tenth : 2 * tenth], "train": order[2 * tenth :]}
     return {name: ([data.texts[i] for i in part], data.labels[part]) for name, part in parts.items()}
-
-
-def read_lines(stream: Iterable[bytes], name: str = "standard input") -> Iterator[str]:
-    """The lines of a stream of bytes as text, as they come.
-
-    Raises:
-        DataError: a line is not UTF-8.
-    """
-    for number, line in enumerate(stream, 1):
-        try:
-            yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{name}, line {number}: byte 0x{line[error.start]:02x} is not UTF-8") from error
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines as they come, until the last one, Ctrl-C, or nobody reads them."""
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            for line in lines:
-                print(line, flush=True)
-    except BrokenPipeError:
-        # What is left in the buffer would fail again as Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:

@@ -1,7 +1,7 @@
-"""Parallel texts: sentences and their translations, as tokens and in batches of similar length."""
+"""Parallel texts: pairs of a source and a target, side by side and in batches of similar length."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,21 +12,15 @@ from rnn_jax.data.vocabulary import BEGIN, END
 PARALLEL_AXES: dict[str, int | None] = {
     "source": 1, "source_lengths": 0, "inputs": 1, "targets": 1, "target_lengths": 0,
 }  # fmt: skip
-
-
-class ParallelTexts(NamedTuple):
-    """Sentences in one language, and their translations."""
-
-    source: list[str]
-    target: list[str]
+"""Which axis of each array of `teacher_forcing` is the batch."""
 
 
 class ParallelBatches:
     """Shuffled training batches; batch i is a pure function of i.
 
     Args:
-        sources: tokens int `[n]` of each sentence, n ≥ 1.
-        targets: of its translation.
+        sources: tokens int `[n]` of each source, n ≥ 1.
+        targets: of its target.
         batch_size: B.
         seed: of the order.
         group: batches in a row that share a shape, those of one dispatch.

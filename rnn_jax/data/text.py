@@ -1,6 +1,7 @@
-"""Texts: the user's own files, and their parts."""
+"""Texts: the user's own files, their parts and their lines."""
 
 import math
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -62,3 +63,16 @@ def split(text: str, fractions: tuple[float, ...] = (0.9, 0.1)) -> tuple[str, ..
 def split_lines(text: str) -> list[str]:
     """The lines of a text. Only a line feed ends one: captions hold characters that `str.splitlines` would cut at."""
     return [line.strip() for line in text.removesuffix("\n").split("\n")]
+
+
+def read_lines(stream: Iterable[bytes], name: str = "standard input") -> Iterator[str]:
+    """The lines of a stream of bytes as text, as they come.
+
+    Raises:
+        DataError: a line is not UTF-8.
+    """
+    for number, line in enumerate(stream, 1):
+        try:
+            yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{name}, line {number}: byte 0x{line[error.start]:02x} is not UTF-8") from error

@@ -7,20 +7,20 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.checks import check_size
-from rnn_jax.typing import Carry
+from rnn_jax.typing import Carry, Float, Int
 
 Step = Callable[[Carry, jax.Array], tuple[Carry, jax.Array]]
 
 
 class Beams(NamedTuple):
-    """What a search has found, the best first."""
+    """The K best sequences of a search, the best first."""
 
-    tokens: jax.Array
-    """int32 `[B, K, T]`, each sequence up to and with its end, zeros after it."""
-    lengths: jax.Array
-    """int32 `[B, K]`, the end counted; T where a sequence had no time to end."""
-    scores: jax.Array
-    """float32 `[B, K]`, log probability over length penalty; −∞ where there is no such sequence."""
+    tokens: Int[jax.Array, "B K T"]
+    """int32, each sequence up to and with its end, zeros after it."""
+    lengths: Int[jax.Array, "B K"]
+    """int32, the end counted; T where a sequence had no time to end."""
+    scores: Float[jax.Array, "B K"]
+    """float32, log probability over length penalty; −∞ where there is no such sequence."""
 
 
 def beam_search(

@@ -10,10 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.typing import Array
+from rnn_jax.typing import Array, Checked, Float, Int
 
 
-def ctc_greedy(logits: Array, lengths: Array) -> tuple[jax.Array, jax.Array]:
+def ctc_greedy(
+    logits: Float[Array, "T B V"], lengths: Int[Array, "B"]
+) -> tuple[Int[jax.Array, "B T"], Int[jax.Array, "B"]]:
     """The labels of the likeliest alignment of each row; made to be jitted.
 
     Args:
@@ -34,7 +36,7 @@ def ctc_greedy(logits: Array, lengths: Array) -> tuple[jax.Array, jax.Array]:
     return labels, kept.sum(axis=0, dtype=jnp.int32)
 
 
-def ctc_beam(log_probs: np.ndarray, beam: int = 16) -> list[tuple[tuple[int, ...], float]]:
+def ctc_beam(log_probs: Checked[np.ndarray, "T V"], beam: int = 16) -> list[tuple[tuple[int, ...], float]]:
     """The likeliest label sequences of one utterance; Graves 2008, section 7.5.3, Hannun et al. 2014, arXiv:1408.2873.
 
     Args:

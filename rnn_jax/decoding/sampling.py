@@ -8,14 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.typing import Array, Carry
+from rnn_jax.typing import Array, Carry, Float, Int, Key
 
 Step = Callable[[Any, Carry, jax.Array], tuple[Carry, jax.Array]]
 
 
 def sample_token(
-    key: jax.Array, logits: Array, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
-) -> jax.Array:
+    key: Key, logits: Float[Array, "*B V"], temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
+) -> Int[jax.Array, "*B"]:
     """Draw a token from logits.
 
     Args:
@@ -67,8 +67,8 @@ def stream_tokens(
     step: Step,
     params: Any,
     carry: Carry,
-    prompt: Array,
-    key: jax.Array,
+    prompt: Int[Array, "n"],
+    key: Key,
     *,
     temperature: float = 1.0,
     top_k: int = 0,

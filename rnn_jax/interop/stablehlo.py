@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
+import rnn_jax
 from rnn_jax.typing import Array, Carry
 
 FORMAT = 1
@@ -62,7 +63,8 @@ def save_step(
         "x": {"shape": list(x.shape), "dtype": str(x.dtype)},
         "initial_carry": [{"value": np.asarray(a, float).tolist(), "dtype": str(a.dtype)} for a in leaves],
         "platforms": list(platforms),
-        "versions": {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "rnn_jax")},
+        "versions": {name: importlib.metadata.version(name) for name in ("jax", "jaxlib")}
+        | {"rnn_jax": rnn_jax.__version__},
         "sha256": hashlib.sha256(program).hexdigest(),
     }
     path = Path(path)

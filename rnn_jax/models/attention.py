@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from rnn_jax.checks import check_choice
-from rnn_jax.typing import DType
+from rnn_jax.typing import Bool, DType, Float
 
 KINDS = ("additive", "multiplicative")
 
@@ -15,11 +15,11 @@ KINDS = ("additive", "multiplicative")
 class Memory(NamedTuple):
     """What was read, for a decoder to look at; every leaf `[B, ...]`."""
 
-    values: jax.Array
+    values: Float[jax.Array, "B S F"]
     """`[B, S, F]`, zero after the end of a row."""
-    keys: jax.Array
+    keys: Float[jax.Array, "B S A"]
     """`[B, S, A]`, the values as attention compares them."""
-    valid: jax.Array
+    valid: Bool[jax.Array, "B S"]
     """bool `[B, S]`."""
 
 
@@ -46,12 +46,14 @@ class Attention(nnx.Module):
         self.key = nnx.Linear(value_size, size, use_bias=False, dtype=dtype, rngs=rngs)
         self.weigh = nnx.Linear(size, 1, use_bias=False, dtype=dtype, rngs=rngs) if kind == "additive" else None
 
-    def read(self, values: jax.Array, valid: jax.Array) -> Memory:
+    def read(self, values: Float[jax.Array, "B S F"], valid: Bool[jax.Array, "B S"]) -> Memory:
         """The memory of values `[B, S, F]`, valid bool `[B, S]`; made once for all queries."""
         values = jnp.where(valid[..., None], values, 0.0)
         return Memory(values, self.key(values), valid)
 
-    def __call__(self, query: jax.Array, memory: Memory) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, query: Float[jax.Array, "B Q"], memory: Memory
+    ) -> tuple[Float[jax.Array, "B F"], Float[jax.Array, "B S"]]:
         """What a query `[B, Q]` finds, `[B, F]`, and the weights, float32 `[B, S]`, of a row with a valid step."""
         q = self.query(query)
         if self.weigh is None:

@@ -16,7 +16,7 @@ from rnn_jax.cells import Cell
 from rnn_jax.compose import dropout
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, Carry, DType
+from rnn_jax.typing import Array, Carry, DType, Float, Inputs, Int, Key, Output
 from rnn_jax.unroll import Unrolled
 
 
@@ -52,7 +52,9 @@ class RecurrentBlocks(nnx.Module):
         self.dropout_rate, self.dropout_kind = dropout_rate, dropout_kind
         self.input_size, self.output_size = input_size, size
 
-    def __call__(self, xs: Array, *, lengths: Array | None = None, key: jax.Array | None = None) -> Unrolled:
+    def __call__(
+        self, xs: Float[Array, "T *B D"], *, lengths: Int[Array, "*B"] | None = None, key: Key | None = None
+    ) -> Unrolled:
         """Outputs `[T, B, H]`, zero after the end of a row, for xs `[T, B, D]`, and the carries of all cells.
 
         Args:
@@ -61,7 +63,7 @@ class RecurrentBlocks(nnx.Module):
             key: a typed key: training, with dropout.
         """
 
-        def run(i: int, xs: jax.Array, key: jax.Array | None) -> tuple[Carry, jax.Array]:
+        def run(i: int, xs: jax.Array, key: Key | None) -> tuple[Carry, jax.Array]:
             return self.recurrent[i](xs, lengths=lengths, key=key)
 
         xs = jnp.asarray(xs)
@@ -75,21 +77,21 @@ class RecurrentBlocks(nnx.Module):
         """The carries of all cells before the first step."""
         return tuple(recurrent.initial_carry(batch_shape, dtype) for recurrent in self.recurrent)
 
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+    def step(self, carry: Carry, x: Inputs) -> tuple[Carry, Output]:
         """One step x `[B, D]` to the next carries and the output `[B, H]`, for streaming."""
         return self._through(jnp.asarray(x), None, lambda i, x, _: self.recurrent[i].step(carry[i], x))
 
     def _through(
         self,
         xs: jax.Array,
-        key: jax.Array | None,
+        key: Key | None,
         run: Callable[[int, jax.Array, jax.Array | None], tuple[Carry, jax.Array]],
     ) -> tuple[tuple[Carry, ...], jax.Array]:
         """The carries and outputs of all blocks, where `run` gives those of the cell of one."""
         count = 3 * len(self.recurrent)
         keys = [None] * count if key is None else list(jax.random.split(key, count))
 
-        def dropped(key: jax.Array | None, ys: jax.Array) -> jax.Array:
+        def dropped(key: Key | None, ys: jax.Array) -> jax.Array:
             return dropout(key, ys, self.dropout_rate, self.dropout_kind)
 
         xs, carries = self.project(xs), []

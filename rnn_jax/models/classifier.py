@@ -1,14 +1,18 @@
 """A sequence to a class: embed, run layers through it, pool its steps into one vector, score the classes."""
 
+from collections.abc import Callable, Sequence
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.compose import Bidirectional, Stack, dropout
+from rnn_jax.data import best_bounds, in_order, pad
 from rnn_jax.models.blocks import Layers
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, DType
+from rnn_jax.typing import Array, DType, Float, Int, Key, Num, Params
 
 POOLINGS = ("last", "max", "mean", "attention")
 
@@ -58,7 +62,9 @@ class Classifier(nnx.Module):
         self.dropout_rate, self.input_dropout = dropout_rate, input_dropout
         self.dtype = dtype
 
-    def __call__(self, inputs: Array, lengths: Array, *, key: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, inputs: Int[Array, "T B"] | Num[Array, "T B D"], lengths: Int[Array, "B"], *, key: Key | None = None
+    ) -> Float[jax.Array, "B C"]:
         """Score the classes of sequences.
 
         Args:
@@ -76,7 +82,7 @@ class Classifier(nnx.Module):
         pooled = self.pool(self.layer(xs, lengths=lengths, key=keys[1]).ys, jnp.asarray(lengths))
         return self.score(dropout(keys[2], pooled, self.dropout_rate)).astype(jnp.float32)
 
-    def pool(self, ys: jax.Array, lengths: jax.Array) -> jax.Array:
+    def pool(self, ys: Float[jax.Array, "T B F"], lengths: Int[jax.Array, "B"]) -> Float[jax.Array, "B F"]:
         """One vector `[B, F]` out of the outputs `[T, B, F]` of the valid steps."""
         valid = (jnp.arange(ys.shape[0])[:, None] < lengths[None])[..., None]
         if self.pooling == "last":
@@ -97,3 +103,35 @@ class Classifier(nnx.Module):
         while isinstance(cell, Stack):
             cell = cell.layers[-1]
         return cell.forward.output_size if isinstance(cell, Bidirectional) else self.layer.output_size
+
+
+def make_probabilities(
+    rebuild: Callable[[Params], Callable[..., jax.Array]],
+    sequences: Sequence[Num[np.ndarray, "_ ..."]],
+    *,
+    batch_size: int = 128,
+    buckets: int = 4,
+) -> Callable[[Params], np.ndarray]:
+    """A function from parameters to p(class | sequence) of all sequences, float32 `[N, C]`, compiled for few shapes.
+
+    Args:
+        rebuild: from `rnn_jax.nnx.functional` of a `Classifier`, or of what is called as one.
+        sequences: tokens int `[n]` or vectors `[n, ...]` each, n ≥ 1.
+        batch_size: sequences at once.
+        buckets: how many lengths they are padded to, at most.
+    """
+    lengths = np.array([len(sequence) for sequence in sequences])
+    bounds = best_bounds(lengths, buckets)
+    batch_size = min(batch_size, len(sequences))
+    score = jax.jit(lambda params, inputs, lengths: jax.nn.softmax(rebuild(params)(inputs, lengths)))
+
+    def probabilities(params: Params) -> np.ndarray:
+        parts, places = [], []
+        for examples in in_order(lengths, batch_size):
+            rows = np.resize(examples, batch_size)  # the last batch is filled up, so that it has no shape of its own
+            batch = pad([sequences[k] for k in rows], int(bounds[np.searchsorted(bounds, lengths[rows].max())]))
+            parts.append(np.asarray(score(params, batch.values, batch.lengths))[: len(examples)])
+            places.append(examples)
+        return np.concatenate(parts)[np.argsort(np.concatenate(places))]
+
+    return probabilities

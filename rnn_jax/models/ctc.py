@@ -10,10 +10,11 @@ from flax import nnx
 
 from rnn_jax.checks import check_rate, check_size
 from rnn_jax.compose import dropout
+from rnn_jax.losses import Total
 from rnn_jax.models.blocks import Layers, RecurrentBlocks
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, Carry, DType
+from rnn_jax.typing import Array, Carry, DType, Float, Int, Key, Num
 
 
 class CTCModel(nnx.Module):
@@ -42,7 +43,9 @@ class CTCModel(nnx.Module):
         self.score = nnx.Linear(layer.output_size, labels + 1, dtype=dtype, rngs=rngs)
         self.dropout_rate, self.dtype = dropout_rate, dtype
 
-    def __call__(self, xs: Array, lengths: Array | None = None, *, key: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, xs: Num[Array, "T *B D"], lengths: Int[Array, "*B"] | None = None, *, key: Key | None = None
+    ) -> Float[jax.Array, "T *B V"]:
         """Score every step.
 
         Args:
@@ -61,7 +64,7 @@ class CTCModel(nnx.Module):
         """The carry before the first step of a stream."""
         return self._recurrent().initial_carry(batch_shape, self.dtype)
 
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, jax.Array]:
+    def step(self, carry: Carry, x: Num[Array, "*B D"]) -> tuple[Carry, Float[jax.Array, "*B V"]]:
         """One step x `[B, D]` to the next carry and logits float32 `[B, V + 1]`, for streaming.
 
         Raises:
@@ -76,7 +79,9 @@ class CTCModel(nnx.Module):
         return self.layer
 
 
-def ctc_loss(logits: Array, lengths: Array, labels: Array, counts: Array) -> tuple[jax.Array, jax.Array]:
+def ctc_loss(
+    logits: Float[Array, "T B V"], lengths: Int[Array, "B"], labels: Int[Array, "B N"], counts: Int[Array, "B"]
+) -> Total:
     """The summed negative log likelihood of label sequences in nats, over all alignments, and the number of labels.
 
     A row with too few steps for its labels (each needs one, and one more between two equal ones) has no alignment and

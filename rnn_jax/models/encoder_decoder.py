@@ -11,11 +11,14 @@ from rnn_jax.cells.base import Cell
 from rnn_jax.checks import check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.models.attention import Attention, Memory
-from rnn_jax.models.tokens import Tokens
+from rnn_jax.models.embedding import TiedEmbedding
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, Carry, DType
+from rnn_jax.typing import Array, Carry, DType, Float, Int, Key, Num
 
-Reader = Callable[[Array], jax.Array]
+Source = Int[Array, "S B"] | Num[Array, "_ B ..."]
+"""Tokens, or what the reader takes: as many steps as it likes for each that it gives."""
+
+Reader = Callable[[Any], jax.Array]
 """From a source that is not tokens, `[S, B, ...]`, to vectors `[S, B, E]`: a module."""
 
 
@@ -23,7 +26,7 @@ class DecoderCarry(NamedTuple):
     """What a decoder knows between two tokens."""
 
     cell: Carry
-    fed: jax.Array
+    fed: Float[jax.Array, "B E"]
     """`[B, E]`, the attentional vector of the token before: input feeding."""
 
 
@@ -68,7 +71,7 @@ class EncoderDecoder(nnx.Module):
         size, read = encoder.input_size, encoder.output_size
         if decoder.input_size != 2 * size:
             raise ValueError(f"decoder has inputs of {decoder.input_size}: expected {2 * size}, twice the encoder's")
-        self.tokens = Tokens(vocabulary_size, size, dropout_rate=embedding_dropout, dtype=dtype, rngs=rngs)
+        self.tokens = TiedEmbedding(vocabulary_size, size, dropout_rate=embedding_dropout, dtype=dtype, rngs=rngs)
         self.encoder = Recurrent(encoder, rngs=rngs)
         self.decoder = Recurrent(decoder, rngs=rngs)
         self.attention = Attention(attention, decoder.output_size, read, size, dtype=dtype, rngs=rngs)
@@ -77,8 +80,13 @@ class EncoderDecoder(nnx.Module):
         self.reader, self.dropout_rate, self.dtype = reader, dropout_rate, dtype
 
     def __call__(
-        self, source: Array, source_lengths: Array, inputs: Array, *, key: jax.Array | None = None
-    ) -> jax.Array:
+        self,
+        source: Source,
+        source_lengths: Int[Array, "B"],
+        inputs: Int[Array, "T B"],
+        *,
+        key: Key | None = None,
+    ) -> Float[jax.Array, "T B V"]:
         """Score each target token, given the true ones before it (teacher forcing).
 
         Args:
@@ -95,11 +103,13 @@ class EncoderDecoder(nnx.Module):
         ys, _ = self._write(memory, self.tokens.read(inputs, keys[1]))
         return self.tokens.score(dropout(keys[2], ys, self.dropout_rate))
 
-    def align(self, source: Array, source_lengths: Array, inputs: Array) -> jax.Array:
+    def align(
+        self, source: Source, source_lengths: Int[Array, "B"], inputs: Int[Array, "T B"]
+    ) -> Float[jax.Array, "T B S"]:
         """Where each target token looks: the weights of attention, float32 `[T, B, S]`; arguments as in a call."""
         return self._write(self.encode(source, source_lengths), self.tokens.read(inputs))[1]
 
-    def encode(self, source: Array, lengths: Array, *, key: jax.Array | None = None) -> Memory:
+    def encode(self, source: Source, lengths: Int[Array, "B"], *, key: Key | None = None) -> Memory:
         """Read a source, int `[S, B]`, or what the reader takes."""
         keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
         xs = self.tokens.read(source, keys[0]) if self.reader is None else self.reader(source)
@@ -114,16 +124,18 @@ class EncoderDecoder(nnx.Module):
         carry = self.decoder.initial_carry((len(mean),), self.dtype)
         return DecoderCarry(carry, jnp.tanh(self.begin(mean)))
 
-    def step(self, memory: Memory, carry: DecoderCarry, token: Array) -> tuple[DecoderCarry, jax.Array]:
+    def step(
+        self, memory: Memory, carry: DecoderCarry, token: Int[Array, "B"]
+    ) -> tuple[DecoderCarry, Float[jax.Array, "B V"]]:
         """One token int `[B]` to the next carry and logits float32 `[B, V]`."""
         carry, (y, _) = self._advance(memory, carry, self.tokens.read(token))
         return carry, self.tokens.score(y)
 
-    def _write(self, memory: Memory, xs: jax.Array) -> Any:
+    def _write(self, memory: Memory, xs: Float[jax.Array, "T B E"]) -> Any:
         return jax.lax.scan(lambda carry, x: self._advance(memory, carry, x), self.start(memory), xs)[1]
 
-    def _advance(self, memory: Memory, carry: DecoderCarry, x: jax.Array) -> Any:
+    def _advance(self, memory: Memory, carry: DecoderCarry, x: Float[jax.Array, "B E"]) -> Any:
         cell, h = self.decoder.step(carry.cell, jnp.concatenate([x, carry.fed], axis=-1))
-        found, weights = self.attention(h, memory)
-        y = jnp.tanh(self.join(jnp.concatenate([h, found], axis=-1)))
+        context, weights = self.attention(h, memory)
+        y = jnp.tanh(self.join(jnp.concatenate([h, context], axis=-1)))
         return DecoderCarry(cell, y), (y, weights)

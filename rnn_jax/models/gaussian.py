@@ -12,10 +12,11 @@ from flax import nnx
 
 from rnn_jax.checks import check_rate, check_size
 from rnn_jax.compose import dropout
+from rnn_jax.losses import Total
 from rnn_jax.models.blocks import Layers, RecurrentBlocks
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, Carry, DType
+from rnn_jax.typing import Array, Bool, Carry, DType, Float, Hidden, Int, Key, Num
 
 WIDTH = 1.645
 """Standard deviations from the mean to the ends of an interval that holds 90 % of a normal distribution."""
@@ -26,8 +27,8 @@ LEAST = 1e-2
 class Normal(NamedTuple):
     """Normal distributions."""
 
-    mean: jax.Array
-    std: jax.Array
+    mean: Float[jax.Array, "*B N"]
+    std: Float[jax.Array, "*B N"]
 
 
 class GaussianModel(nnx.Module):
@@ -56,7 +57,9 @@ class GaussianModel(nnx.Module):
         self.read = nnx.Linear(layer.output_size, 2 * outputs, dtype=dtype, rngs=rngs)
         self.dropout_rate, self.dtype = dropout_rate, dtype
 
-    def __call__(self, xs: Array, lengths: Array | None = None, *, key: jax.Array | None = None) -> Normal:
+    def __call__(
+        self, xs: Num[Array, "T *B D"], lengths: Int[Array, "*B"] | None = None, *, key: Key | None = None
+    ) -> Normal:
         """Distributions float32 `[T, B, N]`.
 
         Args:
@@ -72,7 +75,7 @@ class GaussianModel(nnx.Module):
         """The carry before the first step of a stream."""
         return self._recurrent().initial_carry(batch_shape, self.dtype)
 
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, Normal]:
+    def step(self, carry: Carry, x: Num[Array, "*B D"]) -> tuple[Carry, Normal]:
         """One step x `[B, D]` to the next carry and distributions `[B, N]`, for streaming.
 
         Raises:
@@ -81,7 +84,7 @@ class GaussianModel(nnx.Module):
         carry, y = self._recurrent().step(carry, jnp.asarray(x, self.dtype))
         return carry, self._normal(y)
 
-    def _normal(self, ys: jax.Array) -> Normal:
+    def _normal(self, ys: Hidden) -> Normal:
         mean, raw = jnp.split(self.read(ys).astype(jnp.float32), 2, axis=-1)
         return Normal(mean, jax.nn.softplus(raw) + LEAST)
 
@@ -91,7 +94,13 @@ class GaussianModel(nnx.Module):
         return self.layer
 
 
-def gaussian_nats(found: Normal, targets: Array, weights: Array, *, beta: float = 0.0) -> tuple[jax.Array, jax.Array]:
+def gaussian_nats(
+    predicted: Normal,
+    targets: Float[Array, "*B"],
+    weights: Num[Array, "*B"] | Bool[Array, "*B"],
+    *,
+    beta: float = 0.0,
+) -> Total:
     """The summed negative log likelihood of numbers in nats, and the sum of their weights.
 
     With β, each term is weighted by σ^(2β), which takes no part in the gradient (Seitzer et al. 2022, arXiv:2203.09168,
@@ -99,7 +108,7 @@ def gaussian_nats(found: Normal, targets: Array, weights: Array, *, beta: float 
     no longer, but keeps its minimum.
 
     Args:
-        found: distributions `[...]`.
+        predicted: distributions `[...]`.
         targets: `[...]`.
         weights: `[...]`, 0 where a target does not count; it may then be anything, NaN too.
         beta: β, from 0 to 1.
@@ -109,7 +118,7 @@ def gaussian_nats(found: Normal, targets: Array, weights: Array, *, beta: float 
     """
     counted = jnp.asarray(weights) > 0
     targets = jnp.where(counted, jnp.asarray(targets, jnp.float32), 0.0)
-    mean, std = jnp.where(counted, found.mean, 0.0), jnp.where(counted, found.std, 1.0)
+    mean, std = jnp.where(counted, predicted.mean, 0.0), jnp.where(counted, predicted.std, 1.0)
     losses = 0.5 * ((targets - mean) / std) ** 2 + jnp.log(std) + 0.5 * math.log(2 * math.pi)
     losses = losses * jax.lax.stop_gradient(std) ** (2 * beta)
     return (losses * weights).sum(), jnp.asarray(weights, jnp.float32).sum()

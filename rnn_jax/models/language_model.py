@@ -8,7 +8,7 @@ from rnn_jax.cells.base import Cell
 from rnn_jax.checks import check_choice, check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, Carry, DType
+from rnn_jax.typing import Array, Carry, DType, Float, Hidden, Int, Key
 
 
 class LanguageModel(nnx.Module):
@@ -65,8 +65,13 @@ class LanguageModel(nnx.Module):
         return self.recurrent.initial_carry(batch_shape, self.dtype)
 
     def __call__(
-        self, tokens: Array, carry: Carry = None, *, key: jax.Array | None = None, checkpoint_every: int | None = None
-    ) -> tuple[Carry, jax.Array]:
+        self,
+        tokens: Int[Array, "T *B"],
+        carry: Carry = None,
+        *,
+        key: Key | None = None,
+        checkpoint_every: int | None = None,
+    ) -> tuple[Carry, Float[jax.Array, "T *B V"]]:
         """Score what follows each token of a sequence.
 
         Args:
@@ -83,11 +88,11 @@ class LanguageModel(nnx.Module):
         carry, ys = self.recurrent(xs, carry, key=keys[1], checkpoint_every=checkpoint_every)
         return carry, self._logits(dropout(keys[2], ys, self.dropout_rate, self.dropout_kind))
 
-    def step(self, carry: Carry, token: Array) -> tuple[Carry, jax.Array]:
+    def step(self, carry: Carry, token: Int[Array, "*B"]) -> tuple[Carry, Float[jax.Array, "*B V"]]:
         """One token int `[B]` to the next carry and logits float32 `[B, V]`, for streaming."""
         carry, y = self.recurrent.step(carry, self.embed(jnp.asarray(token)))
         return carry, self._logits(y)
 
-    def _logits(self, ys: jax.Array) -> jax.Array:
+    def _logits(self, ys: Hidden) -> Float[jax.Array, "*B V"]:
         logits = self.embed.attend(ys) if self.score is None else self.score(ys)
         return logits.astype(jnp.float32)

@@ -9,11 +9,14 @@ from flax import nnx
 
 from rnn_jax.checks import check_rate, check_size
 from rnn_jax.compose import dropout
-from rnn_jax.typing import Array, DType
+from rnn_jax.typing import Array, Bool, DType, Float, Int, Key
 from rnn_jax.unroll import Unrolled
 
-Cache = tuple[jax.Array, jax.Array]
-"""Keys and values `[B, T, heads, size / heads]`."""
+Cache = tuple[Float[jax.Array, "B S N K"], Float[jax.Array, "B S N K"]]
+"""Keys and values of each of N heads."""
+
+Past = tuple[Float[jax.Array, "B T N K"], Float[jax.Array, "B T N K"]]
+"""The same of a sequence that is being written."""
 
 
 class Transformer(nnx.Module):
@@ -53,7 +56,9 @@ class Transformer(nnx.Module):
         self.causal = causal
         self.input_size, self.output_size = input_size, size
 
-    def __call__(self, xs: Array, *, lengths: Array | None = None, key: jax.Array | None = None) -> Unrolled:
+    def __call__(
+        self, xs: Float[Array, "T B D"], *, lengths: Int[Array, "B"] | None = None, key: Key | None = None
+    ) -> Unrolled:
         """Transform a sequence.
 
         Args:
@@ -113,12 +118,12 @@ class Block(nnx.Module):
 
     def __call__(
         self,
-        xs: jax.Array,
-        mask: jax.Array,
+        xs: Float[jax.Array, "B T F"],
+        mask: Bool[jax.Array, "B #N T T"],
         memory: Cache | None = None,
-        memory_mask: jax.Array | None = None,
-        key: jax.Array | None = None,
-    ) -> jax.Array:
+        memory_mask: Bool[jax.Array, "B #N #T S"] | None = None,
+        key: Key | None = None,
+    ) -> Float[jax.Array, "B T F"]:
         """Transform all steps at once.
 
         Args:
@@ -133,8 +138,13 @@ class Block(nnx.Module):
         return self._with_memory(xs, memory, memory_mask, keys[1:])
 
     def step(
-        self, cache: Cache, x: jax.Array, position: jax.Array, memory: Cache | None, memory_mask: jax.Array | None
-    ) -> tuple[Cache, jax.Array]:
+        self,
+        cache: Past,
+        x: Float[jax.Array, "B F"],
+        position: Int[jax.Array, "B"],
+        memory: Cache | None,
+        memory_mask: Bool[jax.Array, "B #N #T S"] | None,
+    ) -> tuple[Past, Float[jax.Array, "B F"]]:
         """One step, x `[B, size]`, at `position` int32 `[B]`; `cache` has the keys and values of the steps before."""
         xs = x[:, None]
         steps = jnp.arange(cache[0].shape[1])[None]
@@ -146,13 +156,21 @@ class Block(nnx.Module):
         xs = xs + attend(self.self_attention, normed, cache, mask)
         return cache, self._with_memory(xs, memory, memory_mask)[:, 0]
 
-    def weights(self, xs: jax.Array, mask: jax.Array, memory: Cache, memory_mask: jax.Array | None) -> jax.Array:
+    def weights(
+        self,
+        xs: Float[jax.Array, "B T F"],
+        mask: Bool[jax.Array, "B #N T T"],
+        memory: Cache,
+        memory_mask: Bool[jax.Array, "B #N #T S"] | None,
+    ) -> Float[jax.Array, "B T S"]:
         """Where in the memory each step looks: float32 `[B, T, S]`, the mean over heads; arguments as in a call."""
         query = self.memory_attention.query(self.memory_norm(self._with_itself(xs, mask, None)))
         scores = jnp.einsum("bthd,bshd->bhts", query, memory[0]).astype(jnp.float32) / query.shape[-1] ** 0.5
         return jax.nn.softmax(scores if memory_mask is None else jnp.where(memory_mask, scores, -jnp.inf)).mean(1)
 
-    def _with_itself(self, xs: jax.Array, mask: jax.Array, key: jax.Array | None) -> jax.Array:
+    def _with_itself(
+        self, xs: Float[jax.Array, "B T F"], mask: Bool[jax.Array, "B #N T T"], key: Key | None
+    ) -> Float[jax.Array, "B T F"]:
         normed = self.self_norm(xs)
         return xs + dropout(
             key, attend(self.self_attention, normed, read(self.self_attention, normed), mask), self.dropout_rate
@@ -168,18 +186,25 @@ class Block(nnx.Module):
         return xs + dropout(keys[1], self.contract(jax.nn.gelu(self.expand(self.forward_norm(xs)))), self.dropout_rate)
 
 
-def read(attention: nnx.MultiHeadAttention, xs: jax.Array) -> Cache:
+def read(attention: nnx.MultiHeadAttention, xs: Float[jax.Array, "B S F"]) -> Cache:
     """What attention looks at: keys and values of xs `[B, T, F]`."""
     return attention.key(xs), attention.value(xs)
 
 
-def attend(attention: nnx.MultiHeadAttention, xs: jax.Array, cache: Cache, mask: jax.Array | None) -> jax.Array:
+def attend(
+    attention: nnx.MultiHeadAttention,
+    xs: Float[jax.Array, "B T F"],
+    cache: Cache,
+    mask: Bool[jax.Array, "B #N #T S"] | None,
+) -> Float[jax.Array, "B T F"]:
     """What the steps xs `[B, T, F]` find in keys and values; one that may look nowhere gets the mean of the values."""
     query = attention.query(xs)
     return attention.out(nnx.dot_product_attention(query, *cache, mask=mask))
 
 
-def attention_mask(batch: int, length: int, lengths: Array | None, causal: bool = False) -> tuple[jax.Array, jax.Array]:
+def attention_mask(
+    batch: int, length: int, lengths: Int[Array, "B"] | None, causal: bool = False
+) -> tuple[Bool[jax.Array, "B 1 T T"], Bool[jax.Array, "B T 1"]]:
     """Which steps see which, bool `[B, 1, T, T]`, and which are valid, bool `[B, T, 1]`."""
     steps = jnp.arange(length)
     ends = jnp.full((batch,), length) if lengths is None else jnp.asarray(lengths)
@@ -188,7 +213,7 @@ def attention_mask(batch: int, length: int, lengths: Array | None, causal: bool 
     return valid[:, None, None] & sees[None, None], valid[..., None]
 
 
-def positions(length: int, size: int, first: Array | int = 0) -> jax.Array:
+def positions(length: int, size: int, first: Int[Array, ""] | int = 0) -> Float[jax.Array, "{length} {size}"]:
     """The sines and cosines of section 3.5 of Vaswani et al. 2017: float32 `[length, size]`, from step `first` on."""
     steps = jnp.arange(length, dtype=jnp.float32) + jnp.asarray(first, jnp.float32)
     rates = jnp.exp(-jnp.log(10000.0) * jnp.arange(0, size, 2, dtype=jnp.float32) / size)

@@ -8,24 +8,24 @@ from flax import nnx
 
 from rnn_jax.checks import check_size
 from rnn_jax.compose import dropout
-from rnn_jax.models.encoder_decoder import Reader
-from rnn_jax.models.tokens import Tokens
-from rnn_jax.models.transformer import Block, Cache, Transformer, attention_mask, positions, read
-from rnn_jax.typing import Array, DType
+from rnn_jax.models.embedding import TiedEmbedding
+from rnn_jax.models.encoder_decoder import Reader, Source
+from rnn_jax.models.transformer import Block, Cache, Past, Transformer, attention_mask, positions, read
+from rnn_jax.typing import Array, Bool, DType, Float, Hidden, Int, Key
 
 
 class ReadSource(NamedTuple):
     """What was read: keys and values for each decoder layer, and bool `[B, S]`."""
 
     layers: tuple[Cache, ...]
-    valid: jax.Array
+    valid: Bool[jax.Array, "B S"]
 
 
 class CacheCarry(NamedTuple):
     """Keys and values of the tokens before, layer by layer, and the place of the next one, int32 `[B]`."""
 
-    layers: tuple[Cache, ...]
-    position: jax.Array
+    layers: tuple[Past, ...]
+    position: Int[jax.Array, "B"]
 
 
 class TransformerEncoderDecoder(nnx.Module):
@@ -62,7 +62,9 @@ class TransformerEncoderDecoder(nnx.Module):
         rngs: nnx.Rngs,
     ):
         check_size("layers", layers)
-        self.tokens = Tokens(vocabulary_size, embedding_size, dropout_rate=embedding_dropout, dtype=dtype, rngs=rngs)
+        self.tokens = TiedEmbedding(
+            vocabulary_size, embedding_size, dropout_rate=embedding_dropout, dtype=dtype, rngs=rngs
+        )
         self.encoder = Transformer(
             embedding_size, size, layers, heads, dropout_rate=dropout_rate, dtype=dtype, rngs=rngs
         )
@@ -77,8 +79,13 @@ class TransformerEncoderDecoder(nnx.Module):
         self.reader, self.dropout_rate = reader, dropout_rate
 
     def __call__(
-        self, source: Array, source_lengths: Array, inputs: Array, *, key: jax.Array | None = None
-    ) -> jax.Array:
+        self,
+        source: Source,
+        source_lengths: Int[Array, "B"],
+        inputs: Int[Array, "T B"],
+        *,
+        key: Key | None = None,
+    ) -> Float[jax.Array, "T B V"]:
         """Score each target token, given the true ones before it: logits float32 `[T, B, V]`."""
         keys = (None,) * (3 + len(self.blocks)) if key is None else tuple(jax.random.split(key, 3 + len(self.blocks)))
         memory = self.encode(source, source_lengths, key=keys[0])
@@ -88,7 +95,9 @@ class TransformerEncoderDecoder(nnx.Module):
         ys = jnp.swapaxes(xs, 0, 1)
         return self._score(dropout(keys[2], ys, self.dropout_rate))
 
-    def align(self, source: Array, source_lengths: Array, inputs: Array) -> jax.Array:
+    def align(
+        self, source: Source, source_lengths: Int[Array, "B"], inputs: Int[Array, "T B"]
+    ) -> Float[jax.Array, "T B S"]:
         """Where each target token looks: the weights of the last layer, mean over heads, float32 `[T, B, S]`."""
         memory = self.encode(source, source_lengths)
         valid = memory.valid[:, None, None]
@@ -97,7 +106,7 @@ class TransformerEncoderDecoder(nnx.Module):
             xs = block(xs, mask, seen, valid)
         return jnp.swapaxes(self.blocks[-1].weights(xs, mask, memory.layers[-1], valid), 0, 1)
 
-    def encode(self, source: Array, lengths: Array, *, key: jax.Array | None = None) -> ReadSource:
+    def encode(self, source: Source, lengths: Int[Array, "B"], *, key: Key | None = None) -> ReadSource:
         """Read a source, int `[S, B]`, or what the reader takes."""
         keys = (None, None) if key is None else tuple(jax.random.split(key))
         xs = self.tokens.read(source, keys[0]) if self.reader is None else self.reader(source)
@@ -111,7 +120,9 @@ class TransformerEncoderDecoder(nnx.Module):
         zeros = [jnp.zeros_like(k, shape=(k.shape[0], steps, *k.shape[2:])) for k, _ in memory.layers]
         return CacheCarry(tuple((z, z) for z in zeros), jnp.zeros(memory.valid.shape[:1], jnp.int32))
 
-    def step(self, memory: ReadSource, carry: CacheCarry, token: Array) -> tuple[CacheCarry, jax.Array]:
+    def step(
+        self, memory: ReadSource, carry: CacheCarry, token: Int[Array, "B"]
+    ) -> tuple[CacheCarry, Float[jax.Array, "B V"]]:
         """One token int `[B]` to the next carry and logits float32 `[B, V]`."""
         x = self.project(self.tokens.read(token))
         x = x + jax.vmap(lambda p: positions(1, x.shape[-1], p)[0])(carry.position).astype(x.dtype)
@@ -121,11 +132,13 @@ class TransformerEncoderDecoder(nnx.Module):
             caches.append(cache)
         return CacheCarry(tuple(caches), carry.position + 1), self._score(x)
 
-    def _prepared(self, inputs: Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+    def _prepared(
+        self, inputs: Int[Array, "T B"], key: Key | None
+    ) -> tuple[Float[jax.Array, "B T F"], Bool[jax.Array, "B 1 T T"]]:
         """Target tokens as the blocks take them, `[B, T, size]`, and which sees which."""
         xs = self.project(jnp.swapaxes(self.tokens.read(inputs, key), 0, 1))
         mask, _ = attention_mask(xs.shape[0], xs.shape[1], None, causal=True)
         return xs + positions(xs.shape[1], xs.shape[2])[None].astype(xs.dtype), mask
 
-    def _score(self, xs: jax.Array) -> jax.Array:
+    def _score(self, xs: Hidden) -> Float[jax.Array, "*B V"]:
         return self.tokens.score(self.join(self.norm(xs)))

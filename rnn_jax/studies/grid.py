@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnn_jax.studies.study import StudyCell
+from rnn_jax.studies.study import Condition
 from rnn_jax.train.experiment import Experiment
 from rnn_jax.train.fields import flatten, read_object, read_pairs
 
 FIXED = {"seed": "use --seeds", "cpu_devices": "use --set, for it is one for the whole study"}
 
 
-def make_cells(
+def make_conditions(
     experiment: Experiment, fixed: Sequence[str], vary: Sequence[str], sets: Path | None = None, zipped: bool = False
-) -> list[StudyCell]:
+) -> list[Condition]:
     """The configs of a study, checked before anything is trained.
 
     Args:
@@ -39,15 +39,15 @@ def make_cells(
     named: dict[str, dict[str, Any]] = read_object("sets", sets, form) if sets else {"": {}}
     if not all(isinstance(fields, dict) for fields in named.values()):
         raise ValueError(f"sets={str(sets)!r}: expected {form}")
-    cells = []
+    conditions = []
     for values, (name, fields) in itertools.product(list(chosen), named.items()):
         changes = merged([dict(zip(lists, values, strict=True)), fields])
         for field in changes.keys() & FIXED.keys():
             raise ValueError(f"{field} cannot vary: {FIXED[field]}")
         config = experiment.configure(base | changes)
         shown = {field: value for field, value in flatten(config).items() if field in lists}
-        cells.append(StudyCell(({"set": name} if name else {}) | shown, config))
-    return cells
+        conditions.append(Condition(({"set": name} if name else {}) | shown, config))
+    return conditions
 
 
 def merged(parts: Any) -> dict[str, Any]:
@@ -72,14 +72,20 @@ def split_field(text: str) -> tuple[str, str]:
     return field.replace("-", "_"), values
 
 
-def find_reference(cells: list[StudyCell], text: str) -> StudyCell:
-    """The one cell whose fields are those of `text`.
+def find_reference(conditions: list[Condition], text: str) -> Condition:
+    """The one condition whose fields are those of `text`.
 
     Raises:
         ValueError: there is not exactly one.
     """
     wanted = read_pairs(text) if text else {}
-    found = [cell for cell in cells if all(str(cell.fields.get(f)) == value for f, value in wanted.items())]
+    found = [
+        condition
+        for condition in conditions
+        if all(str(condition.fields.get(f)) == value for f, value in wanted.items())
+    ]
     if not found or (wanted and len(found) > 1):
-        raise ValueError(f"reference={text!r} is {len(found)} configs of: {'; '.join(cell.name for cell in cells)}")
+        raise ValueError(
+            f"reference={text!r} is {len(found)} configs of: {'; '.join(condition.name for condition in conditions)}"
+        )
     return found[0]

@@ -9,20 +9,22 @@ from typing import Any
 import numpy as np
 
 from rnn_jax.cells import count_parameters
-from rnn_jax.studies.study import StudyCell
-from rnn_jax.train.experiment import Experiment
+from rnn_jax.studies.study import Condition
+from rnn_jax.train.experiment import Prepared
 from rnn_jax.train.fields import flatten, replace_fields
 
 TOLERANCE = 0.05  # of the number of parameters
 
 
-def match_parameters(cells: Sequence[StudyCell], reference: StudyCell, experiment: Experiment) -> list[StudyCell]:
+def match_parameters(
+    conditions: Sequence[Condition], reference: Condition, prepare: Callable[..., Prepared]
+) -> list[Condition]:
     """The same configs with other sizes, which become fields of the study.
 
     Args:
-        cells: of the study.
+        conditions: of the study.
         reference: the one of them whose size stays.
-        experiment: that is studied.
+        prepare: of the experiment.
 
     Raises:
         ValueError: an experiment has no hidden_size, one of the configs varies it, or no size comes near enough.
@@ -32,14 +34,14 @@ def match_parameters(cells: Sequence[StudyCell], reference: StudyCell, experimen
         raise ValueError("match_parameters: this experiment has no hidden_size; leave it out")
 
     def parameters(config: Any, size: int) -> int:
-        return count_parameters(experiment.prepare(resized(StudyCell({}, config), size).config).task.params)
+        return count_parameters(prepare(resized(Condition({}, config), size).config).task.params)
 
     target = parameters(reference.config, wanted)
     sizes = []
-    for cell in cells:
-        if "hidden_size" in cell.fields:
+    for condition in conditions:
+        if "hidden_size" in condition.fields:
             raise ValueError("match_parameters: hidden_size varies already; leave one of the two out")
-        count = functools.cache(lambda size, config=cell.config: parameters(config, size))
+        count = functools.cache(lambda size, config=condition.config: parameters(config, size))
         size = wanted
         found = count(size)
         for unit in (4, 2, 1):  # cells with heads need sizes that these divide
@@ -47,29 +49,29 @@ def match_parameters(cells: Sequence[StudyCell], reference: StudyCell, experimen
                 size, found = nearest_size(count, target, unit)
         if abs(found - target) > TOLERANCE * target:
             raise ValueError(
-                f"match_parameters: {cell.name} has {found:,} parameters at hidden_size={size}, expected {target:,} "
-                f"within {TOLERANCE:.0%}, as {reference.name} has; choose a larger hidden_size for the latter"
+                f"match_parameters: {condition.name} has {found:,} parameters at hidden_size={size}, expected "
+                f"{target:,} within {TOLERANCE:.0%}, as {reference.name} has; choose a larger hidden_size for it"
             )
         sizes.append(size)
-    return list(map(resized, cells, sizes))
+    return list(map(resized, conditions, sizes))
 
 
-def matched_before(cells: Sequence[StudyCell], study: Path, command: str) -> list[StudyCell] | None:
+def matched_before(conditions: Sequence[Condition], study: Path, command: str) -> list[Condition] | None:
     """The same configs with the sizes in a study that this command has begun, for counting takes minutes."""
     if not (file := study / "study.json").exists():
         return None
     begun = json.loads(file.read_text("utf-8"))
-    fields = [cell["fields"] for cell in begun["cells"]]
+    fields = [one["fields"] for one in begun["cells"]]
     if begun["command"] != command or not all("hidden_size" in one for one in fields):
         return None
-    found = [resized(cell, one["hidden_size"]) for cell, one in zip(cells, fields, strict=False)]
-    return found if [cell.fields for cell in found] == fields else None
+    found = [resized(condition, one["hidden_size"]) for condition, one in zip(conditions, fields, strict=False)]
+    return found if [condition.fields for condition in found] == fields else None
 
 
-def resized(cell: StudyCell, size: int) -> StudyCell:
+def resized(condition: Condition, size: int) -> Condition:
     """The same config with another size, which is one of its fields from then on."""
     changes: dict[str, Any] = {"hidden_size": size}
-    return StudyCell(cell.fields | changes, replace_fields(cell.config, **changes))
+    return Condition(condition.fields | changes, replace_fields(condition.config, **changes))
 
 
 def nearest_size(count: Callable[[int], int], target: int, unit: int = 4) -> tuple[int, int]:

@@ -77,7 +77,7 @@ class Search:
                     f"study={str(path)!r} has {name}={stored.get(name)!r}, asked for is {value!r}: name another folder"
                 )
 
-    def run(self, trials: int, said: Callable[[str], None] = print) -> int:
+    def run(self, trials: int, report: Callable[[str], None] = print) -> int:
         """Take trials until there are so many, all of them ended, beside other processes that do the same.
 
         Returns:
@@ -90,10 +90,10 @@ class Search:
                 continue
             with self._locks[trial.number] as lock:
                 try:
-                    if code := train_trial(self, trial, lock, said):
+                    if code := train_trial(self, trial, lock, report):
                         return code
                 except LockLost as lost:
-                    said(f"trial {trial.number}: {lost}")
+                    report(f"trial {trial.number}: {lost}")
         return 0
 
     def trials(self) -> list[FrozenTrial]:
@@ -146,14 +146,14 @@ class Search:
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
 
 
-def train_trial(search: Search, trial: Trial, lock: Lock, said: Callable[[str], None]) -> int:
+def train_trial(search: Search, trial: Trial, lock: Lock, report: Callable[[str], None]) -> int:
     """Train a trial to its end, whatever that is, and tell it.
 
     Args:
         search: that the trial is of.
         trial: with its parameters.
         lock: of the trial, which this process holds.
-        said: gets a line at the beginning and one at the end.
+        report: gets a line at the beginning and one at the end.
 
     Returns:
         0, or 128 + the number of the signal that stopped it.
@@ -164,19 +164,19 @@ def train_trial(search: Search, trial: Trial, lock: Lock, said: Callable[[str], 
     path, metric = search.run_path(trial.number), search.task.monitor
     options = RunOptions(runs=path.parent.parent, name=path.name, resume=is_begun(path))
     shown = ", ".join(f"{field}={trial.params[field]}" for field in search.space)
-    said(f"trial {trial.number}: {shown}{' goes on' if options.resume else ''}")
+    report(f"trial {trial.number}: {shown}{' goes on' if options.resume else ''}")
 
     def prune(step: int, scores: dict[str, float]) -> bool:
         lock.check()
         if step not in search.trials()[trial.number].intermediate_values:
             trial.report(scores[metric], step)
-        return trial.should_prune()
+        return bool(trial.should_prune())
 
     def tell(state: TrialState, ended: str, value: float | None = None) -> None:
         lock.check()
         trial.set_user_attr("ended", ended)
         search.study.tell(trial.number, value, state)
-        said(f"trial {trial.number}: {ended}")
+        report(f"trial {trial.number}: {ended}")
 
     experiment = dataclasses.replace(
         search.experiment, prepare=lambda config: without_test(search.experiment.prepare(config))

@@ -13,9 +13,9 @@ from rnn_jax.train.config import fit_config
 from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, finish_run, reason_of, start_run
 from rnn_jax.train.fields import replace_fields
 from rnn_jax.train.loop import Outcome, fit
+from rnn_jax.train.multi_seed import LAYOUTS, SeedsDiffer, fit_seeds
 from rnn_jax.train.programs import update_bytes
 from rnn_jax.train.run import Run, is_begun
-from rnn_jax.train.side_by_side import LAYOUTS, SeedsDiffer, fit_seeds
 
 SEED_LAYOUTS = (*LAYOUTS, "single")
 
@@ -62,7 +62,7 @@ class SeedGroup:
         """
         if self.layout != "single":
             try:
-                return self._side_by_side()
+                return self._train_together()
             except SeedsDiffer as difference:
                 self.layout, self.note = "single", f"{difference}: trained one by one"
                 print(f"{self.prefix}: {self.note}", file=sys.stderr)
@@ -73,7 +73,7 @@ class SeedGroup:
                 return code
         return 0
 
-    def _side_by_side(self) -> int:
+    def _train_together(self) -> int:
         configs = [self._config(seed) for seed in self.seeds]
         runs: dict[int, Run] = {}
         with self._noting(list(self.seeds), runs):

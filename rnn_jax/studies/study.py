@@ -1,11 +1,11 @@
-"""A study: cells (configs that differ in some fields) times seeds, in one directory that several processes may share.
+"""A study: conditions (configs that differ in some fields) times seeds, in a directory that processes may share.
 
     STUDY/  study.json  cells/KEY.json  cells/KEY.lock-N  runs/EXPERIMENT/KEY-seed-SEED/  tables and figures
 
-KEY is the hash of a cell's config without its seed: whatever is asked for, a finished (KEY, seed) is not trained again.
-`cells/KEY.json` is written by the process that holds the cell's lock, and says which seeds were trained together, how,
-and how each ended. `study.json` follows from these files and the results of the runs, and holds no time, so that the
-same study gives the same file.
+KEY is the hash of a condition's config without its seed: a finished (KEY, seed) is never trained again.
+`cells/KEY.json` is written by the process that holds the condition's lock, and says which seeds were trained together,
+how, and how each ended. `study.json` follows from these files and the results of the runs, and holds no time, so that
+the same study gives the same file.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ POLL = 2.0  # seconds between two looks at what other processes have done
 
 
 @dataclasses.dataclass(frozen=True)
-class StudyCell:
+class Condition:
     """One config of a study.
 
     Attributes:
@@ -56,19 +56,19 @@ class Study:
     Attributes:
         path: the directory.
         experiment: that is studied.
-        cells: the configs, no two the same.
-        seeds: of each cell.
+        conditions: the configs, no two the same.
+        seeds: of each condition.
         layout: vmap, map or single; see `SeedGroup`.
         about: what study.json says beside: question, command, reference.
 
     Raises:
-        ValueError: two cells are the same, a layout is not known, or the directory holds a study of another experiment
-            or layout.
+        ValueError: two conditions are the same, a layout is not known, or the directory holds a study of another
+            experiment or layout.
     """
 
     path: Path
     experiment: Experiment
-    cells: Sequence[StudyCell]
+    conditions: Sequence[Condition]
     seeds: Sequence[int]
     layout: str = "vmap"
     about: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -76,10 +76,12 @@ class Study:
     def __post_init__(self):
         check_choice("layout", self.layout, SEED_LAYOUTS)
         names: dict[str, str] = {}
-        for cell in self.cells:
-            if cell.key in names:
-                raise ValueError(f"cells {names[cell.key]!r} and {cell.name!r} have the same config: leave one out")
-            names[cell.key] = cell.name
+        for condition in self.conditions:
+            if condition.key in names:
+                raise ValueError(
+                    f"conditions {names[condition.key]!r} and {condition.name!r} have the same config: leave one out"
+                )
+            names[condition.key] = condition.name
         file = self.path / "study.json"
         if not file.exists():
             ours = {"cells", ".study.json.tmp"}  # of a process that was killed at its very beginning
@@ -94,33 +96,35 @@ class Study:
                     "name another folder"
                 )
 
-    def run(self, retry: bool = False, said: Callable[[str], None] = print) -> int:
+    def run(self, retry: bool = False, report: Callable[[str], None] = print) -> int:
         """Train what is not there yet, beside other processes that do the same, until everything has ended.
 
         Args:
             retry: train again what has failed.
-            said: gets a line about each cell.
+            report: gets a line about each condition.
 
         Returns:
             0, or 128 + the number of the signal that stopped it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         self.write_summary()
-        locks = {cell.key: Lock(self._folder, cell.key) for cell in self.cells}
-        again = {cell.key for cell in self.cells if retry}
-        while left := [cell for cell in self.cells if cell.key in again or not self.ended(cell)]:
+        locks = {condition.key: Lock(self._folder, condition.key) for condition in self.conditions}
+        again = {condition.key for condition in self.conditions if retry}
+        while left := [
+            condition for condition in self.conditions if condition.key in again or not self.ended(condition)
+        ]:
             worked = False
-            for cell in left:
-                if not locks[cell.key].acquire():
+            for condition in left:
+                if not locks[condition.key].acquire():
                     continue
                 worked, code = True, 0
-                said(f"{cell.name}: {self.experiment.name}, {len(self.seeds)} seeds, {self.layout}")
+                report(f"{condition.name}: {self.experiment.name}, {len(self.seeds)} seeds, {self.layout}")
                 try:
-                    with locks[cell.key] as lock:
-                        code = self._train(cell, lock, cell.key in again)
+                    with locks[condition.key] as lock:
+                        code = self._train(condition, lock, condition.key in again)
                 except LockLost as lost:
-                    said(f"{cell.name}: {lost}")
-                again.discard(cell.key)
+                    report(f"{condition.name}: {lost}")
+                again.discard(condition.key)
                 self.write_summary()
                 if code:
                     return code
@@ -133,18 +137,18 @@ class Study:
     def _folder(self) -> Path:
         return self.path / "cells"
 
-    def record(self, cell: StudyCell) -> dict[str, Any]:
-        """What is known of a cell: `groups`, the seeds that were trained together; `failures`, "" for no failure."""
-        file = self._folder / f"{cell.key}.json"
+    def record(self, condition: Condition) -> dict[str, Any]:
+        """What is known of a condition: `groups`, seeds that were trained together; `failures`, "" for no failure."""
+        file = self._folder / f"{condition.key}.json"
         return json.loads(file.read_text("utf-8")) if file.exists() else {"groups": [], "failures": {}}
 
-    def ended(self, cell: StudyCell) -> bool:
+    def ended(self, condition: Condition) -> bool:
         """Whether all its seeds have finished or failed."""
-        failures = self.record(cell)["failures"]
+        failures = self.record(condition)["failures"]
         return all(str(seed) in failures for seed in self.seeds)
 
-    def _train(self, cell: StudyCell, lock: Lock, retry: bool) -> int:
-        record = self.record(cell)
+    def _train(self, condition: Condition, lock: Lock, retry: bool) -> int:
+        record = self.record(condition)
         if retry:
             failed = [int(seed) for seed, failure in record["failures"].items() if failure]
             for group in record["groups"]:
@@ -157,7 +161,7 @@ class Study:
 
         def save() -> None:
             lock.check()
-            write_atomically(self._folder / f"{cell.key}.json", to_json(record))
+            write_atomically(self._folder / f"{condition.key}.json", to_json(record))
 
         save()
         for stored in record["groups"]:
@@ -165,7 +169,7 @@ class Study:
                 continue
             ended = {int(seed): failure for seed, failure in record["failures"].items()}
             group = SeedGroup(
-                self.experiment, cell.config, stored["seeds"], self.path / "runs", cell.key, stored["layout"],
+                self.experiment, condition.config, stored["seeds"], self.path / "runs", condition.key, stored["layout"],
                 stored["note"], ended, check=lock.check,
             )  # fmt: skip
 
@@ -179,15 +183,15 @@ class Study:
                 return code
         return 0
 
-    def run_path(self, cell: StudyCell, seed: int) -> Path:
-        """Where the run of a cell and a seed is."""
-        return self.path / "runs" / self.experiment.name / f"{cell.key}-seed-{seed}"
+    def run_path(self, condition: Condition, seed: int) -> Path:
+        """Where the run of a condition and a seed is."""
+        return self.path / "runs" / self.experiment.name / f"{condition.key}-seed-{seed}"
 
     def summary(self) -> dict[str, Any]:
         """What study.json holds."""
-        cells, versions, processors = [], [], []
-        for cell in self.cells:
-            record, seeds = self.record(cell), {}
+        conditions, versions, processors = [], [], []
+        for condition in self.conditions:
+            record, seeds = self.record(condition), {}
             groups = {seed: group for group in record["groups"] for seed in group["seeds"]}
             for seed in self.seeds:
                 failure = record["failures"].get(str(seed))
@@ -198,7 +202,7 @@ class Study:
                 if failure:
                     seeds[str(seed)]["message"] = failure
                 if state == "done":
-                    run = Run.open(self.run_path(cell, seed))
+                    run = Run.open(self.run_path(condition, seed))
                     result = run.read_json("result.json")
                     kept = ("metric", "value", "higher_is_better", "params", "steps")
                     seeds[str(seed)] |= {"run": str(run.path.relative_to(self.path.resolve()))}
@@ -210,10 +214,16 @@ class Study:
             notes = sorted({group["note"] for group in record["groups"] if group["note"]})
             states = {one["state"] for one in seeds.values()}
             state = "open" if "open" in states else "done" if states == {"done"} else "failed"
-            entry = {"name": cell.name, "fields": cell.fields, "key": cell.key, "state": state, "notes": notes}
-            cells.append(entry | {"seeds": seeds})
+            entry = {
+                "name": condition.name,
+                "fields": condition.fields,
+                "key": condition.key,
+                "state": state,
+                "notes": notes,
+            }
+            conditions.append(entry | {"seeds": seeds})
         head = {"experiment": self.experiment.name, "layout": self.layout, "seeds": list(self.seeds), **self.about}
-        return {**head, "versions": versions, "processors": processors, "cells": cells}
+        return {**head, "versions": versions, "processors": processors, "cells": conditions}
 
     def write_summary(self) -> None:
         """Write study.json by what is there now; one process after the other, so that the newest is the last."""

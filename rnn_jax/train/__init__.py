@@ -5,13 +5,13 @@ from rnn_jax.train.config import FitConfig, HoldOutConfig, fit_config
 from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, Trained, train_experiment
 from rnn_jax.train.fields import flatten, make_config, replace_fields
 from rnn_jax.train.figures import draw_alignment, draw_curves
-from rnn_jax.train.lanes import Diverged, Task
 from rnn_jax.train.loop import Outcome, best_params, fit
+from rnn_jax.train.multi_seed import SeedsDiffer, fit_seeds
 from rnn_jax.train.optimizer import OptimizerConfig, make_optimizer, make_schedule
 from rnn_jax.train.programs import share_compiled_programs
+from rnn_jax.train.replica import Diverged, Task
 from rnn_jax.train.run import Run, config_hash
 from rnn_jax.train.seeds import key_for
-from rnn_jax.train.side_by_side import SeedsDiffer, fit_seeds
 from rnn_jax.train.state import TrainState, initial_state, make_dispatch
 
 __all__ = [

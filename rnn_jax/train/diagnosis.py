@@ -31,17 +31,17 @@ class Diagnosis:
 
     Args:
         loss: of the task.
-        settings: of the run; its optimizer is made again, to see how far an update goes.
+        config: of the run; its optimizer is made again, to see how far an update goes.
         steps: updates of the run.
         key: typed, for what is random in the loss.
         run: where diagnosis.json goes.
     """
 
-    def __init__(self, loss: Loss, settings: OptimizerConfig, steps: int, key: jax.Array, run: Run):
-        self.clip_norm, self.run = settings.clip_norm, run
+    def __init__(self, loss: Loss, config: OptimizerConfig, steps: int, key: jax.Array, run: Run):
+        self.clip_norm, self.run = config.clip_norm, run
         self.records: list[dict[str, Any]] = []
         self._norms: list[float] = []
-        optimizer = make_optimizer(settings, steps)
+        optimizer = make_optimizer(config, steps)
 
         def measure(state: TrainState, batches: Batch) -> dict[str, Any]:
             batch = jax.tree.map(lambda leaf: leaf[-1], batches)

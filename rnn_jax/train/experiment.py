@@ -14,9 +14,9 @@ from rnn_jax.checks import check_choice
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.fields import field_types, make_config, read_values, replace_fields
-from rnn_jax.train.lanes import Diverged, Prune, Task
 from rnn_jax.train.loop import Outcome, best_params, fit
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
+from rnn_jax.train.replica import Diverged, Prune, Task
 from rnn_jax.train.run import Run, config_hash
 from rnn_jax.train.seeds import key_for
 from rnn_jax.typing import Carry, Params

@@ -162,7 +162,8 @@ def _check_known(config_type: type, fields: Iterable[str]) -> None:
     known = field_types(config_type)
     for field in fields:
         if field not in known:
-            of = "".join(f" of task {task}" for task in typing.get_args(known.get("task")))
+            tasks = typing.get_args(known.get("task"))
+            of = f" of task {tasks[0]}" if len(tasks) == 1 else ""
             raise ValueError(f"field {field!r} is not known{of}: expected one of {', '.join(sorted(known))}")
 
 

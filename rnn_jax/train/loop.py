@@ -13,9 +13,9 @@ from rnn_jax.train.agreement import anywhere
 from rnn_jax.train.checkpoint import Checkpoints
 from rnn_jax.train.config import FitConfig
 from rnn_jax.train.diagnosis import Diagnosis
-from rnn_jax.train.lanes import Clock, Lane, Program, Progress, Prune, Task, drive
 from rnn_jax.train.optimizer import make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh, place
+from rnn_jax.train.replica import Clock, Program, Progress, Prune, Replica, Task, drive
 from rnn_jax.train.run import Run
 from rnn_jax.train.seeds import key_for
 from rnn_jax.train.state import Batch, TrainState, initial_state, kept_params, make_dispatch
@@ -43,7 +43,7 @@ class Outcome:
 
 def fit(
     task: Task,
-    settings: FitConfig,
+    config: FitConfig,
     run: Run,
     *,
     resume: bool = False,
@@ -57,7 +57,7 @@ def fit(
 
     Args:
         task: what is trained.
-        settings: how.
+        config: how.
         run: where it is written down.
         resume: go on from the newest checkpoint.
         diagnosis: watches the gradients.
@@ -69,7 +69,7 @@ def fit(
         ValueError: the batch cannot be divided by the number of devices.
     """
     mesh = data_mesh()
-    optimizer = make_optimizer(settings, settings.steps)
+    optimizer = make_optimizer(config, config.steps)
     copied = batch_sharding(mesh, None)
     fresh = initial_state(task.params, optimizer, task.carry)
     shardings = jax.tree.map(lambda _: copied, fresh)._replace(
@@ -82,21 +82,21 @@ def fit(
         donate_argnums=1,
         out_shardings=(shardings, copied),
     )
-    key = place(np.asarray(jax.random.key_data(key_for(settings.seed, "training"))), copied)
+    key = place(np.asarray(jax.random.key_data(key_for(config.seed, "training"))), copied)
     checkpoints, step = Checkpoints(run.checkpoints), 0
-    lane = Lane(task, settings, run, diagnosis=diagnosis, prune=prune)
+    replica = Replica(task, config, run, diagnosis=diagnosis, prune=prune)
     # A run that was interrupted before its first checkpoint goes on from the beginning.
     if resume and checkpoints.ever_saved:
         loaded = checkpoints.load(state)
-        state, step, lane.progress = loaded.state, loaded.step, Progress(**loaded.info["progress"])
+        state, step, replica.progress = loaded.state, loaded.step, Progress(**loaded.info["progress"])
     run.truncate_log(step)
     if diagnosis and step:
         diagnosis.resume(step)
-    clock = Clock(lane.progress.seconds)
+    clock = Clock(replica.progress.seconds)
 
     def save(state: TrainState, step: int, best: list[bool]) -> None:
-        lane.progress.seconds = clock()
-        checkpoints.save(step, state, {"progress": dataclasses.asdict(lane.progress)}, best=best[0])
+        replica.progress.seconds = clock()
+        checkpoints.save(step, state, {"progress": dataclasses.asdict(replica.progress)}, best=best[0])
 
     program = Program(
         place=lambda batches: place_batches(batches[0], task.batch_axes, mesh),
@@ -107,35 +107,35 @@ def fit(
         save=save,
         kept=lambda: checkpoints.latest_step,
     )
-    state, step, stop = drive([lane], program, state, step, clock, resume)
-    if lane.failure is not None:
-        raise lane.failure
+    state, step, stop = drive([replica], program, state, step, clock, resume)
+    if replica.failure is not None:
+        raise replica.failure
     stopped = anywhere(stop.requested)
     # A process that had no signal itself stops for the SIGTERM of another.
     exit_code = (stop.exit_code or 128 + signal.SIGTERM) if stopped else 0
     best = kept_params(state)
-    if lane.progress.best_step not in (0, step):
+    if replica.progress.best_step not in (0, step):
         best = kept_params(checkpoints.load(state, best=True).state)
     # By way of the host, so that they belong to one process and no longer to the mesh.
     local = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), best)
-    ended = "finished" if step >= settings.steps else "pruned" if lane.progress.pruned else "stopped early"
+    ended = "finished" if step >= config.steps else "pruned" if replica.progress.pruned else "stopped early"
     reason = "signal" if stopped else ended
-    return Outcome(local, state, lane.progress, reason, exit_code)
+    return Outcome(local, state, replica.progress, reason, exit_code)
 
 
-def best_params(params: Params, carry: Carry, settings: FitConfig, run: Run) -> Params:
+def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Params:
     """The best parameters of a run on disk.
 
     Args:
         params: parameters of the same model, for their names, shapes and dtypes.
         carry: the initial carry that the run trained with.
-        settings: of the run.
+        config: of the run.
         run: the run.
 
     Raises:
         CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
     """
-    state = initial_state(params, make_optimizer(settings, settings.steps), carry)
+    state = initial_state(params, make_optimizer(config, config.steps), carry)
     return kept_params(Checkpoints(run.checkpoints).load(state, best=True).state)
 
 

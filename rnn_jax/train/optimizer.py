@@ -56,28 +56,28 @@ class OptimizerConfig:
             raise ValueError(f"final_fraction={self.final_fraction!r}: expected a number from 0 to 1")
 
 
-def make_schedule(settings: OptimizerConfig, steps: int) -> optax.Schedule:
+def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
     """The learning rate as a function of the update, for a run of `steps` updates."""
     check_size("steps", steps)
-    warmup = min(settings.warmup_steps, steps)
-    peak, rest = settings.learning_rate, max(steps - warmup, 1)
+    warmup = min(config.warmup_steps, steps)
+    peak, rest = config.learning_rate, max(steps - warmup, 1)
     fall = {
-        "cosine": lambda: optax.cosine_decay_schedule(peak, rest, settings.final_fraction),
-        "linear": lambda: optax.linear_schedule(peak, peak * settings.final_fraction, rest),
+        "cosine": lambda: optax.cosine_decay_schedule(peak, rest, config.final_fraction),
+        "linear": lambda: optax.linear_schedule(peak, peak * config.final_fraction, rest),
         "constant": lambda: optax.constant_schedule(peak),
-    }[settings.schedule]()
+    }[config.schedule]()
     return optax.join_schedules([optax.linear_schedule(0.0, peak, max(warmup, 1)), fall], [warmup])
 
 
-def make_optimizer(settings: OptimizerConfig, steps: int) -> optax.GradientTransformation:
+def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
     """Clipping, then the optimizer, and the average of the parameters if there is one, for a run of `steps` updates."""
-    schedule = make_schedule(settings, steps)
+    schedule = make_schedule(config, steps)
     update = {
-        "adamw": lambda: optax.adamw(schedule, b1=settings.momentum, b2=0.99, weight_decay=settings.weight_decay),
-        "sgd": lambda: optax.sgd(schedule, momentum=settings.momentum or None),
-    }[settings.optimizer]()
-    average = [average_params(settings.averaging)] if settings.averaging else []
-    return optax.chain(optax.clip_by_global_norm(settings.clip_norm), update, *average)
+        "adamw": lambda: optax.adamw(schedule, b1=config.momentum, b2=0.99, weight_decay=config.weight_decay),
+        "sgd": lambda: optax.sgd(schedule, momentum=config.momentum or None),
+    }[config.optimizer]()
+    average = [average_params(config.averaging)] if config.averaging else []
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), update, *average)
 
 
 class AverageState(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from rnn_jax.train.lanes import Task
+from rnn_jax.train.replica import Task
 from rnn_jax.train.seeds import key_for
 
 

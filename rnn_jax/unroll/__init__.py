@@ -1,43 +1,71 @@
 """`unroll`: run a cell through time. One method a file; every method gives the same values and gradients."""
 
-import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, Composite
-from rnn_jax.typing import Array, Carry, Params
-from rnn_jax.unroll.associative import associative
-from rnn_jax.unroll.auto import choose
-from rnn_jax.unroll.checks import check_arguments
-from rnn_jax.unroll.newton import Newton, NewtonReport
+from rnn_jax.typing import Array, Carry, Checked, Float, Key, Params
+from rnn_jax.unroll.associative import Associative
+from rnn_jax.unroll.auto import Auto
+from rnn_jax.unroll.checks import check_arguments, resolve
+from rnn_jax.unroll.fixed_point import NewtonReport
+from rnn_jax.unroll.method import Method, MethodResult
+from rnn_jax.unroll.newton import Newton
 from rnn_jax.unroll.scope import Scope, where_rows
-from rnn_jax.unroll.sequential import sequential
+from rnn_jax.unroll.sequential import Sequential
+from rnn_jax.unroll.traced import Trace, Traced
 
-METHODS = {"sequential": sequential, "associative": associative, "newton": Newton()}
+__all__ = [
+    "METHODS",
+    "Associative",
+    "Auto",
+    "Method",
+    "MethodResult",
+    "Newton",
+    "NewtonReport",
+    "Scope",
+    "Sequential",
+    "Trace",
+    "Traced",
+    "Unrolled",
+    "newton_report",
+    "unroll",
+    "unroll_with_reports",
+]
+
+NEWTON = Newton()
+METHODS: dict[str, Method] = {
+    "auto": Auto(),
+    "sequential": Sequential(),
+    "associative": Associative(),
+    "newton": NEWTON,
+}
+"""The methods that have a name."""
 
 
 class Unrolled(NamedTuple):
     """What `unroll` returns, in the order of `jax.lax.scan`: `carry, ys = unroll(...)`."""
 
     carry: Carry
-    ys: jax.Array
+    ys: Float[jax.Array, "T *B H"]
 
 
 def unroll(
     cell: Cell,
     params: Params,
-    xs: Array,
+    xs: Checked[Array, "T *B D"],
     carry: Carry = None,
     *,
-    lengths: Any = None,
-    resets: Any = None,
+    lengths: Checked[Any, "*B"] = None,
+    resets: Checked[Any, "T *B"] = None,
     reverse: bool = False,
-    method: str | Newton = "auto",
+    method: str | Method = "auto",
     checkpoint_every: int | None = None,
     time_axis: int = 0,
-    key: jax.Array | None = None,
+    key: Key | None = None,
 ) -> Unrolled:
     """Run a cell (or a Stack, or a Bidirectional) over a sequence.
 
@@ -56,7 +84,7 @@ def unroll(
         reverse: go from the last valid step to the first; `ys[t]` still belongs to `xs[t]`.
         method: "sequential", for every cell; "associative", parallel over time, for a `LinearCell`; "newton", or
             `Newton(...)` with options, parallel over time by iterations, for cells that are not linear; "auto" takes
-            the fastest by measurements, and never changes results beyond rounding.
+            the fastest by measurements, and never changes results beyond rounding. Any other `Method`, yours too.
         checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
             memory for T steps falls from T to about T / n + n. None keeps everything.
         time_axis: where time stands in `xs`, `resets` and `ys`: 0 or 1.
@@ -68,36 +96,42 @@ def unroll(
     Raises:
         ValueError: an argument has the wrong shape, type or value; the message names it.
     """
-    check_arguments(cell, params, xs, carry, lengths, resets, method, METHODS, checkpoint_every, time_axis)
-    time_major = (lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0)) if time_axis else jnp.asarray
-    xs = time_major(xs)
-    resets = None if resets is None else time_major(resets)
-    batch_shape = xs.shape[1 : xs.ndim - len(cell.input_shape)]
-    valid = None
-    if lengths is not None:
-        steps = jnp.arange(xs.shape[0]).reshape((-1,) + (1,) * len(batch_shape))
-        valid = jnp.less(*jnp.broadcast_arrays(steps, jnp.asarray(lengths)[None]))
-        # Zeros in the padding keep its NaN and infinities out of the gradient, where 0 · NaN would let them back in.
-        xs = where_rows(valid, xs, jnp.zeros_like(xs))
-    if carry is None:
-        carry = cell.initial_carry(batch_shape, xs.dtype)
-    carry = jax.tree.map(jnp.asarray, carry)
-    scope = Scope(batch_shape, valid, resets, checkpoint_every)
+    return _unroll(cell, params, xs, carry, lengths, resets, reverse, method, checkpoint_every, time_axis, key)[0]
 
-    def run(cell: Cell, params: Params, xs: jax.Array, carry: Carry, reverse: bool, key: jax.Array | None) -> Any:
-        if isinstance(cell, Composite):
-            return cell.unroll_parts(run, params, xs, carry, reverse, key)
-        name = choose(cell, xs.shape[0], batch_shape) if method == "auto" else method
-        chosen = name if isinstance(name, Newton) else METHODS[name]
-        carry, ys = chosen(cell, cell.prepare(params), xs, carry, scope, reverse, key)
-        return carry, ys if valid is None else where_rows(valid, ys, jnp.zeros_like(ys))
 
-    carry, ys = run(cell, params, xs, carry, reverse, key)
-    return Unrolled(carry, jnp.moveaxis(ys, 0, time_axis) if time_axis else ys)
+def unroll_with_reports(
+    cell: Cell,
+    params: Params,
+    xs: Checked[Array, "T *B D"],
+    carry: Carry = None,
+    *,
+    method: str | Method = "auto",
+    **options: Any,
+) -> tuple[Unrolled, list[Any]]:
+    """`unroll`, and what the method has to tell of each cell, in the order in which they run; None where it is silent.
+
+    Args:
+        cell: what to run.
+        params: its parameters.
+        xs: inputs `[T, B, D]`.
+        carry: where to start.
+        method: whose reports: of `Newton`, a `NewtonReport`; of `Traced`, a `Trace`.
+        options: all others of `unroll`.
+
+    Raises:
+        ValueError: as `unroll`.
+    """
+    return _unroll(cell, params, xs, carry, method=method, **options)
 
 
 def newton_report(
-    cell: Cell, params: Params, xs: Array, carry: Carry = None, *, method: Newton = METHODS["newton"], **options: Any
+    cell: Cell,
+    params: Params,
+    xs: Checked[Array, "T *B D"],
+    carry: Carry = None,
+    *,
+    method: Newton = NEWTON,
+    **options: Any,
 ) -> tuple[Unrolled, NewtonReport]:
     """`unroll` by Newton's method, and how it fared: for the metrics of a training step as it stands.
 
@@ -116,15 +150,46 @@ def newton_report(
     Raises:
         ValueError: as `unroll`.
     """
-    report = NewtonReport.none()
+    unrolled, reports = unroll_with_reports(cell, params, xs, carry, method=method, **options)
+    return unrolled, functools.reduce(NewtonReport.joined, reports, NewtonReport.none())
 
-    @dataclasses.dataclass(frozen=True)
-    class Recorded(Newton):
-        def __call__(self, *arguments: Any) -> tuple[Carry, jax.Array]:
-            nonlocal report
-            carry, ys, found = self.solve(*arguments)
-            report = report.joined(found)
-            return carry, ys
 
-    recorded = Recorded(**{field.name: getattr(method, field.name) for field in dataclasses.fields(Newton)})
-    return unroll(cell, params, xs, carry, method=recorded, **options), report
+def _unroll(
+    cell: Cell,
+    params: Params,
+    xs: Checked[Array, "T *B D"],
+    carry: Carry,
+    lengths: Checked[Any, "*B"] = None,
+    resets: Checked[Any, "T *B"] = None,
+    reverse: bool = False,
+    method: str | Method = "auto",
+    checkpoint_every: int | None = None,
+    time_axis: int = 0,
+    key: Key | None = None,
+) -> tuple[Unrolled, list[Any]]:
+    check_arguments(cell, params, xs, carry, lengths, resets, method, METHODS, checkpoint_every, time_axis)
+    time_major = (lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0)) if time_axis else jnp.asarray
+    xs = time_major(xs)
+    resets = None if resets is None else time_major(resets)
+    batch_shape = xs.shape[1 : xs.ndim - len(cell.input_shape)]
+    valid = None
+    if lengths is not None:
+        steps = jnp.arange(xs.shape[0]).reshape((-1,) + (1,) * len(batch_shape))
+        valid = jnp.less(*jnp.broadcast_arrays(steps, jnp.asarray(lengths)[None]))
+        # Zeros in the padding keep its NaN and infinities out of the gradient, where 0 · NaN would let them back in.
+        xs = where_rows(valid, xs, jnp.zeros_like(xs))
+    if carry is None:
+        carry = cell.initial_carry(batch_shape, xs.dtype)
+    carry = jax.tree.map(jnp.asarray, carry)
+    scope, chosen, reports = Scope(batch_shape, valid, resets, checkpoint_every), resolve(method, METHODS), []
+
+    def run(cell: Cell, params: Params, xs: jax.Array, carry: Carry, reverse: bool, key: jax.Array | None) -> Any:
+        if isinstance(cell, Composite):
+            return cell.unroll_parts(run, params, xs, carry, reverse, key)
+        result = MethodResult(*chosen.run(cell, cell.prepare(params), xs, carry, scope, reverse, key))
+        reports.append(result.report)
+        ys = result.ys
+        return result.carry, ys if valid is None else where_rows(valid, ys, jnp.zeros_like(ys))
+
+    carry, ys = run(cell, params, xs, carry, reverse, key)
+    return Unrolled(carry, jnp.moveaxis(ys, 0, time_axis) if time_axis else ys), reports

@@ -11,66 +11,83 @@ Blocks follow one another and are as long as the cache allows. For the gradient 
 what is inside is worked out again.
 """
 
+import dataclasses
 import math
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import widened
-from rnn_jax.typing import Carry, Params
+from rnn_jax.cells.base import Cell, widened
+from rnn_jax.cells.linear.base import LinearCell
+from rnn_jax.typing import Carry, Float, Key, Params
 from rnn_jax.unroll.maps import compose_maps, scan_maps
+from rnn_jax.unroll.method import MethodResult
 from rnn_jax.unroll.scope import Scope
 from rnn_jax.unroll.segments import in_segments
-from rnn_jax.unroll.sequential import sequential
+from rnn_jax.unroll.sequential import Sequential
 
 BLOCK = 2**20
 """Numbers in the maps of a block, on a CPU: 4 MB. From half of it to twice as many the time is much the same."""
 
 
-def associative(
-    cell: Any, params: Params, xs: jax.Array, carry: Carry, scope: Scope, reverse: bool, key: jax.Array | None
-) -> tuple[Carry, jax.Array]:
-    """The final carry and the outputs `[T, B, H]` of one `LinearCell`. Accumulates in float32 or wider.
+@dataclasses.dataclass(frozen=True)
+class Associative:
+    """`unroll(..., method="associative")`: for a `LinearCell`. Accumulates in float32 or wider.
 
     A cell with a `chunk` goes step by step where there are resets. In a product of matrices, NaN in an input may reach
     other outputs of its chunk, earlier ones too.
     """
-    if xs.shape[0] == 0 or (cell.chunk_size is not None and scope.resets is not None):
-        return sequential(cell, params, xs, carry, scope, reverse, key)
-    dtypes = jax.tree.map(lambda c: c.dtype, carry)
-    carry = jax.tree.map(widened, carry)
-    start = scope.start(cell, carry)
-    on_cpu = jax.default_backend() == "cpu"
-    carries_of = scan_maps if on_cpu else compose_maps
 
-    def in_rows(element: jax.Array) -> jax.Array:
-        row = element.shape[1 + len(scope.batch_shape) :]
-        return jnp.broadcast_to(widened(element), (element.shape[0], *scope.batch_shape, *row))
+    def applies(self, cell: Cell) -> bool:
+        return "associative" in cell.methods
 
-    def maps(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
-        xs, valid, resets = inputs
-        z = cell.project(params, xs)
-        elements = jax.tree.map(in_rows, cell.elements(params, z))
-        carries = carries_of(cell, elements, carry, start, valid, resets, reverse)
-        return jax.tree.map(lambda c: c[0 if reverse else -1], carries), cell.read(params, carries, z)
+    def run(
+        self,
+        cell: Cell,
+        params: Params,
+        xs: Float[jax.Array, "T *B D"],
+        carry: Carry,
+        scope: Scope,
+        reverse: bool,
+        key: Key | None,
+    ) -> MethodResult:
+        linear = cast(LinearCell, cell)  # by `applies`
+        if xs.shape[0] == 0 or (linear.chunk_size is not None and scope.resets is not None):
+            return Sequential().run(cell, params, xs, carry, scope, reverse, key)
+        dtypes = jax.tree.map(lambda c: c.dtype, carry)
+        carry = jax.tree.map(widened, carry)
+        start = scope.start(cell, carry)
+        on_cpu = jax.default_backend() == "cpu"
+        carries_of = scan_maps if on_cpu else compose_maps
 
-    def chunk(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
-        xs, valid, _ = jax.tree.map(lambda a: jnp.flip(a, 0), inputs) if reverse else inputs
-        carry, ys = cell.chunk(params, carry, cell.project(params, xs), valid)
-        return carry, jnp.flip(ys, 0) if reverse else ys
+        def in_rows(element: jax.Array) -> jax.Array:
+            row = element.shape[1 + len(scope.batch_shape) :]
+            return jnp.broadcast_to(widened(element), (element.shape[0], *scope.batch_shape, *row))
 
-    every = scope.checkpoint_every
-    if cell.chunk_size is not None:
-        every = min(every or cell.chunk_size, cell.chunk_size)
-    elif every is None and on_cpu:
-        every = _block_length(cell, params, xs)
-    segment = maps if cell.chunk_size is None else chunk
-    carry, ys = in_segments(segment, carry, (xs, scope.valid, scope.resets), every, reverse)
-    return jax.tree.map(lambda c, dtype: c.astype(dtype), carry, dtypes), ys
+        def maps(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+            xs, valid, resets = inputs
+            z = linear.project(params, xs)
+            elements = jax.tree.map(in_rows, linear.elements(params, z))
+            carries = carries_of(linear, elements, carry, start, valid, resets, reverse)
+            return jax.tree.map(lambda c: c[0 if reverse else -1], carries), linear.read(params, carries, z)
+
+        def chunk(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+            xs, valid, _ = jax.tree.map(lambda a: jnp.flip(a, 0), inputs) if reverse else inputs
+            carry, ys = linear.chunk(params, carry, linear.project(params, xs), valid)
+            return carry, jnp.flip(ys, 0) if reverse else ys
+
+        every = scope.checkpoint_every
+        if linear.chunk_size is not None:
+            every = min(every or linear.chunk_size, linear.chunk_size)
+        elif every is None and on_cpu:
+            every = _block_length(linear, params, xs)
+        segment = maps if linear.chunk_size is None else chunk
+        carry, ys = in_segments(segment, carry, (xs, scope.valid, scope.resets), every, reverse)
+        return MethodResult(jax.tree.map(lambda c, dtype: c.astype(dtype), carry, dtypes), ys)
 
 
-def _block_length(cell: Any, params: Params, xs: jax.Array) -> int:
+def _block_length(cell: LinearCell, params: Params, xs: jax.Array) -> int:
     """Steps in a block: T over the number of blocks, which divides T if one of about the right size does."""
     length = xs.shape[0]
     step = jax.eval_shape(lambda xs: cell.elements(params, cell.project(params, xs)), xs[:1])

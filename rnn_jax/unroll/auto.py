@@ -4,6 +4,7 @@
 of device, cell and B. `python -m benchmarks.linear --write` measures and writes it anew.
 """
 
+import dataclasses
 import importlib.resources
 import json
 import math
@@ -11,10 +12,37 @@ import math
 import jax
 
 from rnn_jax.cells.base import Cell
+from rnn_jax.typing import Carry, Float, Key, Params
+from rnn_jax.unroll.associative import Associative
+from rnn_jax.unroll.method import MethodResult
+from rnn_jax.unroll.scope import Scope
+from rnn_jax.unroll.sequential import Sequential
 
 CROSSOVERS: dict[str, dict[str, dict[str, int | None]]] = json.loads(
     importlib.resources.files("rnn_jax.unroll").joinpath("crossovers.json").read_text()
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Auto:
+    """For each cell the method that `choose` names."""
+
+    def applies(self, cell: Cell) -> bool:
+        return True
+
+    def run(
+        self,
+        cell: Cell,
+        params: Params,
+        xs: Float[jax.Array, "T *B D"],
+        carry: Carry,
+        scope: Scope,
+        reverse: bool,
+        key: Key | None,
+    ) -> MethodResult:
+        chosen = choose(cell, xs.shape[0], scope.batch_shape)
+        method = Associative() if chosen == "associative" else Sequential()
+        return method.run(cell, params, xs, carry, scope, reverse, key)
 
 
 def choose(cell: Cell, length: int, batch_shape: tuple[int, ...], platform: str | None = None) -> str:

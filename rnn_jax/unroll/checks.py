@@ -1,6 +1,6 @@
 """The checks of `unroll`'s arguments: each error names the argument, what it is, and what was expected."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,19 +9,19 @@ import numpy as np
 
 from rnn_jax.cells.base import Cell
 from rnn_jax.checks import check_input, check_size
-from rnn_jax.typing import Array, Carry, Params
-from rnn_jax.unroll.newton import Newton
+from rnn_jax.typing import Array, Carry, Checked, Params
+from rnn_jax.unroll.method import Method
 
 
 def check_arguments(
     cell: Cell,
     params: Params,
-    xs: Array,
+    xs: Checked[Array, "T *B D"],
     carry: Carry,
-    lengths: Any,
-    resets: Any,
+    lengths: Checked[Any, "*B"],
+    resets: Checked[Any, "T *B"],
     method: Any,
-    methods: Iterable[str],
+    methods: Mapping[str, Method],
     checkpoint_every: int | None,
     time_axis: int,
 ) -> None:
@@ -47,14 +47,24 @@ def check_arguments(
         shape, dtype = np.shape(resets), jnp.result_type(resets)
         if shape != leading or dtype != jnp.bool_:
             raise ValueError(f"resets is {dtype}{list(shape)}: expected bool{list(leading)}, the leading dims of xs")
-    name = "newton" if isinstance(method, Newton) else method
-    if name != "auto" and name not in methods:
-        expected = f"'auto', one of {', '.join(map(repr, methods))}, or rnn_jax.Newton(...)"
-        raise ValueError(f"method={method!r}: expected {expected}")
-    if name != "auto" and name not in cell.methods:
+    if not resolve(method, methods).applies(cell):
         raise ValueError(f"method={method!r}: {type(cell).__name__} can use {', '.join(map(repr, cell.methods))}")
     if checkpoint_every is not None:
         check_size("checkpoint_every", checkpoint_every)
+
+
+def resolve(method: Any, methods: Mapping[str, Method]) -> Method:
+    """The method of a name, or one that was given as it is.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(method, str) and method in methods:
+        return methods[method]
+    if isinstance(method, Method) and not isinstance(method, type):
+        return method
+    names = [repr(name) for name in methods if name != "auto"]
+    raise ValueError(f"method={method!r}: expected 'auto', one of {', '.join(names)}, or rnn_jax.Newton(...)")
 
 
 def _check_lengths(lengths: Any, length: int, batch_shape: tuple[int, ...]) -> None:
@@ -71,12 +81,14 @@ def _check_lengths(lengths: Any, length: int, batch_shape: tuple[int, ...]) -> N
 
 def _check_tree(name: str, tree: Any, expected: Any) -> None:
     """Compare names and shapes leaf by leaf; dtypes are free (params may be float32 under bfloat16 inputs)."""
-    found = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
-    wanted = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(expected)}
-    for path in wanted.keys() - found.keys():
+    given, wanted = (
+        {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(t)}
+        for t in (tree, expected)
+    )
+    for path in wanted.keys() - given.keys():
         raise ValueError(f"{name}{path} is missing: expected an array {list(wanted[path].shape)}")
-    for path in found.keys() - wanted.keys():
+    for path in given.keys() - wanted.keys():
         raise ValueError(f"{name}{path} is not part of this cell: expected {', '.join(wanted) or 'nothing'}")
     for path, leaf in wanted.items():
-        if np.shape(found[path]) != leaf.shape:
-            raise ValueError(f"{name}{path} has shape {np.shape(found[path])}: expected {leaf.shape}")
+        if np.shape(given[path]) != leaf.shape:
+            raise ValueError(f"{name}{path} has shape {np.shape(given[path])}: expected {leaf.shape}")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from rnn_jax.typing import Bool, Float, Int
 from rnn_jax.unroll.scope import where_rows
 
 
@@ -18,9 +19,9 @@ class NewtonReport(NamedTuple):
         converged: bool; where false, steps were taken one by one.
     """
 
-    iterations: jax.Array
-    residual: jax.Array
-    converged: jax.Array
+    iterations: Int[jax.Array, ""]
+    residual: Float[jax.Array, ""]
+    converged: Bool[jax.Array, ""]
 
     @staticmethod
     def none(dtype: Any = jnp.float32) -> "NewtonReport":
@@ -37,13 +38,13 @@ class NewtonReport(NamedTuple):
 def fixed_point(
     advance: Callable[[jax.Array, Any], jax.Array],
     jacobian: Callable[[jax.Array], jax.Array],
-    start: jax.Array,
+    start: Float[jax.Array, "*B n"],
     inputs: Any,
     reverse: bool,
     max_iterations: int,
     tolerance: float,
     damping: float = 0.0,
-) -> tuple[jax.Array, NewtonReport]:
+) -> tuple[Float[jax.Array, "T *B n"], NewtonReport]:
     """All x `[T, B, n]`; where the residual does not fall below `tolerance`, by taking the steps one by one.
 
     Args:
@@ -98,7 +99,9 @@ def fixed_point(
     return jax.lax.cond(converged, lambda: x, one_by_one), NewtonReport(iterations, jnp.max(residual), converged)
 
 
-def previous(start: jax.Array, x: jax.Array, reverse: bool) -> jax.Array:
+def previous(
+    start: Float[jax.Array, "*B n"], x: Float[jax.Array, "T *B n"], reverse: bool
+) -> Float[jax.Array, "T *B n"]:
     """What each step starts at: `start`, then all of `x` but what the last step gave."""
     return jnp.concatenate([x[1:], start[None]]) if reverse else jnp.concatenate([start[None], x[:-1]])
 

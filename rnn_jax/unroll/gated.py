@@ -20,14 +20,21 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import GatedCell
-from rnn_jax.typing import Carry, Params
+from rnn_jax.typing import Bool, Carry, Float, Params
 from rnn_jax.unroll.scope import where_rows
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def gated_loop(
-    cell: GatedCell, reverse: bool, params: Params, carry: Carry, start: Carry, z: Any, valid: Any, resets: Any
-) -> tuple[Carry, jax.Array]:
+    cell: GatedCell,
+    reverse: bool,
+    params: Params,
+    carry: Carry,
+    start: Carry,
+    z: Float[jax.Array, "T *B G"],
+    valid: Bool[jax.Array, "T ..."] | None,
+    resets: Bool[jax.Array, "T ..."] | None,
+) -> tuple[Carry, Float[jax.Array, "T *B H"]]:
     """The final carry and the outputs `[T, B, H]`; `z` is `[T, B, ...]`, `valid` and `resets` as in `Scope`."""
 
     def body(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:

@@ -6,11 +6,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.typing import Carry
+from rnn_jax.cells.linear.base import LinearCell
+from rnn_jax.typing import Bool, Carry
 from rnn_jax.unroll.scope import where_rows
 
 
-def scan_maps(cell: Any, elements: Any, carry: Carry, start: Carry, valid: Any, resets: Any, reverse: bool) -> Carry:
+def scan_maps(
+    cell: LinearCell,
+    elements: Any,
+    carry: Carry,
+    start: Carry,
+    valid: Bool[jax.Array, "T *B"] | None,
+    resets: Bool[jax.Array, "T *B"] | None,
+    reverse: bool,
+) -> Carry:
     """The carries `[T, B, ...]` of a `LinearCell` after each map, with nothing in the loop but the maps.
 
     Its derivative is written out. With Jₜ the derivative of a map by the carry, it is a loop of the same kind,
@@ -36,7 +45,7 @@ def scan_maps(cell: Any, elements: Any, carry: Carry, start: Carry, valid: Any, 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
 def _scanned(
-    cell: Any, length: int, reverse: bool, moving: Any, fixed: Any, carry: Carry, start: Carry, masks: Any
+    cell: LinearCell, length: int, reverse: bool, moving: Any, fixed: Any, carry: Carry, start: Carry, masks: Any
 ) -> Carry:
     def body(carry: Carry, inputs: Any) -> tuple[Carry, Carry]:
         element, (valid, resets) = inputs
@@ -49,7 +58,7 @@ def _scanned(
 
 
 @_scanned.defjvp
-def _scanned_jvp(cell: Any, length: int, reverse: bool, primals: Any, tangents: Any) -> tuple[Carry, Carry]:
+def _scanned_jvp(cell: LinearCell, length: int, reverse: bool, primals: Any, tangents: Any) -> tuple[Carry, Carry]:
     moving, fixed, carry, start, masks = primals
     moving_dot, fixed_dot, carry_dot, _, _ = tangents
     carries = _scanned(cell, length, reverse, *primals)
@@ -74,7 +83,15 @@ def _scanned_jvp(cell: Any, length: int, reverse: bool, primals: Any, tangents: 
     return carries, jax.lax.scan(body, carry_dot, (moving, before, u, masks), length, reverse)[1]
 
 
-def compose_maps(cell: Any, elements: Any, carry: Carry, start: Carry, valid: Any, resets: Any, reverse: bool) -> Carry:
+def compose_maps(
+    cell: LinearCell,
+    elements: Any,
+    carry: Carry,
+    start: Carry,
+    valid: Bool[jax.Array, "T *B"] | None,
+    resets: Bool[jax.Array, "T *B"] | None,
+    reverse: bool,
+) -> Carry:
     """What `scan_maps` gives, by a parallel prefix scan over the maps of a `LinearCell`: log T rounds."""
     length = max(leaf.shape[0] for leaf in jax.tree.leaves(elements))
     elements = jax.tree.map(lambda e: jnp.broadcast_to(e, (length, *e.shape[1:])), elements)

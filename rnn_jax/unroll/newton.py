@@ -29,11 +29,12 @@ import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, widened
 from rnn_jax.checks import check_choice, check_rate, check_size
-from rnn_jax.typing import Carry, Params
+from rnn_jax.typing import Carry, Float, Key, Params
 from rnn_jax.unroll.fixed_point import NewtonReport, fixed_point, previous
+from rnn_jax.unroll.method import MethodResult
 from rnn_jax.unroll.scope import Scope
 from rnn_jax.unroll.segments import in_segments
-from rnn_jax.unroll.sequential import sequential
+from rnn_jax.unroll.sequential import Sequential
 from rnn_jax.unroll.vectors import Inputs, VectorSteps
 
 DENSE_UP_TO = 64
@@ -68,23 +69,23 @@ class Newton:
         if self.tolerance is not None and not self.tolerance > 0:
             raise ValueError(f"tolerance={self.tolerance!r}: expected a relative residual above 0, or None")
 
-    def __call__(self, *arguments: Any) -> tuple[Carry, jax.Array]:
-        """The final carry and the outputs `[T, B, H]` of one cell; the arguments are those of `solve`."""
-        return self.solve(*arguments)[:2]
+    def applies(self, cell: Cell) -> bool:
+        return "newton" in cell.methods
 
-    def solve(
+    def run(
         self,
         cell: Cell,
         params: Params,
-        xs: jax.Array,
+        xs: Float[jax.Array, "T *B D"],
         carry: Carry,
         scope: Scope,
         reverse: bool,
-        key: jax.Array | None,
-    ) -> tuple[Carry, jax.Array, NewtonReport]:
-        """The final carry, the outputs and the report. Segments of `checkpoint_every` steps are solved in turn."""
+        key: Key | None,
+    ) -> MethodResult:
+        """One cell, and a `NewtonReport`. Segments of `checkpoint_every` steps are solved in turn."""
         if xs.shape[0] == 0:
-            return *sequential(cell, params, xs, carry, scope, reverse, key), NewtonReport.none()
+            steps = Sequential().run(cell, params, xs, carry, scope, reverse, key)
+            return steps._replace(report=NewtonReport.none())
         noise = None if key is None else cell.noise(key, xs.shape[0], scope.batch_shape)
         row = jax.eval_shape(lambda: jax.tree.map(widened, cell.initial_carry((), xs.dtype)))
         steps = VectorSteps(cell, key is not None, row)
@@ -95,14 +96,15 @@ class Newton:
             start, report = state
             xs, *rest = inputs
             inputs = Inputs(jax.tree.map(widened, cell.project(params, xs)), *rest)
-            values, found = problem.values(*jax.lax.stop_gradient((params, start, inputs)))
+            values, solved = problem.values(*jax.lax.stop_gradient((params, start, inputs)))
             x = _solution(problem, params, start, inputs, values)
             ys = steps(params, previous(start, x, reverse), inputs)[1].astype(xs.dtype)
-            return (x[0 if reverse else -1], report.joined(found)), ys
+            return (x[0 if reverse else -1], report.joined(solved)), ys
 
         state, inputs = (start, NewtonReport.none(start.dtype)), (xs, noise, scope.valid, scope.resets)
         (last, report), ys = in_segments(segment, state, inputs, scope.checkpoint_every, reverse)
-        return jax.tree.map(lambda new, old: new.astype(old.dtype), steps.carry(last), carry), ys, report
+        last = jax.tree.map(lambda new, old: new.astype(old.dtype), steps.carry(last), carry)
+        return MethodResult(last, ys, report)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +118,7 @@ class _Problem:
     dtype: Any
 
     def values(self, params: Params, start: jax.Array, inputs: Inputs) -> tuple[jax.Array, NewtonReport]:
-        """The carries after all steps, `[T, B, n]`, and how they were found."""
+        """The carries after all steps, `[T, B, n]`, and how the method fared."""
         jacobian = self.steps.jacobian(params, inputs, self._kind)
 
         def advance(x: jax.Array, inputs: Inputs) -> jax.Array:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Carry
+from rnn_jax.typing import Bool, Carry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Scope:
     """
 
     batch_shape: tuple[int, ...]
-    valid: jax.Array | None
-    resets: jax.Array | None
+    valid: Bool[jax.Array, "T *B"] | None
+    resets: Bool[jax.Array, "T *B"] | None
     checkpoint_every: int | None
 
     def start(self, cell: Cell, carry: Carry) -> Carry:
@@ -31,7 +31,7 @@ class Scope:
         return jax.tree.map(lambda s, c: s.astype(c.dtype), cell.initial_carry(self.batch_shape), carry)
 
 
-def where_rows(mask: jax.Array, on: Any, off: Any) -> Any:
+def where_rows(mask: Bool[jax.Array, "*B"], on: Any, off: Any) -> Any:
     """`on` in the rows where `mask` is true, `off` elsewhere: leaf by leaf, over the trailing dims of each."""
 
     def select(on: jax.Array, off: jax.Array) -> jax.Array:

@@ -3,42 +3,58 @@
 The loop over a `GatedCell` has a derivative of its own; see gated.py.
 """
 
+import dataclasses
 from typing import Any
 
 import jax
 
 from rnn_jax.cells.base import Cell, GatedCell
-from rnn_jax.typing import Carry, Params
+from rnn_jax.typing import Carry, Float, Key, Params
 from rnn_jax.unroll.gated import gated_loop
+from rnn_jax.unroll.method import MethodResult
 from rnn_jax.unroll.scope import Scope, where_rows
 from rnn_jax.unroll.segments import in_segments
 
 
-def sequential(
-    cell: Cell, params: Params, xs: jax.Array, carry: Carry, scope: Scope, reverse: bool, key: jax.Array | None
-) -> tuple[Carry, jax.Array]:
-    """The final carry and the outputs `[T, B, H]` of one cell, for any cell."""
-    noisy = key is not None and type(cell).noisy_step is not Cell.noisy_step
-    noise = cell.noise(key, xs.shape[0], scope.batch_shape) if noisy else None
-    start = None if scope.resets is None else scope.start(cell, carry)
-    gated = isinstance(cell, GatedCell) and type(cell).step is GatedCell.step and not noisy
+@dataclasses.dataclass(frozen=True)
+class Sequential:
+    """`unroll(..., method="sequential")`: for every cell."""
 
-    def step(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
-        z, noise, valid, resets = inputs
-        before = carry
-        if resets is not None:
-            carry = where_rows(resets, start, carry)
-        if noisy:
-            after, y = cell.noisy_step(params, carry, z, noise)
-        else:
-            after, y = cell.step(params, carry, z)
-        return (after if valid is None else where_rows(valid, after, before)), y
+    def applies(self, cell: Cell) -> bool:
+        return "sequential" in cell.methods
 
-    def segment(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
-        xs, *rest = inputs
-        if gated:
-            _, valid, resets = rest
-            return gated_loop(cell, reverse, params, carry, start, cell.project(params, xs), valid, resets)
-        return jax.lax.scan(step, carry, (cell.project(params, xs), *rest), reverse=reverse)
+    def run(
+        self,
+        cell: Cell,
+        params: Params,
+        xs: Float[jax.Array, "T *B D"],
+        carry: Carry,
+        scope: Scope,
+        reverse: bool,
+        key: Key | None,
+    ) -> MethodResult:
+        noisy = key is not None and type(cell).noisy_step is not Cell.noisy_step
+        noise = cell.noise(key, xs.shape[0], scope.batch_shape) if noisy else None
+        start = None if scope.resets is None else scope.start(cell, carry)
+        gated = isinstance(cell, GatedCell) and type(cell).step is GatedCell.step and not noisy
 
-    return in_segments(segment, carry, (xs, noise, scope.valid, scope.resets), scope.checkpoint_every, reverse)
+        def step(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+            z, noise, valid, resets = inputs
+            before = carry
+            if resets is not None:
+                carry = where_rows(resets, start, carry)
+            if noisy:
+                after, y = cell.noisy_step(params, carry, z, noise)
+            else:
+                after, y = cell.step(params, carry, z)
+            return (after if valid is None else where_rows(valid, after, before)), y
+
+        def segment(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+            xs, *rest = inputs
+            if gated:
+                _, valid, resets = rest
+                return gated_loop(cell, reverse, params, carry, start, cell.project(params, xs), valid, resets)
+            return jax.lax.scan(step, carry, (cell.project(params, xs), *rest), reverse=reverse)
+
+        inputs = (xs, noise, scope.valid, scope.resets)
+        return MethodResult(*in_segments(segment, carry, inputs, scope.checkpoint_every, reverse))

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, GatedCell, widened
-from rnn_jax.typing import Carry, Params
+from rnn_jax.typing import Bool, Carry, Float, Output, Params
 from rnn_jax.unroll.scope import where_rows
 
 
@@ -18,8 +18,8 @@ class Inputs(NamedTuple):
 
     z: Any
     noise: Any
-    valid: jax.Array | None
-    resets: jax.Array | None
+    valid: Bool[jax.Array, "*B"] | None
+    resets: Bool[jax.Array, "*B"] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,18 +38,20 @@ class VectorSteps:
     noisy: bool
     row: Carry
 
-    def vector(self, carry: Carry, leading: tuple[int, ...]) -> jax.Array:
+    def vector(self, carry: Carry, leading: tuple[int, ...]) -> Float[jax.Array, "*B n"]:
         """A carry as a vector in float32 or wider."""
         return jnp.concatenate([widened(leaf).reshape(*leading, -1) for leaf in jax.tree.leaves(carry)], axis=-1)
 
-    def carry(self, x: jax.Array) -> Carry:
+    def carry(self, x: Float[jax.Array, "*B n"]) -> Carry:
         """A vector as a carry, in the dtype of the vector."""
         leaves, tree = jax.tree.flatten(self.row)
         ends = [sum(math.prod(leaf.shape) for leaf in leaves[: i + 1]) for i in range(len(leaves))]
         parts = jnp.split(x, ends[:-1], axis=-1)
         return tree.unflatten(p.reshape(*x.shape[:-1], *leaf.shape) for p, leaf in zip(parts, leaves, strict=True))
 
-    def __call__(self, params: Params, x: jax.Array, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, params: Params, x: Float[jax.Array, "*B n"], inputs: Inputs
+    ) -> tuple[Float[jax.Array, "*B n"], Output]:
         """The carries after the steps that start at `x`, and the outputs."""
         before = self._restarted(x, inputs.resets)
         after, y = self._step(params, before, inputs)

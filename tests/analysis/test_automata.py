@@ -49,7 +49,7 @@ def test_what_is_said_where_nothing_is_asked_is_no_matter():
     inputs, held_out = RNG.integers(0, 2, (12, 200)), RNG.integers(0, 2, (50, 20))
     hidden, said = network(COUNTER, inputs), COUNTER.run(inputs)
     asked = np.broadcast_to(np.arange(12)[:, None] % 2 == 0, inputs.shape)
-    found = extract_automaton(hidden, inputs, np.where(asked, said, RNG.integers(0, 2, said.shape)), counted=asked)
+    found = extract_automaton(hidden, inputs, np.where(asked, said, RNG.integers(0, 2, said.shape)), mask=asked)
     assert len(found.outputs) < 16, "one state for what is asked and what is not, one after each input"
     even = slice(0, None, 2)
     assert (found.run(held_out)[even] == COUNTER.run(held_out)[even]).all()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import rnn_jax
-from rnn_jax.analysis.following import follow
 from rnn_jax.analysis.gates import draw_gates, gates_of, named_gates, saturated
+from rnn_jax.analysis.tracing import trace
 
 XS = jnp.asarray(np.random.default_rng(0).normal(size=(4, 2, 3)), jnp.float32)
 
@@ -44,8 +44,8 @@ def test_the_next_carry_follows_from_the_gates(cell, names, equation):
 
     @jax.jit
     def found():
-        _, (part,) = follow(cell, params, XS)
-        return part.carries, gates_of(part)
+        _, (one,) = trace(cell, params, XS)
+        return one.carries, gates_of(one)
 
     carries, gates = found()
     assert sorted(gates) == sorted(names) and all(gate.shape == (4, 2, 4) for gate in gates.values())

@@ -11,7 +11,6 @@ from flax import nnx
 
 import rnn_jax
 import rnn_jax.analysis
-from rnn_jax.analysis.following import follow, follow_layers
 from rnn_jax.analysis.gradient_flow import (
     draw_gradient_flow,
     gradient_norms,
@@ -21,6 +20,7 @@ from rnn_jax.analysis.gradient_flow import (
     lyapunov_exponents,
     step_jacobians,
 )
+from rnn_jax.analysis.tracing import trace, trace_layers
 from rnn_jax.compose import Bidirectional, RecurrentDropout, Stack
 
 RNG = np.random.default_rng(0)
@@ -42,18 +42,18 @@ def linear_cell(matrix):
         RecurrentDropout(rnn_jax.Clockwork(2, 4), 0.3),
     ],
 )
-def test_a_cell_is_followed_as_it_is_unrolled(cell):
+def test_a_cell_is_traced_as_it_is_unrolled(cell):
     params = cell.init(jax.random.key(0))
     resets = jnp.zeros((6, 3), bool).at[3, 0].set(True)
 
     @jax.jit
     def both(first, second):
         options = {"lengths": LENGTHS, "resets": resets, "reverse": True}
-        unrolled, parts = follow(cell, params, XS, key=first, **options)
-        _, (*_, last) = follow(cell, params, XS)
+        unrolled, traces = trace(cell, params, XS, key=first, **options)
+        _, (*_, last) = trace(cell, params, XS)
         after, _ = last.cell.step(last.params, jax.tree.map(lambda c: c[3], last.carries), last.z[3])
         ends = (after, jax.tree.map(lambda c: c[2 if last.reverse else 4], last.carries))
-        return (unrolled, rnn_jax.unroll(cell, params, XS, key=second, **options)), parts[-1].ys, ends
+        return (unrolled, rnn_jax.unroll(cell, params, XS, key=second, **options)), traces[-1].ys, ends
 
     (found, wanted), ys, (after, entering) = both(jax.random.key(1), jax.random.key(1))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, wanted)
@@ -105,10 +105,10 @@ def test_layers_of_a_model_are_seen_from_outside():
     wanted = jax.jit(lambda: gradient_norms(layer.cell, params, XS, score))()
     assert list(found) == ["0 GRU", "1 GRU backward"]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, wanted)
-    ys, parts = follow_layers(lambda: layer(XS).ys)
-    np.testing.assert_array_equal(np.concatenate([part.ys for part in parts], -1), ys)
+    ys, traces = trace_layers(lambda: layer(XS).ys)
+    np.testing.assert_array_equal(np.concatenate([one.ys for one in traces], -1), ys)
     np.testing.assert_allclose(ys, layer(XS).ys, atol=1e-6)
-    assert parts[1].reverse and follow_layers(jax.jit(lambda: layer(XS).ys))[1] == []
+    assert traces[1].reverse and trace_layers(jax.jit(lambda: layer(XS).ys))[1] == []
     assert layer_gradient_norms(lambda: jnp.float32(1)) == {}
 
 

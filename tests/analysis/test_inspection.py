@@ -9,7 +9,7 @@ from flax import nnx
 import rnn_jax
 from experiments.state_tracking.data import Parity
 from rnn_jax.analysis import inspection
-from rnn_jax.analysis.following import NotApplicable, follow_layers, layer_inputs
+from rnn_jax.analysis.tracing import NotApplicable, layer_inputs, trace_layers
 from rnn_jax.nnx import Recurrent
 from tests.analysis.hand_built import PARITY, built
 
@@ -23,10 +23,10 @@ def score():
 
 
 def test_every_page_of_a_model_of_two_layers(score, tmp_path):
-    _, parts = follow_layers(score)
-    said = inspection.gates_page(parts, tmp_path / "gates.png", row=1, steps="abcdef", shown=4)
+    _, traces = trace_layers(score)
+    said = inspection.gates_page(traces, tmp_path / "gates.png", row=1, steps="abcdef", shown=4)
     assert said.startswith("1 LSTM: i ") and "0 Elman" not in said and ", g " not in said
-    assert "of the variance of 6 numbers" in inspection.states_page(parts, tmp_path / "states.png")
+    assert "of the variance of 6 numbers" in inspection.states_page(traces, tmp_path / "states.png")
     said = inspection.flow_page(score, tmp_path / "flow.png", 7)
     assert said.startswith("0 Elman: 0.") and "; 1 LSTM: 0." in said
     text = inspection.saliency_page(score, tmp_path / "saliency.png", row=2, steps=list("abcdef"))
@@ -43,17 +43,17 @@ def test_a_score_as_a_function_of_what_the_first_layer_reads(score):
 
 def test_what_does_not_apply_says_why(tmp_path):
     elman = Recurrent(rnn_jax.Elman(2, 4), rngs=nnx.Rngs(0))
-    _, parts = follow_layers(lambda: elman(XS[:, :1]).ys)
+    _, traces = trace_layers(lambda: elman(XS[:, :1]).ys)
     with pytest.raises(NotApplicable, match="0 Elman: no gates with a name"):
-        inspection.gates_page(parts, tmp_path / "gates.png")
+        inspection.gates_page(traces, tmp_path / "gates.png")
     with pytest.raises(NotApplicable, match="no recurrent layer"):
         inspection.states_page([], tmp_path / "states.png")
     with pytest.raises(NotApplicable, match="no recurrent layer"):
         layer_inputs(lambda: jnp.float32(0))
     with pytest.raises(NotApplicable, match="has no pattern"):
-        inspection.followers_page("\n" * 6, parts, tmp_path / "units.png")
+        inspection.pattern_units_page("\n" * 6, traces, tmp_path / "units.png")
     with pytest.raises(NotApplicable, match="the inputs are no tokens"):
-        inspection.automaton_page(elman, experiments.memory.data.Adding(), jax.random.key(0), 5)
+        inspection.automaton_page(elman, object(), jax.random.key(0), 5)
 
 
 def test_a_network_built_for_parity_is_parity():

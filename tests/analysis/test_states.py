@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import rnn_jax
-from rnn_jax.analysis.following import follow
 from rnn_jax.analysis.states import draw_states, principal_components, state_vectors
+from rnn_jax.analysis.tracing import trace
 
 
 def test_a_plane_in_space_is_found(tmp_path):
@@ -27,9 +27,9 @@ def test_a_plane_in_space_is_found(tmp_path):
 
 def test_states_of_a_cell_and_mistakes():
     cell = rnn_jax.LSTM(2, 3)
-    _, (part,) = follow(cell, cell.init(jax.random.key(0)), jnp.ones((4, 2, 2)))
-    states = state_vectors(part)
-    np.testing.assert_array_equal(states, np.concatenate(part.carries, axis=-1))
+    _, (one,) = trace(cell, cell.init(jax.random.key(0)), jnp.ones((4, 2, 2)))
+    states = state_vectors(one)
+    np.testing.assert_array_equal(states, np.concatenate(one.carries, axis=-1))
     assert principal_components(np.ones((3, 2)))[1].tolist() == [0, 0]
     with pytest.raises(ValueError, match=r"count=7: expected 1 to 6, for states \[4, 2, 6\]"):
         principal_components(states, 7)

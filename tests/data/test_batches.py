@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_jax.data.batches import BucketBatches, best_bounds, in_order
+from rnn_jax.data.batches import BucketBatches, LabelledBatches, best_bounds, in_order
 
 some_lengths = st.lists(st.integers(0, 30), min_size=1, max_size=40).map(np.array)
 
@@ -94,3 +94,18 @@ def test_wrong_arguments_are_named(change, message):
         BucketBatches(**arguments)
     with pytest.raises(ValueError, match="i=-1"):
         BucketBatches(np.arange(1, 5), 2, 0).examples(-1)
+
+
+def test_labelled_batches_keep_sequences_and_labels_together():
+    sequences = [np.full(length, length, np.int32) for length in (1, 2, 3, 9)]
+    batches = LabelledBatches(sequences, np.array([10, 20, 30, 90]), 3, seed=0, buckets=2)
+    assert batches.padding == (
+        "padding: 58% of the steps if all were padded to the longest (9), 17% in buckets of 3, 9"
+    )
+    for i in range(8):
+        batch, again = batches.batch(i), batches.batch(i)
+        assert batch["inputs"].shape in ((3, 3), (9, 3))
+        for b, length in enumerate(batch["lengths"]):
+            assert batch["labels"][b] == 10 * length and (batch["inputs"][:length, b] == length).all()
+            assert not batch["inputs"][length:, b].any()
+        assert all(np.array_equal(batch[name], again[name]) for name in batch)

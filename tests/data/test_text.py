@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnn_jax.data import DataError, read_text, split
+from rnn_jax.data import DataError, read_lines, read_text, split
 from rnn_jax.data.text import split_lines
 
 
@@ -49,3 +49,11 @@ def test_split_is_contiguous_whole_and_rounds_boundaries_down():
 
 def test_only_a_line_feed_ends_a_line():
     assert split_lines("a\x85b\nc \n") == ["a\x85b", "c"]
+
+
+def test_the_lines_of_a_stream_are_text_and_a_wrong_byte_is_named():
+    assert list(read_lines([b"a\r\n", b"\n", "é\x85b".encode()])) == ["a", "", "é\x85b"]
+    lines = read_lines([b"good\n", b"na\xefve\n"], "own.txt")
+    assert next(lines) == "good"
+    with pytest.raises(DataError, match=r"own\.txt, line 2: byte 0xef is not UTF-8"):
+        next(lines)

@@ -55,7 +55,7 @@ def test_a_study_says_what_it_found(whole):
     study = json.loads((whole / "study.json").read_text())
     assert [cell["name"] for cell in study["cells"]][:2] == ["degree=1, scale=1.0", "degree=1, scale=2.0"]
     assert {cell["state"] for cell in study["cells"]} == {"done"} and study["reference"] == "degree=1, scale=1.0"
-    wanted = "python -m experiments.ablate tiny_study --vary degree=1,2 --vary scale=1.0,2.0 --set steps=8 --seeds 2"
+    wanted = f"python -m experiments.ablate {TINY} --vary degree=1,2 --vary scale=1.0,2.0 --set steps=8 --seeds 2"
     assert study["command"] == wanted and len(study["versions"]) == len(study["processors"]) == 1
     table = (whole / "table.md").read_text()
     rows = [line for line in table.splitlines() if line.startswith("| degree=") or line.startswith("| scale=")]
@@ -164,8 +164,10 @@ def test_failures_are_noted_and_do_not_stop_the_rest(tmp_path, monkeypatch):
     bad, good = json.loads((tmp_path / "study.json").read_text())["cells"]
     assert bad["state"] == "failed" and bad["seeds"]["1"]["message"] == "ValueError: degree=13 brings bad luck"
     assert good["state"] == "done" and "seed 0 failed: ValueError" in (tmp_path / "table.md").read_text()
-    prepare = tiny_study.prepare
-    monkeypatch.setattr(tiny_study, "prepare", lambda config: prepare(dataclasses.replace(config, degree=1)))
+    lucky = dataclasses.replace(
+        tiny_study.EXPERIMENT, prepare=lambda config: tiny_study.prepare(dataclasses.replace(config, degree=1))
+    )
+    monkeypatch.setattr(tiny_study, "EXPERIMENT", lucky)
     assert command(tmp_path, *arguments, "--retry") == 0
     cells = json.loads((tmp_path / "study.json").read_text())["cells"]
     again, wanted = ([seed["value"] for seed in cell["seeds"].values()] for cell in cells)

@@ -3,13 +3,14 @@ import json
 import pytest
 
 from experiments import report
-from experiments.text_generation.commands import Config
+from experiments.text_generation import EXPERIMENT
 from rnn_jax.train.run import plain
 
 
 def finished_run(folder, seed, value, **changes):
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps(plain(Config(seed=seed, hidden_size=8)) | changes))
+    config = EXPERIMENT.configure({"seed": seed, "hidden_size": 8})
+    (folder / "config.json").write_text(json.dumps(plain(config) | changes))
     result = {
         "model": "gru 1 x 8", "metric": "nats/char", "value": value, "higher_is_better": False, "params": 1234,
         "published": [{"value": 1.5, "who": "A", "source": "B 2020"}], "baseline": {"unigram": 3.0}, "seconds": 1.2,
@@ -33,9 +34,8 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
     assert row["command"] == "python -m experiments.text_generation --hidden-size 8 --seed SEED"
     assert (results / "text_generation/some-text-gru-1-x-8-sample.txt").read_text() == "to be"
     table = report.table_text(results)
-    assert (
-        "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | **2.000 ± 1.000 (3)** |  | A 1.5 (B 2020) |" in table
-    )
+    wanted = "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | 2.000 ± 1.000 (3) |  | **A 1.5** (B 2020) |"
+    assert wanted in table, "what is best in its row is bold"
 
 
 def test_seeds_are_added_to_a_result_of_the_same_config(tmp_path):
@@ -56,13 +56,23 @@ def test_seeds_are_added_to_a_result_of_the_same_config(tmp_path):
 def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
     rows = [
         {"task": "a", "metric": "nats/char", "higher_is_better": False, "mean": value, "std": None, "n": 1,
-         "model": model, "config": {"model": model}, "published": [], "baselines": {"none": 1e-5}, "params": params}
+         "model": model, "config": {"model": model}, "published": [], "baselines": {"none": 9.0}, "params": params}
         for model, value, params in (("recurrent", 4.0, 100), ("smaller", 0.02, 50), ("transformer", 5.0, 105))
     ]  # fmt: skip
     (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": rows}))
     table = report.table_text(tmp_path)
-    assert "| some/a | nats/char ↓ | recurrent | **4.000 (1)** | 5.000 (1) |  | none 1.0e-05 |" in table
-    assert "| smaller | **0.0200 (1)** |  |" in table
+    assert "| some/a | nats/char ↓ | recurrent | **4.000 (1)** | 5.000 (1) |  | none 9.000 |" in table
+    assert "| smaller | **0.0200 (1)** |  |" in table and "A baseline" not in table
+
+
+@pytest.mark.parametrize(("higher", "ahead"), [(False, "rule"), (True, "guess")])
+def test_a_baseline_that_is_ahead_is_bold_and_said(tmp_path, higher, ahead):
+    row = {"task": "a", "metric": "score", "higher_is_better": higher, "mean": 4.0, "std": None, "n": 1, "model": "gru",
+           "config": {}, "published": [], "baselines": {"guess": 9.0, "rule": 1e-5}, "params": 100}  # fmt: skip
+    (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": [row]}))
+    table, text = report.table_text(tmp_path), {"guess": "9.000", "rule": "1.0e-05"}[ahead]
+    assert f"**{ahead} {text}**" in table and "| 4.000 (1) |" in table
+    assert table.endswith(f"A baseline of the same run is ahead here: {ahead} ({text}) of gru in some/a.")
 
 
 def test_runs_that_differ_in_more_than_the_seed_are_refused(tmp_path):
@@ -75,7 +85,7 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused(tmp_path):
 
 
 def test_a_command_has_the_flags_that_differ():
-    config = plain(Config(seed=3, tied=True, corpus="my text.txt"))
+    config = plain(EXPERIMENT.configure({"seed": 3, "tied": True, "corpus": "my text.txt"}))
     assert report.command("text_generation", config) == (
         "python -m experiments.text_generation --corpus 'my text.txt' --tied --seed SEED"
     )

@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from experiments import registry
-from experiments.cli import Flags, read_config, run_command, run_commands
+from experiments.cli import run_command
 from experiments.tune import tune
 from rnn_jax.studies.search_space import parse_space
 from rnn_jax.train import Run, RunOptions, train_experiment
-from rnn_jax.train.run import to_json
 from tests.experiments import tiny_study
+from tests.experiments.as_user import Commands
 from tests.experiments.kills import Killed, kill_at_writes
 
 COUNT = 9
@@ -62,10 +61,10 @@ def test_the_best_is_the_best_and_is_taken_back(whole, tmp_path):
     assert len({row["params"]["learning_rate"] for row in rows.values()}) == COUNT, "trials that are the same"
     result = json.loads((whole / summary["best"]["run"] / "result.json").read_text())
     assert result["metric"] == "validation_loss", "the experiment's own result, of the test data, has been made"
-    config = read_config(whole / "best.json", tiny_study.Config)
+    config = Commands(tiny_study.EXPERIMENT).config("--config", whole / "best.json")
     assert {field: getattr(config, field) for field in summary["best"]["params"]} == summary["best"]["params"]
-    assert train_experiment("tiny", config, RunOptions(runs=tmp_path, name="run"), tiny_study.prepare) == 0
-    again = json.loads((tmp_path / "tiny" / "run" / "result.json").read_text())
+    assert train_experiment(tiny_study.EXPERIMENT, config, RunOptions(runs=tmp_path, name="run")) == 0
+    again = json.loads((tmp_path / "tiny_study" / "run" / "result.json").read_text())
     assert again["metric"] == "error" and again["value"] == summary["best"]["value"]
 
 
@@ -141,13 +140,11 @@ def test_a_signal_stops_it_and_it_goes_on(whole, tmp_path, monkeypatch, capsys):
 
 
 def test_trials_that_fail_or_diverge_leave_the_others_alone(tmp_path, monkeypatch, capsys):
-    prepare = tiny_study.prepare
-
     def higher(config):
-        prepared = prepare(config)
+        prepared = tiny_study.prepare(config)
         return dataclasses.replace(prepared, task=dataclasses.replace(prepared.task, higher_is_better=True))
 
-    monkeypatch.setattr(tiny_study, "prepare", higher)
+    monkeypatch.setattr(tiny_study, "EXPERIMENT", dataclasses.replace(tiny_study.EXPERIMENT, prepare=higher))
     words = [
         TINY,
         "--search",
@@ -215,61 +212,3 @@ def test_another_search_has_another_folder(whole, tmp_path, capsys):
     assert "has seed=0, asked for is 1: name another folder" in capsys.readouterr().err
     (tmp_path / "letter").write_text("")
     assert command(tmp_path, *BASE) == 1 and "holds no journal.log" in capsys.readouterr().err
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Commanded(tiny_study.Config):
-    """As an experiment has it."""
-
-
-def trained(given: list) -> dict:
-    def train(config: Flags[Commanded] = Commanded(), options: Flags[RunOptions] = RunOptions()) -> int:  # noqa: B008
-        """Train."""
-        given.append(config)
-        return 0
-
-    return {"train": train}
-
-
-def test_flags_go_before_the_file(tmp_path, capsys):
-    file, given = tmp_path / "best.json", []
-    file.write_text('{"degree": 3, "scale": 4, "data": "a/b", "curve": true}')
-    for words in (["--config", str(file), "--degree", "2"], ["train", "--no-curve", f"--config={file}"], []):
-        with pytest.raises(SystemExit) as stopped:
-            run_commands(trained(given), "train", words)
-        assert stopped.value.code == 0
-    wanted = Commanded(degree=2, scale=4.0, data=Path("a/b"), curve=True)
-    assert given == [wanted, dataclasses.replace(wanted, degree=3, curve=False), Commanded()]
-    with pytest.raises(SystemExit):
-        run_commands(trained(given), "train", ["--help"])
-    assert "--config FILE" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('{"degree": 2, "width": 3, "depth": 1}', "has fields that this experiment has not: width, depth;"),
-        ('{"degree": 2.5}', "degree=2.5: expected int"),
-        ('{"degree": 0}', "degree=0: expected at least 1"),
-        ('{"degree": ', "is not JSON"),
-        ("[1]", "expected {"),
-        (None, "cannot be read: No such file"),
-    ],
-)
-def test_a_file_that_does_not_fit_is_refused(tmp_path, capsys, text, message):
-    file = tmp_path / "best.json"
-    if text is not None:
-        file.write_text(text)
-    with pytest.raises(SystemExit) as stopped:
-        run_commands(trained(given := []), "train", ["--config", str(file)])
-    assert stopped.value.code == 1 and not given and message in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        run_commands(trained(given), "train", ["--config", "--degree", "2"])
-    assert "--config needs a FILE" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", registry.experiment_names())
-def test_every_experiment_takes_its_config_back(tmp_path, name):
-    config = registry.load_experiment(name).config()
-    (tmp_path / "config.json").write_text(to_json(config))
-    assert read_config(tmp_path / "config.json", type(config)) == config

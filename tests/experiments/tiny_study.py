@@ -1,6 +1,6 @@
 """An experiment that trains in a moment: a line through noisy points, with a curve as an option; as a user's module.
 
-A run as a program, `python tiny_study.py STUDY`, is the study that is killed.
+A run as a program, `python -m tests.experiments.tiny_study --study FOLDER`, is the study that is killed.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.train import FitConfig, Outcome, Prepared, Run, Task, key_for
+from rnn_jax.train import Experiment, FitConfig, Outcome, Prepared, Run, Task, Trained, key_for
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,9 +59,23 @@ def prepare(config: Config) -> Prepared:
         return {"model": "line", "metric": "error", "value": outcome.progress.best, "higher_is_better": False,
                 "baseline": {}, "published": []}  # fmt: skip
 
-    params = {"w": jax.random.normal(key_for(config.seed, "init"), (config.degree + 1,))}
-    return Prepared(Task(params, loss, batch, {"x": 0, "y": 0}, evaluate), finish, data={})
+    return Prepared(Task(initial(config), loss, batch, {"x": 0, "y": 0}, evaluate), finish, data={})
 
+
+def initial(config: Config):
+    return {"w": jax.random.normal(key_for(config.seed, "init"), (config.degree + 1,))}
+
+
+def restore(run: Run, config: Config) -> Trained:
+    return Trained.best(run, config, initial(config), lambda params: params)
+
+
+def evaluate(trained: Trained) -> None:
+    """Print the weights."""
+    print(trained.model["w"].tolist())
+
+
+EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate,))
 
 if __name__ == "__main__":
     from experiments.ablate import ablate  # of a checkout, not of an installed package

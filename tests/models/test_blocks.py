@@ -7,9 +7,8 @@ import pytest
 from flax import nnx
 
 import rnn_jax
-from rnn_jax.models import SequenceConfig
+from rnn_jax.models import EncoderDecoderConfig, SequenceConfig
 from rnn_jax.models.blocks import RecurrentBlocks
-from rnn_jax.models.encoder_decoder_config import EncoderDecoderConfig
 
 RNG = np.random.default_rng(0)
 XS = RNG.normal(size=(6, 3, 2)).astype(np.float32)

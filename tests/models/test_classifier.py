@@ -1,4 +1,4 @@
-"""Pooling against its definition, in both directions; a key means dropout."""
+"""Pooling against its definition, in both directions; a key means dropout; many sequences at once."""
 
 import jax
 import jax.numpy as jnp
@@ -7,8 +7,8 @@ import pytest
 from flax import nnx
 
 import rnn_jax
-from rnn_jax.models import Classifier
-from rnn_jax.nnx import Recurrent
+from rnn_jax.models import Classifier, make_probabilities
+from rnn_jax.nnx import Recurrent, functional
 
 LENGTHS = np.array([5, 2, 1])
 
@@ -59,3 +59,14 @@ def test_tokens_are_embedded_and_dropout_comes_with_a_key():
 def test_an_unknown_pooling_is_refused():
     with pytest.raises(ValueError, match=r"pooling='first'"):
         make(CELLS[0], "first")
+
+
+def test_probabilities_of_many_sequences_are_those_of_each_alone():
+    params, rebuild = functional(make(CELLS[0], "max"))
+    rng = np.random.default_rng(0)
+    sequences = [rng.normal(size=(length, 3)).astype(np.float32) for length in (4, 1, 6, 2, 2, 5, 3)]
+    together = make_probabilities(rebuild, sequences, batch_size=3, buckets=2)(params)
+    assert together.shape == (7, 2)
+    for sequence, row in zip(sequences, together, strict=True):
+        alone = jax.nn.softmax(rebuild(params)(sequence[:, None], np.array([len(sequence)])))[0]
+        np.testing.assert_allclose(row, alone, atol=1e-6)

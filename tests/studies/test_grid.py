@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from experiments.registry import experiment_names, load_experiment
-from rnn_jax.studies.grid import find_reference, make_cells
+from rnn_jax.studies.grid import find_reference, make_conditions
 from tests.experiments import tiny_study
 
 TINY = load_experiment("tests.experiments.tiny_study")
 
 
 def names(*arguments, **options):
-    return [cell.name for cell in make_cells(TINY, *arguments, **options)]
+    return [cell.name for cell in make_conditions(TINY, *arguments, **options)]
 
 
 def test_grids_pairs_and_named_sets(tmp_path):
@@ -22,7 +22,7 @@ def test_grids_pairs_and_named_sets(tmp_path):
     assert names([], vary) == grid and names([], vary, zipped=True) == [grid[0], grid[3]]
     assert names(["degree=3"], []) == ["as it is"]
     (file := tmp_path / "sets.json").write_text(json.dumps({"a": {"curve": True}, "b": {"scale": 2, "data": None}}))
-    cells = make_cells(TINY, ["learning-rate=0.5"], ["degree=1,2"], file)
+    cells = make_conditions(TINY, ["learning-rate=0.5"], ["degree=1,2"], file)
     assert [cell.name for cell in cells] == [f"{s}, degree={d}" for d in (1, 2) for s in "ab"]
     assert cells[2].config == tiny_study.Config(learning_rate=0.5, degree=2, curve=True)
     assert cells[3].config.scale == 2.0 and isinstance(cells[3].config.scale, float)
@@ -45,11 +45,11 @@ def test_a_file_of_sets_that_is_none_is_refused(tmp_path, text, message):
     if text is not None:
         file.write_text(text)
     with pytest.raises(ValueError, match="sets=.*sets.json.*" + message):
-        make_cells(TINY, [], [], file)
+        make_conditions(TINY, [], [], file)
 
 
 def test_a_cell_is_known_by_its_config_without_the_seed():
-    one, other = make_cells(TINY, ["seed=3"], []), make_cells(TINY, [], ["degree=1,2"])
+    one, other = make_conditions(TINY, ["seed=3"], []), make_conditions(TINY, [], ["degree=1,2"])
     assert one[0].key == other[0].key != other[1].key
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rnn_jax.studies.matching import match_parameters, matched_before, nearest_size
-from rnn_jax.studies.study import StudyCell
+from rnn_jax.studies.study import Condition
 from rnn_jax.train import FitConfig
 from tests.experiments import tiny_study
 
@@ -27,7 +27,7 @@ def prepare(config):
 
 
 def cells(*gates, **changes):
-    return [StudyCell({"gates": gate}, Sized(gates=gate, **changes)) for gate in gates]
+    return [Condition({"gates": gate}, Sized(gates=gate, **changes)) for gate in gates]
 
 
 def test_each_gets_the_size_that_is_nearest():
@@ -51,10 +51,10 @@ def test_no_other_size_is_nearer(target):
 def test_what_cannot_be_matched_is_told():
     with pytest.raises(ValueError, match=r"gates=9 has 54 parameters at hidden_size=2, expected 80 within 5%"):
         match_parameters(given := cells(4, 9, hidden_size=4), given[0], prepare)
-    varied = [StudyCell({"hidden_size": 8}, Sized(gates=1, hidden_size=8))]
+    varied = [Condition({"hidden_size": 8}, Sized(gates=1, hidden_size=8))]
     with pytest.raises(ValueError, match="hidden_size varies already"):
         match_parameters(varied, varied[0], prepare)
-    plain = [StudyCell({}, tiny_study.Config())]
+    plain = [Condition({}, tiny_study.Config())]
     with pytest.raises(ValueError, match="this experiment has no hidden_size"):
         match_parameters(plain, plain[0], tiny_study.prepare)
 

@@ -34,7 +34,7 @@ from rnn_jax.cells.base import Cell, GatedCell, along_last, interpolate, sigmoid
 from rnn_jax.cells.gated.lstm import LSTMCarry, lstm_gate
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_size
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 SHI_2015 = Paper(
     key="shi2015convolutional",
@@ -53,7 +53,7 @@ BALLAS_2015 = Paper(
 )
 
 
-def convolve(x: Array, kernel: Array, bias: Array | None = None) -> jax.Array:
+def convolve(x: Inputs, kernel: Float[Array, "*window D H"], bias: Float[Array, "H"] | None = None) -> Output:
     """`x [..., *spatial, in]` with a kernel `[*window, in, out]`, in the dtype of `x`, for any leading dims.
 
     On a CPU it is one matrix product of all neighbourhoods: XLA's own gradient of a convolution, once it is fused with
@@ -83,7 +83,9 @@ def _product_of_neighbourhoods(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return jnp.concatenate(shifted, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
 
 
-def conv_gru_step(hidden: jax.Array, z: jax.Array, kernel: Array) -> tuple[jax.Array, jax.Array]:
+def conv_gru_step(
+    hidden: Hidden, z: Float[jax.Array, "*B 3*H"], kernel: Float[Array, "*window H 3*H"]
+) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the projected input `z [..., *spatial, 3 H]` and the recurrent kernel `[*window, H, 3 H]`."""
     size = hidden.shape[-1]
     z_gates, z_new = z[..., : 2 * size], z[..., 2 * size :]
@@ -113,14 +115,14 @@ class _ConvCell(Cell):
     def input_shape(self) -> tuple[int, ...]:
         return (*self.spatial_shape, self.input_size)
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return convolve(xs, **params["input"])
 
-    def zeros(self, batch_shape: tuple[int, ...], dtype: DType) -> jax.Array:
+    def zeros(self, batch_shape: tuple[int, ...], dtype: DType) -> Hidden:
         """A state before the first step."""
         return jnp.zeros((*batch_shape, *self.spatial_shape, self.hidden_size), dtype)
 
-    def kernels(self, key: jax.Array, gates: int, param_dtype: DType) -> dict[str, dict[str, jax.Array]]:
+    def kernels(self, key: Key, gates: int, param_dtype: DType) -> Params:
         """The kernels of as many gates side by side, each drawn apart."""
         window = (self.kernel_size,) * len(self.spatial_shape)
 
@@ -162,7 +164,7 @@ class ConvLSTM(_ConvCell, GatedCell):
     forget_bias: float = dataclasses.field(default=1.0, kw_only=True)
     papers = (SHI_2015,)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = self.kernels(key, 4, param_dtype)
         starts = (0.0, self.forget_bias, 0.0, 0.0)
         params["input"]["bias"] = initializers.gate_bias(starts, self.hidden_size, param_dtype)
@@ -173,16 +175,16 @@ class ConvLSTM(_ConvCell, GatedCell):
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> LSTMCarry:
         return LSTMCarry(self.zeros(batch_shape, dtype), self.zeros(batch_shape, dtype))
 
-    def recur(self, params: Params, carry: LSTMCarry) -> jax.Array:
+    def recur(self, params: Params, carry: LSTMCarry) -> Product:
         return convolve(carry.hidden, params["recurrent"]["kernel"])
 
-    def gate(self, params: Params, carry: LSTMCarry, z: jax.Array, r: jax.Array) -> tuple[LSTMCarry, jax.Array]:
+    def gate(self, params: Params, carry: LSTMCarry, z: Projected, r: Product) -> tuple[LSTMCarry, Output]:
         if self.peepholes:
             maps = jnp.split(jnp.asarray(params["peephole"]["kernel"]), 3, axis=-1)
             params = params | {"peephole": dict(zip("ifo", maps, strict=True))}
         return lstm_gate(params, carry, z, r)
 
-    def output(self, carry: LSTMCarry) -> jax.Array:
+    def output(self, carry: LSTMCarry) -> Output:
         return carry.hidden
 
 
@@ -208,16 +210,16 @@ class ConvGRU(_ConvCell):
     kernel_size: int = dataclasses.field(default=3, kw_only=True)
     papers = (BALLAS_2015,)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = self.kernels(key, 3, param_dtype)
         params["input"]["bias"] = jnp.zeros(3 * self.hidden_size, param_dtype)
         return params
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Hidden:
         return self.zeros(batch_shape, dtype)
 
-    def step(self, params: Params, carry: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def step(self, params: Params, carry: Hidden, z: Projected) -> tuple[Hidden, Output]:
         return conv_gru_step(carry, z, params["recurrent"]["kernel"])
 
-    def output(self, carry: jax.Array) -> jax.Array:
+    def output(self, carry: Hidden) -> Output:
         return carry

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import GatedHiddenCell, dense, sigmoid
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 LAURENT_2017 = Paper(
     key="laurent2017recurrent",
@@ -32,7 +32,7 @@ LAURENT_2017 = Paper(
 )
 
 
-def cfn_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+def cfn_gate(hidden: Hidden, z: Float[jax.Array, "*B 3*H"], r: Float[jax.Array, "*B 2*H"]) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the projected input `z` `[..., 3 H]` and the recurrent product `r` `[..., 2 H]`."""
     z_theta, z_eta, z_new = jnp.split(z, 3, axis=-1)
     r_theta, r_eta = jnp.split(r.astype(z.dtype), 2, axis=-1)
@@ -58,13 +58,13 @@ class CFN(GatedHiddenCell):
     papers = (LAURENT_2017,)
     cut = True
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype, recurrent_gates=2)
         params["input"]["bias"] = initializers.gate_bias((1.0, -1.0), self.hidden_size, param_dtype)
         return params
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, params["input"]["kernel"], jnp.pad(params["input"]["bias"], (0, self.hidden_size)))
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return cfn_gate(carry, z, r)

@@ -23,7 +23,7 @@ from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, dense, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.cells.simple.elman import ACTIVATIONS
 from rnn_jax.checks import check_choice, check_size
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 KUSUPATI_2018 = Paper(
     key="kusupati2018fastgrnn",
@@ -36,8 +36,8 @@ KUSUPATI_2018 = Paper(
 
 
 def fastrnn_gate(
-    hidden: jax.Array, z: jax.Array, r: jax.Array, alpha: Array, beta: Array, activation: str
-) -> tuple[jax.Array, jax.Array]:
+    hidden: Hidden, z: Hidden, r: Hidden, alpha: Float[Array, ""], beta: Float[Array, ""], activation: str
+) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the projected input `z` and the recurrent product `r`, both `[..., H]`; α and β are scalars."""
     new = ACTIVATIONS[activation](z + r.astype(z.dtype))
     keep, write = (sigmoid(jnp.asarray(scalar, hidden.dtype)) for scalar in (beta, alpha))
@@ -46,8 +46,14 @@ def fastrnn_gate(
 
 
 def fastgrnn_gate(
-    hidden: jax.Array, z: jax.Array, r: jax.Array, bias: Array, zeta: Array, nu: Array, activation: str
-) -> tuple[jax.Array, jax.Array]:
+    hidden: Hidden,
+    z: Hidden,
+    r: Hidden,
+    bias: Float[Array, "2*H"],
+    zeta: Float[Array, ""],
+    nu: Float[Array, ""],
+    activation: str,
+) -> tuple[Hidden, Output]:
     """hₜ and yₜ from `z` and `r`, both `[..., H]`; the bias is `[2 H]`, ζ and ν are scalars."""
     total = z + r.astype(z.dtype)
     gate_bias, candidate_bias = jnp.split(along_last(bias, total), 2, axis=-1)
@@ -58,7 +64,12 @@ def fastgrnn_gate(
     return hidden, hidden.astype(z.dtype)
 
 
-def low_rank_dense(x: Array, kernel: Array, bias: Array | None = None, reduce: Array | None = None) -> jax.Array:
+def low_rank_dense(
+    x: Inputs,
+    kernel: Float[Array, "R H"],
+    bias: Float[Array, "H"] | None = None,
+    reduce: Float[Array, "D R"] | None = None,
+) -> Output:
     """`x @ kernel + bias`, or `x @ reduce @ kernel + bias` where the kernel has two factors."""
     return dense(x if reduce is None else dense(x, reduce), kernel, bias)
 
@@ -79,7 +90,7 @@ class _LowRankCell(HiddenCell, GatedCell):
             if getattr(self, name) is not None:
                 check_size(name, getattr(self, name))
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, recurrent_key = jax.random.split(key)
         sizes = (self.input_size, self.hidden_size), (self.hidden_size, self.hidden_size)
         return {
@@ -87,10 +98,10 @@ class _LowRankCell(HiddenCell, GatedCell):
             "recurrent": _factors(initializers.orthogonal, recurrent_key, sizes[1], self.recurrent_rank, param_dtype),
         }
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return low_rank_dense(xs, **params["input"])
 
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+    def recur(self, params: Params, carry: Hidden) -> Product:
         return low_rank_dense(carry, **params["recurrent"])
 
 
@@ -128,13 +139,13 @@ class FastRNN(_LowRankCell):
     papers = (KUSUPATI_2018,)
     additive = True
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = super().init(key, param_dtype)
         params["input"]["bias"] = jnp.ones(self.hidden_size, param_dtype)
         params["residual"] = {"alpha": jnp.asarray(-3.0, param_dtype), "beta": jnp.asarray(3.0, param_dtype)}
         return params
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return fastrnn_gate(carry, z, r, **params["residual"], activation=self.activation)
 
 
@@ -162,7 +173,7 @@ class FastGRNN(_LowRankCell):
     papers = (KUSUPATI_2018,)
     additive = True
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = super().init(key, param_dtype)
         params["gate"] = {
             "bias": jnp.ones(2 * self.hidden_size, param_dtype),
@@ -171,5 +182,5 @@ class FastGRNN(_LowRankCell):
         }
         return params
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return fastgrnn_gate(carry, z, r, **params["gate"], activation=self.activation)

@@ -19,15 +19,15 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import Cell, along_last, dense, sigmoid
 from rnn_jax.cells.gated.lstm_papers import GREFF_2017, HOCHREITER_1997
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Projected
 
 
 class FullGateCarry(NamedTuple):
     """hₜ and cₜ, each `[B, H]`, and sₜ `[B, 3 H]`."""
 
-    hidden: jax.Array
-    cell: jax.Array
-    gates: jax.Array
+    hidden: Hidden
+    cell: Hidden
+    gates: Float[jax.Array, "*B 3*H"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +52,12 @@ class FullGateLSTM(Cell):
     peepholes: bool = dataclasses.field(default=False, kw_only=True)
     papers = (GREFF_2017, HOCHREITER_1997)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         size = self.hidden_size
         params = initializers.gated_kernels(key, self.input_size, size, 4, param_dtype)
         params["input"]["bias"] = initializers.gate_bias((0.0, self.forget_bias, 0.0, 0.0), size, param_dtype)
         rows = jax.random.split(jax.random.fold_in(key, 1), 3)
-        blocks = [initializers.side_by_side(initializers.orthogonal, k, (size, size), 3, param_dtype) for k in rows]
+        blocks = [initializers.per_gate(initializers.orthogonal, k, (size, size), 3, param_dtype) for k in rows]
         # From each gate to each gate; their sum is as large as that of one orthogonal kernel.
         params["gates"] = {"kernel": jnp.concatenate(blocks) / jnp.asarray(3**0.5, param_dtype)}
         if self.peepholes:
@@ -68,10 +68,10 @@ class FullGateLSTM(Cell):
         hidden = jnp.zeros((*batch_shape, self.hidden_size), dtype)
         return FullGateCarry(hidden, hidden, jnp.zeros((*batch_shape, 3 * self.hidden_size), dtype))
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])
 
-    def step(self, params: Params, carry: FullGateCarry, z: jax.Array) -> tuple[FullGateCarry, jax.Array]:
+    def step(self, params: Params, carry: FullGateCarry, z: Projected) -> tuple[FullGateCarry, Output]:
         a_i, a_f, a_g, a_o = jnp.split(z + dense(carry.hidden, params["recurrent"]["kernel"]).astype(z.dtype), 4, -1)
         r_i, r_f, r_o = jnp.split(dense(carry.gates, params["gates"]["kernel"]).astype(z.dtype), 3, -1)
 
@@ -86,5 +86,5 @@ class FullGateLSTM(Cell):
         gates = jnp.concatenate([i, f, o], axis=-1).astype(carry.gates.dtype)
         return FullGateCarry(y.astype(carry.hidden.dtype), cell, gates), y
 
-    def output(self, carry: FullGateCarry) -> jax.Array:
+    def output(self, carry: FullGateCarry) -> Output:
         return carry.hidden

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import GatedHiddenCell, HiddenCell, along_last, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Key, Output, Params, Product, Projected
 
 CHO_2014 = Paper(
     key="cho2014learning",
@@ -41,7 +41,7 @@ CHUNG_2014 = Paper(
 )
 
 
-def gru_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+def gru_gate(hidden: Hidden, z: Float[jax.Array, "*B 3*H"], r: Float[jax.Array, "*B 3*H"]) -> tuple[Hidden, Output]:
     """hₜ and yₜ with the reset after the product; `z` and `r` are `[..., 3 H]`, c_n is in `r`."""
     z_reset, z_update, z_new = jnp.split(z, 3, axis=-1)
     r_reset, r_update, r_new = jnp.split(r.astype(z.dtype), 3, axis=-1)
@@ -50,7 +50,9 @@ def gru_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, 
     return interpolate(hidden, sigmoid(z_update + r_update), new)
 
 
-def gru_step_reset_before(hidden: jax.Array, z: jax.Array, recurrent_kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+def gru_step_reset_before(
+    hidden: Hidden, z: Float[jax.Array, "*B 3*H"], recurrent_kernel: Float[jax.Array, "H 3*H"]
+) -> tuple[Hidden, Output]:
     """hₜ and yₜ with the reset before the product; `z` is `[..., 3 H]`, the kernel `[H, 3 H]`."""
     size = hidden.shape[-1]
     z_gates, z_new = z[..., : 2 * size], z[..., 2 * size :]
@@ -67,7 +69,7 @@ class _GRU(HiddenCell):
     hidden_size: int
     bias: bool
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype)
         if self.bias:
             params["input"]["bias"] = jnp.zeros(3 * self.hidden_size, param_dtype)
@@ -102,7 +104,7 @@ class GRU(_GRU, GatedHiddenCell):
         super().__post_init__()
         initializers.check_longest_of_cell(self.longest, self.bias)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = super().init(key, param_dtype)
         if self.bias:
             params["recurrent"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
@@ -111,14 +113,14 @@ class GRU(_GRU, GatedHiddenCell):
             params["input"]["bias"] = jnp.concatenate([jnp.zeros_like(keep), keep, jnp.zeros_like(keep)])
         return params
 
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+    def recur(self, params: Params, carry: Hidden) -> Product:
         product = dense(carry, params["recurrent"]["kernel"])
         if not self.bias:
             return product
         bias = jnp.pad(jnp.asarray(params["recurrent"]["bias"], product.dtype), (2 * self.hidden_size, 0))
         return product + along_last(bias, product)
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return gru_gate(carry, z, r)
 
 
@@ -140,5 +142,5 @@ class GRUResetBefore(_GRU):
     bias: bool = dataclasses.field(default=True, kw_only=True)
     papers = (CHO_2014,)
 
-    def step(self, params: Params, carry: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def step(self, params: Params, carry: Hidden, z: Projected) -> tuple[Hidden, Output]:
         return gru_step_reset_before(carry, z, params["recurrent"]["kernel"])

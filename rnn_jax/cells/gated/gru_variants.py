@@ -15,14 +15,13 @@ Blocks stand side by side in the order r, z, n. Kernels start as those of the GR
 
 import dataclasses
 
-import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
 from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, dense, interpolate, sigmoid
 from rnn_jax.cells.gated.gru import CHO_2014, gru_step_reset_before
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, DType, Float, Hidden, Key, Output, Params, Product, Projected
 
 DEY_2017 = Paper(
     key="dey2017gate",
@@ -35,14 +34,14 @@ DEY_2017 = Paper(
 
 
 def gru_step_without_input(
-    hidden: jax.Array, z: jax.Array, recurrent_kernel: Array, gate_bias: Array
-) -> tuple[jax.Array, jax.Array]:
+    hidden: Hidden, z: Hidden, recurrent_kernel: Float[Array, "H 3*H"], gate_bias: Float[Array, "2*H"]
+) -> tuple[Hidden, Output]:
     """hₜ and yₜ where the gates read the hidden state; `z` is `[..., H]`, the kernel `[H, 3 H]`, the bias `[2 H]`."""
     gates = jnp.broadcast_to(along_last(gate_bias, z), (*z.shape[:-1], gate_bias.shape[0]))
     return gru_step_reset_before(hidden, jnp.concatenate([gates, z], axis=-1), jnp.asarray(recurrent_kernel))
 
 
-def gru3_gate(hidden: jax.Array, z: jax.Array, r: jax.Array, update_bias: Array) -> tuple[jax.Array, jax.Array]:
+def gru3_gate(hidden: Hidden, z: Hidden, r: Hidden, update_bias: Float[Array, "H"]) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the projected input `z` and the product `r` of the reset state, both `[..., H]`."""
     return interpolate(hidden, sigmoid(along_last(update_bias, z)), jnp.tanh(z + r.astype(z.dtype)))
 
@@ -63,13 +62,13 @@ class GRU1(HiddenCell):
     hidden_size: int
     papers = (DEY_2017, CHO_2014)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype, recurrent_gates=3)
         params["input"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         params["recurrent"]["bias"] = jnp.zeros(2 * self.hidden_size, param_dtype)
         return params
 
-    def step(self, params: Params, carry: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def step(self, params: Params, carry: Hidden, z: Projected) -> tuple[Hidden, Output]:
         return gru_step_without_input(carry, z, params["recurrent"]["kernel"], params["recurrent"]["bias"])
 
 
@@ -89,12 +88,12 @@ class GRU2(HiddenCell):
     hidden_size: int
     papers = (DEY_2017, CHO_2014)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype, recurrent_gates=3)
         params["input"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         return params
 
-    def step(self, params: Params, carry: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def step(self, params: Params, carry: Hidden, z: Projected) -> tuple[Hidden, Output]:
         no_bias = jnp.zeros(2 * self.hidden_size, z.dtype)
         return gru_step_without_input(carry, z, params["recurrent"]["kernel"], no_bias)
 
@@ -116,15 +115,15 @@ class GRU3(HiddenCell, GatedCell):
     papers = (DEY_2017, CHO_2014)
     additive = True
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype)
         params["input"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         params["recurrent"]["bias"] = jnp.zeros(2 * self.hidden_size, param_dtype)
         return params
 
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+    def recur(self, params: Params, carry: Hidden) -> Product:
         reset = sigmoid(along_last(params["recurrent"]["bias"][: self.hidden_size], carry))
         return dense(reset * carry, params["recurrent"]["kernel"])
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return gru3_gate(carry, z, r, params["recurrent"]["bias"][self.hidden_size :])

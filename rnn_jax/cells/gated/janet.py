@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import GatedHiddenCell, sigmoid
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Key, Output, Params, Product, Projected
 
 WESTHUIZEN_2018 = Paper(
     key="westhuizen2018unreasonable",
@@ -39,7 +39,9 @@ TALLEC_2018 = Paper(
 )
 
 
-def janet_gate(state: jax.Array, z: jax.Array, r: jax.Array, beta: float) -> tuple[jax.Array, jax.Array]:
+def janet_gate(
+    state: Hidden, z: Float[jax.Array, "*B 2*H"], r: Float[jax.Array, "*B 2*H"], beta: float
+) -> tuple[Hidden, Output]:
     """cₜ and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 2 H]`."""
     z_forget, z_new = jnp.split(z, 2, axis=-1)
     r_forget, r_new = jnp.split(r.astype(z.dtype), 2, axis=-1)
@@ -76,7 +78,7 @@ class JANET(GatedHiddenCell):
         if self.longest is not None:
             initializers.check_longest(self.longest)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         kernel_key, bias_key = jax.random.split(key)
         params = initializers.gated_kernels(kernel_key, self.input_size, self.hidden_size, 2, param_dtype)
         if self.longest is None:
@@ -86,5 +88,5 @@ class JANET(GatedHiddenCell):
         params["input"]["bias"] = jnp.concatenate([forget, jnp.zeros_like(forget)])
         return params
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return janet_gate(carry, z, r, self.beta)

@@ -28,7 +28,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import Cell, GatedCell, along_last, dense, sigmoid, squash
 from rnn_jax.cells.gated.lstm_papers import BA_2016, GERS_2000, GERS_2002, GREFF_2017, HOCHREITER_1997, SAK_2014
 from rnn_jax.checks import check_size
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 PARTS = ("input_gate", "forget_gate", "output_gate", "input_activation", "output_activation")
 
@@ -36,19 +36,19 @@ PARTS = ("input_gate", "forget_gate", "output_gate", "input_activation", "output
 class LSTMCarry(NamedTuple):
     """hₜ and cₜ, each `[B, H]`, in PyTorch's order; hₜ is `[B, P]` behind a projection."""
 
-    hidden: jax.Array
-    cell: jax.Array
+    hidden: Hidden
+    cell: Hidden
 
 
 def lstm_gate(
     params: Params,
     carry: LSTMCarry,
-    z: jax.Array,
-    r: jax.Array,
+    z: Projected,
+    r: Float[jax.Array, "*B G"],
     gates: str = "ifgo",
     coupled: bool = False,
     linear: tuple[str, ...] = (),
-) -> tuple[LSTMCarry, jax.Array]:
+) -> tuple[LSTMCarry, Output]:
     """(hₜ, cₜ) and yₜ from the projected input `z` and the recurrent product `r`, both `[..., len(gates) H]`.
 
     Args:
@@ -84,7 +84,7 @@ def lstm_gate(
     return LSTMCarry(y.astype(carry.hidden.dtype), cell), y
 
 
-def layer_norm(x: jax.Array, scale: Array, bias: Array | None = None) -> jax.Array:
+def layer_norm(x: Hidden, scale: Float[Array, "H"], bias: Float[Array, "H"] | None = None) -> Hidden:
     """`x` with mean 0 and variance 1 over the last axis, then scaled and shifted; Ba et al. 2016, equation 4."""
     centred = x - x.mean(axis=-1, keepdims=True)
     normal = centred * jax.lax.rsqrt((centred * centred).mean(axis=-1, keepdims=True) + 1e-5)
@@ -123,7 +123,7 @@ class _LSTM(Cell):
         absent = {part[0] for part in self.without if part.endswith("gate")} | ({"f"} if self.coupled else set())
         return "".join(gate for gate in "ifgo" if gate not in absent)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         size, count = self.hidden_size, len(self.gates)
         params = initializers.gated_kernels(key, self.input_size, size, count, param_dtype)
         if self.bias:
@@ -150,19 +150,19 @@ class _LSTM(Cell):
         hidden = jnp.zeros((*batch_shape, self.output_size), dtype)
         return LSTMCarry(hidden, jnp.zeros((*batch_shape, self.hidden_size), dtype))
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         if not self.layer_norm:
             return dense(xs, **params["input"])
         return layer_norm(dense(xs, params["input"]["kernel"]), params["norm"]["input"], params["input"].get("bias"))
 
-    def recur(self, params: Params, carry: LSTMCarry) -> jax.Array:
+    def recur(self, params: Params, carry: LSTMCarry) -> Product:
         return dense(carry.hidden, params["recurrent"]["kernel"])
 
-    def gate(self, params: Params, carry: LSTMCarry, z: jax.Array, r: jax.Array) -> tuple[LSTMCarry, jax.Array]:
+    def gate(self, params: Params, carry: LSTMCarry, z: Projected, r: Product) -> tuple[LSTMCarry, Output]:
         linear = tuple(c for c, part in zip("gc", PARTS[3:], strict=True) if part in self.without)
         return lstm_gate(params, carry, z, r, self.gates, self.coupled, linear)
 
-    def output(self, carry: LSTMCarry) -> jax.Array:
+    def output(self, carry: LSTMCarry) -> Output:
         return carry.hidden
 
 
@@ -232,15 +232,15 @@ class LSTMP(_LSTM):
     def output_size(self) -> int:
         return self.projection_size or 0
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         own_key, recurrent_key, projection_key = jax.random.split(key, 3)
         params = super().init(own_key, param_dtype)
         shape = (self.output_size, self.hidden_size)
-        kernel = initializers.side_by_side(initializers.orthogonal, recurrent_key, shape, len(self.gates), param_dtype)
+        kernel = initializers.per_gate(initializers.orthogonal, recurrent_key, shape, len(self.gates), param_dtype)
         projection = initializers.glorot_uniform(projection_key, shape[::-1], param_dtype)
         return params | {"recurrent": {"kernel": kernel}, "projection": {"kernel": projection}}
 
-    def step(self, params: Params, carry: LSTMCarry, z: jax.Array) -> tuple[LSTMCarry, jax.Array]:
+    def step(self, params: Params, carry: LSTMCarry, z: Projected) -> tuple[LSTMCarry, Output]:
         after, y = self.gate(params, carry, z, self.recur(params, carry))
         y = dense(y, params["projection"]["kernel"])
         return LSTMCarry(y.astype(carry.hidden.dtype), after.cell), y

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import HiddenCell, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, DType, Float, Hidden, Key, Output, Params, Projected
 
 ZHOU_2016 = Paper(
     key="zhou2016minimal",
@@ -30,7 +30,9 @@ ZHOU_2016 = Paper(
 )
 
 
-def mgu_step(hidden: jax.Array, z: jax.Array, recurrent_kernel: Array) -> tuple[jax.Array, jax.Array]:
+def mgu_step(
+    hidden: Hidden, z: Float[jax.Array, "*B 2*H"], recurrent_kernel: Float[Array, "H 2*H"]
+) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the projected input `z` `[..., 2 H]`; the kernel is `[H, 2 H]`."""
     z_forget, z_new = jnp.split(z, 2, axis=-1)
     forget_kernel, new_kernel = jnp.split(jnp.asarray(recurrent_kernel), 2, axis=1)
@@ -55,10 +57,10 @@ class MGU(HiddenCell):
     hidden_size: int
     papers = (ZHOU_2016,)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)
         params["input"]["bias"] = jnp.zeros(2 * self.hidden_size, param_dtype)
         return params
 
-    def step(self, params: Params, carry: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def step(self, params: Params, carry: Hidden, z: Projected) -> tuple[Hidden, Output]:
         return mgu_step(carry, z, params["recurrent"]["kernel"])

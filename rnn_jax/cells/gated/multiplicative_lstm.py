@@ -22,7 +22,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import Cell, dense
 from rnn_jax.cells.gated.lstm import LSTMCarry, lstm_gate
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Inputs, Key, Output, Params, Projected
 
 KRAUSE_2016 = Paper(
     key="krause2016multiplicative",
@@ -33,7 +33,7 @@ KRAUSE_2016 = Paper(
 )
 
 
-def multiplicative_lstm_step(params: Params, carry: LSTMCarry, z: jax.Array) -> tuple[LSTMCarry, jax.Array]:
+def multiplicative_lstm_step(params: Params, carry: LSTMCarry, z: Projected) -> tuple[LSTMCarry, Output]:
     """(hₜ, cₜ) and yₜ from the projected input `z` `[..., 5 H]`."""
     size = carry.hidden.shape[-1]
     factor, gates = z[..., :size], z[..., size:]
@@ -60,7 +60,7 @@ class MultiplicativeLSTM(Cell):
     forget_bias: float = dataclasses.field(default=1.0, kw_only=True)
     papers = (KRAUSE_2016,)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         kernel_key, factor_key = jax.random.split(key)
         params = initializers.gated_kernels(
             kernel_key, self.input_size, self.hidden_size, 5, param_dtype, recurrent_gates=4
@@ -75,11 +75,11 @@ class MultiplicativeLSTM(Cell):
         zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
         return LSTMCarry(zeros, zeros)
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, params["input"]["kernel"], jnp.pad(params["input"]["bias"], (self.hidden_size, 0)))
 
-    def step(self, params: Params, carry: LSTMCarry, z: jax.Array) -> tuple[LSTMCarry, jax.Array]:
+    def step(self, params: Params, carry: LSTMCarry, z: Projected) -> tuple[LSTMCarry, Output]:
         return multiplicative_lstm_step(params, carry, z)
 
-    def output(self, carry: LSTMCarry) -> jax.Array:
+    def output(self, carry: LSTMCarry) -> Output:
         return carry.hidden

@@ -25,7 +25,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import Cell, along_last, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_choice, check_size
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Projected
 
 BRADBURY_2016 = Paper(
     key="bradbury2016quasi",
@@ -41,18 +41,20 @@ GATES = {"f": 2, "fo": 3, "ifo": 4}
 class QRNNCarry(NamedTuple):
     """cₜ `[B, H]`, and what past inputs add to the gates of the next steps, `[B, window − 1, gates H]`."""
 
-    cell: jax.Array
-    pending: jax.Array
+    cell: Hidden
+    pending: Float[jax.Array, "*B W G"]
 
 
-def shift_taps(pending: jax.Array, taps: jax.Array) -> tuple[jax.Array, jax.Array]:
+def shift_taps(
+    pending: Float[jax.Array, "*B L G"], taps: Float[jax.Array, "*B W G"]
+) -> tuple[Float[jax.Array, "*B L G"], Float[jax.Array, "*B G"]]:
     """What is pending after a step, and the gates that are complete in it; `taps [..., window, gates H]`."""
     sums = jnp.concatenate([pending, jnp.zeros_like(pending, shape=taps[..., :1, :].shape)], axis=-2)
     gates = taps[..., 0, :] + sums[..., 0, :].astype(taps.dtype)
     return sums[..., 1:, :] + taps[..., 1:, :].astype(pending.dtype), gates
 
 
-def qrnn_pool(cell: jax.Array, gates: jax.Array, pooling: str = "fo") -> tuple[jax.Array, jax.Array]:
+def qrnn_pool(cell: Hidden, gates: Projected, pooling: str = "fo") -> tuple[Hidden, Output]:
     """cₜ and yₜ from the previous cell state and the gates `[..., gates H]`."""
     candidate, forget, *more = jnp.split(gates, GATES[pooling], axis=-1)
     candidate, forget = jnp.tanh(candidate), sigmoid(forget)
@@ -90,21 +92,21 @@ class QRNN(Cell):
         check_size("window", self.window)
         check_choice("pooling", self.pooling, tuple(GATES))
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         shape, gates = (self.input_size, self.hidden_size), GATES[self.pooling]
         glorot = initializers.glorot_uniform
-        kernel = initializers.side_by_side(glorot, key, shape, self.window * gates, param_dtype)
+        kernel = initializers.per_gate(glorot, key, shape, self.window * gates, param_dtype)
         return {"input": {"kernel": kernel, "bias": jnp.zeros(gates * self.hidden_size, param_dtype)}}
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> QRNNCarry:
         pending = (*batch_shape, self.window - 1, GATES[self.pooling] * self.hidden_size)
         return QRNNCarry(jnp.zeros((*batch_shape, self.hidden_size), dtype), jnp.zeros(pending, dtype))
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Float[jax.Array, "*B W G"]:
         taps = dense(xs, params["input"]["kernel"])
         return taps.reshape(*taps.shape[:-1], self.window, taps.shape[-1] // self.window)
 
-    def step(self, params: Params, carry: QRNNCarry, z: jax.Array) -> tuple[QRNNCarry, jax.Array]:
+    def step(self, params: Params, carry: QRNNCarry, z: Float[jax.Array, "*B W G"]) -> tuple[QRNNCarry, Output]:
         pending, gates = shift_taps(carry.pending, z)
         cell, y = qrnn_pool(carry.cell, gates + along_last(params["input"]["bias"], gates), self.pooling)
         return QRNNCarry(cell, pending), y

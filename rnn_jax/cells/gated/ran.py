@@ -21,7 +21,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import GatedCell, dense, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_choice
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 LEE_2017 = Paper(
     key="lee2017recurrent",
@@ -33,7 +33,9 @@ LEE_2017 = Paper(
 ACTIVATIONS = {"tanh": jnp.tanh, "identity": lambda x: x}
 
 
-def ran_gate(state: jax.Array, z: jax.Array, r: jax.Array, activation: str) -> tuple[jax.Array, jax.Array]:
+def ran_gate(
+    state: Hidden, z: Float[jax.Array, "*B 3*H"], r: Float[jax.Array, "*B 2*H"], activation: str
+) -> tuple[Hidden, Output]:
     """cₜ and yₜ from the projected input `z` `[..., 3 H]` and the recurrent product `r` `[..., 2 H]`."""
     z_write, z_keep, z_new = jnp.split(z, 3, axis=-1)
     r_write, r_keep = jnp.split(r.astype(z.dtype), 2, axis=-1)
@@ -65,22 +67,22 @@ class RAN(GatedCell):
         super().__post_init__()
         check_choice("activation", self.activation, tuple(ACTIVATIONS))
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype, recurrent_gates=2)
         params["input"]["bias"] = jnp.zeros(2 * self.hidden_size, param_dtype)
         return params
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Hidden:
         return jnp.zeros((*batch_shape, self.hidden_size), dtype)
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, params["input"]["kernel"], jnp.pad(params["input"]["bias"], (0, self.hidden_size)))
 
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+    def recur(self, params: Params, carry: Hidden) -> Product:
         return dense(self.output(carry), params["recurrent"]["kernel"])
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return ran_gate(carry, z, r, self.activation)
 
-    def output(self, carry: jax.Array) -> jax.Array:
+    def output(self, carry: Hidden) -> Output:
         return ACTIVATIONS[self.activation](carry)

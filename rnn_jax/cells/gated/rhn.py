@@ -24,7 +24,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import HiddenCell, along_last, dense, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_size
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, DType, Float, Hidden, Key, Output, Params, Projected
 
 ZILLY_2017 = Paper(
     key="zilly2017recurrent",
@@ -36,7 +36,9 @@ ZILLY_2017 = Paper(
 )
 
 
-def rhn_step(hidden: jax.Array, z: jax.Array, kernels: Array, biases: Array) -> tuple[jax.Array, jax.Array]:
+def rhn_step(
+    hidden: Hidden, z: Projected, kernels: Float[Array, "L H G"], biases: Float[Array, "L G"]
+) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the projected input `z` `[..., G H]`, G gates; kernels `[L, H, G H]`, biases `[L, G H]`."""
     gates = z.shape[-1] // hidden.shape[-1]
     for layer in range(kernels.shape[0]):
@@ -75,18 +77,18 @@ class RHN(HiddenCell):
         super().__post_init__()
         check_size("depth", self.depth)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, *layer_keys = jax.random.split(key, 1 + self.depth)
         shape, square = (self.input_size, self.hidden_size), (self.hidden_size, self.hidden_size)
         starts = (0.0, self.transform_bias) if self.coupled else (0.0, self.transform_bias, -self.transform_bias)
         gates = len(starts)
         bias = initializers.gate_bias(starts, self.hidden_size, param_dtype)
-        layers = [initializers.side_by_side(initializers.orthogonal, k, square, gates, param_dtype) for k in layer_keys]
-        kernel = initializers.side_by_side(initializers.glorot_uniform, input_key, shape, gates, param_dtype)
+        layers = [initializers.per_gate(initializers.orthogonal, k, square, gates, param_dtype) for k in layer_keys]
+        kernel = initializers.per_gate(initializers.glorot_uniform, input_key, shape, gates, param_dtype)
         return {
             "input": {"kernel": kernel},
             "recurrent": {"kernel": jnp.stack(layers), "bias": jnp.stack([bias] * self.depth)},
         }
 
-    def step(self, params: Params, carry: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def step(self, params: Params, carry: Hidden, z: Projected) -> tuple[Hidden, Output]:
         return rhn_step(carry, z, params["recurrent"]["kernel"], params["recurrent"]["bias"])

@@ -26,7 +26,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import GatedCell, dense, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_choice, check_size
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 BECK_2024 = Paper(
     key="beck2024xlstm",
@@ -43,15 +43,15 @@ FORGET_GATES = ("sigmoid", "exponential")
 class SLSTMCarry(NamedTuple):
     """hₜ, exp(−mₜ) cₜ, exp(−mₜ) nₜ and mₜ, each `[B, H]`."""
 
-    hidden: jax.Array
-    cell: jax.Array
-    normalizer: jax.Array
-    stabilizer: jax.Array
+    hidden: Hidden
+    cell: Hidden
+    normalizer: Hidden
+    stabilizer: Hidden
 
 
 def slstm_gate(
-    carry: SLSTMCarry, z: jax.Array, r: jax.Array, forget_gate: str = "sigmoid"
-) -> tuple[SLSTMCarry, jax.Array]:
+    carry: SLSTMCarry, z: Projected, r: Float[jax.Array, "*B G"], forget_gate: str = "sigmoid"
+) -> tuple[SLSTMCarry, Output]:
     """The next carry and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 4 H]`."""
     # All in the dtype of the carry: what is divided by exp(m) and m itself must be rounded alike.
     i, f, g, o = jnp.split((z + r.astype(z.dtype)).astype(carry.cell.dtype), 4, axis=-1)
@@ -97,7 +97,7 @@ class SLSTM(GatedCell):
         if self.hidden_size % self.heads:
             raise ValueError(f"heads={self.heads}: expected a divisor of hidden_size={self.hidden_size}")
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         size, head_size = self.hidden_size, self.hidden_size // self.heads
         shape = (self.input_size, size)
         bias = jnp.zeros((4, self.heads, head_size), param_dtype)
@@ -105,7 +105,7 @@ class SLSTM(GatedCell):
             bias = bias.at[1].set(jnp.linspace(3, 6, head_size).astype(param_dtype))
         return {
             "input": {
-                "kernel": initializers.side_by_side(initializers.glorot_uniform, key, shape, 4, param_dtype),
+                "kernel": initializers.per_gate(initializers.glorot_uniform, key, shape, 4, param_dtype),
                 "bias": bias.ravel(),
             },
             "recurrent": {"kernel": jnp.zeros((self.heads, head_size, 4 * head_size), param_dtype)},
@@ -115,10 +115,10 @@ class SLSTM(GatedCell):
         zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
         return SLSTMCarry(zeros, zeros, zeros, zeros)
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])
 
-    def recur(self, params: Params, carry: SLSTMCarry) -> jax.Array:
+    def recur(self, params: Params, carry: SLSTMCarry) -> Product:
         hidden = jnp.asarray(carry.hidden)
         *batch, size = hidden.shape
         heads = hidden.reshape(*batch, self.heads, size // self.heads)
@@ -126,8 +126,8 @@ class SLSTM(GatedCell):
         products = products.reshape(*batch, self.heads, 4, size // self.heads)
         return jnp.moveaxis(products, -2, -3).reshape(*batch, 4 * size)
 
-    def gate(self, params: Params, carry: SLSTMCarry, z: jax.Array, r: jax.Array) -> tuple[SLSTMCarry, jax.Array]:
+    def gate(self, params: Params, carry: SLSTMCarry, z: Projected, r: Product) -> tuple[SLSTMCarry, Output]:
         return slstm_gate(carry, z, r, self.forget_gate)
 
-    def output(self, carry: SLSTMCarry) -> jax.Array:
+    def output(self, carry: SLSTMCarry) -> Output:
         return carry.hidden

@@ -20,7 +20,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import GatedCell, along_last, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_number
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 LEI_2018 = Paper(
     key="lei2018simple",
@@ -32,7 +32,7 @@ LEI_2018 = Paper(
 )
 
 
-def sru_gate(cell: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+def sru_gate(cell: Hidden, z: Float[jax.Array, "*B 4*H"], r: Float[jax.Array, "*B 2*H"]) -> tuple[Hidden, Output]:
     """cₜ `[..., H]` and yₜ from the projected input `z [..., 4 H]` and `r [..., 2 H]`: v_f ⊙ cₜ₋₁, v_r ⊙ cₜ₋₁."""
     candidate, z_forget, z_reset, highway = jnp.split(z, 4, axis=-1)
     r_forget, r_reset = jnp.split(r.astype(z.dtype), 2, axis=-1)
@@ -77,7 +77,7 @@ class SRU(GatedCell):
     def highway_scale(self) -> float:
         return math.sqrt(1 + 2 * math.exp(self.highway_bias))
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         kernel_key, weight_key = jax.random.split(key)
         shape = (self.input_size, self.hidden_size)
         scales = (1.0, math.sqrt(0.5), math.sqrt(0.5), self.highway_scale)[: self.kernels]
@@ -90,10 +90,10 @@ class SRU(GatedCell):
         }
         return jax.tree.map(lambda leaf: leaf.astype(param_dtype), params)
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Hidden:
         return jnp.zeros((*batch_shape, self.hidden_size), dtype)
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         products = dense(xs, params["input"]["kernel"])
         candidate, gates, highway = jnp.split(products, [self.hidden_size, 3 * self.hidden_size], axis=-1)
         gates = gates + along_last(params["input"]["bias"], gates)
@@ -101,10 +101,10 @@ class SRU(GatedCell):
             highway = self.highway_scale * jnp.asarray(xs)
         return jnp.concatenate([candidate, gates, highway], axis=-1)
 
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+    def recur(self, params: Params, carry: Hidden) -> Product:
         return along_last(params["recurrent"]["weight"], carry) * jnp.concatenate([carry, carry], axis=-1)
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return sru_gate(carry, z, r)
 
 

@@ -20,7 +20,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import GatedHiddenCell, sigmoid
 from rnn_jax.cells.gated.janet import TALLEC_2018
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Key, Output, Params, Product, Projected
 
 TURKOGLU_2019 = Paper(
     key="turkoglu2019gating",
@@ -31,7 +31,7 @@ TURKOGLU_2019 = Paper(
 )
 
 
-def star_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+def star_gate(hidden: Hidden, z: Float[jax.Array, "*B 2*H"], r: Hidden) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the projected input `z` `[..., 2 H]` and the recurrent product `r` `[..., H]`."""
     z_gate, z_new = jnp.split(z, 2, axis=-1)
     gate = sigmoid(z_gate + r.astype(z.dtype))
@@ -64,7 +64,7 @@ class STAR(GatedHiddenCell):
         if self.longest is not None:
             initializers.check_longest(self.longest)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, recurrent_key, bias_key = jax.random.split(key, 3)
         shape, square = (self.input_size, self.hidden_size), (self.hidden_size, self.hidden_size)
         zeros = jnp.zeros(self.hidden_size, param_dtype)
@@ -74,11 +74,11 @@ class STAR(GatedHiddenCell):
             gate = -initializers.chrono(bias_key, self.hidden_size, self.longest, param_dtype)
         return {
             "input": {
-                "kernel": initializers.side_by_side(initializers.orthogonal, input_key, shape, 2, param_dtype),
+                "kernel": initializers.per_gate(initializers.orthogonal, input_key, shape, 2, param_dtype),
                 "bias": jnp.concatenate([gate, zeros]),
             },
             "recurrent": {"kernel": initializers.orthogonal(recurrent_key, square, param_dtype)},
         }
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return star_gate(carry, z, r)

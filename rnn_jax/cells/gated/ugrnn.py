@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import GatedHiddenCell, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Key, Output, Params, Product, Projected
 
 COLLINS_2017 = Paper(
     key="collins2017capacity",
@@ -30,7 +30,7 @@ COLLINS_2017 = Paper(
 )
 
 
-def ugrnn_gate(hidden: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+def ugrnn_gate(hidden: Hidden, z: Float[jax.Array, "*B 2*H"], r: Float[jax.Array, "*B 2*H"]) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the projected input `z` and the recurrent product `r`, both `[..., 2 H]`."""
     z_update, z_new = jnp.split(z, 2, axis=-1)
     r_update, r_new = jnp.split(r.astype(z.dtype), 2, axis=-1)
@@ -57,10 +57,10 @@ class UGRNN(GatedHiddenCell):
     additive = True
     cut = True
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)
         params["input"]["bias"] = initializers.gate_bias((self.forget_bias, 0.0), self.hidden_size, param_dtype)
         return params
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return ugrnn_gate(carry, z, r)

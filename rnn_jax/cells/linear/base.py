@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, along_last, dense, widened
-from rnn_jax.typing import Array, Carry, DType, Params
+from rnn_jax.typing import Bool, Carry, DType, Float, Inputs, Output, Params, Projected
 
 
 class LinearCell(Cell):
@@ -38,7 +38,7 @@ class LinearCell(Cell):
         """
 
     @abc.abstractmethod
-    def read(self, params: Params, carry: Carry, z: Any) -> jax.Array:
+    def read(self, params: Params, carry: Carry, z: Any) -> Output:
         """The outputs from the carries after the steps, in the dtype of `z`."""
 
     @abc.abstractmethod
@@ -53,7 +53,9 @@ class LinearCell(Cell):
     def identity(self, element: Any) -> Any:
         """The map that changes nothing, with the shapes and dtypes of `element`."""
 
-    def chunk(self, params: Params, carry: Carry, z: Any, valid: jax.Array | None) -> tuple[Carry, jax.Array]:
+    def chunk(
+        self, params: Params, carry: Carry, z: Any, valid: Bool[jax.Array, "C *B"] | None
+    ) -> tuple[Carry, Float[jax.Array, "C *B H"]]:
         """Several steps as a few products of matrices, without a carry for each of them.
 
         Args:
@@ -67,7 +69,7 @@ class LinearCell(Cell):
         """
         raise NotImplementedError(f"{type(self).__name__} has no chunk_size: expected one where `chunk` is called")
 
-    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, jax.Array]:
+    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:
         carry = self.apply(self.elements(params, z), carry)
         return carry, self.read(params, carry, z)
 
@@ -82,7 +84,7 @@ class Affine(NamedTuple):
 class DiagonalCell(LinearCell):
     """A linear cell whose carry is one array and whose map is pointwise; `elements` gives an `Affine`."""
 
-    def apply(self, element: Affine, carry: jax.Array) -> jax.Array:
+    def apply(self, element: Affine, carry: Float[jax.Array, "*B"]) -> Float[jax.Array, "*B"]:
         return element.decay.astype(carry.dtype) * carry + element.update.astype(carry.dtype)
 
     def combine(self, first: Affine, second: Affine) -> Affine:
@@ -95,11 +97,11 @@ class DiagonalCell(LinearCell):
 class Complex(NamedTuple):
     """Complex numbers as two arrays of reals: JAX's own have no bfloat16 and are slow or missing on some devices."""
 
-    real: jax.Array
-    imaginary: jax.Array
+    real: Float[jax.Array, "*B N"]
+    imaginary: Float[jax.Array, "*B N"]
 
     @classmethod
-    def split(cls, a: jax.Array) -> "Complex":
+    def split(cls, a: Float[jax.Array, "*B M"]) -> "Complex":
         """The real parts, then the imaginary parts, side by side on the last axis, taken apart."""
         return cls(*jnp.split(a, 2, axis=-1))
 
@@ -157,13 +159,13 @@ class StateSpaceCell(ComplexDiagonalCell):
         kernel = jnp.concatenate([*update, jnp.asarray(params["skip"]["kernel"], dtype)], axis=1)
         return params | {"discrete": {"decay": decay, "kernel": kernel}}
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, self.prepare(params)["discrete"]["kernel"])
 
-    def elements(self, params: Params, z: jax.Array) -> Affine:
+    def elements(self, params: Params, z: Projected) -> Affine:
         update = Complex.split(widened(z[..., : 2 * self.states]))
         return Affine(Complex(*(along_last(d, update.real) for d in self.prepare(params)["discrete"]["decay"])), update)
 
-    def read(self, params: Params, carry: Complex, z: jax.Array) -> jax.Array:
+    def read(self, params: Params, carry: Complex, z: Projected) -> Output:
         states = jnp.concatenate([part.astype(z.dtype) for part in carry], axis=-1)
         return self.multiplicity * dense(states, params["output"]["kernel"]) + z[..., 2 * self.states :]

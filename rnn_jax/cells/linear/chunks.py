@@ -14,18 +14,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells.base import along_last, widened
+from rnn_jax.typing import Bool, Float
 
 
 class Spans(NamedTuple):
     """Log decays over spans of a chunk."""
 
-    pairs: jax.Array
+    pairs: Float[jax.Array, "*B C C"]
     """log dₜₛ `[..., C, C]` where s ≤ t, and zero elsewhere."""
-    start: jax.Array
+    start: Float[jax.Array, "*B C"]
     """log dₜ₀ `[..., C]`."""
 
 
-def spans(log_decay: jax.Array) -> Spans:
+def spans(log_decay: Float[jax.Array, "*B C"]) -> Spans:
     """Sums of `log_decay` over all spans of a chunk."""
     lower = np.tril(np.ones((log_decay.shape[-1],) * 2))
     after = log_decay[..., None] * along_last(np.tril(lower, -1), log_decay[..., None])
@@ -33,28 +34,30 @@ def spans(log_decay: jax.Array) -> Spans:
     return Spans(pairs, pairs[..., 0] + log_decay[..., :1])
 
 
-def decays(log_decay: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def decays(
+    log_decay: Float[jax.Array, "*B C"],
+) -> tuple[Float[jax.Array, "*B C C"], Float[jax.Array, "*B C"], Float[jax.Array, "*B C"]]:
     """dₜₛ `[..., C, C]`, zero where s > t; dₜ₀ `[..., C]`; and d from each step to the last, `[..., C]`."""
     pairs, start = spans(log_decay)
     return where(causal(pairs.shape[-1]), jnp.exp(pairs), 0.0), jnp.exp(start), jnp.exp(pairs[..., -1, :])
 
 
-def causal(length: int) -> np.ndarray:
+def causal(length: int) -> Bool[np.ndarray, "{length} {length}"]:
     """Where s ≤ t, `[C, C]`."""
     return np.tril(np.ones((length, length), bool))
 
 
-def where(pairs: np.ndarray, on: jax.Array, off: float) -> jax.Array:
+def where(pairs: Bool[np.ndarray, "C C"], on: Float[jax.Array, "*B C C"], off: float) -> Float[jax.Array, "*B C C"]:
     """`on [..., C, C]` for the `pairs`, a mask `[C, C]`, and `off` for the others."""
     return jnp.where(jnp.broadcast_to(pairs, on.shape), on, off)
 
 
-def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
+def matmul(a: Float[jax.Array, "... M N"], b: Float[jax.Array, "... N L"]) -> Float[jax.Array, "... M L"]:
     """`a @ b` in the precision of its operands: many of these follow one another."""
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
 
 
-def inverse(a: jax.Array) -> jax.Array:
+def inverse(a: Float[jax.Array, "*B C C"]) -> Float[jax.Array, "*B C C"]:
     """(I + A)⁻¹ for the strictly lower triangular part of A `[..., C, C]`: forward substitution by blocks."""
     step, half = np.arange(a.shape[-1]), 1
     inverse = jnp.broadcast_to(jnp.eye(a.shape[-1], dtype=a.dtype), a.shape)
@@ -67,8 +70,11 @@ def inverse(a: jax.Array) -> jax.Array:
 
 
 def attention_with_decays(
-    query: jax.Array, key: jax.Array, value: jax.Array, decay: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+    query: Float[jax.Array, "*B C K"],
+    key: Float[jax.Array, "*B C K"],
+    value: Float[jax.Array, "*B C V"],
+    decay: Float[jax.Array, "*B C K"],
+) -> tuple[Float[jax.Array, "*B C V"], Float[jax.Array, "*B C K"], Float[jax.Array, "*B C K"]]:
     """Σ_{s ≤ t} ((qₜ ⊙ dₜₛ)ᵀ kₛ) vₛ `[..., C, V]` for decays of each entry of a key, `[..., C, K]`.
 
     The chunk is cut in halves again and again. Between the two halves of a block, dₜₛ is the decay of t since the
@@ -109,23 +115,25 @@ def _power_of_two(length: int) -> int:
     return 1 << (length - 1).bit_length()
 
 
-def heads_first(a: jax.Array) -> jax.Array:
+def heads_first(a: Float[jax.Array, "C *B N K"]) -> Float[jax.Array, "*B N C K"]:
     """`[C, B, heads, K]` to `[B, heads, C, K]`, in float32 or wider."""
     return jnp.moveaxis(widened(a), 0, -2)
 
 
-def steps_last(a: jax.Array) -> jax.Array:
+def steps_last(a: Float[jax.Array, "C *B N"]) -> Float[jax.Array, "*B N C"]:
     """`[C, B, heads]` to `[B, heads, C]`, in float32 or wider."""
     return jnp.moveaxis(widened(a), 0, -1)
 
 
-def joined(ys: jax.Array) -> jax.Array:
+def joined(ys: Float[jax.Array, "*B N C V"]) -> Float[jax.Array, "C *B N*V"]:
     """`[B, heads, C, V]` to `[C, B, heads V]`."""
     ys = jnp.moveaxis(ys, -2, 0)
     return ys.reshape(*ys.shape[:-2], -1)
 
 
-def kept(valid: jax.Array | None, a: jax.Array, padding: float = 0.0) -> jax.Array:
+def kept(
+    valid: Bool[jax.Array, "C *B"] | None, a: Float[jax.Array, "C ..."], padding: float = 0.0
+) -> Float[jax.Array, "C ..."]:
     """`a [C, B, ...]` with `padding` in the steps that are padding."""
     if valid is None:
         return a

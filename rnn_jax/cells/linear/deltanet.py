@@ -28,10 +28,10 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import along_last, dense, sigmoid, widened
 from rnn_jax.cells.linear import chunks
-from rnn_jax.cells.linear.linear_attention import Association, AssociativeMemory, outer, recall
+from rnn_jax.cells.linear.linear_attention import Association, AssociativeMemory, Memory, outer, recall
 from rnn_jax.cells.linear.s6 import GRAZZI_2025
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Bool, DType, Float, Inputs, Key, Output, Params
 
 SCHLAG_2021 = Paper(
     key="schlag2021linear",
@@ -62,24 +62,29 @@ YANG_2025 = Paper(
 class DeltaGates(NamedTuple):
     """log α and β, `[..., heads]`, in float32 or wider."""
 
-    log_keep: jax.Array
-    write: jax.Array
+    log_keep: Float[jax.Array, "*B N"]
+    write: Float[jax.Array, "*B N"]
 
 
 class DeltaMap(NamedTuple):
     """Sₜ = transition Sₜ₋₁ + update: `[..., heads, K, K]` and `[..., heads, K, V]`."""
 
-    transition: jax.Array
-    update: jax.Array
+    transition: Float[jax.Array, "*B N K K"]
+    update: Float[jax.Array, "*B N K V"]
 
 
-def unit(a: jax.Array) -> jax.Array:
+def unit(a: Float[jax.Array, "*B K"]) -> Float[jax.Array, "*B K"]:
     """`a` with length one, or shorter where it is near zero: there too all derivatives are finite."""
     wide = widened(a)
     return (wide * jax.lax.rsqrt(jnp.sum(wide**2, axis=-1, keepdims=True) + 1e-6)).astype(a.dtype)
 
 
-def delta_rule(memory: jax.Array, key: jax.Array, value: jax.Array, gates: DeltaGates) -> jax.Array:
+def delta_rule(
+    memory: Float[jax.Array, "*B K V"],
+    key: Float[jax.Array, "*B K"],
+    value: Float[jax.Array, "*B V"],
+    gates: DeltaGates,
+) -> Float[jax.Array, "*B K V"]:
     """Sₜ without the matrix I − β k kᵀ: the value under the key moves by β towards the new one."""
     kept = jnp.exp(gates.log_keep)[..., None, None] * memory
     return kept + outer(key, gates.write[..., None] * (value - recall(kept, key)))
@@ -100,17 +105,19 @@ class _DeltaRule(AssociativeMemory):
     negative_eigenvalues: bool
     chunk_size = 32
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Memory:
         return self.initial_memory(batch_shape, dtype)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         return {"input": {"kernel": self.input_kernel(key, param_dtype)}}
 
     @abc.abstractmethod
-    def log_keep(self, params: Params, gates: list[jax.Array], write: jax.Array) -> jax.Array:
+    def log_keep(
+        self, params: Params, gates: list[Float[jax.Array, "*B N"]], write: Float[jax.Array, "*B N"]
+    ) -> Float[jax.Array, "*B N"]:
         """The logarithm of α, in the shape of β, `write`."""
 
-    def project(self, params: Params, xs: Array) -> Association:
+    def project(self, params: Params, xs: Inputs) -> Association:
         query, key, value, write, *gates = self.split(dense(xs, **params["input"]))
         write = sigmoid(widened(write)) * (2 if self.negative_eigenvalues else 1)
         query, key = unit(jax.nn.silu(query)), unit(jax.nn.silu(key))
@@ -124,16 +131,18 @@ class _DeltaRule(AssociativeMemory):
         )
         return DeltaMap(transition, write * outer(z.key, z.value))
 
-    def step(self, params: Params, carry: jax.Array, z: Association) -> tuple[jax.Array, jax.Array]:
+    def step(self, params: Params, carry: Memory, z: Association) -> tuple[Memory, Output]:
         memory = delta_rule(carry.astype(z.gates.write.dtype), widened(z.key), widened(z.value), z.gates)
         memory = memory.astype(carry.dtype)
         return memory, self.read(params, memory, z)
 
-    def read(self, params: Params, carry: jax.Array, z: Association) -> jax.Array:
+    def read(self, params: Params, carry: Memory, z: Association) -> Output:
         y = recall(carry.astype(z.query.dtype), z.query)
         return y.reshape(*y.shape[:-2], self.hidden_size)
 
-    def chunk(self, params: Params, carry: jax.Array, z: Association, valid: jax.Array | None):
+    def chunk(
+        self, params: Params, carry: Memory, z: Association, valid: Bool[jax.Array, "C *B"] | None
+    ) -> tuple[Memory, Float[jax.Array, "C *B H"]]:
         # What each step writes, u, is what is left of its value once the memory before it is recalled:
         # uₜ = βₜ (vₜ − dₜ₀ S₀ᵀ kₜ − Σ_{s < t} dₜₛ (kₜᵀ kₛ) uₛ), one triangular system for all of a chunk.
         query, key, value = (chunks.heads_first(part) for part in (z.query, z.key, z.value))
@@ -146,7 +155,7 @@ class _DeltaRule(AssociativeMemory):
         carry = start[..., -1:, :] * carry + chunks.matmul((until_end[..., None] * key).mT, written)
         return carry, chunks.joined(y).astype(z.query.dtype)
 
-    def apply(self, element: DeltaMap, carry: jax.Array) -> jax.Array:
+    def apply(self, element: DeltaMap, carry: Memory) -> Memory:
         transition, update = (part.astype(carry.dtype) for part in element)
         return _product(transition, carry) + update
 
@@ -184,7 +193,9 @@ class DeltaNet(_DeltaRule):
     def gate_sizes(self) -> tuple[int, ...]:
         return (self.heads,)
 
-    def log_keep(self, params: Params, gates: list[jax.Array], write: jax.Array) -> jax.Array:
+    def log_keep(
+        self, params: Params, gates: list[Float[jax.Array, "*B N"]], write: Float[jax.Array, "*B N"]
+    ) -> Float[jax.Array, "*B N"]:
         return jnp.zeros_like(write)
 
 
@@ -214,7 +225,7 @@ class GatedDeltaNet(_DeltaRule):
     def gate_sizes(self) -> tuple[int, ...]:
         return (self.heads, self.heads)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, rate_key, bias_key = jax.random.split(key, 3)
         rate = jax.random.uniform(rate_key, (self.heads,), minval=1.0, maxval=16.0)
         decay = {
@@ -223,7 +234,9 @@ class GatedDeltaNet(_DeltaRule):
         }
         return super().init(input_key, param_dtype) | {"decay": decay}
 
-    def log_keep(self, params: Params, gates: list[jax.Array], write: jax.Array) -> jax.Array:
+    def log_keep(
+        self, params: Params, gates: list[Float[jax.Array, "*B N"]], write: Float[jax.Array, "*B N"]
+    ) -> Float[jax.Array, "*B N"]:
         gate = widened(gates[0])
         step = jax.nn.softplus(gate + along_last(params["decay"]["bias"], gate))
         return -jnp.exp(along_last(params["decay"]["log_rate"], gate)) * step

@@ -26,7 +26,7 @@ from rnn_jax.cells.linear import chunks
 from rnn_jax.cells.linear.base import Affine, DiagonalCell, LinearCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_size
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Bool, DType, Float, Inputs, Key, Output, Params, Projected
 
 SUN_2023 = Paper(
     key="sun2023retentive",
@@ -47,17 +47,20 @@ YANG_2024 = Paper(
 TEMPERATURE = 16.0
 """τ of GLA."""
 
+Memory = Float[jax.Array, "*B N K V"]
+"""A matrix S for each of N heads."""
+
 
 class Association(NamedTuple):
     """What one step asks and writes: query, key `[..., heads, K]`, value `[..., heads, V]`, and a cell's own gates."""
 
-    query: jax.Array
-    key: jax.Array
-    value: jax.Array
+    query: Float[jax.Array, "*B N K"]
+    key: Float[jax.Array, "*B N K"]
+    value: Float[jax.Array, "*B N V"]
     gates: Any = None
 
 
-def outer(key: jax.Array, value: jax.Array) -> jax.Array:
+def outer(key: Float[jax.Array, "*B K"], value: Float[jax.Array, "*B V"]) -> Float[jax.Array, "*B K V"]:
     """The product k vᵀ of each head, `[..., K, V]`, in float32 or wider."""
     return widened(key)[..., :, None] * widened(value)[..., None, :]
 
@@ -85,24 +88,24 @@ class AssociativeMemory(LinearCell):
         """K."""
         return self.hidden_size // self.heads if self.key_size is None else self.key_size
 
-    def input_kernel(self, key: jax.Array, param_dtype: DType) -> jax.Array:
+    def input_kernel(self, key: Key, param_dtype: DType) -> Float[jax.Array, "{self.input_size} G"]:
         """The Glorot-uniform kernel of queries, keys, values and gates."""
         sizes = (self.heads * self.key_dim, self.heads * self.key_dim, self.hidden_size, *self.gate_sizes)
         return initializers.columns(initializers.glorot_uniform, key, self.input_size, sizes, param_dtype)
 
-    def split(self, product: jax.Array) -> list[jax.Array]:
+    def split(self, product: Projected) -> list[Float[jax.Array, "..."]]:
         """Queries, keys and values by head, then the columns of each gate."""
         keys = self.heads * self.key_dim
         ends = itertools.accumulate((keys, keys, self.hidden_size, *self.gate_sizes))
         parts = jnp.split(product, list(ends)[:-1], axis=-1)
         return [part.reshape(*part.shape[:-1], self.heads, -1) for part in parts[:3]] + parts[3:]
 
-    def initial_memory(self, batch_shape: tuple[int, ...], dtype: DType) -> jax.Array:
+    def initial_memory(self, batch_shape: tuple[int, ...], dtype: DType) -> Memory:
         """S = 0."""
         return jnp.zeros((*batch_shape, self.heads, self.key_dim, self.hidden_size // self.heads), dtype)
 
 
-def recall(memory: jax.Array, query: jax.Array) -> jax.Array:
+def recall(memory: Float[jax.Array, "*B K V"], query: Float[jax.Array, "*B K"]) -> Float[jax.Array, "*B V"]:
     """What S holds under q: Sᵀ q of each head, `[..., V]`."""
     return jnp.einsum("...kv,...k->...v", memory, query)
 
@@ -110,10 +113,10 @@ def recall(memory: jax.Array, query: jax.Array) -> jax.Array:
 class _LinearAttention(AssociativeMemory, DiagonalCell):
     """What RetNet and GLA share: the carry is S, the output Sᵀ q."""
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Memory:
         return self.initial_memory(batch_shape, dtype)
 
-    def read(self, params: Params, carry: jax.Array, z: Association) -> jax.Array:
+    def read(self, params: Params, carry: Memory, z: Association) -> Output:
         y = recall(carry.astype(z.query.dtype), z.query * self.key_dim**-0.5)
         return y.reshape(*y.shape[:-2], self.hidden_size)
 
@@ -139,21 +142,23 @@ class RetNet(_LinearAttention):
     papers = (SUN_2023,)
     chunk_size = 64
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         return {"input": {"kernel": self.input_kernel(key, param_dtype)}}
 
-    def project(self, params: Params, xs: Array) -> Association:
+    def project(self, params: Params, xs: Inputs) -> Association:
         return Association(*self.split(dense(xs, **params["input"])))
 
     def elements(self, params: Params, z: Association) -> Affine:
         update = outer(z.key, z.value)
         return Affine(along_last(1 - self.rate(update.dtype)[:, None, None], update), update)
 
-    def rate(self, dtype: DType) -> jax.Array:
+    def rate(self, dtype: DType) -> Float[jax.Array, "{self.heads}"]:
         """1 − γ `[heads]`."""
         return 2.0 ** (-5 - jnp.arange(self.heads, dtype=dtype))
 
-    def chunk(self, params: Params, carry: jax.Array, z: Association, valid: jax.Array | None):
+    def chunk(
+        self, params: Params, carry: Memory, z: Association, valid: Bool[jax.Array, "C *B"] | None
+    ) -> tuple[Memory, Float[jax.Array, "C *B H"]]:
         query, key, value = (chunks.heads_first(part) for part in (z.query, chunks.kept(valid, z.key), z.value))
         log_decay = along_last(jnp.log1p(-self.rate(query.dtype)), z.key[..., 0])
         log_decay = jnp.broadcast_to(log_decay, (z.key.shape[0], *log_decay.shape[1:]))
@@ -195,7 +200,7 @@ class GLA(_LinearAttention):
     def gate_sizes(self) -> tuple[int, ...]:
         return (self.rank,)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, decay_key = jax.random.split(key)
         keys = self.heads * self.key_dim
         kernel = initializers.glorot_uniform(decay_key, (self.rank, keys), param_dtype)
@@ -204,7 +209,7 @@ class GLA(_LinearAttention):
             "decay": {"kernel": kernel, "bias": jnp.zeros(keys, param_dtype)},
         }
 
-    def project(self, params: Params, xs: Array) -> Association:
+    def project(self, params: Params, xs: Inputs) -> Association:
         query, key, value, gate = self.split(dense(xs, **params["input"]))
         log_decay = jax.nn.log_sigmoid(dense(widened(gate), **params["decay"])) / TEMPERATURE
         return Association(query, key, value, jnp.exp(log_decay).reshape(key.shape))
@@ -212,7 +217,9 @@ class GLA(_LinearAttention):
     def elements(self, params: Params, z: Association) -> Affine:
         return Affine(z.gates[..., None], outer(z.key, z.value))
 
-    def chunk(self, params: Params, carry: jax.Array, z: Association, valid: jax.Array | None):
+    def chunk(
+        self, params: Params, carry: Memory, z: Association, valid: Bool[jax.Array, "C *B"] | None
+    ) -> tuple[Memory, Float[jax.Array, "C *B H"]]:
         key, decay = chunks.kept(valid, z.key), chunks.kept(valid, z.gates, 1.0)
         query, key, value, decay = (chunks.heads_first(part) for part in (z.query, key, z.value, decay))
         query = query * self.key_dim**-0.5

@@ -31,7 +31,7 @@ from rnn_jax.cells.base import HiddenCell, along_last, sigmoid, widened
 from rnn_jax.cells.linear.base import Affine, Complex, DiagonalCell, StateSpaceCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_number, check_size
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, DType, Float, Hidden, Key, Output, Params, Projected
 
 ORVIETO_2023 = Paper(
     key="orvieto2023resurrecting",
@@ -93,7 +93,7 @@ class LRU(StateSpaceCell):
         """N."""
         return self.hidden_size if self.state_size is None else self.state_size
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         keys = jax.random.split(key, 4)
         normal = jax.nn.initializers.normal
         rate, phase = initializers.ring(keys[0], self.states, self.r_min, self.r_max, self.max_phase)
@@ -119,7 +119,7 @@ class LRU(StateSpaceCell):
         return Complex(modulus * jnp.cos(phase), modulus * jnp.sin(phase)), Complex(gain, jnp.zeros_like(gain))
 
 
-def rg_lru_map(z: jax.Array, decay: Array) -> Affine:
+def rg_lru_map(z: Projected, decay: Float[Array, "H"]) -> Affine:
     """aₜ and √(1 − aₜ²) ⊙ (iₜ ⊙ uₜ) from the projected input `z [..., 3 H]` and Λ, `decay [H]`."""
     r, i, u = jnp.split(z, 3, axis=-1)
     log_a = SHARPNESS * sigmoid(r) * along_last(jax.nn.log_sigmoid(widened(decay)), r)
@@ -146,21 +146,21 @@ class RGLRU(HiddenCell, DiagonalCell):
     hidden_size: int
     papers = (DE_2024,)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         kernel_key, decay_key = jax.random.split(key)
         shape = (self.input_size, self.hidden_size)
         lecun = jax.nn.initializers.lecun_normal()
         decay = jax.random.uniform(decay_key, (self.hidden_size,), minval=0.9, maxval=0.999)
         return {
             "input": {
-                "kernel": initializers.side_by_side(lecun, kernel_key, shape, 3, param_dtype),
+                "kernel": initializers.per_gate(lecun, kernel_key, shape, 3, param_dtype),
                 "bias": jnp.zeros(3 * self.hidden_size, param_dtype),
             },
             "recurrent": {"decay": -jnp.log(jnp.expm1(-jnp.log(decay) / SHARPNESS)).astype(param_dtype)},
         }
 
-    def elements(self, params: Params, z: jax.Array) -> Affine:
+    def elements(self, params: Params, z: Projected) -> Affine:
         return rg_lru_map(widened(z), params["recurrent"]["decay"])
 
-    def read(self, params: Params, carry: jax.Array, z: jax.Array) -> jax.Array:
+    def read(self, params: Params, carry: Hidden, z: Projected) -> Output:
         return carry.astype(z.dtype)

@@ -28,7 +28,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import HiddenCell, sigmoid, widened
 from rnn_jax.cells.linear.base import Affine, DiagonalCell
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import DType, Params
+from rnn_jax.typing import DType, Hidden, Key, Output, Params, Projected
 
 FENG_2024 = Paper(
     key="feng2024were",
@@ -39,12 +39,12 @@ FENG_2024 = Paper(
 )
 
 
-def positive_candidate(a: jax.Array) -> jax.Array:
+def positive_candidate(a: Hidden) -> Hidden:
     """g: continuous, increasing and positive."""
     return jnp.where(a >= 0, a + 0.5, sigmoid(a))
 
 
-def average(logit: jax.Array, candidate: jax.Array) -> Affine:
+def average(logit: Hidden, candidate: Hidden) -> Affine:
     """hₜ = σ(−logit) ⊙ hₜ₋₁ + σ(logit) ⊙ candidate."""
     return Affine(sigmoid(-logit), sigmoid(logit) * candidate)
 
@@ -57,20 +57,20 @@ class _Minimal(HiddenCell, DiagonalCell):
     positive: bool
     gates: ClassVar[int]
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         shape = (self.input_size, self.hidden_size)
-        kernel = initializers.side_by_side(initializers.glorot_uniform, key, shape, self.gates, param_dtype)
+        kernel = initializers.per_gate(initializers.glorot_uniform, key, shape, self.gates, param_dtype)
         return {"input": {"kernel": kernel, "bias": jnp.zeros(self.gates * self.hidden_size, param_dtype)}}
 
     @abc.abstractmethod
-    def update_logit(self, gates: list[jax.Array]) -> jax.Array:
+    def update_logit(self, gates: list[Hidden]) -> Hidden:
         """The weight of the candidate, before the logistic function."""
 
-    def elements(self, params: Params, z: jax.Array) -> Affine:
+    def elements(self, params: Params, z: Projected) -> Affine:
         *gates, candidate = jnp.split(widened(z), self.gates, axis=-1)
         return average(self.update_logit(gates), positive_candidate(candidate) if self.positive else candidate)
 
-    def read(self, params: Params, carry: jax.Array, z: jax.Array) -> jax.Array:
+    def read(self, params: Params, carry: Hidden, z: Projected) -> Output:
         return carry.astype(z.dtype)
 
 
@@ -92,7 +92,7 @@ class MinGRU(_Minimal):
     gates = 2
     papers = (FENG_2024,)
 
-    def update_logit(self, gates: list[jax.Array]) -> jax.Array:
+    def update_logit(self, gates: list[Hidden]) -> Hidden:
         return gates[0]
 
 
@@ -114,6 +114,6 @@ class MinLSTM(_Minimal):
     gates = 3
     papers = (FENG_2024,)
 
-    def update_logit(self, gates: list[jax.Array]) -> jax.Array:
+    def update_logit(self, gates: list[Hidden]) -> Hidden:
         forget, update = gates
         return jax.nn.log_sigmoid(update) - jax.nn.log_sigmoid(forget)

@@ -28,9 +28,9 @@ import jax.numpy as jnp
 from rnn_jax.cells.base import dense, sigmoid, widened
 from rnn_jax.cells.gated.slstm import BECK_2024
 from rnn_jax.cells.linear import chunks
-from rnn_jax.cells.linear.linear_attention import Association, AssociativeMemory, outer, recall
+from rnn_jax.cells.linear.linear_attention import Association, AssociativeMemory, Memory, outer, recall
 from rnn_jax.checks import check_choice
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Bool, DType, Float, Inputs, Key, Output, Params
 
 FORGET_GATES = {"sigmoid": jax.nn.log_sigmoid, "exponential": lambda gate: gate}
 """log f from f̃."""
@@ -41,23 +41,23 @@ EMPTY = -1e30
 class MLSTMCarry(NamedTuple):
     """C e^(−m), transposed, `[B, heads, K, V]`; n e^(−m) `[B, heads, K]`; m `[B, heads]`."""
 
-    memory: jax.Array
-    normalizer: jax.Array
-    stabilizer: jax.Array
+    memory: Memory
+    normalizer: Float[jax.Array, "*B N K"]
+    stabilizer: Float[jax.Array, "*B N"]
 
 
 class MLSTMGates(NamedTuple):
     """log f and ĩ `[..., heads]`, o `[..., H]`."""
 
-    log_forget: jax.Array
-    log_input: jax.Array
-    output: jax.Array
+    log_forget: Float[jax.Array, "*B N"]
+    log_input: Float[jax.Array, "*B N"]
+    output: Output
 
 
 class Span(NamedTuple):
     """Steps as one map: they decay what came before by `log_decay [..., heads]`, then add `state`."""
 
-    log_decay: jax.Array
+    log_decay: Float[jax.Array, "*B N"]
     state: MLSTMCarry
 
 
@@ -73,7 +73,9 @@ def join(before: MLSTMCarry, span: Span) -> MLSTMCarry:
     )
 
 
-def normalized(recalled: jax.Array, weight: jax.Array, stabilizer: jax.Array) -> jax.Array:
+def normalized(
+    recalled: Float[jax.Array, "*B V"], weight: Float[jax.Array, "*B"], stabilizer: Float[jax.Array, "*B"]
+) -> Float[jax.Array, "*B V"]:
     """C q / max(|nᵀ q|, 1) `[..., V]` from the scaled C q `[..., V]`, the scaled nᵀ q and m `[...]`."""
     # Numerator and denominator are both multiplied by e^min(m, 0): no factor that is left can overflow.
     scale = jnp.exp(jnp.minimum(stabilizer, 0))
@@ -113,7 +115,7 @@ class MLSTM(AssociativeMemory):
     def gate_sizes(self) -> tuple[int, ...]:
         return (self.hidden_size, self.heads, self.heads)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         kernel_key, bias_key = jax.random.split(key)
         kernel = self.input_kernel(kernel_key, param_dtype)
         plain = kernel.shape[1] - 2 * self.heads
@@ -125,7 +127,7 @@ class MLSTM(AssociativeMemory):
         memory = self.initial_memory(batch_shape, dtype)
         return MLSTMCarry(memory, jnp.zeros_like(memory[..., 0]), jnp.zeros_like(memory[..., 0, 0]))
 
-    def project(self, params: Params, xs: Array) -> Association:
+    def project(self, params: Params, xs: Inputs) -> Association:
         query, key, value, output, log_input, forget = self.split(dense(xs, **params["input"]))
         log_forget = FORGET_GATES[self.forget_gate](widened(forget))
         gates = MLSTMGates(log_forget, widened(log_input), sigmoid(output))
@@ -134,13 +136,15 @@ class MLSTM(AssociativeMemory):
     def elements(self, params: Params, z: Association) -> Span:
         return Span(z.gates.log_forget, MLSTMCarry(outer(z.key, z.value), widened(z.key), z.gates.log_input))
 
-    def read(self, params: Params, carry: MLSTMCarry, z: Association) -> jax.Array:
+    def read(self, params: Params, carry: MLSTMCarry, z: Association) -> Output:
         query = widened(z.query)
         memory, normalizer, stabilizer = (c.astype(query.dtype) for c in carry)
         y = normalized(recall(memory, query), jnp.einsum("...k,...k->...", normalizer, query), stabilizer)
         return z.gates.output * y.reshape(*y.shape[:-2], self.hidden_size).astype(z.query.dtype)
 
-    def chunk(self, params: Params, carry: MLSTMCarry, z: Association, valid: jax.Array | None):
+    def chunk(
+        self, params: Params, carry: MLSTMCarry, z: Association, valid: Bool[jax.Array, "C *B"] | None
+    ) -> tuple[MLSTMCarry, Float[jax.Array, "C *B H"]]:
         query, key, value = (chunks.heads_first(part) for part in (z.query, z.key, z.value))
         log_forget = chunks.steps_last(chunks.kept(valid, z.gates.log_forget))
         log_input = chunks.steps_last(chunks.kept(valid, z.gates.log_input, EMPTY))

@@ -34,7 +34,7 @@ from rnn_jax.cells.base import along_last, dense, widened
 from rnn_jax.cells.linear.base import Affine, Complex, ComplexDiagonalCell, StateSpaceCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_choice, check_size, check_time_steps
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Inexact, Inputs, Key, Output, Params
 
 SMITH_2023 = Paper(
     key="smith2023simplified",
@@ -55,7 +55,9 @@ GU_2022 = Paper(
 
 
 @functools.cache
-def hippo_normal(size: int) -> tuple[np.ndarray, np.ndarray]:
+def hippo_normal(
+    size: int,
+) -> tuple[Float[np.ndarray, "{size}"], Inexact[np.ndarray, "{size} {size}"]]:
     """Imaginary parts of the eigenvalues of HiPPO-N, ascending, and its eigenvectors as columns; all real parts are −½.
 
     HiPPO-N is the normal part of the HiPPO-LegS matrix: −½ on the diagonal, ∓√((n + ½)(k + ½)) below and above it.
@@ -65,7 +67,9 @@ def hippo_normal(size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.linalg.eigh(-1j * (skew - skew.T))
 
 
-def zero_order_hold(log_rate: jax.Array, frequency: jax.Array, log_step: jax.Array) -> tuple[Complex, Complex]:
+def zero_order_hold(
+    log_rate: Float[jax.Array, "*B N"], frequency: Float[jax.Array, "*B N"], log_step: Float[jax.Array, "*B #N"]
+) -> tuple[Complex, Complex]:
     """λ and γ for Λ = −exp(log_rate) + i frequency and Δ = exp(log_step)."""
     rate, step = jnp.exp(log_rate), jnp.exp(log_step)
     modulus, angle = jnp.exp(-rate * step), frequency * step
@@ -111,7 +115,7 @@ class S5(StateSpaceCell):
         """N."""
         return self.hidden_size if self.state_size is None else self.state_size
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         keys = jax.random.split(key, 4)
         frequency, vectors = hippo_normal(2 * self.states)
         upper = vectors[:, self.states :]
@@ -167,7 +171,7 @@ class S4D(ComplexDiagonalCell):
         check_time_steps(self.dt_min, self.dt_max)
         check_choice("frequencies", self.frequencies, ("linear", "inverse"))
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         keys = jax.random.split(key, 4)
         channels, states, normal = self.hidden_size, self.state_size, jax.nn.initializers.normal
         n = np.arange(states)
@@ -197,15 +201,15 @@ class S4D(ComplexDiagonalCell):
         decay, gain = zero_order_hold(log_rate, frequency, log_step[:, None])
         return params | {"discrete": {"decay": decay, "gain": gain}}
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Output:
         return dense(xs, params["input"]["kernel"])
 
-    def elements(self, params: Params, z: jax.Array) -> Affine:
+    def elements(self, params: Params, z: Hidden) -> Affine:
         discrete, u = self.prepare(params)["discrete"], widened(z)[..., None]
         decay, gain = (Complex(*(along_last(part, u) for part in discrete[name])) for name in ("decay", "gain"))
         return Affine(decay, Complex(gain.real * u, gain.imaginary * u))
 
-    def read(self, params: Params, carry: Complex, z: jax.Array) -> jax.Array:
+    def read(self, params: Params, carry: Complex, z: Hidden) -> Output:
         kernel = Complex.split(jnp.asarray(params["output"]["kernel"], z.dtype))
         seen = sum(jnp.einsum("...hn,hn->...h", part.astype(z.dtype), c) for part, c in zip(carry, kernel, strict=True))
         return 2 * seen + along_last(params["skip"]["scale"], z) * z

@@ -26,7 +26,7 @@ from rnn_jax.cells.base import along_last, dense, widened
 from rnn_jax.cells.linear.base import Affine, DiagonalCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_size, check_time_steps
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params
 
 GU_2023 = Paper(
     key="gu2023mamba",
@@ -49,10 +49,10 @@ GRAZZI_2025 = Paper(
 class S6Inputs(NamedTuple):
     """uₜ and Δₜ `[..., H]`, Bₜ and Cₜ `[..., N]`."""
 
-    u: jax.Array
-    step: jax.Array
-    write: jax.Array
-    read: jax.Array
+    u: Hidden
+    step: Hidden
+    write: Float[jax.Array, "*B N"]
+    read: Float[jax.Array, "*B N"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +93,7 @@ class S6(DiagonalCell):
         """R."""
         return math.ceil(self.hidden_size / 16) if self.rank is None else self.rank
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         keys = jax.random.split(key, 4)
         channels, states, rank = self.hidden_size, self.state_size, self.step_rank
         glorot = initializers.glorot_uniform
@@ -115,10 +115,12 @@ class S6(DiagonalCell):
             "skip": {"scale": jnp.ones(channels, param_dtype)},
         }
 
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> jax.Array:
+    def initial_carry(
+        self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32
+    ) -> Float[jax.Array, "*B H N"]:
         return jnp.zeros((*batch_shape, self.hidden_size, self.state_size), dtype)
 
-    def project(self, params: Params, xs: Array) -> S6Inputs:
+    def project(self, params: Params, xs: Inputs) -> S6Inputs:
         u = dense(xs, params["input"]["kernel"])
         rank, states = self.step_rank, self.state_size
         step, write, read = jnp.split(dense(u, params["selection"]["kernel"]), [rank, rank + states], axis=-1)
@@ -131,6 +133,6 @@ class S6(DiagonalCell):
             decay = 2 * decay - 1
         return Affine(decay, step * widened(z.u)[..., None] * widened(z.write)[..., None, :])
 
-    def read(self, params: Params, carry: jax.Array, z: S6Inputs) -> jax.Array:
+    def read(self, params: Params, carry: Float[jax.Array, "*B H N"], z: S6Inputs) -> Output:
         seen = jnp.einsum("...hn,...n->...h", carry.astype(z.u.dtype), z.read)
         return seen + along_last(params["skip"]["scale"], z.u) * z.u

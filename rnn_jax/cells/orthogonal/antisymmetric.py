@@ -22,7 +22,7 @@ from rnn_jax.cells.base import sigmoid
 from rnn_jax.cells.orthogonal.skew import SkewCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_number
-from rnn_jax.typing import DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Key, Output, Params, Product, Projected
 
 CHANG_2019 = Paper(
     key="chang2019antisymmetric",
@@ -34,9 +34,7 @@ CHANG_2019 = Paper(
 )
 
 
-def antisymmetric_gate(
-    hidden: jax.Array, z: jax.Array, r: jax.Array, epsilon: float, gated: bool
-) -> tuple[jax.Array, jax.Array]:
+def antisymmetric_gate(hidden: Hidden, z: Projected, r: Hidden, epsilon: float, gated: bool) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the recurrent product `r [..., H]` and the projected input `z [..., H]`, `[..., 2 H]` if gated."""
     r = r.astype(z.dtype)
     if gated:
@@ -60,18 +58,18 @@ class _Antisymmetric(SkewCell):
         check_number("epsilon", self.epsilon, above=0)
         check_number("gamma", self.gamma, least=0)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, skew_key = jax.random.split(key)
         gates, size = 1 + self.gated, self.hidden_size
         glorot = initializers.glorot_uniform
-        kernel = initializers.side_by_side(glorot, input_key, (self.input_size, size), gates, param_dtype)
+        kernel = initializers.per_gate(glorot, input_key, (self.input_size, size), gates, param_dtype)
         skew = jax.random.normal(skew_key, (size * (size - 1) // 2,), param_dtype) / (2 * size**0.5)
         return {"input": {"kernel": kernel, "bias": jnp.zeros(gates * size, param_dtype)}, "recurrent": {"skew": skew}}
 
-    def kernel(self, skew: jax.Array) -> jax.Array:
+    def kernel(self, skew: Float[jax.Array, "H H"]) -> Float[jax.Array, "H H"]:
         return skew - self.gamma * jnp.eye(self.hidden_size, dtype=skew.dtype)
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return antisymmetric_gate(carry, z, r, self.epsilon, self.gated)
 
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from rnn_jax.cells.base import GatedCell, dense
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_number
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 RUSCH_2021 = Paper(
     key="rusch2021coupled",
@@ -34,13 +34,13 @@ RUSCH_2021 = Paper(
 class CoRNNCarry(NamedTuple):
     """yₜ and zₜ, each `[B, H]`."""
 
-    position: jax.Array
-    velocity: jax.Array
+    position: Hidden
+    velocity: Hidden
 
 
 def cornn_gate(
-    carry: CoRNNCarry, z: jax.Array, r: jax.Array, dt: float, gamma: float, epsilon: float
-) -> tuple[CoRNNCarry, jax.Array]:
+    carry: CoRNNCarry, z: Hidden, r: Hidden, dt: float, gamma: float, epsilon: float
+) -> tuple[CoRNNCarry, Output]:
     """(yₜ, zₜ) and the output from the projected input `z` and the recurrent product `r`, both `[..., H]`."""
     force = jnp.tanh(z + r.astype(z.dtype)).astype(carry.velocity.dtype)
     velocity = carry.velocity + dt * (force - gamma * carry.position - epsilon * carry.velocity)
@@ -79,7 +79,7 @@ class CoRNN(GatedCell):
         for name in ("dt", "gamma", "epsilon"):
             check_number(name, getattr(self, name), above=0)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         rows, size = self.input_size + 2 * self.hidden_size + 1, self.hidden_size
         bound = (rows - 1) ** -0.5
         drawn = jax.random.uniform(key, (rows, size), param_dtype, -bound, bound)
@@ -90,14 +90,14 @@ class CoRNN(GatedCell):
         zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
         return CoRNNCarry(zeros, zeros)
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])
 
-    def recur(self, params: Params, carry: CoRNNCarry) -> jax.Array:
+    def recur(self, params: Params, carry: CoRNNCarry) -> Product:
         return dense(jnp.concatenate(carry, axis=-1), params["recurrent"]["kernel"])
 
-    def gate(self, params: Params, carry: CoRNNCarry, z: jax.Array, r: jax.Array) -> tuple[CoRNNCarry, jax.Array]:
+    def gate(self, params: Params, carry: CoRNNCarry, z: Projected, r: Product) -> tuple[CoRNNCarry, Output]:
         return cornn_gate(carry, z, r, self.dt, self.gamma, self.epsilon)
 
-    def output(self, carry: CoRNNCarry) -> jax.Array:
+    def output(self, carry: CoRNNCarry) -> Output:
         return carry.position

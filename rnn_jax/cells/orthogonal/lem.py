@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from rnn_jax.cells.base import Cell, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_number
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, DType, Float, Hidden, Inputs, Key, Output, Params, Projected
 
 RUSCH_2022 = Paper(
     key="rusch2022long",
@@ -33,11 +33,11 @@ RUSCH_2022 = Paper(
 class LEMCarry(NamedTuple):
     """yₜ and zₜ, each `[B, H]`."""
 
-    hidden: jax.Array
-    memory: jax.Array
+    hidden: Hidden
+    memory: Hidden
 
 
-def lem_step(carry: LEMCarry, z: jax.Array, kernel: Array, dt: float) -> tuple[LEMCarry, jax.Array]:
+def lem_step(carry: LEMCarry, z: Projected, kernel: Float[Array, "H G"], dt: float) -> tuple[LEMCarry, Output]:
     """(yₜ, zₜ) and the output from the projected input `z [..., 4 H]`; the recurrent kernel is `[H, 4 H]`."""
     size = carry.hidden.shape[-1]
     z_memory_step, z_hidden_step, z_memory, z_hidden = jnp.split(z, 4, axis=-1)
@@ -75,7 +75,7 @@ class LEM(Cell):
         super().__post_init__()
         check_number("dt", self.dt, above=0, most=1)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         size, bound = self.hidden_size, self.hidden_size**-0.5
         drawn = jax.random.uniform(key, (self.input_size + size + 1, 4 * size), param_dtype, -bound, bound)
         kernel, recurrent, bias = jnp.split(drawn, [self.input_size, self.input_size + size])
@@ -85,11 +85,11 @@ class LEM(Cell):
         zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
         return LEMCarry(zeros, zeros)
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])
 
-    def step(self, params: Params, carry: LEMCarry, z: jax.Array) -> tuple[LEMCarry, jax.Array]:
+    def step(self, params: Params, carry: LEMCarry, z: Projected) -> tuple[LEMCarry, Output]:
         return lem_step(carry, z, params["recurrent"]["kernel"], self.dt)
 
-    def output(self, carry: LEMCarry) -> jax.Array:
+    def output(self, carry: LEMCarry) -> Output:
         return carry.hidden

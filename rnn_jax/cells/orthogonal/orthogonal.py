@@ -26,7 +26,7 @@ from rnn_jax.cells.base import along_last
 from rnn_jax.cells.orthogonal.skew import SkewCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_choice, check_number
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, DType, Float, Hidden, Key, Output, Params, Product, Projected
 
 LEZCANO_2019 = Paper(
     key="lezcano2019cheap",
@@ -48,14 +48,14 @@ HELFRICH_2018 = Paper(
 ROTATIONS = ("cayley", "henaff")
 
 
-def modrelu(u: jax.Array, bias: Array) -> jax.Array:
+def modrelu(u: Hidden, bias: Float[Array, "H"]) -> Hidden:
     """sign(u) relu(|u| + b), b `[H]`; at u = 0 it is zero."""
     bias = along_last(bias, u)
     # Without a product of sign and magnitude: u = 0 has the gradient of its neighbours, NaN stays NaN.
     return jnp.where(jnp.abs(u) + bias <= 0, jnp.zeros_like(u), u + bias * jnp.sign(u))
 
 
-def rotations(key: jax.Array, size: int, kind: str, dtype: DType = jnp.float32) -> jax.Array:
+def rotations(key: Key, size: int, kind: str, dtype: DType = jnp.float32) -> Float[jax.Array, "{size}*({size}-1)//2"]:
     """The numbers `[H (H − 1) / 2]` above the diagonal of A that rotate pairs of units; see the top of this file."""
     pairs = max(size // 2, 1)
     if kind == "henaff":
@@ -70,7 +70,7 @@ def rotations(key: jax.Array, size: int, kind: str, dtype: DType = jnp.float32) 
 class _Orthogonal(SkewCell):
     """What both share: modReLU over one recurrent product."""
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         y = modrelu(z + r.astype(z.dtype), params["modrelu"]["bias"])
         return y.astype(carry.dtype), y
 
@@ -99,7 +99,7 @@ class ExpRNN(_Orthogonal):
         super().__post_init__()
         check_choice("skew_init", self.skew_init, ROTATIONS)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, skew_key, bias_key = jax.random.split(key, 3)
         kernel = jax.random.normal(input_key, (self.input_size, self.hidden_size), param_dtype)
         return {
@@ -108,7 +108,7 @@ class ExpRNN(_Orthogonal):
             "modrelu": {"bias": jax.random.uniform(bias_key, (self.hidden_size,), param_dtype, -0.01, 0.01)},
         }
 
-    def kernel(self, skew: jax.Array) -> jax.Array:
+    def kernel(self, skew: Float[jax.Array, "H H"]) -> Float[jax.Array, "H H"]:
         return jax.scipy.linalg.expm(skew.T)
 
 
@@ -137,12 +137,12 @@ class CayleyRNN(_Orthogonal):
         check_number("negative", self.negative, least=0, most=1)
 
     @property
-    def signs(self) -> np.ndarray:
+    def signs(self) -> Float[np.ndarray, "H"]:
         """The diagonal of Λ, `[H]`."""
         count = round(self.negative * self.hidden_size)
         return np.where(np.arange(self.hidden_size) < self.hidden_size - count, 1.0, -1.0)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, skew_key = jax.random.split(key)
         shape = (self.input_size, self.hidden_size)
         return {
@@ -151,6 +151,6 @@ class CayleyRNN(_Orthogonal):
             "modrelu": {"bias": jnp.zeros(self.hidden_size, param_dtype)},
         }
 
-    def kernel(self, skew: jax.Array) -> jax.Array:
+    def kernel(self, skew: Float[jax.Array, "H H"]) -> Float[jax.Array, "H H"]:
         one = jnp.eye(self.hidden_size, dtype=skew.dtype)
         return jnp.asarray(self.signs[:, None], skew.dtype) * jnp.linalg.solve(one - skew, one + skew)

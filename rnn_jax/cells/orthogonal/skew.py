@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import GatedCell, HiddenCell, dense, widened
-from rnn_jax.typing import Array, Params
+from rnn_jax.typing import Array, Float, Hidden, Params, Product
 
 
-def skew_symmetric(above: Array, size: int) -> jax.Array:
+def skew_symmetric(above: Float[Array, "{size}*({size}-1)//2"], size: int) -> Float[jax.Array, "{size} {size}"]:
     """A `[size, size]` from the `size (size − 1) / 2` numbers above its diagonal, row by row; float32 or wider."""
     above = widened(above)
     upper = jnp.zeros((size, size), above.dtype).at[jnp.triu_indices(size, 1)].set(above)
@@ -23,7 +23,7 @@ class SkewCell(HiddenCell, GatedCell):
     """A cell with `recurrent.skew [H (H − 1) / 2]`; prepared parameters have `recurrent.kernel [H, H]` beside it."""
 
     @abc.abstractmethod
-    def kernel(self, skew: jax.Array) -> jax.Array:
+    def kernel(self, skew: Float[jax.Array, "H H"]) -> Float[jax.Array, "H H"]:
         """The recurrent kernel from the skew-symmetric matrix, both `[H, H]`."""
 
     def prepare(self, params: Params) -> Params:
@@ -33,5 +33,5 @@ class SkewCell(HiddenCell, GatedCell):
         kernel = self.kernel(skew_symmetric(recurrent["skew"], self.hidden_size))
         return params | {"recurrent": recurrent | {"kernel": kernel}}
 
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+    def recur(self, params: Params, carry: Hidden) -> Product:
         return dense(carry, self.prepare(params)["recurrent"]["kernel"])

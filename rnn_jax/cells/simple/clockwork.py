@@ -22,7 +22,7 @@ import numpy as np
 
 from rnn_jax.cells.base import GatedCell, dense
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Bool, DType, Float, Hidden, Inputs, Int, Key, Output, Params, Product, Projected
 
 KOUTNIK_2014 = Paper(
     key="koutnik2014clockwork",
@@ -37,13 +37,13 @@ KOUTNIK_2014 = Paper(
 class ClockworkCarry(NamedTuple):
     """hₜ `[B, H]`, and the number of the next step `[B]`, modulo the least common multiple of the periods."""
 
-    hidden: jax.Array
-    time: jax.Array
+    hidden: Hidden
+    time: Float[jax.Array, "*B"]
 
 
 def clockwork_gate(
-    carry: ClockworkCarry, z: jax.Array, r: jax.Array, periods: np.ndarray
-) -> tuple[ClockworkCarry, jax.Array]:
+    carry: ClockworkCarry, z: Hidden, r: Hidden, periods: Int[np.ndarray, "H"]
+) -> tuple[ClockworkCarry, Output]:
     """hₜ, the next time and yₜ from the projected input `z`, the recurrent product `r` and the units' periods `[H]`."""
     new = jnp.tanh(z + r.astype(z.dtype))
     time = jnp.round(carry.time)
@@ -94,18 +94,18 @@ class Clockwork(GatedCell):
         return ("sequential",)  # Newton's method would have to guess the time: it counts, and has no derivative
 
     @property
-    def unit_periods(self) -> np.ndarray:
+    def unit_periods(self) -> Int[np.ndarray, "{self.hidden_size}"]:
         """The period of each unit, `[H]`."""
         modules = np.array_split(np.arange(self.hidden_size), len(self.periods))
         return np.repeat(self.periods, [len(units) for units in modules])
 
     @property
-    def mask(self) -> np.ndarray:
+    def mask(self) -> Bool[np.ndarray, "H H"]:
         """Which unit (row) is read by which (column), `[H, H]`."""
         periods = self.unit_periods
         return periods[:, None] >= periods
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, recurrent_key = jax.random.split(key)
         kernel = 0.1 * jax.random.normal(input_key, (self.input_size, self.hidden_size), param_dtype)
         recurrent = 0.1 * jax.random.normal(recurrent_key, (self.hidden_size,) * 2, param_dtype)
@@ -129,17 +129,15 @@ class Clockwork(GatedCell):
             )
         return ClockworkCarry(jnp.zeros((*batch_shape, self.hidden_size), dtype), jnp.zeros(batch_shape, dtype))
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])
 
-    def recur(self, params: Params, carry: ClockworkCarry) -> jax.Array:
+    def recur(self, params: Params, carry: ClockworkCarry) -> Product:
         kernel = jnp.asarray(params["recurrent"]["kernel"])
         return dense(carry.hidden, jnp.where(self.mask, kernel, jnp.zeros_like(kernel)))
 
-    def gate(
-        self, params: Params, carry: ClockworkCarry, z: jax.Array, r: jax.Array
-    ) -> tuple[ClockworkCarry, jax.Array]:
+    def gate(self, params: Params, carry: ClockworkCarry, z: Projected, r: Product) -> tuple[ClockworkCarry, Output]:
         return clockwork_gate(carry, z, r, self.unit_periods)
 
-    def output(self, carry: ClockworkCarry) -> jax.Array:
+    def output(self, carry: ClockworkCarry) -> Output:
         return carry.hidden

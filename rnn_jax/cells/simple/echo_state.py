@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from rnn_jax.cells.base import GatedCell, HiddenCell, dense, interpolate
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_number
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 JAEGER_2001 = Paper(
     key="jaeger2001echo",
@@ -36,13 +36,13 @@ JAEGER_2007 = Paper(
 )
 
 
-def echo_state_gate(hidden: jax.Array, z: jax.Array, r: jax.Array, leak: float) -> tuple[jax.Array, jax.Array]:
+def echo_state_gate(hidden: Hidden, z: Hidden, r: Hidden, leak: float) -> tuple[Hidden, Output]:
     """hₜ and yₜ from the projected input `z` and the recurrent product `r`, all `[..., H]`."""
     new = jnp.tanh(z + r.astype(z.dtype))
     return interpolate(hidden, jnp.full_like(new, 1 - leak), new)
 
 
-def gelfand_radius(matrix: jax.Array, squarings: int = 24) -> jax.Array:
+def gelfand_radius(matrix: Float[jax.Array, "H H"], squarings: int = 24) -> Float[jax.Array, ""]:
     """The largest absolute eigenvalue of `[H, H]` by Gelfand's formula, lim ‖Mᵏ‖^(1/k), at k = 2^squarings.
 
     Eigenvalues themselves are not to be had on every device.
@@ -57,7 +57,7 @@ def gelfand_radius(matrix: jax.Array, squarings: int = 24) -> jax.Array:
     return jnp.exp(jax.lax.fori_loop(0, squarings, square, (matrix, jnp.zeros((), matrix.dtype)))[1])
 
 
-def reservoir(key: jax.Array, size: int, density: float, radius: float) -> jax.Array:
+def reservoir(key: Key, size: int, density: float, radius: float) -> Float[jax.Array, "{size} {size}"]:
     """A random kernel `[H, H]` with the spectral radius `radius`: each unit reads a share `density` of the units.
 
     It reads one at least: there is always a cycle then, so that no draw has a spectral radius of zero.
@@ -103,7 +103,7 @@ class EchoState(HiddenCell, GatedCell):
         check_number("density", self.density, above=0, most=1)
         check_number("input_scale", self.input_scale, above=0)
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, recurrent_key = jax.random.split(key)
         shape, scale = (self.input_size, self.hidden_size), self.input_scale
         recurrent = reservoir(recurrent_key, self.hidden_size, self.density, self.spectral_radius)
@@ -115,11 +115,11 @@ class EchoState(HiddenCell, GatedCell):
     def trainable(self, params: Params) -> Params:
         return jax.tree.map(lambda _: False, params)
 
-    def project(self, params: Params, xs: Array) -> jax.Array:
+    def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, jax.lax.stop_gradient(params["input"]["kernel"]))
 
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+    def recur(self, params: Params, carry: Hidden) -> Product:
         return dense(carry, jax.lax.stop_gradient(params["recurrent"]["kernel"]))
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return echo_state_gate(carry, z, r, self.leak)

@@ -17,7 +17,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import GatedHiddenCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_choice
-from rnn_jax.typing import Carry, DType, Params
+from rnn_jax.typing import DType, Hidden, Key, Output, Params, Product, Projected
 
 ELMAN_1990 = Paper(
     key="elman1990finding",
@@ -36,7 +36,7 @@ LE_2015 = Paper(
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
-def elman_gate(hidden: jax.Array, z: jax.Array, r: jax.Array, activation: str = "tanh") -> tuple[jax.Array, jax.Array]:
+def elman_gate(hidden: Hidden, z: Hidden, r: Hidden, activation: str = "tanh") -> tuple[Hidden, Output]:
     """hₜ from the projected input `z` and the recurrent product `r`, all `[..., H]`."""
     y = ACTIVATIONS[activation](z + r.astype(z.dtype))
     return y.astype(hidden.dtype), y
@@ -70,14 +70,14 @@ class Elman(GatedHiddenCell):
         check_choice("activation", self.activation, tuple(ACTIVATIONS))
         check_choice("recurrent_init", self.recurrent_init, ("orthogonal", "identity"))
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         recurrent = getattr(initializers, self.recurrent_init)
         params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype, recurrent)
         if self.bias:
             params["input"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         return params
 
-    def gate(self, params: Params, carry: Carry, z: jax.Array, r: jax.Array) -> tuple[Carry, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return elman_gate(carry, z, r, self.activation)
 
 

@@ -22,7 +22,7 @@ from rnn_jax.cells.base import GatedCell, HiddenCell, along_last
 from rnn_jax.cells.papers import Paper
 from rnn_jax.cells.simple.elman import ACTIVATIONS, elman_gate
 from rnn_jax.checks import check_choice
-from rnn_jax.typing import DType, Params
+from rnn_jax.typing import DType, Hidden, Key, Output, Params, Product, Projected
 
 LI_2018 = Paper(
     key="li2018independently",
@@ -65,7 +65,7 @@ class IndRNN(HiddenCell, GatedCell):
         if len(self.recurrent_range) != 2 or not self.recurrent_range[0] <= self.recurrent_range[1]:
             raise ValueError(f"recurrent_range={self.recurrent_range}: expected (low, high) with low <= high")
 
-    def init(self, key: jax.Array, param_dtype: DType = jnp.float32) -> Params:
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, recurrent_key = jax.random.split(key)
         kernel = initializers.glorot_uniform(input_key, (self.input_size, self.hidden_size), param_dtype)
         weight = jax.random.uniform(recurrent_key, (self.hidden_size,), param_dtype, *self.recurrent_range)
@@ -74,8 +74,8 @@ class IndRNN(HiddenCell, GatedCell):
             "recurrent": {"weight": weight},
         }
 
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+    def recur(self, params: Params, carry: Hidden) -> Product:
         return along_last(params["recurrent"]["weight"], carry) * carry
 
-    def gate(self, params: Params, carry: jax.Array, z: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return elman_gate(carry, z, r, self.activation)

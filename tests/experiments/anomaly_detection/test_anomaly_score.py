@@ -1,16 +1,17 @@
-"""Strangeness: against its definition over the whole series, and what an alarm takes."""
+"""The anomaly score: against its definition over the whole series, and what an alarm takes."""
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from experiments.anomaly_detection.anomaly_score import FLOOR, Strangeness, StrangenessSettings
+from experiments.anomaly_detection.anomaly_score import FLOOR, AnomalyScore
+from experiments.anomaly_detection.config import AnomalyScoreConfig
 
 
-def by_definition(values, errors, settings: StrangenessSettings, first: int) -> np.ndarray:
+def by_definition(values, errors, config: AnomalyScoreConfig, first: int) -> np.ndarray:
     """Every row by means over slices of all rows before."""
-    strange, out = np.zeros(len(values)), np.zeros(len(values))
-    means = [abs(np.mean(errors[max(0, t + 1 - settings.short) : t + 1])) for t in range(len(values))]
+    raw, scores = np.zeros(len(values)), np.zeros(len(values))
+    means = [abs(np.mean(errors[max(0, t + 1 - config.short) : t + 1])) for t in range(len(values))]
     for t in range(len(values)):
         before = np.array(means[:t])
         mean, std = (before.mean(), before.std()) if t else (0.0, 0.0)
@@ -18,27 +19,27 @@ def by_definition(values, errors, settings: StrangenessSettings, first: int) -> 
         low, high = (min(values[:t]), max(values[:t])) if t else (values[0], values[0])
         outside = max(values[t] - high, low - values[t], 0) / max(high - low, FLOOR)
         if t >= first:
-            strange[t] = max(unlikely / settings.decades, outside / settings.beyond)
-        if strange[t] > max(strange[max(0, t - settings.quiet) : t], default=0):
-            out[t] = strange[t]
-    return out
+            raw[t] = max(unlikely / config.decades, outside / config.beyond)
+        if raw[t] > max(raw[max(0, t - config.quiet) : t], default=0):
+            scores[t] = raw[t]
+    return scores
 
 
-@pytest.mark.parametrize("settings", [StrangenessSettings(short=5, quiet=10), StrangenessSettings(beyond=0.5, quiet=3)])
-def test_every_row_is_judged_by_those_before(settings):
+@pytest.mark.parametrize("config", [AnomalyScoreConfig(short=5, quiet=10), AnomalyScoreConfig(beyond=0.5, quiet=3)])
+def test_every_row_is_scored_by_those_before(config):
     rng = np.random.default_rng(0)
     values, errors = rng.normal(size=(2, 300))
     errors[200:] += 1.5
-    judge = Strangeness(settings, first=20)
-    found = [judge(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
-    np.testing.assert_allclose(found, by_definition(values, errors, settings, 20), rtol=1e-7, atol=1e-9)
-    assert np.max(found) > 0 and not np.any(found[:20])
+    score = AnomalyScore(config, first=20)
+    scores = [score(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
+    np.testing.assert_allclose(scores, by_definition(values, errors, config, 20), rtol=1e-7, atol=1e-9)
+    assert np.max(scores) > 0 and not np.any(scores[:20])
 
 
 def alarms(values, errors, **changes) -> list[int]:
-    judge = Strangeness(StrangenessSettings(**changes), first=100)
-    found = [judge(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
-    return [t for t, strange in enumerate(found) if strange >= 1]
+    score = AnomalyScore(AnomalyScoreConfig(**changes), first=100)
+    scores = [score(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
+    return [t for t, one in enumerate(scores) if one >= 1]
 
 
 def test_one_anomaly_gives_one_alarm():
@@ -47,21 +48,15 @@ def test_one_anomaly_gives_one_alarm():
     values[:2], values[500:510] = (-1, 1), 3
     assert alarms(values, errors) == [500]
     values[500:510], errors[700:] = 0, 1.0
-    found = alarms(values, errors, short=20)
-    assert found and 700 < found[0] < 720 and found[-1] < 720 + 20  # as the short-term mean rises, and never again
+    rows = alarms(values, errors, short=20)
+    assert rows and 700 < rows[0] < 720 and rows[-1] < 720 + 20  # as the short-term mean rises, and never again
 
 
-def test_errors_of_both_signs_cancel_and_missing_values_are_not_judged():
+def test_errors_of_both_signs_cancel_and_missing_values_are_not_scored():
     values, errors = np.zeros(400), np.tile([1.0, -1.0], 200)
     assert alarms(values, errors) == []
     values[300] = np.nan
     errors[300] = np.nan
-    judge = Strangeness(StrangenessSettings(), first=0)
-    found = [judge(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
-    assert found[300] == 0 and np.isfinite(found).all()
-
-
-def test_settings_out_of_range_are_refused():
-    for name, value in (("short", 0), ("quiet", 0), ("decades", 0.0), ("beyond", -1.0)):
-        with pytest.raises(ValueError, match=f"{name}={value}"):
-            StrangenessSettings(**{name: value})
+    score = AnomalyScore(AnomalyScoreConfig(), first=0)
+    scores = [score(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
+    assert scores[300] == 0 and np.isfinite(scores).all()

@@ -7,34 +7,23 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.anomaly_detection import commands as anomaly_detection
+from experiments.anomaly_detection import EXPERIMENT
 from tests.experiments.as_user import Commands
 
-command = Commands(anomaly_detection, "detect")
-SMALL = ["--learn", "200", "--ahead", "3", "--hidden-size", "4", "--steps", "40", "--steps-per-dispatch", "10"]
-SMALL += [
-    "--evaluate-every",
-    "20",
-    "--warmup-steps",
-    "5",
-    "--learning-rate",
-    "0.03",
-    "--dropout",
-    "0",
-    "--short",
-    "10",
-    "--beyond",
-    "0.1",
-]
+command = Commands(EXPERIMENT)
+SMALL = (
+    "--learn 200 --ahead 3 --hidden-size 4 --steps 40 --steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 "
+    "--learning-rate 0.03 --dropout 0 --short 10 --beyond 0.1"
+).split()
 
 
-def table(rows: int = 400, strange: int = 300) -> list[str]:
+def table(rows: int = 400, anomaly: int = 300) -> list[str]:
     """A load with a daily cycle, gaps and one peak, and a switch that is always on, until then."""
     rng = np.random.default_rng(0)
     times = np.datetime64("2024-01-01T00:00:00") + np.arange(rows) * np.timedelta64(1, "h")
     load = 10 + 3 * np.sin(2 * np.pi * np.arange(rows) / 24) + 0.1 * rng.normal(size=rows)
-    load[strange : strange + 3] = 25
-    lines = [f"{t},{x:.3f},{int(i < strange)}" for i, (t, x) in enumerate(zip(times, load, strict=True))]
+    load[anomaly : anomaly + 3] = 25
+    lines = [f"{t},{x:.3f},{int(i < anomaly)}" for i, (t, x) in enumerate(zip(times, load, strict=True))]
     for row, cell in ((50, "N/A"), (90, ""), (250, "nan")):
         lines[row] = f"{times[row]},{cell},1"
     return ["when,load,on", *lines]
@@ -71,34 +60,34 @@ def test_a_run_says_everything_about_itself(trained, capsys):
 def test_interrupted_it_resumes_to_the_same_result(trained, folder, tmp_path, capsys):
     run = tmp_path / "anomaly_detection" / "run"
     command.interrupted(capsys, run, "--csv", folder / "own.csv", *SMALL)
-    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
-    assert result["scores"] == wanted["scores"] and result["value"] == wanted["value"]
+    result, expected = (json.loads((path / "result.json").read_text()) for path in (run, trained))
+    assert result["scores"] == expected["scores"] and result["value"] == expected["value"]
 
 
 def test_alarms_from_a_file_and_from_standard_input(trained, folder, tmp_path, capsys, monkeypatch):
     file = tmp_path / "later.csv"
-    file.write_text("\n".join(line.rpartition(",")[0] for line in table(strange=350)))
+    file.write_text("\n".join(line.rpartition(",")[0] for line in table(anomaly=350)))
     capsys.readouterr()
     assert command("detect", trained, file, "--series", "load") == 0
-    said = capsys.readouterr().out
-    assert said.startswith("2024-01-15 14:00:00  25, expected ") and ", strangeness " in said.splitlines()[0]
-    lines = file.read_text().replace("load", "power")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+    lines = capsys.readouterr().out
+    assert lines.startswith("2024-01-15 14:00:00  25, expected ") and ", anomaly score " in lines.splitlines()[0]
+    renamed = file.read_text().replace("load", "power")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(renamed.encode())))
     assert command("detect", trained, "--series", "load", "--column", "power") == 0
-    assert capsys.readouterr().out == said
+    assert capsys.readouterr().out == lines
     assert command("detect", trained, file, "--series", "load", "--silent", "390") == 0
     assert capsys.readouterr().out == ""
 
 
 def test_an_alarm_comes_before_a_line_that_cannot_be_read(trained, capsys, monkeypatch):
-    lines = table(strange=350)
+    lines = table(anomaly=350)
     lines[370] = lines[360]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(lines).encode())))
     capsys.readouterr()
     assert command("detect", trained, "--series", "on") == 1
-    said = capsys.readouterr()
-    assert said.out.startswith("2024-01-15 14:00:00  0, expected ")
-    assert "standard input, line 371: column 'when': '2024-01-15T23:00:00' after 2024-01-16 08:00:00" in said.err
+    printed = capsys.readouterr()
+    assert printed.out.startswith("2024-01-15 14:00:00  0, expected ")
+    assert "standard input, line 371: column 'when': '2024-01-15T23:00:00' after 2024-01-16 08:00:00" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -132,4 +121,4 @@ def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, 
         (tmp_path / f"{name}.csv").write_text("\n".join([*lines[:row], line, *lines[row + 1 :]]))
     if arguments[0] != "detect":
         arguments = [*SMALL, "--ahead", "26", *arguments]
-    assert message in (said := command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))), said
+    assert message in (error := command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))), error

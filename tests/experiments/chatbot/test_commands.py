@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from experiments.chatbot import commands as chatbot
+from experiments.chatbot import EXPERIMENT
 from tests.experiments.as_user import Commands
 
-command = Commands(chatbot, "chat")
+command = Commands(EXPERIMENT)
 SMALL = ["--hidden-size", "8", "--embedding-size", "16", "--batch-size", "8", "--longest", "16", "--subwords", "120"]
 SMALL += ["--heads", "2", "--transformer-layers", "1", "--steps", "20", "--steps-per-dispatch", "5"]
 SMALL += ["--evaluate-every", "10", "--warmup-steps", "5", "--learning-rate", "0.02"]

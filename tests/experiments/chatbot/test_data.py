@@ -2,7 +2,6 @@
 
 import re
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from experiments.chatbot.data import (
     Pair,
     conversation_pairs,
-    draw_candidates,
     load_chatterbot,
     load_conversations,
     normal_form,
@@ -48,21 +46,6 @@ def test_no_turn_is_in_two_parts_and_no_pair_is_lost(conversations, turns):
         conversation_pairs(conversations, turns)
     )
     assert parts == split_conversations(conversations, turns)
-
-
-def test_candidates_are_the_true_reply_and_others():
-    replies = ["a", "b", "B!", "c", "d", "e"]
-    pairs = [Pair(("x",), "b"), Pair(("y",), "e")]
-    drawn = draw_candidates(pairs, replies, 4, seed=0)
-    assert drawn.shape == (2, 4) and normal_form(replies[drawn[0, 0]]) == "b" and drawn[1, 0] == 5
-    for row in drawn:
-        assert len({normal_form(replies[i]) for i in row}) == 4
-    assert np.array_equal(drawn, draw_candidates(pairs, replies, 4, seed=0))
-    assert not np.array_equal(drawn, draw_candidates(pairs, replies, 4, seed=1))
-    with pytest.raises(ValueError, match=r"5 different replies, .*at least 5 others"):
-        draw_candidates(pairs, replies, 6, seed=0)
-    with pytest.raises(ValueError, match="missing"):
-        draw_candidates([Pair(("x",), "z")], replies, 2, seed=0)
 
 
 @pytest.mark.parametrize(

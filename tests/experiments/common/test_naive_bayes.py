@@ -1,9 +1,8 @@
 """Naive Bayes against Bayes' rule written out."""
 
 import numpy as np
-import pytest
 
-from experiments.common.naive_bayes import naive_bayes, naive_bayes_accuracy
+from experiments.common.naive_bayes import naive_bayes
 
 
 def test_classes_are_those_of_bayes_rule():
@@ -20,10 +19,3 @@ def test_classes_are_those_of_bayes_rule():
             shares = [(sum(token in text for text in texts) + 1) / total for token in set(tokens.tolist())]
             scores.append((len(texts) + 1) * np.prod(shares))
         assert answer == np.argmax(scores)
-
-
-def test_accuracy_over_words():
-    train, labels = ["good film", "bad film", "good"], np.array([1, 0, 1])
-    assert naive_bayes_accuracy(
-        train, labels, ["a good one", "bad , bad", "bad"], np.array([1, 0, 1])
-    ) == pytest.approx(2 / 3)

@@ -69,7 +69,7 @@ def test_one_step_after_the_other_reads_what_it_said():
     model = disturbed(build("gaussian", recursive=True, season=2, means=[1, 8]))
     window, wanted = xs[:WINDOW], []
     for h in range(HORIZON):
-        wanted.append(np.asarray(model.said(jnp.asarray(window), None))[:, 0])
+        wanted.append(np.asarray(model.predict(jnp.asarray(window), None))[:, 0])
         if h < HORIZON - 1:
             row = xs[WINDOW + h].copy()
             row[:, 0] = wanted[-1][:, 0]
@@ -211,7 +211,7 @@ def test_features_are_counted_without_a_panel(gaps):
         ({"output": "histogram"}, "output='histogram'"),
         ({"output": "variance"}, "task='weather', output='variance': stocks go with variance"),
         ({"task": "stocks", "output": "point"}, "task='stocks', output='point'"),
-        ({"task": "stocks", "decoding": "recursive"}, "output='variance' is said of the next steps directly"),
+        ({"task": "stocks", "decoding": "recursive"}, "output='variance' forecasts the next steps directly"),
         ({"decoding": "both"}, "decoding='both'"),
         ({"horizon": 0}, "horizon=0"),
         ({"season": 25}, "season=25: expected 0 to window=24"),

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from experiments.genomics import commands as genomics
+from experiments.genomics import EXPERIMENT, commands
 from tests.experiments.as_user import Commands
 
-command = Commands(genomics, "classify")
+command = Commands(EXPERIMENT)
 RULE = {"donor": (6, "GT"), "acceptor": (4, "AG"), "none": (0, "")}
 SMALL = (
     "--folds 3 --hidden-size 12 --embedding-size 8 --batch-size 16 --steps 120 --steps-per-dispatch 10 --dropout 0 "
@@ -57,12 +57,13 @@ def test_the_strongest_places_are_those_of_the_rule(trained):
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "genomics" / "run"
     command.interrupted(capsys, run, "--data", trained.parents[1] / "my.fasta", *SMALL)
-    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
+    result, expected = (json.loads((path / "result.json").read_text()) for path in (run, trained))
     for score in ("accuracy", "nats", "folds", "confusion", "places"):
-        assert result["scores"][score] == wanted["scores"][score]
+        assert result["scores"][score] == expected["scores"][score]
 
 
-def test_ones_own_sequences_are_classified(trained, tmp_path, capsys):
+def test_ones_own_sequences_are_classified_without_the_training_data(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "load_nucleotides", lambda data: pytest.fail("the training data are not needed"))
     (tmp_path / "x.fa").write_text(">mine\nccccAGccaacc\n")
     capsys.readouterr()
     assert command("classify", trained, "CACACAGTACAC", "--fasta", tmp_path / "x.fa") == 0
@@ -98,5 +99,5 @@ def test_a_transformer_of_equal_size_on_both_strands(tmp_path):
 def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "few.fasta").write_text(">a EI\nAC\n>b N\nGT\n")
-    said = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
-    assert message in said, said
+    error = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
+    assert message in error, error

@@ -1,4 +1,4 @@
-"""Nucleotides as numbers, the splice junctions with their rule, own files, and folds that share no sequence."""
+"""Nucleotides as numbers, the splice junctions with their rule, and own files."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,6 @@ from experiments.genomics.data import (
     read_fasta,
     reverse_complement,
     splice_junctions,
-    stratified_folds,
 )  # fmt: skip
 from rnn_jax.data import DataError
 
@@ -24,8 +23,8 @@ def test_letters_for_several_bases_are_shared_evenly():
     assert encode_nucleotides(" acGu\n").tolist() == encode_nucleotides("ACGT").tolist() == [1, 2, 4, 8]
     np.testing.assert_array_equal(SHARES[encode_nucleotides("ACGT")], np.eye(4))
     for letter, bases in {"D": "AGT", "S": "CG", "R": "AG", "N": "ACGT"}.items():
-        wanted = [(base in bases) / len(bases) for base in "ACGT"]
-        np.testing.assert_allclose(SHARES[CODES[letter]], wanted, rtol=1e-6)
+        expected = [(base in bases) / len(bases) for base in "ACGT"]
+        np.testing.assert_allclose(SHARES[CODES[letter]], expected, rtol=1e-6)
     assert not SHARES[0].any()
     for text, message in (("ACX-", "letter 3 is 'X'"), (" ", "it is empty")):
         with pytest.raises(DataError, match=f"mine: {message}; expected nucleotides, ACMGRSVTWYHKDBN or U"):
@@ -48,9 +47,6 @@ def test_splice_junctions_and_their_rule(real_data):
     for label, place, pair in ((0, 30, "GT"), (1, 28, "AG")):
         right = [text[place : place + 2] == pair for text, own in zip(texts, labels, strict=True) if own == label]
         assert np.mean(right) > 0.98
-    fold = stratified_folds(texts, labels, 10)
-    assert np.ptp([np.bincount(labels[fold == k]) for k in range(10)], axis=0).max() <= 2
-    assert all(len(set(fold[np.array(texts) == text])) == 1 for text in [t for t in texts if texts.count(t) > 1])
 
 
 def test_ones_own_sequences(tmp_path):
@@ -80,20 +76,3 @@ def test_wrong_files_say_where(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
         load_nucleotides(str(tmp_path / name))
-
-
-@given(st.lists(st.tuples(st.sampled_from("abcdefghijklmnop"), st.integers(0, 1)), min_size=40), st.integers(2, 4))
-@settings(max_examples=50, deadline=None)
-def test_equal_texts_are_in_one_fold_and_classes_are_spread(rows, folds):
-    texts, labels = [text for text, _ in rows], np.array([label for _, label in rows])
-    first = {text: labels[texts.index(text)] for text in texts}
-    if any(list(first.values()).count(label) < folds for label in range(int(labels.max()) + 1)):
-        with pytest.raises(ValueError, match=f"folds={folds}: label"):
-            stratified_folds(texts, labels, folds)
-        return
-    fold = stratified_folds(texts, labels, folds)
-    of = dict(zip(texts, fold.tolist(), strict=True))
-    assert [of[text] for text in texts] == fold.tolist()
-    for label in (0, 1):
-        sizes = [sum(of[text] == k for text, own in first.items() if own == label) for k in range(folds)]
-        assert max(sizes) - min(sizes) <= 1

@@ -1,12 +1,12 @@
-"""Folds: who learns from what, and models side by side that are the same as alone."""
+"""Folds: which model is trained on what, and that no two of them share a sequence."""
 
-import jax
 import numpy as np
 import pytest
-from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from experiments.genomics.folds import Folds, in_order, stack_params
-from rnn_jax.nnx import functional
+from experiments.genomics.data import splice_junctions
+from experiments.genomics.folds import Folds, by_example, stratified_folds
 
 FOLD = np.random.default_rng(0).permutation(np.arange(33) % 4)
 
@@ -24,7 +24,7 @@ def test_no_model_has_learned_what_it_is_scored_on(hold_out):
         assert drawn == training
     for rows in (folds.test, folds.validation):
         assert sorted(rows[rows >= 0].tolist()) == list(range(33))
-        np.testing.assert_array_equal(in_order(np.stack([rows, -rows], axis=-1), rows)[:, 1], -np.arange(33))
+        np.testing.assert_array_equal(by_example(np.stack([rows, -rows], axis=-1), rows)[:, 1], -np.arange(33))
 
 
 def test_batches_follow_from_seed_and_number():
@@ -34,14 +34,25 @@ def test_batches_follow_from_seed_and_number():
     assert (folds.examples(7) != Folds(FOLD, 5, 3).examples(7)).any()
 
 
-def test_models_side_by_side_are_as_alone():
-    def build(key):
-        return functional(nnx.Linear(3, 2, rngs=nnx.Rngs(params=key)))
+@given(st.lists(st.tuples(st.sampled_from("abcdefghijklmnop"), st.integers(0, 1)), min_size=40), st.integers(2, 4))
+@settings(max_examples=50, deadline=None)
+def test_equal_texts_are_in_one_fold_and_classes_are_spread(rows, folds):
+    texts, labels = [text for text, _ in rows], np.array([label for _, label in rows])
+    first = {text: labels[texts.index(text)] for text in texts}
+    if any(list(first.values()).count(label) < folds for label in range(int(labels.max()) + 1)):
+        with pytest.raises(ValueError, match=f"folds={folds}: label"):
+            stratified_folds(texts, labels, folds)
+        return
+    fold = stratified_folds(texts, labels, folds)
+    of = dict(zip(texts, fold.tolist(), strict=True))
+    assert [of[text] for text in texts] == fold.tolist()
+    for label in (0, 1):
+        sizes = [sum(of[text] == k for text, own in first.items() if own == label) for k in range(folds)]
+        assert max(sizes) - min(sizes) <= 1
 
-    params, rebuild = stack_params(build, jax.random.key(0), 4)
-    xs = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
-    together = jax.vmap(lambda p, x: rebuild(p)(x))(params, xs)
-    for k, key in enumerate(jax.random.split(jax.random.key(0), 4)):
-        alone, _ = build(key)
-        np.testing.assert_allclose(together[k], rebuild(alone)(xs[k]), rtol=1e-6)
-    assert len(np.unique(params["kernel"])) == 4 * 6
+
+def test_folds_of_the_splice_junctions(real_data):
+    texts, labels, _ = splice_junctions()
+    fold = stratified_folds(texts, labels, 10)
+    assert np.ptp([np.bincount(labels[fold == k]) for k in range(10)], axis=0).max() <= 2
+    assert all(len(set(fold[np.array(texts) == text])) == 1 for text in [t for t in texts if texts.count(t) > 1])

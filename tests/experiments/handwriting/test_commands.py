@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from experiments.handwriting import commands as handwriting
+from experiments.handwriting import EXPERIMENT
 from tests.experiments.as_user import Commands
 
-command = Commands(handwriting, "recognise")
+command = Commands(EXPERIMENT)
 SHAPES = {"l": [[0, 0], [0, 1], [0.6, 1]], "v": [[0, 1], [0.3, 0], [0.6, 1]]}
 SMALL = (
     "--layers 1 --hidden-size 16 --batch-size 8 --steps 60 --steps-per-dispatch 10 --evaluate-every 30 "

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import rnn_jax.data
-from experiments.handwriting.data import handwriting_data, pendigits, read_drawings
+import experiments
+from experiments.handwriting.data import handwriting_parts, pendigits, read_drawings
 from rnn_jax.data import DataError
 
 TWO = [
@@ -24,16 +24,16 @@ def test_pendigits_by_its_writers(real_data):
     assert lines["test"] == {*range(6729, 9893), *range(10659, 10993)}
     assert lines["training"] | lines["validation"] == set(range(1, 10993)) - lines["test"]
     first = parts["training"][0]
-    assert first.words == ("8",) and first.wave[:2].tolist() == [[47, 100], [27, 81]]
+    assert first.words == ("8",) and first.signal[:2].tolist() == [[47, 100], [27, 81]]
     assert {d.words[0] for d in parts["validation"]} == set("0123456789")
-    strings = handwriting_data("strings")
+    strings = handwriting_parts("strings")
     for part, drawings in strings.items():
         assert len(drawings) == (10_000 if part == "training" else 500)
         assert {int(name.split()[1]) for d in drawings for name in d.name.split("+")} <= lines[part]
         assert {len(d.words) for d in drawings} == {3, 4, 5, 6, 7}
-        assert all(len(d.waves) == len(d.words) for d in drawings)
+        assert all(len(d.segments) == len(d.words) for d in drawings)
     with pytest.raises(DataError, match="points=9: PenDigits has 8"):
-        handwriting_data("digits", points=9)
+        handwriting_parts("digits", points=9)
 
 
 @pytest.mark.parametrize(("name", "text"), [("d.json", json.dumps(TWO)), ("d.csv", TABLE), ("d.CSV", "\ufeff" + TABLE)])
@@ -42,7 +42,7 @@ def test_the_same_drawings_in_either_format(tmp_path, name, text):
     up, down = read_drawings(tmp_path / name, labelled=True), read_drawings(tmp_path / name, downwards=True)
     assert [d.words for d in up] == [("3", "1"), ("4",)] and [d.name for d in up] == ["1", "2"]
     for drawing, turned, item in zip(up, down, TWO, strict=True):
-        for wave, other, stroke in zip(drawing.waves, turned.waves, item["strokes"], strict=True):
+        for wave, other, stroke in zip(drawing.segments, turned.segments, item["strokes"], strict=True):
             np.testing.assert_array_equal(wave, np.array(stroke, np.float32), strict=True)
             np.testing.assert_array_equal(other, np.array(stroke, np.float32) * np.float32([1, -1]))
 
@@ -98,25 +98,25 @@ def test_wrong_tables_say_where(tmp_path, text, message):
 def test_ones_own_file_in_parts(tmp_path):
     items = [{"words": "ab"[i % 2], "strokes": [[[0, i], [1, 0], [2, 2]]]} for i in range(20)]
     (tmp_path / "d.json").write_text(json.dumps(items))
-    parts = handwriting_data("digits", str(tmp_path / "d.json"), 5)
+    parts = handwriting_parts("digits", str(tmp_path / "d.json"), 5)
     assert {part: [d.name for d in ds] for part, ds in parts.items() if part != "training"} == {
         "validation": ["9", "19"], "test": ["10", "20"],
     }  # fmt: skip
-    assert len(parts["training"]) == 16 and {d.wave.shape for d in parts["training"]} == {(5, 2)}
+    assert len(parts["training"]) == 16 and {d.signal.shape for d in parts["training"]} == {(5, 2)}
     (tmp_path / "d.json").write_text(json.dumps(items[:9]))
     with pytest.raises(DataError, match="9 drawings: expected at least 10"):
-        handwriting_data("digits", str(tmp_path / "d.json"))
+        handwriting_parts("digits", str(tmp_path / "d.json"))
     (tmp_path / "d.json").write_text(json.dumps(TWO * 5))
     with pytest.raises(DataError, match="drawing 1 has 2 words: several need --task strings"):
-        handwriting_data("digits", str(tmp_path / "d.json"))
+        handwriting_parts("digits", str(tmp_path / "d.json"))
     with pytest.raises(DataError, match="cannot be read: No such file"):
-        handwriting_data("digits", str(tmp_path / "e.json"))
+        handwriting_parts("digits", str(tmp_path / "e.json"))
 
 
 def test_the_examples_of_the_page(tmp_path):
-    page = (Path(rnn_jax.data.__file__).parent / "README.md").read_text()
+    page = (Path(experiments.__file__).parent / "README.md").read_text()
     for name, start in (("d.json", "```json\n"), ("d.csv", "```\ndrawing,")):
         text = page.split(start)[1].split("```")[0]
         (tmp_path / name).write_text(text if name == "d.json" else "drawing," + text)
         drawing = read_drawings(tmp_path / name, labelled=True)[0]
-        assert drawing.words == ("3", "1") and drawing.wave[:2].tolist() == [[0, 9], [4, 7]]
+        assert drawing.words == ("3", "1") and drawing.signal[:2].tolist() == [[0, 9], [4, 7]]

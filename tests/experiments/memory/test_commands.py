@@ -2,15 +2,12 @@
 
 import json
 
-import jax.numpy as jnp
-import numpy as np
 import pytest
 
-from experiments.memory import commands as memory
-from rnn_jax.train import key_for
+from experiments.memory import EXPERIMENT
 from tests.experiments.as_user import Commands
 
-command = Commands(memory, "examples", "probe")
+command = Commands(EXPERIMENT)
 SMALL = (
     "--task adding --length 4 --cell gru(longest=4) --hidden-size 8 --held-out 64 --batch-size 32 --steps 200 "
     "--steps-per-dispatch 20 --evaluate-every 100 --warmup-steps 5 --learning-rate 0.02"
@@ -38,8 +35,11 @@ def test_a_run_says_everything_about_itself(trained):
 
 def test_evaluate_and_probe(trained, capsys):
     assert command("evaluate", trained) == 0
-    value = json.loads((trained / "result.json").read_text())["value"]
-    assert f"{value:.6f}  mean squared error" in capsys.readouterr().out
+    result = json.loads((trained / "result.json").read_text())
+    assert f"{result['value']:.6f}  mean squared error" in capsys.readouterr().out
+    assert command("evaluate", trained, "--length", "8") == 0
+    twice = result["scores"]["mean squared error, twice the length"]
+    assert f"{twice:.6f}  mean squared error" in capsys.readouterr().out
     assert command("probe", trained, "0.3,1 0.9,0 0.2,1 0.4,0") == 0
     said = capsys.readouterr().out
     assert "marked 0.300 + 0.200" in said and abs(float(said.split()[-1]) - 0.5) < 0.3
@@ -52,17 +52,6 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     command.interrupted(capsys, run, *SMALL)
     result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
     assert result["value"] == wanted["value"] and result["scores"] == wanted["scores"]
-
-
-def test_copies_count_nats_a_step_and_the_share_of_symbols():
-    config = memory.Config(task="copy", length=90, cell="elman", hidden_size=4, held_out=32)
-    (params, rebuild), blanks = config.networks(config.tasks, key_for(0, "init")), np.array([9.0] + 8 * [0.0])
-    score = params["copy"]["score"]
-    params["copy"]["score"] = {"kernel": 0 * score["kernel"], "bias": jnp.asarray(blanks, jnp.float32)}
-    scores = memory.test_scores(config, rebuild, params, 90)
-    assert list(scores) == ["nats/step", "accuracy %"] and scores["accuracy %"] == 0, "blanks do not count"
-    nats = np.log(np.exp(9) + 8) - 9 * 100 / 110  # blanks in 100 of the 110 steps
-    assert scores["nats/step"] == pytest.approx(nats, rel=1e-4)
 
 
 @pytest.mark.parametrize(

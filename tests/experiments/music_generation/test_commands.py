@@ -5,21 +5,21 @@ import json
 import numpy as np
 import pytest
 
-from experiments.music_generation import commands as music_generation
-from experiments.music_generation.midi import KEYS, read_midi, write_midi
+from experiments.music_generation import EXPERIMENT
+from experiments.music_generation.midi import PITCHES, read_midi, write_midi
 from tests.experiments.as_user import Commands
 
-command = Commands(music_generation, "generate")
+command = Commands(EXPERIMENT)
 SMALL = [
     "--hidden-size", "24", "--batch-size", "4", "--steps", "40", "--steps-per-dispatch", "10", "--evaluate-every", "20",
-    "--warmup-steps", "5", "--learning-rate", "0.02", "--dropout", "0.1", "--longest", "12", "--buckets", "2",
+    "--warmup-steps", "5", "--learning-rate", "0.02", "--dropout", "0.1", "--longest", "12", "--buckets", "1",
 ]  # fmt: skip
 
 
 def make_folder(path) -> None:
     """Twelve pieces of two chords that take turns, in time with the beat."""
     for i in range(12):
-        roll = np.zeros((10 + i, KEYS), np.uint8)
+        roll = np.zeros((10 + i, PITCHES), np.uint8)
         roll[0::2, [30, 34, 37]] = 1
         roll[1::2, [32, 36, 39]] = 1
         write_midi(path / f"{i:02d}.mid", roll[i % 2 :], 2)
@@ -58,20 +58,20 @@ def test_what_is_composed_goes_on_from_the_primer(trained, tmp_path, capsys):
     assert "12 steps given, 8 composed" in capsys.readouterr().out
     given, whole = read_midi(primer, 2), read_midi(tmp_path / "a.mid", 2)
     np.testing.assert_array_equal(whole[: len(given)], given)
-    np.testing.assert_array_equal(whole[len(given) :], np.resize(given[-2:], (8, KEYS)))
+    np.testing.assert_array_equal(whole[len(given) :], np.resize(given[-2:], (8, PITCHES)))
 
 
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "music_generation" / "run"
     command.interrupted(capsys, run, "--data", trained.parents[2], "--weight-noise", "0.01", *SMALL)
-    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
-    assert result["value"] == wanted["value"] and result["scores"] == wanted["scores"]
+    result, expected = (json.loads((path / "result.json").read_text()) for path in (run, trained))
+    assert result["value"] == expected["value"] and result["scores"] == expected["scores"]
 
 
 def test_a_transformer_of_equal_size(trained, tmp_path):
     flags = ["--data", trained.parents[2], "--runs", tmp_path, "--name", "run", "--transposition", "1"]
     matched = ["--model", "transformer", "--heads", "1", "--transformer-layers", "1"]
-    assert command(*flags, *SMALL, *matched, "--steps", 10, "--evaluate-every", 10, "--buckets", 1) == 0
+    assert command(*flags, *SMALL, *matched, "--steps", 10, "--evaluate-every", 10) == 0
     result = json.loads((tmp_path / "music_generation/run/result.json").read_text())
     assert abs(result["params"] / json.loads((trained / "result.json").read_text())["params"] - 1) < 0.05
 
@@ -87,11 +87,12 @@ def test_a_transformer_of_equal_size(trained, tmp_path):
         (["generate", "RUN", "--primer", "nowhere.mid"], "nowhere.mid cannot be read as a MIDI file"),
         (["generate", "RUN", "--primer", "text.mid"], "MThd not found"),
         (["generate", "RUN", "--steps", "0"], "steps=0"),
+        (["evaluate", "RUN", "--part", "encore"], "part='encore'"),
         (["generate", "nowhere"], "is not a run"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.mid").write_text("a song in words")
-    said = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
-    assert message in said, said
+    error = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
+    assert message in error, error

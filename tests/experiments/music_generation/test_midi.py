@@ -6,7 +6,7 @@ import mido
 import numpy as np
 import pytest
 
-from experiments.music_generation.midi import KEYS, key_name, read_midi, write_midi
+from experiments.music_generation.midi import PITCHES, chord_name, pitch_name, read_midi, write_midi
 from rnn_jax.data import DataError
 
 
@@ -28,11 +28,11 @@ def save(path, *tracks, **options):
 @pytest.mark.parametrize(("seed", "steps_per_beat"), [(0, 1), (1, 2), (2, 4)])
 def test_what_is_written_is_what_is_read(tmp_path, seed, steps_per_beat):
     rng = np.random.default_rng(seed)
-    roll = (rng.random((40, KEYS)) < 0.3).astype(np.uint8)
+    roll = (rng.random((40, PITCHES)) < 0.3).astype(np.uint8)
     roll[10:13] = 0  # silence inside stays, silence at the ends is not music
     write_midi(tmp_path / "a.mid", roll, steps_per_beat)
     np.testing.assert_array_equal(read_midi(tmp_path / "a.mid", steps_per_beat), roll)
-    padded = np.concatenate([np.zeros((3, KEYS), np.uint8), roll, np.zeros((2, KEYS), np.uint8)])
+    padded = np.concatenate([np.zeros((3, PITCHES), np.uint8), roll, np.zeros((2, PITCHES), np.uint8)])
     write_midi(tmp_path / "b.mid", padded, steps_per_beat)
     np.testing.assert_array_equal(read_midi(tmp_path / "b.mid", steps_per_beat), roll)
 
@@ -42,13 +42,18 @@ def test_every_way_to_begin_and_end_a_note(tmp_path):
     second = [on(10, 30), on(37, channel=9), on(67, 70), on(69, 203), off(69, 1)]  # 67 is never ended
     roll = read_midi(save(tmp_path / "a.mid", first, second), 2)
     # Steps of 50 ticks: 60 sounds in 0 to 40, 62 in 50 to 200, 64 in 200 to 250 and 250 to 300, 67 from 100 to the end.
-    wanted = np.zeros((7, KEYS), np.uint8)
-    wanted[0, 60 - 21] = wanted[1:4, 62 - 21] = wanted[4:6, 64 - 21] = wanted[2:6, 67 - 21] = wanted[6, 69 - 21] = 1
-    np.testing.assert_array_equal(roll, wanted)
+    expected = np.zeros((7, PITCHES), np.uint8)
+    for note, begin, end in ((60, 0, 1), (62, 1, 4), (64, 4, 6), (67, 2, 6), (69, 6, 7)):
+        expected[begin:end, note - 21] = 1
+    np.testing.assert_array_equal(roll, expected)
 
 
-def test_keys_have_their_names():
-    assert [key_name(key) for key in (0, 1, 3, 39, 48, 87)] == ["A0", "A#0", "C1", "C4", "A4", "C8"]
+def test_pitches_have_their_names():
+    assert [pitch_name(pitch) for pitch in (0, 1, 3, 39, 48, 87)] == ["A0", "A#0", "C1", "C4", "A4", "C8"]
+    step = np.zeros(PITCHES)
+    assert chord_name(step) == "-"
+    step[[39, 0, 48]] = 0.4, 0.6, 1
+    assert chord_name(step) == "A0 A4"
 
 
 def header(kind=1, tracks=1, division=96):
@@ -91,7 +96,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_any_bytes_are_music_or_a_data_error(tmp_path):
     rng, path = np.random.default_rng(0), tmp_path / "fuzzed.mid"
-    write_midi(path, (rng.random((8, KEYS)) < 0.05).astype(np.uint8))
+    write_midi(path, (rng.random((8, PITCHES)) < 0.05).astype(np.uint8))
     whole = np.frombuffer(path.read_bytes(), np.uint8)
     outcomes = set()
     for _ in range(150):
@@ -103,7 +108,7 @@ def test_any_bytes_are_music_or_a_data_error(tmp_path):
         except DataError:
             outcomes.add("refused")
         else:
-            assert roll.dtype == np.uint8 and roll.shape[1] == KEYS and roll.any(axis=1)[[0, -1]].all()
+            assert roll.dtype == np.uint8 and roll.shape[1] == PITCHES and roll.any(axis=1)[[0, -1]].all()
             outcomes.add("read")
     assert outcomes == {"refused", "read"}
 

@@ -1,22 +1,23 @@
 """Predictive maintenance on engines of one's own: train, stop, resume, evaluate, predict, and mistakes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from experiments.predictive_maintenance import commands as predictive_maintenance
+from experiments.predictive_maintenance import EXPERIMENT
 from tests.experiments.as_user import Commands
 
-command = Commands(predictive_maintenance, "predict")
+command = Commands(EXPERIMENT)
 SMALL = ["--cap", "20", "--hidden-size", "16", "--batch-size", "8", "--steps", "80", "--steps-per-dispatch", "10"]
 SMALL += ["--evaluate-every", "40", "--warmup-steps", "5", "--learning-rate", "0.02", "--dropout", "0"]
 
 
-def engine_rows(rng, number: int, length: int, cut: int = 0) -> list[str]:
+def engine_rows(rng, number: int, length: int, truncated: int = 0) -> list[str]:
     """Sensors under two operating conditions that rise as the engine wears."""
     rows = []
-    for cycle in range(1, length - cut + 1):
+    for cycle in range(1, length - truncated + 1):
         altitude, wear = rng.choice([0.0, 20.0]), np.exp(-(length - cycle) / 10)
         sensors = 5 * altitude + wear * np.arange(21) + 0.1 * rng.normal(size=21)
         rows.append(" ".join(map(str, [number, cycle, altitude, 0.25, 100, *sensors.round(3)])))
@@ -28,7 +29,7 @@ def folder(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("engines"), np.random.default_rng(0)
     lengths = rng.integers(35, 50, size=50)
     train = [row for i in range(40) for row in engine_rows(rng, i + 1, int(lengths[i]))]
-    test = [row for i in range(40, 50) for row in engine_rows(rng, i - 39, int(lengths[i]), cut=2 * i - 78)]
+    test = [row for i in range(40, 50) for row in engine_rows(rng, i - 39, int(lengths[i]), truncated=2 * i - 78)]
     (folder / "train_OWN.txt").write_text("\n".join(train))
     (folder / "test_OWN.txt").write_text("\n".join(test))
     (folder / "RUL_OWN.txt").write_text("\n".join(str(2 * i - 78) for i in range(40, 50)))
@@ -50,18 +51,18 @@ def test_a_run_says_everything_about_itself(trained, capsys):
         assert (trained / "figures" / f"{name}.png").stat().st_size > 10_000
     assert len((trained / "sample.txt").read_text().splitlines()) == 10
     assert json.loads((trained / "scale.json").read_text())["conditions"] == [[0, 100], [20, 100]]
-    trainings = ("validation rmse", "stretch")
+    of_validation = ("validation rmse", "stretch")
     capsys.readouterr()
     assert command("evaluate", trained) == 0
-    said = [f"{value:10.2f}  {name}" for name, value in result["scores"].items()]
-    assert capsys.readouterr().out.splitlines() == [line for line in said if line.split("  ")[-1] not in trainings]
+    lines = [f"{value:10.2f}  {name}" for name, value in result["scores"].items() if name not in of_validation]
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_interrupted_it_resumes_to_the_same_result(trained, folder, tmp_path, capsys):
     run = tmp_path / "predictive_maintenance" / "run"
     command.interrupted(capsys, run, "--data", folder, "--subset", "OWN", *SMALL)
-    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
-    assert result["scores"] == wanted["scores"]
+    result, expected = (json.loads((path / "result.json").read_text()) for path in (run, trained))
+    assert result["scores"] == expected["scores"]
 
 
 def test_it_predicts_the_engines_of_a_file(trained, folder, tmp_path, capsys):
@@ -73,8 +74,16 @@ def test_it_predicts_the_engines_of_a_file(trained, folder, tmp_path, capsys):
     assert command("predict", trained, file) == 0
     one, other, short = capsys.readouterr().out.splitlines()
     assert one.startswith("engine 1: after ") and short.startswith("engine 77: after 1 cycles ")
-    left = [int(line.split(" left")[0].split()[-1]) for line in (one, other)]
-    assert left[0] < 8 < left[1], "2 and 18 cycles are left"
+    ruls = [int(line.split(" left")[0].split()[-1]) for line in (one, other)]
+    assert ruls[0] < 8 < ruls[1], "2 and 18 cycles are left"
+
+
+def test_predictions_need_a_finished_run(trained, tmp_path, capsys):
+    run = tmp_path / "predictive_maintenance" / "run"
+    shutil.copytree(trained, run)
+    (run / "stretch.json").unlink()
+    message = f"is not finished: python -m experiments.predictive_maintenance resume {run}"
+    assert message in command.refused(capsys, "evaluate", run)
 
 
 @pytest.mark.parametrize(
@@ -94,5 +103,5 @@ def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "narrow.txt").write_text("1 1 0.0")
     (tmp_path / "high.txt").write_text(" ".join(["1", "1", "42.0", "0.25", "100", *["1"] * 21]))
-    said = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
-    assert message in said, said
+    error = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
+    assert message in error, error

@@ -7,17 +7,13 @@ import shlex
 import sys
 import time
 
-import jax
 import numpy as np
 import pytest
 
-from experiments.inspect import sentiment_pages
-from experiments.sentiment import commands as sentiment
-from experiments.sentiment.explanations import Judge
-from rnn_jax.train import Run
+from experiments.sentiment import EXPERIMENT
 from tests.experiments.as_user import Commands
 
-command = Commands(sentiment, "classify")
+command = Commands(EXPERIMENT)
 SMALL = shlex.split(
     "--hidden-size 6 --embedding-size 8 --heads 1 --transformer-layers 1 --batch-size 8 --buckets 1 --steps 40 "
     "--steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 --learning-rate 0.03 --longest 20 --gram-count 2"
@@ -61,7 +57,7 @@ def test_a_run_says_everything_about_itself(trained):
 def test_other_tokens_and_models(own, tmp_path, capsys, options):
     assert command("--data", own, "--runs", tmp_path, "--name", "run", *SMALL, *options) == 0
     said = capsys.readouterr()
-    assert re.search(r"padding: \d+% of the steps if all texts were padded to the longest .*\d+% in buckets", said.err)
+    assert re.search(r"padding: \d+% of the steps if all were padded to the longest .*\d+% in buckets", said.err)
     assert "number" in said.out
     assert command("classify", tmp_path / "sentiment/run", "a lovely day") == 0
     assert re.match(r"(praise|blame) [01]\.\d{3}: a lovely day \[.*lovely [+-]", capsys.readouterr().out)
@@ -111,25 +107,9 @@ def test_odd_texts_have_defined_answers(trained, capsys, monkeypatch):
 def test_long_texts_are_cut_with_a_warning(tmp_path):
     (tmp_path / "long.tsv").write_text("\n".join(["praise\t" + "good " * 100_000, *ROWS[1:]]))
     with pytest.warns(UserWarning, match="1 of .* texts have more than longest=20 tokens: cut"):
-        prepared = sentiment.prepare(sentiment.Config(data=str(tmp_path / "long.tsv"), longest=20, hidden_size=4))
-    assert prepared.task.batch(0)["tokens"].shape[0] <= 20
-
-
-def test_a_judge_gives_words_the_credit_they_have():
-    """With a model that counts the tokens 4 and 5, the words' changes are known."""
-
-    class Counts:
-        encode = staticmethod(lambda text: np.array([int(token) for token in text.split()], np.int32))
-        spans = staticmethod(lambda text: [(word, i, i + 1) for i, word in enumerate(text.split())])
-
-    def model(tokens, lengths):
-        return jax.numpy.stack([(tokens == 4).sum(0), 2 * (tokens == 5).sum(0)], 1).astype("float32")
-
-    judged = Judge.__new__(Judge)
-    judged.tokenizer, judged.longest, judged._logits = Counts(), 10, model
-    answer = judged("4 5 6 5")
-    assert answer.probabilities.argmax() == 1
-    assert answer.drivers == [("5", 2.0), ("5", 2.0), ("4", -1.0), ("6", 0.0)]
+        config = EXPERIMENT.configure({"data": str(tmp_path / "long.tsv"), "longest": 20, "hidden_size": 4})
+        prepared = EXPERIMENT.prepare(config)
+    assert prepared.task.batch(0)["inputs"].shape[0] <= 20
 
 
 MISTAKES = {
@@ -154,7 +134,7 @@ def test_mistakes_end_in_one_clear_line(tmp_path, capsys, content, flags, messag
 
 
 def test_words_that_drive_a_judgement_are_shown(trained):
-    said = sentiment_pages(sentiment, Run.open(trained), 1, 100)["words that drive a judgement"]()
-    assert re.match(r"(praise|blame) [01]\.\d{3}: the ", said)
-    assert re.search(rf"by integrated gradients: '({'|'.join(GOOD + BAD)})' \+", said), said
+    words = EXPERIMENT.pages(EXPERIMENT.load(trained), 1, 100)["words that drive a judgement"]()
+    assert re.match(r"(praise|blame) [01]\.\d{3}: the ", words)
+    assert re.search(rf"by integrated gradients: '({'|'.join(GOOD + BAD)})' \+", words), words
     assert (trained / "figures" / "inspect-words.png").stat().st_size > 10_000

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.sequential_images import commands as sequential_images
+from experiments.sequential_images import EXPERIMENT
 from experiments.sequential_images.data import FILES
 from tests.experiments.as_user import Commands
 
-command = Commands(sequential_images, "classify")
+command = Commands(EXPERIMENT)
 SMALL = (
     "--pixels 6 --hidden-size 8 --batch-size 16 --steps 60 --steps-per-dispatch 10 --evaluate-every 30 "
     "--warmup-steps 5 --learning-rate 0.03 --permuted"
@@ -60,8 +60,8 @@ def test_ones_own_pictures_are_classified(trained, tmp_path, capsys):
         Image.fromarray(picture).resize((30, 30)).save(tmp_path / f"{i}.png")
     capsys.readouterr()
     assert command("classify", trained, *(tmp_path / f"{i}.png" for i in range(8))) == 0
-    found = [int(line.split()[0]) for line in capsys.readouterr().out.splitlines()]
-    assert np.mean(found == bars(8, np.random.default_rng(3))[1]) > 0.8
+    labels = [int(line.split()[0]) for line in capsys.readouterr().out.splitlines()]
+    assert np.mean(labels == bars(8, np.random.default_rng(3))[1]) > 0.8
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from experiments.common.recogniser import listen
-from experiments.speech import commands as speech
+from experiments.speech import EXPERIMENT
+from experiments.speech.streaming import stream_words
 from rnn_jax.data.audio import read_wav
 from tests.experiments.as_user import Commands
 
-command = Commands(speech, "transcribe")
+command = Commands(EXPERIMENT)
 TONES = {"low": 300, "high": 2000}
-SMALL = [
-    "--layers", "1", "--hidden-size", "16", "--batch-size", "8", "--steps", "40", "--steps-per-dispatch", "10",
-    "--evaluate-every", "20", "--warmup-steps", "5", "--learning-rate", "0.02", "--dropout", "0", "--no-bidirectional",
-]  # fmt: skip
+SMALL = (
+    "--layers 1 --hidden-size 16 --batch-size 8 --steps 40 --steps-per-dispatch 10 --evaluate-every 20 "
+    "--warmup-steps 5 --learning-rate 0.02 --dropout 0 --no-bidirectional"
+).split()
 
 
 def spoken(words: list[str], rng: np.random.Generator, rate: int = 8000) -> bytes:
@@ -68,18 +68,20 @@ def test_evaluate_gives_the_value_of_the_result(trained, capsys):
 
 def test_a_file_is_transcribed_whole_and_streamed_alike(trained, tmp_path, capsys):
     rng = np.random.default_rng(5)
-    _, model, words = speech.trained(trained)
-    for rate, said in ((8000, ["low", "high", "high"]), (16000, ["high", "low"])):
-        (tmp_path / "said.wav").write_bytes(spoken(said, rng, rate))
-        heard = []
+    loaded = EXPERIMENT.load(trained)
+    model, words = loaded.model, loaded.preprocessor.words
+    for rate, target in ((8000, ["low", "high", "high"]), (16000, ["high", "low"])):
+        (tmp_path / "said.wav").write_bytes(spoken(target, rng, rate))
+        outputs = []
         for flags in ((), ("--beam", 0), ("--stream",)):
             capsys.readouterr()
             assert command("transcribe", trained, tmp_path / "said.wav", *flags) == 0
-            heard.append(capsys.readouterr().out.split())
-        assert heard[0] and heard[1] == heard[2]
+            outputs.append(capsys.readouterr().out.split())
+        assert outputs[0] and outputs[1] == outputs[2]
         wave = read_wav(tmp_path / "said.wav", 8000)
-        for size in (37, 1000):  # the pieces do not matter
-            assert list(listen(model, (wave[i : i + size] for i in range(0, len(wave), size)), words)) == heard[2]
+        for size in (37, 1000):  # how the wave is cut does not matter
+            chunks = (wave[i : i + size] for i in range(0, len(wave), size))
+            assert list(stream_words(model, chunks, words)) == outputs[2]
 
 
 def test_silence_has_an_answer(trained, tmp_path, capsys):

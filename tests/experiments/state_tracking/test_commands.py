@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from experiments.state_tracking import commands as state_tracking
+from experiments.state_tracking import EXPERIMENT
 from tests.experiments.as_user import Commands
 
-command = Commands(state_tracking, "examples", "probe")
+command = Commands(EXPERIMENT)
 SMALL = (
     "--task even_pairs --cell gru --hidden-size 8 --longest 6 --test-length 30 --held-out 64 --batch-size 32 "
     "--steps 200 --steps-per-dispatch 20 --evaluate-every 100 --warmup-steps 5 --learning-rate 0.03 --curriculum 20"
@@ -31,19 +31,12 @@ def test_a_run_says_everything_about_itself(trained):
         assert (trained / "figures" / f"{figure}.png").stat().st_size > 5_000
 
 
-def test_what_others_reached_stands_beside_the_same_test_alone():
-    known = {p["who"]: p["value"] for p in state_tracking.Config().published}
-    assert known == {"RNN": 100.0, "LSTM": 100.0, "transformer": 58.5}
-    scaled = state_tracking.Config(task="parity", test_length=256, scaled=True).published
-    assert {p["who"]: p["value"] for p in scaled}["mLSTM"] == 0.087
-    for other in ({"test_length": 256}, {"task": "s5"}, {"task": "parity", "scaled": True}):
-        assert state_tracking.Config(**other).published == []
-
-
 def test_evaluate_and_probe(trained, capsys):
     assert command("evaluate", trained) == 0
     value = json.loads((trained / "result.json").read_text())["value"]
     assert f"{value:.2f}" in capsys.readouterr().out
+    assert command("evaluate", trained, "--test-length", "12") == 0
+    assert "7 to   12" in capsys.readouterr().out
     assert command("probe", trained, "0 1 1 0 1") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["input", *"01101"] and lines[1].split() == ["answer", *"01101"]

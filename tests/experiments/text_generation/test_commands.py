@@ -9,34 +9,14 @@ import sys
 
 import pytest
 
-from experiments.inspect import text_pages
-from experiments.text_generation import commands as text_generation
-from rnn_jax.train import Run
+from experiments.text_generation import EXPERIMENT
 from tests.experiments.as_user import Commands
 
-command = Commands(text_generation, "sample")
-SMALL = [
-    "--cell",
-    "gru",
-    "--hidden-size",
-    "16",
-    "--embedding-size",
-    "8",
-    "--batch-size",
-    "8",
-    "--length",
-    "16",
-    "--steps",
-    "40",
-    "--steps-per-dispatch",
-    "10",
-    "--evaluate-every",
-    "20",
-    "--warmup-steps",
-    "5",
-    "--learning-rate",
-    "0.02",
-]
+command = Commands(EXPERIMENT)
+SMALL = (
+    "--cell gru --hidden-size 16 --embedding-size 8 --batch-size 8 --length 16 --steps 40 --steps-per-dispatch 10 "
+    "--evaluate-every 20 --warmup-steps 5 --learning-rate 0.02"
+).split()
 TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 40
 
 
@@ -80,6 +60,7 @@ def test_sampling_is_reproducible_and_takes_its_options(trained, capsys):
     assert texts[3] == texts[4]
 
 
+@pytest.mark.slow
 def test_killed_by_sigterm_it_resumes_to_the_same_result(trained, tmp_path):
     corpus, environment = trained.parents[1] / "corpus.txt", os.environ | {"JAX_NUM_CPU_DEVICES": "4"}
     program = [sys.executable, "-m", "experiments.text_generation"]
@@ -99,10 +80,9 @@ def test_killed_by_sigterm_it_resumes_to_the_same_result(trained, tmp_path):
     assert result["value"] == wanted["value"]
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16"])
-def test_other_compute_dtypes_keep_float32_parameters(trained, tmp_path, dtype):
+def test_another_dtype_of_the_computation_keeps_float32_parameters(trained, tmp_path):
     corpus = trained.parents[1] / "corpus.txt"
-    assert command("--corpus", corpus, "--runs", tmp_path, "--name", "run", "--dtype", dtype, *SMALL) == 0
+    assert command("--corpus", corpus, "--runs", tmp_path, "--name", "run", "--dtype", "bfloat16", *SMALL) == 0
     result, float32 = (
         json.loads((path / "result.json").read_text()) for path in (tmp_path / "text_generation/run", trained)
     )
@@ -152,6 +132,6 @@ def test_a_prompt_with_unknown_characters_names_them(trained, capsys):
 
 
 def test_units_that_follow_the_text_are_shown(trained):
-    said = text_pages(text_generation, Run.open(trained), 0, 100)["units that follow the text"]()
-    assert re.match(r"[a-z ,]+: unit \d+, correlation [+-][01]\.\d\d\n", said)
+    words = EXPERIMENT.pages(EXPERIMENT.load(trained), 0, 100)["units that follow the text"]()
+    assert re.match(r"[a-z ,]+: unit \d+, correlation [+-][01]\.\d\d\n", words)
     assert (trained / "figures" / "inspect-units.png").stat().st_size > 10_000

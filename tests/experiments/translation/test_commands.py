@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.translation import commands as translation
+from experiments.translation import EXPERIMENT
 from tests.experiments.as_user import Commands
 
-command = Commands(translation, "translate")
+command = Commands(EXPERIMENT)
 SMALL = (
     "--hidden-size 12 --embedding-size 16 --vocabulary-size 60 --batch-size 8 --buckets 1 --steps 20 "
-    "--evaluate-every 10 --steps-per-dispatch 5 --warmup-steps 5 --beams 2 --heads 2 --transformer-layers 1"
+    "--evaluate-every 10 --steps-per-dispatch 5 --warmup-steps 5 --beams 2"
 ).split()
 
 
@@ -60,14 +60,6 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     command.interrupted(capsys, run := tmp_path / "translation" / "run", "--corpus", corpus, *SMALL)
     result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))
     assert result["value"] == wanted["value"]
-
-
-def test_the_transformer_is_as_large(trained, tmp_path):
-    corpus = trained.parents[1] / "pairs.tsv"
-    flags = ["--corpus", corpus, "--runs", tmp_path, "--name", "run", *SMALL, "--model", "transformer"]
-    assert command(*flags) == 0
-    sizes = [json.loads((p / "result.json").read_text())["params"] for p in (tmp_path / "translation/run", trained)]
-    assert abs(sizes[0] / sizes[1] - 1) <= 0.05
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from experiments.video import commands as video
-from experiments.video import tasks as video_tasks
-from experiments.video.data import Digits, bouncing
+from experiments.video import EXPERIMENT, captions, frames
+from experiments.video.data import VIDEOS, Digits, bouncing_video
 from experiments.video.figures import write_gif
-from rnn_jax.train.side_by_side import check_same_program
+from rnn_jax.train.multi_seed import check_same_program
 from tests.experiments.as_user import Commands
 
-command = Commands(video, "watch")
-SMALL = [
-    "--hidden-size", "8", "--batch-size", "8", "--steps", "40", "--steps-per-dispatch", "10", "--evaluate-every", "20",
-    "--warmup-steps", "5", "--learning-rate", "0.02", "--dropout", "0", "--pooled-dropout", "0",
-]  # fmt: skip
+command = Commands(EXPERIMENT)
+SMALL = (
+    "--hidden-size 8 --batch-size 8 --steps 40 --steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 "
+    "--learning-rate 0.02 --dropout 0 --pooled-dropout 0"
+).split()
 DIGITS = Digits(np.random.default_rng(1).random((10, 8, 8)).astype(np.float32), np.arange(10))
 
 
@@ -43,8 +42,10 @@ def signs(tmp_path_factory):
 def drawn_digits():
     """Noise in place of handwriting, so that no data set is needed; and few videos."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(video_tasks, "load_digits", lambda: dict.fromkeys(("training", "validation", "test"), DIGITS))
-        patch.setattr(video_tasks, "VIDEOS", {"validation": 8, "test": 12})
+        for module in (frames, captions):
+            patch.setattr(module, "load_digits", lambda: dict.fromkeys(("training", "validation", "test"), DIGITS))
+        for part, count in (("validation", 8), ("test", 12)):
+            patch.setitem(VIDEOS, part, count)
         yield
 
 
@@ -52,10 +53,13 @@ def drawn_digits():
 def films(tmp_path_factory):
     """A run of frames and one of captions."""
     folder = tmp_path_factory.mktemp("films")
-    sizes = ["--channels", "4", "--frames", "6", "--embedding-size", "8", "--patch", "4"]
-    few = ["--steps", 4, "--steps-per-dispatch", 2, "--evaluate-every", 4, "--no-bidirectional"]
-    for task in ("frames", "captions"):
-        assert command("--task", task, "--runs", folder, "--name", task, *sizes, *SMALL, *few) == 0
+    few = "--batch-size 8 --steps 4 --steps-per-dispatch 2 --evaluate-every 4".split()
+    sizes = {
+        "frames": "--channels 4 --frames 6 --patch 4",
+        "captions": "--hidden-size 8 --embedding-size 8 --no-bidirectional",
+    }
+    for task, size in sizes.items():
+        assert command("--task", task, "--runs", folder, "--name", task, *size.split(), *few) == 0
     return folder / "video"
 
 
@@ -69,8 +73,8 @@ def test_a_run_of_signs_says_everything_about_itself(signs):
 
 def test_seeds_share_a_program_whatever_their_halves_measure(tmp_path):
     make_tracks(tmp_path / "own.csv", lengths=1)
-    configs = [video.Config(data=str(tmp_path / "own.csv"), hidden_size=4, seed=seed) for seed in (0, 1)]
-    prepared = [video.prepare(config) for config in configs]
+    fields = {"data": str(tmp_path / "own.csv"), "hidden_size": 4}
+    prepared = [EXPERIMENT.prepare(EXPERIMENT.configure(fields | {"seed": seed})) for seed in (0, 1)]
     scales = [one.task.batch(0)["scale"] for one in prepared]
     assert not np.array_equal(*scales)
     check_same_program([one.task for one in prepared])
@@ -106,7 +110,7 @@ def test_frames_go_on_in_a_file(films, tmp_path, capsys):
     assert {path.name for path in (films / "frames" / "figures").iterdir()} == {
         "best.png", "worst.png", "curves.png", "imagined.gif",
     }  # fmt: skip
-    write_gif(bouncing(DIGITS, np.random.default_rng(0), 5), tmp_path / "film.gif")
+    write_gif(bouncing_video(DIGITS, np.random.default_rng(0), 5), tmp_path / "film.gif")
     capsys.readouterr()
     assert command("watch", films / "frames", tmp_path / "film.gif") == 0
     assert "film-continued.gif: 5 frames given, 8 imagined" in capsys.readouterr().out
@@ -117,7 +121,7 @@ def test_captions_are_written(films, tmp_path, capsys):
     result = json.loads((films / "captions" / "result.json").read_text())
     assert result["metric"] == "exact captions %" and set(result["scores"]) == {"1 digits", "2 digits", "3 digits"}
     assert "of 12 wrong" in (films / "captions" / "sample.txt").read_text()
-    write_gif(bouncing(DIGITS, np.random.default_rng(0), 8, count=1), tmp_path / "film.gif")
+    write_gif(bouncing_video(DIGITS, np.random.default_rng(0), 8, count=1), tmp_path / "film.gif")
     assert command("watch", films / "captions", tmp_path / "film.gif") == 0
     assert command("evaluate", films / "captions") == 0
     assert "exact captions %" in capsys.readouterr().out

@@ -1,13 +1,11 @@
-"""Signs: what stays the same when a track is moved, padding, changes in training, and the nearest track."""
+"""Signs: what stays the same when a track is moved, padding, variation in training, and the nearest track."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from experiments.video.model import VideoSettings
-from experiments.video.signs import nearest_track, places_and_speeds, track_scale, vary_tracks
-from experiments.video.tasks import SignTask
+from experiments.video import EXPERIMENT
+from experiments.video.signs import SignTask, nearest_track, positions_and_velocities, track_scale, vary_tracks
 
 RNG = np.random.default_rng(0)
 TRACKS = RNG.normal(size=(9, 3, 2)).astype(np.float32).cumsum(axis=0)
@@ -15,25 +13,25 @@ LENGTHS = np.array([9, 5, 1], np.int32)
 FACTS = {"classes": ["a", "b", "c"], "scale": [[1.0, 2.0], [0.5, 0.25]]}
 
 
-def test_places_and_speeds_are_those_of_the_valid_part():
-    places, speeds = places_and_speeds(jnp.asarray(TRACKS), jnp.asarray(LENGTHS))
+def test_positions_and_velocities_are_those_of_the_valid_part():
+    positions, velocities = positions_and_velocities(jnp.asarray(TRACKS), jnp.asarray(LENGTHS))
     for row, length in enumerate(LENGTHS):
         track = TRACKS[:length, row]
-        np.testing.assert_allclose(places[:length, row], track - track.mean(axis=0), atol=1e-6)
-        np.testing.assert_allclose(speeds[1:length, row], np.diff(track, axis=0), atol=1e-6)
-        assert not np.asarray(speeds[0, row]).any()
-        assert not np.asarray(places[length:, row]).any() and not np.asarray(speeds[length:, row]).any()
+        np.testing.assert_allclose(positions[:length, row], track - track.mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(velocities[1:length, row], np.diff(track, axis=0), atol=1e-6)
+        assert not np.asarray(velocities[0, row]).any()
+        assert not np.asarray(positions[length:, row]).any() and not np.asarray(velocities[length:, row]).any()
 
 
 def test_the_scale_is_the_deviation_over_all_tracks():
     tracks = [TRACKS[:n, row] for row, n in enumerate((9, 5, 4))]
     centred = np.concatenate([t - t.mean(axis=0) for t in tracks])
-    ways = np.concatenate([t[1:] - t[:-1] for t in tracks])
-    np.testing.assert_allclose(track_scale(tracks), [centred.std(axis=0), np.sqrt((ways**2).mean(axis=0))], rtol=1e-5)
+    steps = np.concatenate([t[1:] - t[:-1] for t in tracks])
+    np.testing.assert_allclose(track_scale(tracks), [centred.std(axis=0), np.sqrt((steps**2).mean(axis=0))], rtol=1e-5)
 
 
-def test_neither_the_place_of_a_track_nor_padding_has_influence():
-    model = SignTask.build(VideoSettings(hidden_size=4, heads=1), FACTS, jax.random.key(0))
+def test_neither_the_position_of_a_track_nor_padding_has_influence():
+    model = SignTask.build(EXPERIMENT.configure({"hidden_size": 4, "heads": 1}), FACTS, jax.random.key(0))
     wanted = model(TRACKS, LENGTHS)
     garbage = TRACKS.copy()
     garbage[5:, 1] = garbage[1:, 2] = 1e3
@@ -73,18 +71,3 @@ def test_the_nearest_track_is_the_one_of_the_same_form():
     training = [np.stack([line, line], axis=1), np.stack([line, curve], axis=1)]
     test = [track[::2] + 5 for track in training[::-1]]  # at another place, and of another length
     assert nearest_track(training, test, np.array([7, 8])).tolist() == [8, 7]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"task": "films"}, "task='films'"),
-        ({"pooling": "sum"}, "pooling='sum'"),
-        ({"variation": -1.0}, "variation=-1.0"),
-        ({"frames": 3}, "frames=3"),
-        ({"patch": 0}, "patch"),
-    ],
-)
-def test_settings_out_of_range_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        VideoSettings(**options)

@@ -1,0 +1,130 @@
+"""A conversation: the turns before are part of what is answered, and a doubtful reply is marked."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from experiments.chatbot.batches import TurnTokenizer
+from experiments.chatbot.data import Pair, normal_form
+from experiments.chatbot.model import DualEncoder, make_vectors
+from rnn_jax.data import BEGIN, END, PAD, UNKNOWN
+from rnn_jax.data.vocabulary import SPECIALS
+from rnn_jax.decoding import beam_search, repeat_rows
+from rnn_jax.metrics import confident_from
+from rnn_jax.nnx import functional
+
+Responder = Callable[[Sequence[str]], tuple[str, float]]
+"""From the last turns to a reply and its score."""
+
+
+def make_responder(model: nnx.Module, tokenizer: TurnTokenizer, replies: Sequence[str]) -> Responder:
+    """Answers of a model: a `DualEncoder` finds them among these replies, an encoder-decoder writes them."""
+    if isinstance(model, DualEncoder):
+        return retrieve_replies(model, tokenizer, replies)
+    return generate_replies(model, tokenizer)
+
+
+def retrieve_replies(model: DualEncoder, tokenizer: TurnTokenizer, replies: Sequence[str]) -> Responder:
+    """Answers with the best of some replies, scored by the cosine of a `DualEncoder`'s vectors.
+
+    A reply that only repeats one of the turns is not given.
+    """
+    params, rebuild = functional(model)
+    known = make_vectors(rebuild, tokenizer.longest)(params, [tokenizer.reply(reply) for reply in replies])
+    forms = np.array([normal_form(reply) for reply in replies])
+    read = jax.jit(lambda values, length: model(values, length)[0])
+
+    def respond(turns: Sequence[str]) -> tuple[str, float]:
+        cosines = known @ np.asarray(read(*_row(tokenizer, turns)))
+        cosines[np.isin(forms, [normal_form(turn) for turn in turns])] = -1.0
+        return replies[int(cosines.argmax())], float(cosines.max())
+
+    return respond
+
+
+def generate_replies(model: Any, tokenizer: TurnTokenizer, *, steps: int = 40, beams: int = 4) -> Responder:
+    """Writes answers by beam search with an encoder-decoder, scored by the mean log probability of their tokens.
+
+    An answer that ends before its first word is written as "…".
+    """
+
+    @jax.jit
+    def write(values: jax.Array, length: jax.Array) -> Any:
+        memory = model.encode(values, length)
+        repeated = repeat_rows(memory, beams)
+        return beam_search(
+            lambda carry, token: model.step(repeated, carry, token), model.start(memory, steps),
+            begin=BEGIN, end=END, steps=steps, beams=beams, alpha=1.0, forbidden=(PAD, UNKNOWN, BEGIN),
+        )  # fmt: skip
+
+    def respond(turns: Sequence[str]) -> tuple[str, float]:
+        hypotheses = write(*_row(tokenizer, turns))
+        written = tokenizer.tokenizer.decode(np.asarray(hypotheses.tokens[0, 0]))
+        length = max(1, int(hypotheses.lengths[0, 0]))
+        return " ".join(written.split()) or "…", float(hypotheses.scores[0, 0]) * (5 + length) / 6 / length
+
+    return respond
+
+
+def confidence_threshold(respond: Responder, pairs: Sequence[Pair]) -> float | None:
+    """The score from which on a third of the answers to validation pairs are the true ones, word for word.
+
+    None where there is no such score. Fitting answers that differ from the true one count as wrong.
+    """
+    answers = [respond(pair.context) for pair in pairs]
+    right = [normal_form(text) == normal_form(pair.reply) for (text, _), pair in zip(answers, pairs, strict=True)]
+    return confident_from([score for _, score in answers], right, wanted=1 / 3)
+
+
+class Conversation:
+    """Answers line by line; the last turns of both sides are read each time.
+
+    A line without text or without a known word is answered, but is no turn of the conversation.
+
+    Args:
+        respond: from turns to a reply and its score.
+        tokenizer: of the turns.
+        turns: that are read, at most.
+        threshold: the score from which on an answer is sure; None: never.
+    """
+
+    def __init__(self, respond: Responder, tokenizer: TurnTokenizer, turns: int, threshold: float | None):
+        self.respond, self.tokenizer, self.turns, self.threshold = respond, tokenizer, turns, threshold
+        self.history: list[str] = []
+
+    @property
+    def about(self) -> str:
+        """What "unsure" means, in words."""
+        if self.threshold is None:
+            return "every reply is marked (unsure): at no score were a third of those to validation pairs the true ones"
+        return (
+            f"a reply is marked (unsure) where its score is below {self.threshold:.3f}: from there on, at least a "
+            "third of those to validation pairs were the true ones, word for word"
+        )
+
+    def answer(self, line: str) -> str:
+        """The reply to a line, in one line."""
+        turn = " ".join(line.split())
+        if not turn:
+            return "(unsure) I have read nothing: please say something."
+        ids = self.tokenizer.tokenizer.encode(turn)
+        if not self.tokenizer.tokenizer.decode(ids).replace(SPECIALS[UNKNOWN], "").strip():
+            return "(unsure) I know none of these words."
+        longest = self.tokenizer.longest
+        cut = f"(I read only the last {longest} of {len(ids):,} tokens) " if len(ids) > longest else ""
+        reply, score = self.respond([*self.history, turn][-self.turns :])
+        # A long turn is kept no longer than it can be read.
+        self.history = [*self.history, turn[-20 * longest :], reply][-self.turns :]
+        return f"{cut}{'' if self.threshold is not None and score >= self.threshold else '(unsure) '}{reply}"
+
+
+def _row(tokenizer: TurnTokenizer, turns: Sequence[str]) -> tuple[jax.Array, jax.Array]:
+    """Turns as one padded row, of one shape for all."""
+    context = tokenizer.context(turns)
+    values = np.full((tokenizer.longest, 1), PAD, np.int32)
+    values[: len(context), 0] = context
+    return jnp.asarray(values), jnp.array([len(context)], jnp.int32)

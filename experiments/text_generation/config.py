@@ -1,0 +1,44 @@
+"""Which text is read by which language model."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from rnn_jax.models import LanguageModel, RecurrentConfig
+from rnn_jax.train import FitConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LanguageModelConfig(RecurrentConfig):
+    """A recurrent language model over characters."""
+
+    embedding_size: int = 64
+    """Features of an embedded character."""
+    tied: bool = False
+    """Score with the transposed embedding; embedding_size must equal hidden_size."""
+    hidden_size: int = 320
+    dropout: float = 0.0
+
+    def build(self, vocabulary_size: int, key: jax.Array) -> LanguageModel:
+        """The model, its initial values drawn with a typed key."""
+        return LanguageModel(
+            vocabulary_size, self.embedding_size, self.stack(self.embedding_size), tied=self.tied,
+            dropout_rate=self.dropout, dropout_kind=self.dropout_kind, dtype=jnp.dtype(self.dtype),
+            rngs=nnx.Rngs(params=key),
+        )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """A recurrent language model over the characters of a text; the last tenth is for validation."""
+
+    corpus: str = "shakespeare"
+    """shakespeare, tinyshakespeare, or the path of a UTF-8 text file."""
+    batch_size: int = 64
+    """Rows of the text that are read in parallel."""
+    length: int = 64
+    """Characters of a row in one batch: how far gradients reach back."""
+    model: LanguageModelConfig = LanguageModelConfig()
+    fit: FitConfig = FitConfig(steps=1200, evaluate_every=400, learning_rate=5e-3)

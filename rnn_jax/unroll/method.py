@@ -1,0 +1,58 @@
+"""What a method of `unroll` is: a value that says how one cell goes through time."""
+
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+
+from rnn_jax.cells.base import Cell
+from rnn_jax.typing import Carry, Float, Key, Params
+from rnn_jax.unroll.scope import Scope
+
+
+class MethodResult(NamedTuple):
+    """What a method returns of one cell; a plain `(carry, ys)` does as well."""
+
+    carry: Carry
+    """After the last valid step of each row, in the dtypes of the carry that was given."""
+    ys: Float[jax.Array, "T *B H"]
+    """Outputs `[T, B, H]`; `unroll` makes those past the lengths zero."""
+    report: Any = None
+    """What else the method has to tell, for `unroll_with_reports`: how it fared, or what it saw on the way."""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A way to run one cell through time: `unroll(..., method=Mine())` takes yours as it takes those of the library.
+
+    A method gives the values and the gradients of the steps taken one by one, whatever the lengths, resets and
+    direction. Make it a frozen dataclass: equal by value and hashable, it is a static argument of `jax.jit` that an
+    equal one does not trace again. `unroll` checks the arguments, and takes stacks and directions apart: `run` gets
+    the single cells, one after the other.
+    """
+
+    def applies(self, cell: Cell) -> bool:
+        """Whether `cell`, which may be a composite, can be run this way; `unroll` raises a ValueError if not."""
+        ...
+
+    def run(
+        self,
+        cell: Cell,
+        params: Params,
+        xs: Float[jax.Array, "T *B D"],
+        carry: Carry,
+        scope: Scope,
+        reverse: bool,
+        key: Key | None,
+    ) -> MethodResult | tuple[Carry, Float[jax.Array, "T *B H"]]:
+        """Run one cell, which is no composite.
+
+        Args:
+            cell: the cell.
+            params: its parameters, prepared.
+            xs: inputs `[T, B, D]`, zero past the lengths; T may be 0.
+            carry: what enters the first step, `[B, ...]`.
+            scope: lengths, resets and segments.
+            reverse: whether the last step in time is the first one taken.
+            key: a typed key for what is random in training; None where nothing is.
+        """
+        ...

@@ -1,0 +1,80 @@
+"""A new application is one folder: the one of CONTRIBUTING.md, word for word, in a folder of a user's own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "CONTRIBUTING.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A project with the application of the page, in a package of the user's."""
+    folder = tmp_path_factory.mktemp("project")
+    blocks = re.findall(r"`experiments/(first_value/\w+\.py)`\n\n```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 4
+    for file, code in blocks:
+        path = folder / "my_lab" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code.replace("experiments.first_value", "my_lab.first_value"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def python(folder):
+    """Run `python -m WORDS` in the project's folder."""
+    paths = os.pathsep.join([str(folder), str(ROOT)])
+    environment = os.environ | {"PYTHONPATH": paths, "JAX_NUM_CPU_DEVICES": "1"}
+
+    def run(*words: str, wanted: int = 0) -> str:
+        command = [sys.executable, "-m", *words]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == wanted, done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(folder, python):
+    python("my_lab.first_value", "--steps", "100", "--name", "first", "--cell", "elman", "--length", "3")
+    return folder / "runs" / "first_value" / "first"
+
+
+def test_it_trains_resumes_and_is_evaluated(python, trained):
+    value = json.loads((trained / "result.json").read_text())["value"]
+    assert value < 0.2, "it has learned nothing"
+    python("my_lab.first_value", "resume", str(trained))
+    assert json.loads((trained / "result.json").read_text())["value"] == value
+    assert f"{value:.4f}" in python("my_lab.first_value", "evaluate", str(trained))
+    assert "python -m my_lab.first_value train" in python("my_lab.first_value", "--help")
+
+
+def test_its_runs_are_inspected_and_its_configs_compared(folder, python, trained):
+    assert "gates" in python("experiments.inspect", str(trained)) and list((trained / "figures").glob("inspect-*.png"))
+    small = ["--set", "steps=20", "--set", "evaluate_every=20", "--set", "hidden_size=4"]
+    said = python("experiments.ablate", "my_lab.first_value", "--vary", "cell=elman,gru", *small, "--seeds", "2")
+    (study,) = (folder / "studies").iterdir()
+    assert "python -m experiments.ablate my_lab.first_value --vary cell=elman,gru" in (study / "table.md").read_text()
+    assert study.name in said
+
+
+def test_what_is_printed_names_it_by_its_package(python, trained):
+    search = ["--search", "learning_rate=log:1e-3:1e-2", "--set", "steps=10", "--set", "evaluate_every=10"]
+    said = python("experiments.tune", "my_lab.first_value", *search, "--trials", "2", "--study", "found")
+    again = re.search(r"the best, in full: python -m (\S+) --config (\S+)", said)
+    assert again[1] == "my_lab.first_value"
+    python(again[1], "--config", again[2], "--name", "best")
+
+
+def test_the_commands_of_the_page_are_those_of_the_application():
+    commands = re.findall(r"^python -m (experiments\.\S+)", PAGE, re.MULTILINE)
+    assert {name for name in commands if "first_value" in name} == {"experiments.first_value"}
+    for name in set(commands) - {"experiments.first_value"}:
+        assert (ROOT / (name.replace(".", "/") + ".py")).exists()

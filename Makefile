@@ -2,15 +2,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-PYTEST_FLAGS ?= -n 2
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 
-.PHONY: train test lint benchmark report clean
+.PHONY: train test test-all lint benchmark report clean
 
 train: $(VENV)/experiments.installed  ## train a language model on Shakespeare's works
 	$(RUN) -m experiments.text_generation $(ARGS)
 
-test: $(VENV)/test.installed  ## run the whole suite
+test: $(VENV)/test.installed  ## what guards behaviour, compiled in haste
 	$(RUN) -m pytest $(PYTEST_FLAGS)
+
+test-all: $(VENV)/test.installed  ## every test, compiled as for users
+	RNN_JAX_TESTS=all $(RUN) -m pytest $(PYTEST_FLAGS)
 
 lint: $(VENV)/develop.installed  ## style, unused code, types
 	$(RUN) -m ruff check .

@@ -1,11 +1,31 @@
-"""The strictest JAX the tests can have: no silent promotion of types or ranks, four CPU devices, checked shapes."""
+"""The strictest JAX the tests can have: no silent promotion of types or ranks, four CPU devices, checked shapes.
 
+With RNN_JAX_TESTS=all (`make test-all`) every test runs, by the compiler that users have. Without it the exhaustive
+ones are left out, and programs are compiled with less care: most of the time goes into small programs that run once.
+"""
+
+import ctypes
+import gc
 import os
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
-import jax
-import pytest
-from jaxtyping import install_import_hook
+ALL = os.environ.get("RNN_JAX_TESTS") == "all"
+if not ALL:
+    # On tests/unroll these take 62 CPU seconds where the defaults take 144. Processes that tests start inherit them.
+    QUICK = [
+        "--xla_backend_optimization_level=0",
+        "--xla_llvm_disable_expensive_passes=true",
+        "--xla_cpu_parallel_codegen_split_count=1",
+    ]
+    if version("jaxlib").startswith("0.10."):  # later ones know it no more, and end the process
+        QUICK.append("--xla_cpu_use_fusion_emitters=false")
+    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK]).strip()
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+from jaxtyping import install_import_hook  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -23,8 +43,44 @@ def pytest_configure(config):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+def pytest_collection_modifyitems(config, items):
+    left = [] if ALL else [item for item in items if item.get_closest_marker("exhaustive")]
+    items[:] = [item for item in items if item not in left]
+    config.hook.pytest_deselected(items=left)
+
+
+LIMIT = 1.2e9
+"""Bytes of a process at which it forgets its compiled programs."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_end_with_their_file():
+    """Without this each process keeps all programs of all files, and grows to five gigabytes."""
+    yield
+    forget_programs()
+
+
+@pytest.fixture(autouse=True)
+def compiled_programs_take_little_memory():
+    """A file may have hundreds of programs."""
+    yield
+    pages = Path("/proc/self/statm")
+    if pages.exists() and int(pages.read_text().split()[1]) * os.sysconf("SC_PAGESIZE") > LIMIT:
+        forget_programs()
+
+
+def forget_programs() -> None:
+    """Drop what is compiled, and give its memory back."""
+    jax.clear_caches()
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def pytest_terminal_summary(terminalreporter):
-    """Say at the end of the run what tests noted with `record_property("note", ...)`."""
+    """Say at the end of the run what was left out, and what tests noted with `record_property("note", ...)`."""
+    if not ALL:
+        terminalreporter.write_line("exhaustive tests were left out: `make test-all` runs them too")
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     properties = {tuple(pair) for report in reports for pair in getattr(report, "user_properties", ())}
     for _, note in sorted(pair for pair in properties if pair[0] == "note"):

@@ -13,8 +13,11 @@ from rnn_jax.metrics import (
     compression_nats,
     confident_from,
     confusion_matrix,
+    coverage,
+    mean_absolute_error,
     nasa_score,
     negative_log_likelihood,
+    qlike,
     recall_at,
     root_mean_square_error,
 )
@@ -98,3 +101,12 @@ def test_a_life_that_is_predicted_too_long_costs_more():
     assert root_mean_square_error([7.0, 5.0], [3.0, 8.0]) == pytest.approx(math.sqrt(12.5))
     with pytest.raises(ValueError, match="expected as many"):
         nasa_score([1.0], [1.0, 2.0])
+
+
+def test_shapes_that_differ_are_not_broadcast():
+    with pytest.raises(ValueError, match=r"forecast \[3\], target \[3, 1\]: expected one shape"):
+        mean_absolute_error(np.zeros(3), np.zeros((3, 1)))
+    with pytest.raises(ValueError, match=r"low \[\], high \[3\], target \[3\]: expected one shape"):
+        coverage(0.0, np.ones(3), np.zeros(3))
+    with pytest.raises(ValueError, match=r"variance \[2\], squares \[3\]: expected one shape"):
+        qlike(np.ones(2), np.ones(3))

@@ -3,6 +3,7 @@
 from rnn_jax.models.classifier import Classifier, make_probabilities
 from rnn_jax.models.config import EncoderDecoderConfig, RecurrentConfig, SequenceConfig, build_matched
 from rnn_jax.models.ctc import CTCModel, ctc_loss
+from rnn_jax.models.embedding import TiedEmbedding
 from rnn_jax.models.encoder_decoder import EncoderDecoder
 from rnn_jax.models.language_model import LanguageModel
 from rnn_jax.models.sequence_to_sequence import make_generate, target_nats
@@ -17,6 +18,7 @@ __all__ = [
     "LanguageModel",
     "RecurrentConfig",
     "SequenceConfig",
+    "TiedEmbedding",
     "Transformer",
     "TransformerEncoderDecoder",
     "build_matched",

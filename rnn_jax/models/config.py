@@ -56,7 +56,6 @@ class RecurrentConfig:
             raise ValueError(
                 f"cell={self.cell!r} reads inputs {list(cell.input_shape)}: expected one that reads vectors"
             )
-        getattr(super(), "__post_init__", lambda: None)()  # of the settings beside these in a Config
 
     @property
     def summary(self) -> str:

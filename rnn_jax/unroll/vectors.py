@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, GatedCell, widened
-from rnn_jax.typing import Bool, Carry, Float, Output, Params
+from rnn_jax.typing import Bool, Carry, Float, Params
 from rnn_jax.unroll.scope import where_rows
 
 
@@ -51,7 +51,7 @@ class VectorSteps:
 
     def __call__(
         self, params: Params, x: Float[jax.Array, "*B n"], inputs: Inputs
-    ) -> tuple[Float[jax.Array, "*B n"], Output]:
+    ) -> tuple[Float[jax.Array, "*B n"], Float[jax.Array, "..."]]:
         """The carries after the steps that start at `x`, and the outputs."""
         before = self._restarted(x, inputs.resets)
         after, y = self._step(params, before, inputs)

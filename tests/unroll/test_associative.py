@@ -1,7 +1,6 @@
 """The associative method is the sequential one, however long the sequence and wherever its blocks and chunks end."""
 
 import functools
-import importlib
 
 import chex
 import jax
@@ -11,9 +10,8 @@ import pytest
 
 import rnn_jax
 from rnn_jax.cells.linear import chunks
+from rnn_jax.unroll import associative
 from rnn_jax.unroll.maps import compose_maps, scan_maps
-
-associative = importlib.import_module("rnn_jax.unroll.associative")  # the package has a function of that name
 
 POINTWISE = ("mingru", "lru", "s4d", "s6")
 CHUNKED = tuple(name for name, cell in rnn_jax.CELLS.items() if getattr(cell, "chunk_size", None))

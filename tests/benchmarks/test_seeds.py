@@ -13,6 +13,7 @@ def programs(monkeypatch):
         yield seeds.make_programs(seeds.Config(hidden_size=16, updates=12))
 
 
+@pytest.mark.exhaustive
 def test_all_ways_train_the_same_networks(programs):
     losses = {name: program() for name, program in programs.items()}
     seeds.check_equal(losses)

@@ -57,6 +57,7 @@ def test_a_cell_without_a_paper_says_so():
         rnn_jax.citation(Own)
 
 
+@pytest.mark.exhaustive
 def test_the_table_in_the_readme_is_current(tmp_path):
     copy = tmp_path / "README.md"
     copy.write_text(table.README.read_text())

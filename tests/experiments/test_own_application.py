@@ -56,6 +56,7 @@ def test_it_trains_resumes_and_is_evaluated(python, trained):
     assert "python -m my_lab.first_value train" in python("my_lab.first_value", "--help")
 
 
+@pytest.mark.exhaustive
 def test_its_runs_are_inspected_and_its_configs_compared(folder, python, trained):
     assert "gates" in python("experiments.inspect", str(trained)) and list((trained / "figures").glob("inspect-*.png"))
     small = ["--set", "steps=20", "--set", "evaluate_every=20", "--set", "hidden_size=4"]
@@ -65,6 +66,7 @@ def test_its_runs_are_inspected_and_its_configs_compared(folder, python, trained
     assert study.name in said
 
 
+@pytest.mark.exhaustive
 def test_what_is_printed_names_it_by_its_package(python, trained):
     search = ["--search", "learning_rate=log:1e-3:1e-2", "--set", "steps=10", "--set", "evaluate_every=10"]
     said = python("experiments.tune", "my_lab.first_value", *search, "--trials", "2", "--study", "found")

@@ -56,7 +56,7 @@ def test_a_cell_is_known_by_its_config_without_the_seed():
 def test_every_experiment_is_found_and_its_fields_have_types():
     assert {"sentiment", "text_generation"} <= set(experiment_names()) and "ablate" not in experiment_names()
     found = load_experiment("sentiment").configure({"hidden_size": "8", "bidirectional": "false", "dropout": 0})
-    assert (found.hidden_size, found.bidirectional, found.dropout) == (8, False, 0.0)
+    assert (found.model.hidden_size, found.model.bidirectional, found.model.dropout) == (8, False, 0.0)
     assert TINY.configure({"data": "a/b"}).data == Path("a/b") and TINY.configure({"data": "none"}).data is None
     for field, value in (("degree", 1.5), ("degree", True), ("curve", "yes"), ("data", [1]), ("degree", None)):
         with pytest.raises(ValueError, match=f"{field}="):

@@ -21,6 +21,7 @@ def test_the_windowed_gaussian_is_that_of_the_values_before():
     assert windowed_gaussian(np.full(5, 3.0)).tolist() == [0, 0.5, 0.5, 0.5, 0.5]
 
 
+@pytest.mark.exhaustive
 def test_the_published_scores_of_the_windowed_gaussian_come_out(real_data):
     series = load_nab()
     assert (len(series), sum(len(s.values) for s in series), sum(len(s.windows) for s in series)) == (58, 365_558, 116)

@@ -119,7 +119,7 @@ class Block(nnx.Module):
     def __call__(
         self,
         xs: Float[jax.Array, "B T F"],
-        mask: Bool[jax.Array, "B #N T T"],
+        mask: Bool[jax.Array, "#B #N #T T"],
         memory: Cache | None = None,
         memory_mask: Bool[jax.Array, "B #N #T S"] | None = None,
         key: Key | None = None,
@@ -159,7 +159,7 @@ class Block(nnx.Module):
     def weights(
         self,
         xs: Float[jax.Array, "B T F"],
-        mask: Bool[jax.Array, "B #N T T"],
+        mask: Bool[jax.Array, "#B #N #T T"],
         memory: Cache,
         memory_mask: Bool[jax.Array, "B #N #T S"] | None,
     ) -> Float[jax.Array, "B T S"]:
@@ -169,7 +169,7 @@ class Block(nnx.Module):
         return jax.nn.softmax(scores if memory_mask is None else jnp.where(memory_mask, scores, -jnp.inf)).mean(1)
 
     def _with_itself(
-        self, xs: Float[jax.Array, "B T F"], mask: Bool[jax.Array, "B #N T T"], key: Key | None
+        self, xs: Float[jax.Array, "B T F"], mask: Bool[jax.Array, "#B #N #T T"], key: Key | None
     ) -> Float[jax.Array, "B T F"]:
         normed = self.self_norm(xs)
         return xs + dropout(

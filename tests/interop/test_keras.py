@@ -69,7 +69,7 @@ def options_of(kind, **options):
         (options_of("GRU", recurrent_dropout=0.25), "recurrent_dropout=0.25"),
         (lambda keras: keras.layers.GRU(3), "GRU 'gru.*' has no weights yet: call it once"),
         (lambda keras: keras.layers.Dense(3), "layer is a .*Dense: expected exactly one of keras.layers.SimpleRNN"),
-        (lambda keras: type("LSTM", (keras.layers.LSTM,), {})(3), "layer is a test_keras.LSTM: expected"),
+        (lambda keras: type("LSTM", (keras.layers.LSTM,), {})(3), "layer is a tests.interop.test_keras.LSTM: expected"),
         (lambda keras: [options_of("GRU")(keras)] * 2, "layer 0 has return_sequences=False"),
     ],
 )

@@ -13,11 +13,8 @@ Signs: Dias et al. 2009, halves of each sign for training and test by the seed; 
 Shi et al. 2015, arXiv:1506.04214. Digits are real, by people who wrote none of the training part; motion is synthetic.
 """
 
-from experiments.common.upgrade import drop_other_tasks
 from experiments.video.commands import evaluate, prepare, restore, watch
-from experiments.video.config import CONFIGS
+from experiments.video.config import CONFIGS, upgrade
 from rnn_jax.train import Experiment
 
-EXPERIMENT = Experiment(
-    __name__, CONFIGS, prepare, restore, commands=(evaluate, watch), upgrade=drop_other_tasks(CONFIGS)
-)
+EXPERIMENT = Experiment(__name__, CONFIGS, prepare, restore, commands=(evaluate, watch), upgrade=upgrade)

@@ -1,8 +1,10 @@
 """Which task of video, by which model: a config for each."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
+from experiments.common.upgrade import drop_other_tasks
+from rnn_jax.cells import make_cell
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models import EncoderDecoderConfig, SequenceConfig
 from rnn_jax.models.classifier import POOLINGS
@@ -34,36 +36,59 @@ class TrackClassifierConfig(SequenceConfig):
         super().__post_init__()
 
 
+SPATIAL: dict[str, int] = {"channels": 32, "patch": 2, "kernel_size": 3}
+FLAT: dict[str, int] = {"hidden_size": 64}
+"""What only a model of images as states has, and what only one of flat states has, with defaults."""
+
+
+def own_and_others(frame_cell: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Of `SPATIAL` and `FLAT`, what a model of such cells has, and what it has no use for."""
+    return (SPATIAL, FLAT) if len(make_cell(frame_cell, 1, 1).input_shape) > 1 else (FLAT, SPATIAL)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FrameModelConfig:
     """The model that expects the next frame.
 
     Raises:
-        ValueError: a value is out of range.
+        ValueError: a value is out of range, or one that this cell has no use for.
     """
 
     frame_cell: str = "conv_lstm"
     """conv_lstm or conv_gru, or one that reads flat frames, such as lstm."""
-    channels: int = 32
-    """Channels of the states of conv_lstm and conv_gru."""
-    hidden_size: int = 64
-    """Features of flat states."""
+    channels: int | None = None
+    """Channels of the states of conv_lstm and conv_gru, 32 if not given."""
+    patch: int | None = None
+    """Rows and columns of the patches that conv_lstm and conv_gru cut frames into, 2 if not given."""
+    kernel_size: int | None = None
+    """Of the convolutions over patches, 3 if not given."""
+    hidden_size: int | None = None
+    """Features of flat states, 64 if not given."""
     layers: int = 1
     """Recurrent layers, one above the other."""
-    patch: int = 2
-    """Rows and columns of the patches that frames are cut into."""
-    kernel_size: int = 3
-    """Of convolutions over patches."""
 
     def __post_init__(self):
-        for name in ("channels", "hidden_size", "layers", "patch", "kernel_size"):
-            check_size(name, getattr(self, name))
+        own, others = own_and_others(self.frame_cell)
+        for name in others:
+            if getattr(self, name) is not None:
+                kind = "images as states" if own is SPATIAL else "flat states"
+                raise ValueError(
+                    f"{name}={getattr(self, name)}: {self.frame_cell} has {kind}, set by {', '.join(own)}; leave it out"
+                )
+        for name, size in (self.sizes | {"layers": self.layers}).items():
+            check_size(name, size)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Of the fields that are None by default those that the cell has, with their values."""
+        own, _ = own_and_others(self.frame_cell)
+        return {name: default if (size := getattr(self, name)) is None else size for name, default in own.items()}
 
     @property
     def summary(self) -> str:
         """The model in a few words."""
-        size = self.channels if self.frame_cell.startswith("conv") else self.hidden_size
-        return f"{self.frame_cell} {self.layers} x {size}"
+        width = self.sizes.get("channels") or self.sizes["hidden_size"]
+        return f"{self.frame_cell} {self.layers} x {width}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,3 +149,13 @@ class CaptionsConfig(VideoConfig):
 
 
 CONFIGS: dict[str, type[VideoConfig]] = {"libras": LibrasConfig, "frames": FramesConfig, "captions": CaptionsConfig}
+
+
+def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
+    """From what earlier versions stored: the fields of all tasks, the sizes of both kinds of models of frames."""
+    stored = drop_other_tasks(CONFIGS)(stored)
+    if {"frame_cell", *SPATIAL, *FLAT} <= stored.keys():
+        own, others = own_and_others(stored["frame_cell"])
+        if all(stored[name] is not None for name in others):
+            stored = stored | dict.fromkeys(others) | {n: None for n, size in own.items() if stored[n] == size}
+    return stored

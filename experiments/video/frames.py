@@ -74,13 +74,17 @@ def build_frame_model(config: FrameModelConfig, size: int, key: jax.Array) -> Fr
     """The model of frames of so many rows and columns, its initial values drawn with a typed key.
 
     Raises:
-        ValueError: the frame cannot be cut into patches of that size, or there is no such cell.
+        ValueError: the frame cannot be cut into patches of that size.
     """
-    patch, spatial = config.patch, len(make_cell(config.frame_cell, 1, 1).input_shape) > 1
-    if spatial and size % patch:
-        raise ValueError(f"patch={patch}: expected a divisor of {size}, the rows and columns of a frame")
-    options = {"spatial_shape": (size // patch,) * 2, "kernel_size": config.kernel_size} if spatial else {}
-    below, width = (patch**2, config.channels) if spatial else (size**2, config.hidden_size)
+    sizes = config.sizes
+    if "patch" in sizes:
+        patch, width = sizes["patch"], sizes["channels"]
+        if size % patch:
+            raise ValueError(f"patch={patch}: expected a divisor of {size}, the rows and columns of a frame")
+        options = {"spatial_shape": (size // patch,) * 2, "kernel_size": sizes["kernel_size"]}
+        below = patch**2
+    else:
+        options, below, width = {}, size**2, sizes["hidden_size"]
     cells = []
     for _ in range(config.layers):
         cells.append(make_cell(config.frame_cell, below, width, **options))

@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.video import EXPERIMENT
+from experiments.video.config import FLAT, SPATIAL
 from rnn_jax.studies.grid import make_conditions
 from rnn_jax.train import flatten
 from tests.experiments.as_user import Commands
@@ -15,6 +16,10 @@ def test_a_study_of_what_a_task_does_not_use_is_refused():
         make_conditions(EXPERIMENT, ["task=frames"], ["cell=lstm,gru"])
     with pytest.raises(ValueError, match="field 'frame_cell' is not known of task libras"):
         make_conditions(EXPERIMENT, [], ["frame_cell=lstm,conv_lstm"])
+    with pytest.raises(ValueError, match="hidden_size=32: conv_lstm has images as states, set by channels, patch, "):
+        make_conditions(EXPERIMENT, ["task=frames"], ["hidden_size=32,64"])
+    with pytest.raises(ValueError, match="channels=8: gru has flat states, set by hidden_size; leave it out"):
+        make_conditions(EXPERIMENT, ["task=frames", "frame_cell=gru"], ["channels=8,16"])
     conditions = make_conditions(EXPERIMENT, ["task=frames"], ["frame_cell=conv_lstm,lstm"])
     assert [condition.config.model.summary for condition in conditions] == ["conv_lstm 1 x 32", "lstm 1 x 64"]
 
@@ -25,7 +30,8 @@ def test_a_study_of_what_a_task_does_not_use_is_refused():
         ("", {"task": "libras", "data": "libras", "hidden_size": 64, "cell": "gru", "hold_out": True}),
         ("--no-hold-out --evaluate-every 1000 --cpu-devices 1", {"hold_out": False, "averaging": 0.98, "steps": 1000}),
         ("--task captions --steps 2500 --evaluate-every 250", {"embedding_size": 64, "attention": "multiplicative"}),
-        ("--task frames --frame-cell lstm --hidden-size 256", {"frame_cell": "lstm", "hidden_size": 256, "patch": 2}),
+        ("--task frames --frame-cell lstm --hidden-size 256", {"hidden_size": 256, "patch": None}),
+        ("--task frames --channels 16", {"frame_cell": "conv_lstm", "channels": 16, "hidden_size": None}),
     ],
 )
 def test_flags_of_each_task(arguments, fields):
@@ -42,7 +48,8 @@ def test_flags_of_each_task(arguments, fields):
         ({"batch_size": 0}, "batch_size"),
         ({"task": "frames", "frames": 3}, "frames=3"),
         ({"task": "frames", "patch": 0}, "patch"),
-        ({"task": "frames", "hidden_size": 0}, "hidden_size"),
+        ({"task": "frames", "frame_cell": "lstm", "hidden_size": 0}, "hidden_size"),
+        ({"task": "frames", "frame_cell": "conv"}, "cell='conv' is unknown"),
     ],
 )
 def test_values_out_of_range_are_refused(fields, message):
@@ -52,6 +59,8 @@ def test_values_out_of_range_are_refused(fields, message):
 
 def test_runs_of_earlier_versions_had_the_fields_of_all_tasks():
     every = {n: v for task in EXPERIMENT.Config for n, v in flatten(EXPERIMENT.configure({"task": task})).items()}
+    every |= SPATIAL | FLAT
     for task in EXPERIMENT.Config:
         config = EXPERIMENT.configure({"task": task, "layers": "3"})
-        assert EXPERIMENT.configure(EXPERIMENT.upgrade(every | flatten(config))) == config
+        stored = {name: value for name, value in flatten(config).items() if value is not None}
+        assert EXPERIMENT.configure(EXPERIMENT.upgrade(every | stored)) == config

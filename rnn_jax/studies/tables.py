@@ -15,6 +15,8 @@ NOTE = (
     "probability that a run of the row is better than one of the reference."
 )
 
+EQUAL = "unless the metric is at its limit, what distinguishes them does not reach the model"
+
 
 def cell_rows(study: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row of statistics for each cell of what study.json holds; see `summarise`."""
@@ -135,7 +137,7 @@ def latex(study: Mapping[str, Any]) -> str:
 
 
 def remarks(study: Mapping[str, Any]) -> list[str]:
-    """What a reader must know beside the numbers: failures, seeds in another layout, mixed versions or processors."""
+    """What a reader must know beside the numbers: failures, layouts, cells that do not differ, mixed versions."""
     lines = []
     for cell in study["cells"]:
         lines += [f"{cell['name']}: {note}" for note in cell.get("notes", ())]
@@ -145,7 +147,17 @@ def remarks(study: Mapping[str, Any]) -> list[str]:
     for field, what in (("versions", "sets of versions"), ("processors", "kinds of processors")):
         if (count := len(study.get(field, ()))) > 1:
             lines.append(f"the runs were made with {count} {what}, see study.json")
-    return lines
+    return lines + [f"{', '.join(names)}: equal with every seed; {EQUAL}" for names in equal_cells(study)]
+
+
+def equal_cells(study: Mapping[str, Any]) -> list[list[str]]:
+    """Names of cells that have the same values and numbers of parameters with all their seeds."""
+    groups: dict[str, list[str]] = {}
+    for cell in study["cells"]:
+        found = {s: (one["value"], one["params"]) for s, one in cell["seeds"].items() if one.get("value") is not None}
+        if found:
+            groups.setdefault(repr(found), []).append(cell["name"])
+    return [names for names in groups.values() if len(names) > 1]
 
 
 def costs(results: Mapping[str, Sequence[Mapping[str, Any]]], memory: Mapping[str, int]) -> dict[str, dict[str, Any]]:

@@ -7,16 +7,11 @@ import jax.numpy as jnp
 import pytest
 
 import rnn_jax
+from rnn_jax import testing
 from rnn_jax.testing import assert_cell_contract
 from tests.cells.references import lstm, reference
 
-
-@pytest.mark.parametrize("name", rnn_jax.CELLS)
-def test_contract(name):
-    assert_cell_contract(rnn_jax.CELLS[name](3, 4), reference(name))
-
-
-@pytest.mark.parametrize(
+OPTIONS_AND_COMPOSITES = pytest.mark.parametrize(
     "cell",
     [
         rnn_jax.Elman(3, 4, activation="relu", bias=False),
@@ -29,8 +24,28 @@ def test_contract(name):
     ],
     ids=str,
 )
+
+
+@pytest.mark.parametrize("name", rnn_jax.CELLS)
+def test_contract(name):
+    assert_cell_contract(rnn_jax.CELLS[name](3, 4), reference(name), part="core")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", rnn_jax.CELLS)
+def test_the_rest_of_the_contract(name):
+    assert_cell_contract(rnn_jax.CELLS[name](3, 4), part="rest")
+
+
+@OPTIONS_AND_COMPOSITES
 def test_contract_of_options_and_composites(cell):
-    assert_cell_contract(cell)
+    assert_cell_contract(cell, part="core")
+
+
+@pytest.mark.exhaustive
+@OPTIONS_AND_COMPOSITES
+def test_the_rest_of_the_contract_of_options_and_composites(cell):
+    assert_cell_contract(cell, part="rest")
 
 
 class ForgetsDtype(rnn_jax.Elman):
@@ -77,7 +92,52 @@ class Unequal(rnn_jax.Elman):
 )
 def test_contract_fails_for_a_broken_cell(broken):
     with pytest.raises(AssertionError):
-        assert_cell_contract(broken(3, 4))
+        assert_cell_contract(broken(3, 4), part="core")
+
+
+class Overflows(rnn_jax.Elman):
+    def gate(self, params, carry, z, r):
+        y = jnp.exp(z + r.astype(z.dtype) - 4)
+        return y.astype(carry.dtype), y.astype(z.dtype)
+
+
+@jax.custom_jvp
+def tanh_without_curvature(x):
+    return jnp.tanh(x)
+
+
+@tanh_without_curvature.defjvp
+def _tanh_without_curvature_jvp(primals, tangents):
+    y = jnp.tanh(*primals)
+    return y, jax.lax.stop_gradient(1 - y**2) * tangents[0]
+
+
+class WrongCurvature(rnn_jax.Elman):
+    def gate(self, params, carry, z, r):
+        y = tanh_without_curvature(z + r.astype(z.dtype))
+        return y.astype(carry.dtype), y
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"), [(Overflows, "inputs of 1e4 gave NaN or infinity"), (WrongCurvature, "second derivative")]
+)
+def test_what_the_core_lets_through_fails_in_the_rest(broken, message):
+    assert_cell_contract(broken(3, 4), part="core")
+    with pytest.raises(AssertionError, match=message):
+        assert_cell_contract(broken(3, 4), part="rest")
+
+
+@pytest.mark.parametrize(
+    ("cell", "method", "part"), [(rnn_jax.MinGRU, "associative", "core"), (rnn_jax.GRU, "newton", "rest")]
+)
+def test_contract_fails_for_a_wrong_method(monkeypatch, cell, method, part):
+    def unroll(*arguments, **options):
+        carry, ys = rnn_jax.unroll(*arguments, **options)
+        return rnn_jax.Unrolled(carry, ys + 1e-9 if options.get("method") == method else ys)
+
+    monkeypatch.setattr(testing, "unroll", unroll)
+    with pytest.raises(AssertionError, match=f"{method} against a loop"):
+        assert_cell_contract(cell(3, 4), part=part)
 
 
 def test_contract_fails_for_a_wrong_equation():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 import rnn_jax
-from rnn_jax.testing import Example, check_gradients, check_reference
+from rnn_jax.testing import Example, check_curvature, check_gradients, check_reference
 from tests.cells.references.lstm import full_gate_lstm, variant
 
 PARTS = ("input_gate", "forget_gate", "output_gate", "input_activation", "output_activation")
@@ -31,12 +31,14 @@ def test_a_projection_with_every_option(x64):
     example = Example.draw(rnn_jax.LSTMP(3, 4, projection_size=2, **options), jax.random.key(0))
     check_reference(example, variant(projected=True, **options))
     check_gradients(example)
+    check_curvature(example)
 
 
 def test_full_gate_recurrence_with_peepholes(x64):
     example = Example.draw(rnn_jax.FullGateLSTM(3, 4, peepholes=True), jax.random.key(0))
     check_reference(example, full_gate_lstm)
     check_gradients(example)
+    check_curvature(example)
 
 
 def test_initial_values():

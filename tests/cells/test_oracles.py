@@ -8,7 +8,7 @@ from flax import linen, nnx
 
 import rnn_jax
 from rnn_jax.interop.flax import from_linen, from_nnx
-from rnn_jax.testing import Example, jittered
+from rnn_jax.testing import Example, jittered, quick_jit
 
 D, H = 3, 4
 FLOAT64 = {"dtype": jnp.float64, "param_dtype": jnp.float64}
@@ -53,5 +53,5 @@ def test_a_sequence_equals_flax(x64, side, name):
 
         return jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)(*args)
 
-    both = jax.jit(lambda *args: (with_gradients(ours, args), with_gradients(flax, args)))
+    both = quick_jit(lambda *args: (with_gradients(ours, args), with_gradients(flax, args)))
     chex.assert_trees_all_close(*both(weights, example.carry, example.xs), rtol=1e-12, atol=1e-12)

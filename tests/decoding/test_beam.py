@@ -1,5 +1,6 @@
 """Search against all sequences that there are, written down one by one."""
 
+import functools
 import itertools
 
 import jax
@@ -34,7 +35,7 @@ def make_step(logits, shift):
 
 
 def start(batch=2):
-    return jnp.stack([jnp.arange(batch), jnp.zeros(batch, int)], axis=1).astype(jnp.int32)
+    return np.stack([np.arange(batch), np.zeros(batch, int)], axis=1).astype(np.int32)
 
 
 def log_probability(logits, shift, row, sequence, forbidden=()):
@@ -58,12 +59,16 @@ def everything(logits, shift, row, alpha, forbidden=()):
     return sorted((pair for pair in found if pair[0] > -np.inf), reverse=True)
 
 
+@functools.partial(jax.jit, static_argnames=("steps", "beams", "alpha", "forbidden"))
+def run(tables, carry, **options):
+    return beam_search(make_step(*tables), carry, **{"begin": BEGIN, "end": END, "steps": STEPS} | options)
+
+
 def search(seed, batch=2, **options):
-    options = {"begin": BEGIN, "end": END, "steps": STEPS} | options
-    beams = beam_search(make_step(*tables(seed, batch)), start(batch), **options)
+    beams = run(tables(seed, batch), start(batch), **options)
     return [
         [tuple(map(int, t[:n])) for t, n in zip(*row, strict=True)]
-        for row in zip(beams.tokens, beams.lengths, strict=True)
+        for row in zip(np.asarray(beams.tokens), np.asarray(beams.lengths), strict=True)
     ], beams
 
 
@@ -71,11 +76,12 @@ def search(seed, batch=2, **options):
 @given(seed=st.integers(0, 10**6), alpha=st.sampled_from([0.0, 0.6, 2.0]))
 def test_a_beam_wide_enough_finds_the_best_of_all_sequences(seed, alpha):
     found, beams = search(seed, beams=16, alpha=alpha)  # 9 sequences are open after two steps
+    scores, lengths = np.asarray(beams.scores), np.asarray(beams.lengths)
     for row in range(2):
         expected = everything(*tables(seed), row, alpha)[:13]
-        np.testing.assert_allclose(beams.scores[row][: len(expected)], [score for score, _ in expected], atol=1e-4)
+        np.testing.assert_allclose(scores[row][: len(expected)], [score for score, _ in expected], atol=1e-4)
         assert found[row][0] == expected[0][1]
-        assert np.isneginf(beams.scores[row][13:]).all() and (beams.lengths[row][13:] == 0).all()
+        assert np.isneginf(scores[row][13:]).all() and (lengths[row][13:] == 0).all()
 
 
 def test_forbidden_tokens_are_never_written():
@@ -94,9 +100,7 @@ def test_rows_are_searched_apart_and_scores_are_those_of_the_sequences(beams):
                 length = len(sequence)
                 expected = log_probability(*tables(5), row, sequence) / ((5 + length) / 6)
                 np.testing.assert_allclose(score, expected, atol=1e-4)
-    swapped = beam_search(
-        make_step(*tables(5)), start()[::-1], begin=BEGIN, end=END, steps=STEPS, beams=beams, alpha=1.0
-    )
+    swapped = run(tables(5), start()[::-1], beams=beams, alpha=1.0)
     np.testing.assert_array_equal(both.tokens[::-1], swapped.tokens)
 
 

@@ -4,7 +4,6 @@ Where the peer is not installed, the arrays that it gave when `write_golden.py` 
 """
 
 import dataclasses
-import functools
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ import numpy as np
 
 import rnn_jax
 from rnn_jax.cells import Cell
+from rnn_jax.testing import quick_jit
 
 GOLDEN = Path(__file__).parent / "golden"
-COMPILE_QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +94,7 @@ def run_here(case: Case, peer: Any, drawn: Draw) -> dict[str, Any]:
 def with_gradients(run, drawn: Draw) -> dict[str, Any]:
     """Call `run(weights, xs, carry) -> (ys, carry)` and differentiate the weighted sum of its results."""
 
-    # Compiling is nearly all of the time.
-    @functools.partial(jax.jit, compiler_options=COMPILE_QUICKLY)
+    @quick_jit
     def differentiate(*args):
         (ys, carry), pull_back = jax.vjp(run, *args)
         return record(ys, carry, *pull_back((drawn.ys_weight, drawn.carry_weight)))

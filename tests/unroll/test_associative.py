@@ -10,6 +10,7 @@ import pytest
 
 import rnn_jax
 from rnn_jax.cells.linear import chunks
+from rnn_jax.testing import quick_jit
 from rnn_jax.unroll import associative
 from rnn_jax.unroll.maps import compose_maps, scan_maps
 
@@ -29,7 +30,7 @@ def values_and_gradients(name, length, method, lengths=None, resets=None, revers
         result = rnn_jax.unroll(cell, params, xs, carry, lengths=lengths, resets=resets, reverse=reverse, method=method)
         return sum(jnp.sin(leaf).sum() for leaf in jax.tree.leaves(result)), result
 
-    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))(params, xs, carry)
+    return quick_jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))(params, xs, carry)
 
 
 def assert_methods_agree(name, length, **options):
@@ -84,7 +85,7 @@ def test_maps_one_after_the_other_are_the_maps_composed(x64, name, reverse):
         carries = carries_of(cell, elements, carry, start, valid, resets, reverse)
         return jax.tree.map(jnp.sin, carries)
 
-    @functools.partial(jax.jit, static_argnums=0)
+    @functools.partial(quick_jit, static_argnums=0)
     def derivatives(carries_of, point, tangents):
         found = functools.partial(run, carries_of)
         values, pull = jax.vjp(found, *point)
@@ -122,7 +123,7 @@ def test_a_chunk_that_forgets_everything_midway_loses_no_digits(name):
     cell = rnn_jax.CELLS[name](D, H)
     params = cell.init(jax.random.key(1))
     xs = np.random.default_rng(5).normal(size=(40, B, D)).astype(np.float32)
-    z = cell.project(params, jnp.asarray(xs))
+    z = jax.jit(cell.project)(params, xs)
     often = jnp.asarray(np.arange(40) % 7 == 3)[:, None, None]
     if name == "gla":
         gates = jnp.where(jnp.broadcast_to(often[..., None], z.gates.shape), 0.0, z.gates)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnn_jax
-from rnn_jax.testing import BATCH, LENGTH, Example, lengths_and_resets
+from rnn_jax.testing import BATCH, LENGTH, Example, lengths_and_resets, quick_jit
 from rnn_jax.unroll.fixed_point import fixed_point
 from rnn_jax.unroll.vectors import Inputs, VectorSteps
 
@@ -30,7 +30,7 @@ def sum_of_sines(tree):
 def with_gradients(cell, method, arguments, **options):
     """The result of `unroll` and the gradients of a loss over all of it."""
 
-    @jax.jit
+    @quick_jit
     def run(*arguments):
         def loss(*arguments):
             result = rnn_jax.unroll(cell, *arguments, method=method, **options)
@@ -79,7 +79,7 @@ def test_second_derivatives_of_all_modes(x64, every):
             return lambda at: jax.jvp(f, (at,), (1.0,))[1]
 
         all_modes = (slope, jax.grad(loss), forward_over(slope), forward_over(jax.grad(loss)), jax.grad(jax.grad(loss)))
-        return jax.jit(lambda at: [f(at) for f in all_modes])(0.0)
+        return quick_jit(lambda at: [f(at) for f in all_modes])(0.0)
 
     close(derivatives("newton"), derivatives("sequential"))
 
@@ -195,14 +195,20 @@ def test_nan_stays_in_its_row_and_before_its_reset():
 def test_the_diagonal_is_that_of_the_jacobian(x64, cell):
     example = drawn(cell)
     steps = VectorSteps(cell, False, jax.tree.map(lambda a: a[0], example.carry))
-    x = jnp.stack([steps.vector(example.carry, (BATCH,))] * LENGTH)
     options = lengths_and_resets()
     valid = np.arange(LENGTH)[:, None] < options["lengths"]
-    inputs = Inputs(cell.project(example.params, example.xs), None, jnp.asarray(valid), jnp.asarray(options["resets"]))
-    dense, diagonal = (steps.jacobian(example.params, inputs, kind)(x) for kind in ("dense", "diagonal"))
-    close(diagonal, jnp.diagonal(dense, axis1=-2, axis2=-1))
-    row = jax.tree.map(lambda a: a[0, 0], inputs)
-    close(dense[0, 0], jax.jacobian(lambda x: steps(example.params, x, row)[0])(x[0, 0]))
+
+    @quick_jit
+    def jacobians(params, xs, carry):
+        x = jnp.stack([steps.vector(carry, (BATCH,))] * LENGTH)
+        inputs = Inputs(cell.project(params, xs), None, jnp.asarray(valid), jnp.asarray(options["resets"]))
+        row = jax.tree.map(lambda a: a[0, 0], inputs)
+        one = jax.jacobian(lambda x: steps(params, x, row)[0])(x[0, 0])
+        return one, *(steps.jacobian(params, inputs, kind)(x) for kind in ("dense", "diagonal"))
+
+    one, dense, diagonal = jacobians(example.params, example.xs, example.carry)
+    close(diagonal, np.diagonal(dense, axis1=-2, axis2=-1))
+    close(dense[0, 0], one)
 
 
 def test_noise_is_that_of_the_steps(x64):

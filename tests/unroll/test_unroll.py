@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rnn_jax
-from rnn_jax.testing import BATCH, LENGTH, Example, loop
+from rnn_jax.testing import BATCH, LENGTH, Example, loop, quick_jit
 
 LSTM, GRU = rnn_jax.LSTM(2, 3), rnn_jax.GRU(2, 3)
 STACK = rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.LSTM(3, 2)])
@@ -44,7 +44,7 @@ def with_gradients(run, cell):
     return result, gradients
 
 
-@functools.partial(jax.jit, static_argnames=("cell", "reverse"))
+@functools.partial(quick_jit, static_argnames=("cell", "reverse"))
 def three_ways(cell, lengths, resets, reverse):
     """At once, in segments with a rest, and in two calls, the second starting from the first one's carry."""
 
@@ -109,17 +109,18 @@ def test_batch_dims_and_the_time_axis_are_a_matter_of_layout(x64, batch_shape):
     xs, resets = rng.normal(size=(LENGTH, rows, 2)), rng.random((LENGTH, rows)) < 0.3
     lengths = rng.integers(0, LENGTH + 1, rows)
     cell, params = BOTH_WAYS, example(BOTH_WAYS).params
-    flat = rnn_jax.unroll(cell, params, xs, lengths=lengths, resets=resets)
+    run = jax.jit(functools.partial(rnn_jax.unroll, cell), static_argnames="time_axis")
+    flat = run(params, xs, lengths=lengths, resets=resets)
 
     def shaped(a, axis=0):
-        return a.reshape((*a.shape[:axis], *batch_shape, *a.shape[axis + 1 :]))
+        return np.reshape(a, (*a.shape[:axis], *batch_shape, *a.shape[axis + 1 :]))
 
     wanted = rnn_jax.Unrolled(jax.tree.map(shaped, flat.carry), shaped(flat.ys, 1))
     xs, resets, lengths = shaped(xs, 1), shaped(resets, 1), shaped(lengths)
-    close(rnn_jax.unroll(cell, params, xs, lengths=lengths, resets=resets), wanted)
+    close(run(params, xs, lengths=lengths, resets=resets), wanted)
     if batch_shape:
-        xs, resets, ys = (jnp.moveaxis(a, 0, 1) for a in (xs, resets, wanted.ys))
-        found = rnn_jax.unroll(cell, params, xs, lengths=lengths, resets=resets, time_axis=1)
+        xs, resets, ys = (np.moveaxis(a, 0, 1) for a in (xs, resets, wanted.ys))
+        found = run(params, xs, lengths=lengths, resets=resets, time_axis=1)
         close(found, rnn_jax.Unrolled(wanted.carry, ys))
 
 
@@ -160,7 +161,7 @@ def test_low_precision_inputs_leave_the_carry_and_parameters_in_float32():
     assert {leaf.dtype for leaf in jax.tree.leaves((low.carry, gradients))} == {np.dtype("float32")}
     chex.assert_trees_all_close(low.carry, wanted.carry, atol=0.03)
     chex.assert_trees_all_close(gradients, wanted_gradients, atol=0.3, rtol=0.03)
-    start = rnn_jax.unroll(cell, params, xs.astype(jnp.bfloat16)).carry
+    start = jax.eval_shape(functools.partial(rnn_jax.unroll, cell), params, xs.astype(jnp.bfloat16)).carry
     assert {leaf.dtype for leaf in jax.tree.leaves(start)} == {jnp.dtype("bfloat16")}
 
 
@@ -175,11 +176,12 @@ def test_a_carried_carry_is_a_constant_to_the_gradient_of_the_next_chunk(x64):
         first, carry = loss(params, xs[:4])
         return first + loss(params, xs[4:], cut(carry))[0]
 
-    first, carry = jax.grad(loss, has_aux=True)(params, xs[:4])
-    last, _ = jax.grad(loss, has_aux=True)(params, xs[4:], carry)
-    in_chunks = jax.tree.map(jnp.add, first, last)
-    close(in_chunks, jax.grad(truncated)(params, jax.lax.stop_gradient))
-    whole = jax.grad(truncated)(params, lambda carry: carry)
+    gradient, whole_gradient = jax.jit(jax.grad(loss, has_aux=True)), jax.jit(jax.grad(truncated), static_argnums=1)
+    first, carry = gradient(params, xs[:4])
+    last, _ = gradient(params, xs[4:], carry)
+    in_chunks = jax.tree.map(np.add, first, last)
+    close(in_chunks, whole_gradient(params, jax.lax.stop_gradient))
+    whole = whole_gradient(params, lambda carry: carry)
     assert not np.allclose(in_chunks["recurrent"]["kernel"], whole["recurrent"]["kernel"])
 
 

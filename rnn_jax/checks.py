@@ -1,22 +1,26 @@
 """The checks of arguments: a ValueError names the argument, its value and what is expected."""
 
 import math
+import numbers
+from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 Number = int | float
 
 
 def check_size(name: str, value: Any) -> None:
     """Raise a ValueError unless `value` is an int of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(f"{name}={value!r}: expected an int of at least 1")
 
 
 def check_rate(name: str, value: Any) -> None:
     """Raise a ValueError unless `value` is a probability below 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
         raise ValueError(f"{name}={value!r}: expected a probability, 0 <= {name} < 1")
 
 
@@ -26,25 +30,83 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(repr, choices))}")
 
 
-def check_input(name: str, x: Any, input_shape: tuple[int, ...]) -> None:
-    """Raise a ValueError unless `x` is a floating-point array that ends in `input_shape`."""
+def check_input(name: str, x: Any, input_shape: Any) -> tuple[int, ...]:
+    """Check what a cell reads: a floating-point array that ends in `input_shape`, or a tree of arrays as it declares.
+
+    Args:
+        name: of the argument.
+        x: the array or, where `input_shape` is a tree of shapes, a tree of arrays of any dtype, alike in leading dims.
+        input_shape: `Cell.input_shape`.
+
+    Returns:
+        The leading dims.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if is_shape(input_shape):
+        if hasattr(x, "dtype") and not jnp.issubdtype(x.dtype, jnp.inexact):
+            raise ValueError(
+                f"{name} has dtype {x.dtype}: expected floating point; embed tokens, or use {name}.astype(jnp.float32)"
+            )
+        return _leading(name, x, input_shape)
+    wanted = jax.tree.structure(input_shape, is_leaf=is_shape)
+    if jax.tree.structure(x) != wanted:
+        raise ValueError(f"{name} is {jax.tree.structure(x)}: expected {wanted}, as the cell declares its inputs")
+    shapes = jax.tree_util.tree_leaves_with_path(input_shape, is_leaf=is_shape)
+    leading = {
+        f"{name}{jax.tree_util.keystr(path)}": _leading(f"{name}{jax.tree_util.keystr(path)}", leaf, shape)
+        for (path, shape), leaf in zip(shapes, jax.tree.leaves(x), strict=True)
+    }
+    if len(set(leading.values())) > 1:
+        raise ValueError(f"{name} has leading dims {leading}: expected the same of all")
+    return next(iter(leading.values()), ())
+
+
+def is_shape(value: Any) -> bool:
+    """Whether a value is the shape of one array, no tree of shapes."""
+    return type(value) is tuple and all(isinstance(size, numbers.Integral) for size in value)
+
+
+def _leading(name: str, x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise ValueError(f"{name}: expected an array, got {type(x).__name__}; convert it with jnp.asarray")
-    if not jnp.issubdtype(x.dtype, jnp.inexact):
-        raise ValueError(
-            f"{name} has dtype {x.dtype}: expected floating point; embed tokens, or use {name}.astype(jnp.float32)"
-        )
-    if tuple(x.shape[x.ndim - len(input_shape) :]) != input_shape or x.ndim < len(input_shape):
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: expected [..., {', '.join(map(str, input_shape))}]")
+    if tuple(x.shape[x.ndim - len(shape) :]) != shape or x.ndim < len(shape):
+        raise ValueError(f"{name} has shape {tuple(x.shape)}: expected [..., {', '.join(map(str, shape))}]")
+    return tuple(x.shape[: x.ndim - len(shape)])
+
+
+def check_tree(name: str, tree: Any, expected: Any, remedy: str = "") -> None:
+    """Raise a ValueError unless the leaves of `tree` have the names and shapes of `expected`; dtypes are free.
+
+    Args:
+        name: of the argument.
+        tree: of arrays.
+        expected: of arrays or of their shapes, as `jax.eval_shape` gives them.
+        remedy: ends the message about a shape.
+    """
+    given, wanted = leaves_by_name(tree), leaves_by_name(expected)
+    for path in wanted.keys() - given.keys():
+        raise ValueError(f"{name}{path} is missing: expected an array {list(wanted[path].shape)}")
+    for path in given.keys() - wanted.keys():
+        raise ValueError(f"{name}{path} is not part of this cell: expected {', '.join(wanted) or 'nothing'}")
+    for path, leaf in wanted.items():
+        if np.shape(given[path]) != leaf.shape:
+            raise ValueError(f"{name}{path} has shape {np.shape(given[path])}: expected {leaf.shape}{remedy}")
+
+
+def leaves_by_name(tree: Any) -> Mapping[str, Any]:
+    """The leaves of a tree by their paths."""
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
 def check_number(
     name: str, value: Any, *, above: Number | None = None, least: Number | None = None, most: Number | None = None
 ) -> None:
     """Raise a ValueError unless `value` is a finite number > `above`, >= `least` and <= `most`, those given."""
-    good = isinstance(value, Number) and not isinstance(value, bool) and math.isfinite(value)
-    good = good and (above is None or value > above)
-    good = good and (least is None or value >= least) and (most is None or value <= most)
+    good = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    good = good and (above is None or float(value) > above)
+    good = good and (least is None or float(value) >= least) and (most is None or float(value) <= most)
     if not good:
         limits = {"above": above, "at least": least, "at most": most}
         wanted = " and ".join(f"{word} {limit:g}" for word, limit in limits.items() if limit is not None)

@@ -5,14 +5,14 @@ zoneout, without a key nothing is random, and a streamed step (`cell(params, car
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, Composite, GatedCell, Run
-from rnn_jax.checks import check_choice, check_rate
+from rnn_jax.cells.base import Cell, Composite, GatedCell, Run, check_call, plain_fields
+from rnn_jax.checks import check_choice, check_rate, is_shape
 from rnn_jax.typing import Array, Carry, Checked, DType, Float, Inputs, Key, Output, Params
 
 
@@ -58,6 +58,7 @@ class Stack(Composite):
     dropout_kind: str = dataclasses.field(default="step", kw_only=True)
 
     def __post_init__(self):
+        plain_fields(self)
         object.__setattr__(self, "layers", tuple(self.layers))
         check_rate("dropout", self.dropout)
         check_choice("dropout_kind", self.dropout_kind, ("step", "sequence"))
@@ -69,7 +70,7 @@ class Stack(Composite):
                     f"layers[{i + 1}].input_size={above.input_size}: expected {below.output_size}, "
                     f"the output size of layers[{i}]"
                 )
-            if below.input_shape[:-1] != above.input_shape[:-1]:
+            if is_shape(below.input_shape) and below.input_shape[:-1] != above.input_shape[:-1]:
                 raise ValueError(
                     f"layers[{i + 1}] reads space {above.input_shape[:-1]}: expected {below.input_shape[:-1]}, "
                     f"as layers[{i}]"
@@ -80,7 +81,7 @@ class Stack(Composite):
         return self.layers[0].input_size
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shape(self) -> Any:
         return self.layers[0].input_shape
 
     @property
@@ -106,7 +107,7 @@ class Stack(Composite):
         return self.layers[-1].output(carry[-1])
 
     def unroll_parts(
-        self, run: Run, params: Params, xs: Inputs, carry: Carry, reverse: bool, key: Key | None
+        self, run: Run, params: Params, xs: Checked[Any, "T *B D"], carry: Carry, reverse: bool, key: Key | None
     ) -> tuple[Carry, Output]:
         after = []
         for i, layer in enumerate(self.layers):
@@ -122,7 +123,8 @@ class Stack(Composite):
     def trainable(self, params: Params) -> Params:
         return {f"layer_{i}": layer.trainable(params[f"layer_{i}"]) for i, layer in enumerate(self.layers)}
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
+    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
+        check_call(self, carry, x)
         after = []
         for i, layer in enumerate(self.layers):
             layer_carry, x = layer(params[f"layer_{i}"], carry[i], x)
@@ -137,26 +139,46 @@ class BidirectionalCarry(NamedTuple):
     backward: Carry
 
 
+MERGES: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
+    "concat": lambda forward, backward: jnp.concatenate([forward, backward], axis=-1),
+    "sum": jnp.add,
+    "mul": jnp.multiply,
+    "ave": lambda forward, backward: (forward + backward) / 2,
+}
+"""How the outputs of two directions become one, by name."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Bidirectional(Composite):
-    """Two cells over the same inputs, one in each direction; outputs joined on the last axis, forward first.
+    """Two cells over the same inputs, one in each direction. Schuster & Paliwal 1997.
 
-    Both directions start inside the valid part of a row. Schuster & Paliwal 1997. `resets` act before a step in the
-    order in which a direction takes its steps: to keep packed sequences apart, unroll the two directions yourself,
-    the backward one with `resets` at the last step of each sequence.
+    Both directions start inside the valid part of a row. A reset before a step cuts the row there for both: the forward
+    cell starts anew at that step, the backward cell at the one before, so that packed sequences stay apart.
 
     Params: `{"forward", "backward"}`. Carry: `BidirectionalCarry`.
 
     Args:
         forward: the cell that runs from the first step to the last.
         backward: the cell that runs from the last step to the first; one equal to `forward` by default.
+        merge: "concat" joins the outputs on the last axis, forward first; "sum", "mul" and "ave" add, multiply and
+            average them.
+
+    Raises:
+        ValueError: the two read different inputs, or give outputs that cannot be merged so.
     """
 
     forward: Cell
     backward: Cell | None = None
+    merge: str = dataclasses.field(default="concat", kw_only=True)
 
     def __post_init__(self):
         forward, backward = self.directions
+        check_choice("merge", self.merge, tuple(MERGES))
+        if self.merge != "concat" and forward.output_size != backward.output_size:
+            raise ValueError(
+                f"merge={self.merge!r}: outputs of {forward.output_size} and {backward.output_size} features cannot be "
+                "merged so; expected the same size"
+            )
         if forward.input_shape != backward.input_shape:
             raise ValueError(f"backward has inputs {backward.input_shape}: expected {forward.input_shape}, as forward")
 
@@ -170,7 +192,7 @@ class Bidirectional(Composite):
         return self.forward.input_size
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shape(self) -> Any:
         return self.forward.input_shape
 
     @property
@@ -180,7 +202,7 @@ class Bidirectional(Composite):
     @property
     def output_size(self) -> int:
         forward, backward = self.directions
-        return forward.output_size + backward.output_size
+        return forward.output_size + backward.output_size if self.merge == "concat" else forward.output_size
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -196,18 +218,19 @@ class Bidirectional(Composite):
         return BidirectionalCarry(*(cell.initial_carry(batch_shape, dtype) for cell in self.directions))
 
     def unroll_parts(
-        self, run: Run, params: Params, xs: Inputs, carry: Carry, reverse: bool, key: Key | None
+        self, run: Run, params: Params, xs: Checked[Any, "T *B D"], carry: Carry, reverse: bool, key: Key | None
     ) -> tuple[Carry, Output]:
         forward, backward = self.directions
         keys = (None, None) if key is None else jax.random.split(key)
         forward_carry, forward_ys = run(forward, params["forward"], xs, carry[0], reverse, keys[0])
         backward_carry, backward_ys = run(backward, params["backward"], xs, carry[1], not reverse, keys[1])
-        return BidirectionalCarry(forward_carry, backward_carry), jnp.concatenate([forward_ys, backward_ys], axis=-1)
+        return BidirectionalCarry(forward_carry, backward_carry), MERGES[self.merge](forward_ys, backward_ys)
 
     def trainable(self, params: Params) -> Params:
-        return {name: cell.trainable(params[name]) for name, cell in zip(params, self.directions, strict=True)}
+        forward, backward = self.directions
+        return {"forward": forward.trainable(params["forward"]), "backward": backward.trainable(params["backward"])}
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
+    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
         raise ValueError(
             "a Bidirectional cell cannot be streamed: its backward direction starts at the last step, "
             "which a stream has not seen yet; use unroll on the whole sequence"
@@ -228,7 +251,7 @@ class _Wrapper(Cell):
         return self.cell.hidden_size
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shape(self) -> Any:
         return self.cell.input_shape
 
     @property
@@ -267,12 +290,12 @@ class Residual(_Wrapper, Composite):
         return self.cell.methods
 
     def unroll_parts(
-        self, run: Run, params: Params, xs: Inputs, carry: Carry, reverse: bool, key: Key | None
+        self, run: Run, params: Params, xs: Checked[Any, "T *B D"], carry: Carry, reverse: bool, key: Key | None
     ) -> tuple[Carry, Output]:
         carry, ys = run(self.cell, params, xs, carry, reverse, key)
         return carry, ys + xs
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
+    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
         carry, y = self.cell(params, carry, x)
         return carry, y + x
 
@@ -292,13 +315,24 @@ class _Noisy(_Wrapper):
     def output(self, carry: Carry) -> Output:
         return self.cell.output(carry)
 
-    def _masks(self, key: Key, batch_shape: tuple[int, ...], rates: tuple[float, ...], length: int = 1) -> Any:
-        """Bool arrays `[length, B, ...]` like the carry's leaves, true with probability 1 − rate."""
-        leaves, tree = jax.tree.flatten(jax.eval_shape(lambda: self.initial_carry(batch_shape)))
-        keys = jax.random.split(key, len(leaves))
-        shapes = [(length, *leaf.shape) for leaf in leaves]
-        draws = [jax.random.bernoulli(k, 1 - rate, s) for k, rate, s in zip(keys, rates, shapes, strict=True)]
-        return jax.tree.unflatten(tree, draws)
+    def state(self, carry: Carry) -> Carry:
+        return self.cell.state(carry)
+
+    def _masks(self, key: Key, batch_shape: tuple[int, ...], rates: Carry, length: int = 1) -> Any:
+        """Bool arrays `[length, B, ...]` like the carry's leaves, true with probability 1 − rate; None without one."""
+        carry = jax.eval_shape(lambda: self.initial_carry(batch_shape))
+        leaves, tree = jax.tree.flatten(carry)
+        keys = tree.unflatten(jax.random.split(key, len(leaves)))
+
+        def draw(rate: float | None, key: jax.Array, leaf: Any) -> jax.Array | None:
+            return None if rate is None else jax.random.bernoulli(key, 1 - rate, (length, *leaf.shape))
+
+        return jax.tree.map(draw, rates, keys, carry, is_leaf=_is_none)
+
+    def _rates(self, rates: Sequence[float]) -> Carry:
+        """A tree like the carry with the rate of each leaf that is state, None elsewhere."""
+        left = iter(rates)
+        return jax.tree.map(lambda is_state: next(left) if is_state else None, _states(self.cell))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -316,6 +350,7 @@ class RecurrentDropout(_Noisy):
     rate: float
 
     def __post_init__(self):
+        plain_fields(self)
         check_rate("rate", self.rate)
         if not isinstance(self.cell, GatedCell):
             raise ValueError(
@@ -323,12 +358,15 @@ class RecurrentDropout(_Noisy):
             )
 
     def noise(self, key: Key, length: int, batch_shape: tuple[int, ...]) -> Any:
-        leaves = len(jax.tree.leaves(self.initial_carry()))
-        masks = self._masks(key, batch_shape, (self.rate,) * leaves)
+        rates = jax.tree.map(lambda is_state: self.rate if is_state else None, _states(self.cell))
+        masks = self._masks(key, batch_shape, rates)
         return jax.tree.map(lambda m: jnp.broadcast_to(m, (length, *m.shape[1:])), masks)
 
     def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, Output]:
-        kept = jax.tree.map(lambda c, m: jnp.where(m, c / (1 - self.rate), jnp.zeros_like(c)), carry, noise)
+        def drop(mask: jax.Array | None, c: jax.Array) -> jax.Array:
+            return c if mask is None else jnp.where(mask, c / (1 - self.rate), jnp.zeros_like(c))
+
+        kept = jax.tree.map(drop, noise, carry, is_leaf=_is_none)
         gated: Any = self.cell  # by the check at construction
         return gated.gate(params, carry, z, gated.recur(params, kept))
 
@@ -341,7 +379,8 @@ class Zoneout(_Noisy):
 
     Args:
         cell: a cell whose output is a function of its carry, not a composite.
-        rate: one probability, or a tuple with one for each leaf of the carry, in its order; kept as a tuple.
+        rate: one probability, or a tuple with one for each leaf of the carry that is state (see `Cell.state`: no clock,
+            no counter), in its order; kept as a tuple.
     """
 
     cell: Cell
@@ -353,32 +392,51 @@ class Zoneout(_Noisy):
                 f"cell={self.cell}: a composite has noise of its own that zoneout would lose; "
                 "zone out its parts instead"
             )
-        carry = self.cell.initial_carry()
-        leaves = len(jax.tree.leaves(carry))
-        self.cell.output(carry)
-        rates = self.rate if isinstance(self.rate, tuple | list) else (self.rate,) * leaves
+        self.cell.output(self.cell.initial_carry())
+        leaves = sum(jax.tree.leaves(_states(self.cell)))
+        rates = tuple(self.rate) if isinstance(self.rate, tuple | list) else (self.rate,) * leaves
         if len(rates) != leaves:
             raise ValueError(
-                f"rate={self.rate!r}: expected one probability, or {leaves}, one for each part of the carry"
+                f"rate={self.rate!r}: expected one probability, or {leaves}, one for each state in the carry"
             )
         for rate in rates:
             check_rate("rate", rate)
-        object.__setattr__(self, "rate", tuple(rates))
+        object.__setattr__(self, "rate", tuple(map(float, rates)))
 
     def noise(self, key: Key, length: int, batch_shape: tuple[int, ...]) -> Any:
         own_key, inner_key = jax.random.split(key)
-        own = self._masks(own_key, batch_shape, self.rate, length)
+        own = self._masks(own_key, batch_shape, self._rates(self.rate), length)
         return own, self.cell.noise(inner_key, length, batch_shape)
 
     def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, Output]:
         updates, inner = noise
         after, y = self.cell.noisy_step(params, carry, z, inner)
-        after = jax.tree.map(jnp.where, updates, after, carry)
+        after = jax.tree.map(
+            lambda update, new, old: new if update is None else jnp.where(update, new, old),
+            updates, after, carry, is_leaf=_is_none,
+        )  # fmt: skip
         return after, self.cell.output(after).astype(y.dtype)
 
     def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:
         after, y = self.cell.step(params, carry, z)
-        leaves, tree = jax.tree.flatten(after)
-        mixed = [old * r + new * (1 - r) for r, new, old in zip(self.rate, leaves, jax.tree.leaves(carry), strict=True)]
-        after = jax.tree.unflatten(tree, mixed)
+        after = jax.tree.map(
+            lambda rate, new, old: new if rate is None else old * rate + new * (1 - rate),
+            self._rates(self.rate), after, carry, is_leaf=_is_none,
+        )  # fmt: skip
         return after, self.cell.output(after).astype(y.dtype)
+
+
+def is_random(cell: Cell) -> bool:
+    """Whether `unroll` with a key is anything else than without."""
+    record: Any = cell
+    parts = jax.tree.leaves([getattr(cell, field.name) for field in dataclasses.fields(record)])
+    own = type(cell).noise is not Cell.noise or getattr(cell, "dropout", 0)
+    return bool(own) or any(is_random(part) for part in parts if isinstance(part, Cell))
+
+
+def _states(cell: Cell) -> Carry:
+    return cell.state(jax.eval_shape(cell.initial_carry))
+
+
+def _is_none(leaf: Any) -> bool:
+    return leaf is None

@@ -7,6 +7,7 @@ name because it is used as `rnn_jax.nnx.Recurrent` beside `flax.nnx.Linear`.
 
 import contextlib
 import contextvars
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -15,7 +16,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Array, Carry, Checked, DType, Key, Output
+from rnn_jax.compose import is_random
+from rnn_jax.typing import Carry, Checked, DType, Key, Output
 from rnn_jax.unroll import Method, Unrolled, unroll
 
 Model = TypeVar("Model", bound=nnx.Module)
@@ -57,6 +59,8 @@ class Recurrent(nnx.Module):
             raise ValueError(
                 f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)"
             )
+        if not isinstance(rngs, nnx.Rngs):
+            raise ValueError(f"rngs={rngs!r}: expected flax.nnx.Rngs, such as nnx.Rngs(0)")
         self.cell = nnx.static(cell)
         params = cell.init(rngs.params(), param_dtype)
         held = jax.tree.map(lambda leaf, free: (nnx.Param if free else Fixed)(leaf), params, cell.trainable(params))
@@ -78,25 +82,37 @@ class Recurrent(nnx.Module):
 
     def __call__(
         self,
-        xs: Checked[Array, "T *B D"],
+        xs: Checked[Any, "T *B D"],
         carry: Carry = None,
         *,
         lengths: Checked[Any, "*B"] = None,
         resets: Checked[Any, "T *B"] = None,
+        segment_ids: Checked[Any, "T *B"] = None,
         reverse: bool = False,
         method: str | Method = "auto",
         checkpoint_every: int | None = None,
         time_axis: int = 0,
         key: Key | None = None,
     ) -> Unrolled:
-        """Unroll the cell over xs `[T, B, D]`; arguments, result and errors as in `rnn_jax.unroll`."""
+        """Unroll the cell over xs `[T, B, D]`; arguments, result and errors as in `rnn_jax.unroll`.
+
+        A gradient without `key` through a cell that has dropout is warned of once: nothing is dropped then.
+        """
+        params = self.pure_params()
+        if key is None and is_random(self.cell) and any(map(_is_differentiated, jax.tree.leaves(params))):
+            warnings.warn(
+                f"a gradient is taken through {self.cell} without key: nothing is random, so nothing is dropped; "
+                "in training give the layer key=jax.random.key(...), another one at each update",
+                stacklevel=2,
+            )
         return _run.get()(
             self.cell,
-            self.pure_params(),
+            params,
             xs,
             carry,
             lengths=lengths,
             resets=resets,
+            segment_ids=segment_ids,
             reverse=reverse,
             method=method,
             checkpoint_every=checkpoint_every,
@@ -104,13 +120,17 @@ class Recurrent(nnx.Module):
             key=key,
         )
 
-    def step(self, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
+    def step(self, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
         """One step of the cell, x `[B, D]`, for streaming."""
         return self.cell(self.pure_params(), carry, x)
 
     def pure_params(self) -> dict[str, Any]:
         """The parameters as the nested dict of arrays that the cell's functions take."""
         return jax.tree.map(lambda p: p[...], self.params, is_leaf=lambda p: isinstance(p, nnx.Variable))
+
+
+def _is_differentiated(leaf: Any) -> bool:
+    return type(leaf).__name__ in ("JVPTracer", "LinearizeTracer")  # JAX has no public question for it
 
 
 def functional(model: Model) -> tuple[dict[str, Any], Callable[[dict[str, Any]], Model]]:
@@ -121,8 +141,8 @@ def functional(model: Model) -> tuple[dict[str, Any], Callable[[dict[str, Any]],
         inside `jax.jit`, `jax.grad` or `jax.vmap`.
 
     Raises:
-        ValueError: the model holds what a call in training changes, the key of a dropout or the statistics of a batch:
-            a pure function would start from the same ones each time.
+        ValueError: the model holds what a call in training changes, the key of a dropout, the statistics of a batch or
+            a variable of its own: a pure function would start from the same ones each time. Constants are `Fixed`.
     """
     graph, state, rest = nnx.split(model, nnx.Param, ...)
     _check_unchanging(model, rest)
@@ -143,18 +163,24 @@ def _check_unchanging(model: nnx.Module, state: Any) -> None:
     modules = dict(nnx.iter_modules(model))
     for path, variable in nnx.to_flat_state(state):
         owner = next(modules[path[:end]] for end in reversed(range(len(path))) if path[:end] in modules)
-        in_evaluation = getattr(owner, "deterministic", False) or getattr(owner, "use_running_average", False)
-        if in_evaluation or isinstance(owner, nnx.RNN):  # an nnx.RNN has a key for its first carry alone
-            continue
-        name = ".".join(map(str, ("model", *path)))
+        modes = ("deterministic", "use_running_average")
+        idle = any(getattr(owner, mode, False) for mode in modes) or getattr(owner, "rate", None) == 0
+        if idle or isinstance(owner, nnx.RNN) or isinstance(variable, Fixed | nnx.RngCount):
+            continue  # an nnx.RNN has a key for its first carry alone
+        name, kind = ".".join(map(str, ("model", *path))), type(owner).__name__
+        remedy = "; call model.eval() first for a model that is not trained"
+        remedy = remedy if any(hasattr(owner, mode) for mode in modes) else ""
         if isinstance(variable, nnx.RngKey):
             raise ValueError(
-                f"{name} would draw the same numbers in every call: leave rngs out of {type(owner).__name__} and call "
-                "it with rngs=nnx.Rngs(key), the key an argument, or use rnn_jax.dropout; call model.eval() first for "
-                "a model that is not trained"
+                f"{name} would draw the same numbers in every call: leave rngs out of {kind} and call it with "
+                f"rngs=nnx.Rngs(key), the key an argument, or use rnn_jax.dropout{remedy}"
             )
         if isinstance(variable, nnx.BatchStat):
             raise ValueError(
-                f"{name} would never change: nnx.LayerNorm and nnx.GroupNorm have no statistics to keep; call "
-                "model.eval() first for a model that is not trained, or trained with statistics that are fixed"
+                f"{name} would never change: nnx.LayerNorm and nnx.GroupNorm have no statistics to keep{remedy}, or "
+                "trained with statistics that are fixed"
             )
+        raise ValueError(
+            f"{name} is a {type(variable).__name__}, which a call may change and a pure function cannot: make it an "
+            f"argument and a result of {kind}, an nnx.Param if it is trained, or a rnn_jax.nnx.Fixed if it is constant"
+        )

@@ -17,15 +17,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from jax.sharding import AxisType, PartitionSpec
 
 from rnn_jax.cells.base import Cell, GatedCell, describe
-from rnn_jax.checks import check_choice
+from rnn_jax.checks import check_choice, check_input, is_shape, leaves_by_name
 from rnn_jax.typing import Carry, Params
 from rnn_jax.unroll import unroll
 
 Reference = Callable[[Params, Carry, np.ndarray], tuple[Carry, np.ndarray]]
 
-LENGTH, BATCH = 7, 3
+LENGTH, BATCH, LONG = 7, 3, 1024
 
 QUICK: dict[str, bool | int] = {
     "xla_backend_optimization_level": 0,
@@ -46,8 +47,8 @@ def assert_cell_contract(
         reference: the equations in NumPy, `(params, carry, x) -> (carry, y)` on float64 arrays, written from the
             paper; compared to 1e-12.
         seed: of the random parameters and inputs.
-        part: "core" leaves out second derivatives, Newton's method and huge inputs, more than half of the time; "rest"
-            is these alone.
+        part: "core" leaves out second derivatives, Newton's method, huge and narrow inputs, edges and devices, three
+            quarters of the time; "rest" is these alone.
     """
     check_choice("part", part, ("all", "core", "rest"))
     if part != "rest":
@@ -55,8 +56,12 @@ def assert_cell_contract(
         check_init(cell, seed)
         check_carry(cell, seed)
         check_bad_input(cell, seed)
+        check_names(cell, seed)
     if part != "core":
+        check_no_steps(cell, seed)
+        check_devices(cell, seed)
         check_finite(cell, seed)
+        check_bfloat16(cell, seed)
     with jax.enable_x64(True):
         example = Example.draw(cell, jax.random.key(seed))
         if part != "rest":
@@ -80,14 +85,14 @@ class Example:
     cell: Cell
     params: Params
     carry: Carry
-    xs: jax.Array
+    xs: Any
 
     @classmethod
     def draw(cls, cell: Cell, key: jax.Array) -> "Example":
         init_key, params_key, carry_key, xs_key = jax.random.split(key, 4)
         with jax.enable_x64(False):  # as the other checks draw it: nothing is compiled twice
             params, carry = initial_params(cell, init_key), cell.initial_carry((BATCH,))
-        xs = jnp.asarray(_generator(xs_key).normal(size=(LENGTH, BATCH, *cell.input_shape)))
+        xs = jax.tree.map(jnp.asarray, inputs_of(cell, (LENGTH, BATCH), _generator(xs_key).normal))
         return cls(cell, jittered(params_key, params), jittered(carry_key, carry), xs)
 
     @functools.cached_property
@@ -98,9 +103,20 @@ class Example:
 
 
 def jittered(key: jax.Array, tree: Any) -> Any:
-    """`tree` in double precision with noise added to every leaf, so that no zero (a bias, a carry) hides a mistake."""
+    """`tree` in double precision with noise added to every floating leaf: no zero (a bias, a carry) hides a mistake."""
     random = _generator(key)
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf) + 0.3 * random.normal(size=leaf.shape)), tree)
+
+    def jitter(leaf: Any) -> jax.Array:
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            return jnp.asarray(leaf)
+        return jnp.asarray(np.asarray(leaf) + 0.3 * random.normal(size=leaf.shape))
+
+    return jax.tree.map(jitter, tree)
+
+
+def inputs_of(cell: Cell, leading: tuple[int, ...], make: Callable[..., Any]) -> Any:
+    """What `cell` reads: `make(size=shape)` for its one array, or for each of its tree."""
+    return jax.tree.map(lambda shape: make(size=(*leading, *shape)), cell.input_shape, is_leaf=is_shape)
 
 
 def _generator(key: jax.Array) -> np.random.Generator:
@@ -143,7 +159,7 @@ def check_carry(cell: Cell, seed: int) -> None:
     for x_dtype in (jnp.float32, jnp.bfloat16):
         for carry_dtype in (jnp.float32, jnp.bfloat16):
             carry = jax.eval_shape(lambda dtype=carry_dtype: cell.initial_carry((BATCH,), dtype))
-            x = jax.ShapeDtypeStruct((BATCH, *cell.input_shape), x_dtype)
+            x = inputs_of(cell, (BATCH,), functools.partial(_shape_struct, x_dtype))
             after, y = jax.eval_shape(cell, params, carry, x)
             what = f"x {x_dtype.__name__}, carry {carry_dtype.__name__}"
             assert _signature(after) == _signature(carry), (
@@ -151,31 +167,121 @@ def check_carry(cell: Cell, seed: int) -> None:
             )
             assert y.shape[:1] == (BATCH,) and y.shape[-1] == cell.output_size, f"{what}: y has shape {y.shape}"
             assert y.dtype == x_dtype, f"{what}: y is {y.dtype}"
+    leaves = jax.tree.leaves(cell.initial_carry((BATCH,)))
+    places = {leaf.unsafe_buffer_pointer() for leaf in leaves if leaf.size}
+    assert len(places) == sum(bool(leaf.size) for leaf in leaves), "two leaves of the initial carry are one buffer"
 
 
 def check_bad_input(cell: Cell, seed: int) -> None:
     """Wrong shapes and dtypes are ValueErrors that name the argument."""
     params, carry = initial_params(cell, jax.random.key(seed)), cell.initial_carry((BATCH,))
-    wide = np.ones((BATCH, *cell.input_shape[:-1], cell.input_shape[-1] + 1), np.float32)
-    for x in (wide, np.ones((BATCH, *cell.input_shape), np.int32)):
+    x = inputs_of(cell, (BATCH,), lambda size: np.ones(size, np.float32))
+    bad: list[tuple[str, Any, Any]] = [
+        ("x", carry, jax.tree.map(lambda a: np.concatenate([a, a[..., :1]], axis=-1), x)),
+        ("carry", cell.initial_carry((1,)), x),
+        ("carry", cell.initial_carry(()), x),
+        ("carry", {"not": cell.initial_carry((BATCH,))}, x),
+    ]
+    if is_shape(cell.input_shape):
+        bad.append(("x", carry, x.astype(np.int32)))
+    for name, carry, x in bad:
+        what = f"carry {_signature(carry)} with x {_signature(x)}"
         try:
             cell(params, carry, x)
         except ValueError as error:
-            assert "x has" in str(error), f"the error for x {x.dtype}{x.shape} must name x: {error}"
+            assert str(error).startswith(name), f"{what}: the error must name {name}: {error}"
         else:
-            raise AssertionError(f"x {x.dtype}{x.shape} was accepted")
+            raise AssertionError(f"{what} was accepted")
+
+
+def check_names(cell: Cell, seed: int) -> None:
+    """`trainable` says the same of a leaf whatever the order of names: `jax.tree.map` sorts the keys of dicts."""
+    params = initial_params(cell, jax.random.key(seed))  # sorted by jit
+    assert jax.tree.structure(cell.trainable(params)) == jax.tree.structure(params), (
+        "trainable: another tree than params"
+    )
+    found = [leaves_by_name(cell.trainable(order(params))) for order in (_forth, _back)]
+    assert found[0] == found[1], f"trainable depends on the order of names: {found[0]}, {found[1]}"
+
+
+def _forth(tree: Any) -> Any:
+    return {name: _forth(tree[name]) for name in sorted(tree)} if isinstance(tree, dict) else tree
+
+
+def _back(tree: Any) -> Any:
+    return {name: _back(tree[name]) for name in sorted(tree, reverse=True)} if isinstance(tree, dict) else tree
+
+
+def check_no_steps(cell: Cell, seed: int) -> None:
+    """No steps, no rows, one step of one row: every method takes them, in segments too."""
+    params = jax.eval_shape(cell.init, jax.random.key(seed))
+    for method in cell.methods:
+        for length, batch, masked in ((0, BATCH, True), (LENGTH, 0, True), (LENGTH, 0, False), (1, 1, False)):
+            xs = inputs_of(cell, (length, batch), functools.partial(_shape_struct, jnp.float32))
+            masks = {"lengths": np.zeros(batch, int), "resets": np.zeros((length, batch), bool)}
+            options = masks | {"reverse": True, "checkpoint_every": 3} if masked else {}
+            carry, ys = jax.eval_shape(functools.partial(unroll, cell, method=method, **options), params, xs)
+            wanted = jax.eval_shape(functools.partial(cell.initial_carry, (batch,)))
+            what = f"{method}, T={length}, B={batch}, {options}"
+            assert _signature(carry) == _signature(wanted), f"{what}: the carry is {_signature(carry)}"
+            assert ys.shape[:2] == (length, batch), f"{what}: outputs have shape {ys.shape}"
+
+
+def check_devices(cell: Cell, seed: int) -> None:
+    """Every method runs in `jax.shard_map` over the batch, checked, and over arrays with explicit shardings."""
+    params = jax.eval_shape(cell.init, jax.random.key(seed))
+    xs = inputs_of(cell, (LENGTH, BATCH), functools.partial(_shape_struct, jnp.float32))
+    resets = jax.ShapeDtypeStruct((LENGTH, BATCH), bool)
+    rows, mesh = PartitionSpec(None, "rows"), jax.make_mesh((1,), ("rows",), axis_types=(AxisType.Auto,))
+    for method in cell.methods:
+
+        def run(params: Params, xs: Any, resets: Any, method: str = method):
+            anew = unroll(cell, params, xs, resets=resets, method=method)
+            return anew.ys, unroll(cell, params, xs, anew.carry, method=method).ys
+
+        specs = {"in_specs": (PartitionSpec(), rows, rows), "out_specs": (rows, rows)}
+        jax.eval_shape(jax.shard_map(run, mesh=mesh, **specs), params, xs, resets)
+
+
+def _shape_struct(dtype: Any, size: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(size, dtype)
 
 
 def check_finite(cell: Cell, seed: int) -> None:
     """Inputs of 1e4 leave everything finite, in float32 and in bfloat16."""
     params = initial_params(cell, jax.random.key(seed))
-    xs = 1e4 * np.random.default_rng(seed).normal(size=(LENGTH, BATCH, *cell.input_shape))
+    xs = inputs_of(cell, (LENGTH, BATCH), np.random.default_rng(seed).normal)
     compiled = quick_jit(functools.partial(unroll, cell))
     for dtype in (jnp.float32, jnp.bfloat16):
-        for leaf in jax.tree.leaves(compiled(params, jnp.asarray(xs, dtype))):
+        huge = jax.tree.map(lambda a, dtype=dtype: jnp.asarray(1e4 * a, dtype), xs)
+        for leaf in jax.tree.leaves(compiled(params, huge)):
             assert np.isfinite(np.asarray(leaf, np.float32)).all(), (
                 f"{dtype.__name__} inputs of 1e4 gave NaN or infinity"
             )
+
+
+def check_bfloat16(cell: Cell, seed: int) -> None:
+    """Inputs in bfloat16 give, over a long time too, what they give in float32.
+
+    That is, up to a few times of what inputs that differ by the rounding of bfloat16 give: a cell may be chaotic.
+    """
+    params, random = initial_params(cell, jax.random.key(seed)), np.random.default_rng(seed)
+    narrow = jax.tree.map(lambda a: jnp.asarray(a, jnp.bfloat16), inputs_of(cell, (LONG, 1), random.normal))
+    xs = jax.tree.map(lambda a: np.asarray(a, np.float32), narrow)
+    near = jax.tree.map(lambda a: a * np.float32(1 + 2.0**-9 * random.choice([-1, 1], size=a.shape)), xs)
+    for method in _methods(cell):
+        run = quick_jit(functools.partial(unroll, cell, method=method))
+        wanted = np.asarray(run(params, xs).ys)
+
+        def error(ys: Any, wanted: np.ndarray = wanted) -> float:
+            return float(np.linalg.norm(np.asarray(ys, np.float32) - wanted) / np.linalg.norm(wanted))
+
+        carry, ys = run(params, narrow)
+        assert all(leaf.dtype != jnp.bfloat16 for leaf in jax.tree.leaves(carry)), f"{method}: a carry in bfloat16"
+        allowed = 0.01 + 5 * error(run(params, near).ys)
+        assert error(ys) < allowed, (
+            f"{method}: outputs of bfloat16 inputs are {error(ys):.3f} off after {LONG} steps, allowed is {allowed:.3f}"
+        )
 
 
 def check_step(example: Example) -> None:
@@ -187,7 +293,7 @@ def check_step(example: Example) -> None:
         return cell(params, *batch), jax.vmap(cell, (None, 0, 0))(params, *batch), cell(params, *double)
 
     compiled = quick_jit(results, static_argnums=0)
-    for cell, x in ((_copy(example.cell), example.xs[1]), (example.cell, example.xs[0])):
+    for cell, x in ((_copy(example.cell), _at(example.xs, 1)), (example.cell, _at(example.xs, 0))):
         batch = example.carry, x
         batched, vmapped, doubled = compiled(cell, params, batch, jax.tree.map(lambda a: np.stack([a, a]), batch))
     assert len(traces) == 1, f"traced {len(traces)} times: the cell is not equal to its copy"
@@ -203,14 +309,14 @@ def check_gate(example: Example) -> None:
     cell = example.cell
     if not isinstance(cell, GatedCell) or not cell.additive:
         return
-    z, r = cell.project(example.params, example.xs[0]), cell.recur(example.params, example.carry)
+    z, r = cell.project(example.params, _at(example.xs, 0)), cell.recur(example.params, example.carry)
     found = cell.gate(example.params, example.carry, z + r, jnp.zeros_like(r))
     _assert_close(found, cell.gate(example.params, example.carry, z, r), "additive: the gates see more than z + r")
 
 
 def check_rows_apart(example: Example) -> None:
     """NaN in one row of the batch stays in that row."""
-    clean, spoilt = example.run(example.xs), example.run(example.xs.at[0, 0].set(jnp.nan))
+    clean, spoilt = example.run(example.xs), example.run(_with_nan(example.xs, 0, 0))
     _assert_close(spoilt.ys[:, 1:], clean.ys[:, 1:], "rows beside one with NaN")
     others, wanted = (jax.tree.map(lambda a: a[1:], r.carry) for r in (spoilt, clean))
     _assert_close(others, wanted, "carries beside a row with NaN")
@@ -221,7 +327,7 @@ def check_causal(example: Example) -> None:
     """An input changes the output of its own step, and no output before it."""
     ys = example.run(example.xs).ys
     for t in range(LENGTH):
-        changed = example.run(example.xs.at[t].add(1)).ys
+        changed = example.run(jax.tree.map(lambda a, t=t: a.at[t].add(1), example.xs)).ys
         _assert_close(changed[:t], ys[:t], f"outputs before step {t}, whose input changed: an output sees the future")
         assert (changed[t] != ys[t]).any(), f"the output of step {t} does not depend on its own input"
 
@@ -239,14 +345,14 @@ def check_unroll(example: Example) -> None:
         bound = functools.partial(unroll, cell, method=method)
 
         @quick_jit
-        def results(params: Params, xs: jax.Array, carry: Carry, bound: Any = bound):
+        def results(params: Params, xs: Any, carry: Carry, bound: Any = bound):
             forward = bound(params, xs, carry, **options)
             return forward, bound(params, xs, carry, reverse=True, checkpoint_every=3, **options), bound(params, xs)
 
         forward, backward, anew = results(params, example.xs, example.carry)
         for found, (what, by_loop) in zip((forward, backward, anew), wanted.items(), strict=True):
             _assert_close(found, by_loop, f"{method} against a loop{what}")
-        spoilt = results(params, example.xs.at[0, 2].set(jnp.nan), example.carry)[0]
+        spoilt = results(params, _with_nan(example.xs, 0, 2), example.carry)[0]
         _assert_close(spoilt.ys[3:], forward.ys[3:], f"{method}: outputs after a reset, with NaN before it")
 
 
@@ -260,7 +366,7 @@ def check_newton(example: Example) -> None:
         results = quick_jit(lambda xs: unroll(cell, example.params, xs, example.carry, method="newton", **options))
         found = results(example.xs)
         _assert_close(found, loop(cell, example.params, example.xs, example.carry, **options), "newton against a loop")
-        spoilt = results(example.xs.at[0, 2].set(jnp.nan))
+        spoilt = results(_with_nan(example.xs, 0, 2))
         _assert_close(spoilt.ys[3:], found.ys[3:], "newton: outputs after a reset, with NaN before it")
 
 
@@ -317,21 +423,26 @@ def _along_lines(example: Example, derivatives: Callable[..., Any]):
     They are those of the sum of sines of all that `unroll` returns, by the parameters that may change, the carry and
     three inputs.
     """
-    cell, (leaves, tree) = example.cell, jax.tree.flatten(example.params)
-    free = jax.tree.leaves(cell.trainable(example.params))
-    trained = [leaf for leaf, is_free in zip(leaves, free, strict=True) if is_free]
-    fixed = [leaf for leaf, is_free in zip(leaves, free, strict=True) if not is_free]
-    point, unravel = ravel_pytree((trained, example.carry, example.xs[:3]))
+    cell, (leaves, tree) = example.cell, jax.tree.flatten((example.params, example.carry))
+    may_change = cell.trainable(example.params), jax.tree.map(_is_floating, example.carry)
+    free = jax.tree.leaves(may_change)
+    moved = [leaf for leaf, is_free in zip(leaves, free, strict=True) if is_free]
+    fixed = [leaf for leaf, is_free in zip(leaves, free, strict=True) if not is_free and _is_floating(leaf)]
+    counts = [leaf for leaf in leaves if not _is_floating(leaf)]
+    point, unravel = ravel_pytree((moved, _at(example.xs, slice(3))))
     random = np.random.default_rng(0)
 
     for method in _methods(cell):
 
         def loss(point: jax.Array, fixed: list[jax.Array], method: str = method) -> jax.Array:
-            trained, carry, xs = unravel(point)
-            trained, others = iter(trained), iter(fixed)
-            params = tree.unflatten(next(trained) if is_free else next(others) for is_free in free)
-            leaves = jax.tree.leaves(unroll(cell, params, xs, carry, method=method))
-            return jnp.stack([jnp.sum(jnp.sin(leaf)) for leaf in leaves]).sum()
+            moved, xs = unravel(point)
+            moved, others, rest = iter(moved), iter(fixed), iter(counts)
+            params, carry = tree.unflatten(
+                next(moved) if is_free else next(others) if _is_floating(leaf) else next(rest)
+                for is_free, leaf in zip(free, leaves, strict=True)
+            )
+            found = jax.tree.leaves(unroll(cell, params, xs, carry, method=method))
+            return jnp.stack([jnp.sum(jnp.sin(leaf)) for leaf in found if _is_floating(leaf)]).sum()
 
         @quick_jit
         def all_at_once(line: jax.Array, fixed: Any, v: jax.Array, loss: Any = loss, method: str = method):
@@ -358,8 +469,8 @@ def check_reference(example: Example, reference: Reference) -> None:
 
 def loop(cell: Cell, params: Params, xs: Any, carry: Carry, lengths: Any = None, resets: Any = None, reverse=False):
     """What `unroll` means for xs `[T, B, D]`, as a plain loop over steps and rows: slow, nothing to get wrong."""
-    length, batch = xs.shape[:2]
-    start = cell.initial_carry((), xs.dtype)
+    length, batch = check_input("xs", xs, cell.input_shape)
+    start = cell.initial_carry((), jnp.result_type(*jax.tree.leaves(xs)))
     carries, outputs = [], []
     for row in range(batch):
         row_carry = jax.tree.map(lambda a, row=row: a[row], carry)
@@ -368,8 +479,8 @@ def loop(cell: Cell, params: Params, xs: Any, carry: Carry, lengths: Any = None,
         for t in reversed(range(valid)) if reverse else range(valid):
             if resets is not None and bool(resets[t, row]):
                 row_carry = start
-            row_carry, ys[t] = one_step(cell, params, row_carry, xs[t, row])
-        shape = jax.eval_shape(cell, params, row_carry, xs[0, row])[1]
+            row_carry, ys[t] = one_step(cell, params, row_carry, _at(xs, (t, row)))
+        shape = jax.eval_shape(cell, params, row_carry, _at(xs, (0, row)))[1]
         outputs.append(jnp.stack([jnp.zeros(shape.shape, shape.dtype) if y is None else y for y in ys]))
         carries.append(row_carry)
     return jax.tree.map(lambda *rows: jnp.stack(rows), *carries), jnp.stack(outputs, axis=1)
@@ -379,6 +490,18 @@ def loop(cell: Cell, params: Params, xs: Any, carry: Carry, lengths: Any = None,
 def one_step(cell: Cell, params: Params, carry: Carry, x: Any) -> tuple[Carry, jax.Array]:
     """`cell(params, carry, x)`."""
     return cell(params, carry, x)
+
+
+def _is_floating(leaf: Any) -> bool:
+    return bool(jnp.issubdtype(leaf.dtype, jnp.floating))
+
+
+def _at(xs: Any, index: Any) -> Any:
+    return jax.tree.map(lambda a: a[index], xs)
+
+
+def _with_nan(xs: Any, step: int, row: int) -> Any:
+    return jax.tree.map(lambda a: a.at[step, row].set(jnp.nan), xs)
 
 
 def _copy(cell: Any) -> Any:

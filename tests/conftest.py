@@ -24,6 +24,7 @@ if not ALL:
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK]).strip()
 
 import jax  # noqa: E402
+import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
@@ -58,6 +59,14 @@ def compiled_programs_end_with_their_file():
     """Without this each process keeps all programs of all files, and grows to five gigabytes."""
     yield
     forget_programs()
+
+
+@pytest.fixture
+def shapes_unchecked():
+    """For sizes that are symbols, and arguments that the checks of types would refuse before the library does."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,8 @@
 """Composites are what their parts do; what is random has the rate, the shape in time and the mean it promises."""
 
+import dataclasses
 import functools
+import json
 
 import chex
 import jax
@@ -10,7 +12,8 @@ import pytest
 
 import rnn_jax
 from rnn_jax import GRU, LSTM, Bidirectional, RecurrentDropout, Residual, Stack, Zoneout, dropout
-from rnn_jax.testing import LENGTH, Example
+from rnn_jax.cells.base import describe
+from rnn_jax.testing import LENGTH, Example, assert_cell_contract
 
 unroll = jax.jit(rnn_jax.unroll, static_argnames=("cell", "reverse"))
 close = functools.partial(chex.assert_trees_all_close, rtol=1e-12, atol=1e-12)
@@ -147,6 +150,79 @@ def test_zoneout_keeps_each_part_of_the_carry_at_its_rate_and_steps_to_the_mean_
         np.testing.assert_allclose(mean, rate * old + (1 - rate) * new, rtol=1e-6)
 
 
+def test_noise_acts_on_states_and_leaves_clocks_and_counters_alone():
+    for cell in (Zoneout(rnn_jax.Clockwork(2, 3), 0.9), RecurrentDropout(rnn_jax.Clockwork(2, 3), 0.9)):
+        params, xs = cell.init(jax.random.key(0)), jnp.ones((7, 4, 2))
+        for key in (None, jax.random.key(1)):
+            np.testing.assert_array_equal(unroll(cell, params, xs, key=key).carry.time, 7 % 4)
+    assert Zoneout(rnn_jax.Clockwork(2, 3), 0.9).rate == (0.9,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts(GRU):
+    """A GRU that counts its steps, and remembers whether it was ever excited."""
+
+    def initial_carry(self, batch_shape=(), dtype=jnp.float32):
+        return (
+            super().initial_carry(batch_shape, dtype),
+            jnp.zeros(batch_shape, jnp.int32),
+            jnp.zeros(batch_shape, bool),
+        )
+
+    def recur(self, params, carry):
+        return super().recur(params, carry[0])
+
+    def gate(self, params, carry, z, r):
+        hidden, y = super().gate(params, carry[0], z, r)
+        return (hidden, carry[1] + 1, carry[2] | (z.max(axis=-1) > 0)), y
+
+    def output(self, carry):
+        return carry[0]
+
+
+def test_noise_around_a_carry_of_several_dtypes():
+    assert_cell_contract(Zoneout(Counts(2, 3), 0.5), part="core")
+    cell = Zoneout(RecurrentDropout(Counts(2, 3), 0.5), 0.5)
+    carry, _ = unroll(cell, cell.init(jax.random.key(0)), jnp.ones((5, 4, 2)), key=jax.random.key(1))
+    assert carry[1].dtype == jnp.int32 and carry[2].dtype == jnp.bool_
+    np.testing.assert_array_equal(carry[1], 5)
+
+
+def test_which_leaves_are_trained_goes_by_names():
+    for cell in (Bidirectional(rnn_jax.EchoState(2, 3), GRU(2, 3)), Bidirectional(GRU(2, 3), rnn_jax.EchoState(2, 3))):
+        params = jax.tree.map(lambda a: a, cell.init(jax.random.key(0)))  # sorted by name
+        trained = cell.trainable(params)
+        for name, part in zip(("forward", "backward"), cell.directions, strict=True):
+            assert trained[name] == part.trainable(params[name])
+
+
+def test_numbers_of_numpy_are_numbers(shapes_unchecked):
+    cell = Stack([rnn_jax.LSTM(np.int64(2), np.int32(3), forget_bias=np.float32(0.5))], dropout=np.float32(0.25))
+    assert cell == Stack([rnn_jax.LSTM(2, 3, forget_bias=0.5)], dropout=0.25)
+    assert json.loads(json.dumps(describe(cell)))["layers"][0]["forget_bias"] == 0.5
+    assert Zoneout(GRU(2, 3), np.float32(0.5)) == Zoneout(GRU(2, 3), 0.5)
+    assert RecurrentDropout(GRU(2, 3), np.float64(0.5)) == RecurrentDropout(GRU(2, 3), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("merge", "merged"),
+    [
+        ("concat", lambda a, b: np.concatenate([a, b], axis=-1)),
+        ("sum", np.add),
+        ("mul", np.multiply),
+        ("ave", lambda a, b: (a + b) / 2),
+    ],
+)
+def test_directions_are_merged(merge, merged):
+    cell, xs = Bidirectional(GRU(2, 3), LSTM(2, 3), merge=merge), np.ones((4, 2, 2), np.float32)
+    params = cell.init(jax.random.key(0))
+    forward = unroll(GRU(2, 3), params["forward"], xs).ys
+    backward = unroll(LSTM(2, 3), params["backward"], xs, reverse=True).ys
+    found = unroll(cell, params, xs).ys
+    np.testing.assert_allclose(found, merged(forward, backward), atol=1e-6)
+    assert found.shape[-1] == cell.output_size
+
+
 def test_zoneout_draws_anew_at_every_step_and_passes_noise_on():
     outer, inner = Zoneout(RecurrentDropout(GRU(2, 3), 0.5), 0.5).noise(jax.random.key(0), 4, (100,))
     assert outer.shape == inner.shape == (4, 100, 3)
@@ -166,6 +242,8 @@ def test_zoneout_draws_anew_at_every_step_and_passes_noise_on():
         (lambda: Stack([LSTM(2, 3)], dropout=1.0), r"dropout=1.0: expected a probability, 0 <= dropout < 1"),
         (lambda: Stack([LSTM(2, 3)], dropout_kind="time"), r"dropout_kind='time': expected one of 'step', 'sequence'"),
         (lambda: Bidirectional(LSTM(2, 3), LSTM(3, 3)), r"backward has inputs \(3,\): expected \(2,\), as forward"),
+        (lambda: Bidirectional(LSTM(2, 3), merge="max"), r"merge='max': expected one of 'concat', 'sum', 'mul', 'ave'"),
+        (lambda: Bidirectional(LSTM(2, 3), GRU(2, 4), merge="sum"), r"merge='sum': outputs of 3 and 4 features cannot"),
         (lambda: Residual(LSTM(2, 3)), r"input_size=2 and output_size=3: .*needs them equal"),
         (lambda: RecurrentDropout(LSTM(2, 3), -0.1), r"rate=-0.1: expected a probability"),
         (lambda: RecurrentDropout(rnn_jax.GRUResetBefore(2, 3), 0.1), r"cell=GRUResetBefore.* needs a cell with one"),

@@ -1,5 +1,7 @@
 """The Flax layer is `unroll` over its own parameters, and a model can be split into pure parameters and back."""
 
+import warnings
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -104,6 +106,61 @@ def test_what_a_call_would_change_is_not_frozen_without_a_word(layer, message):
     params, rebuild = functional(model)
     if not isinstance(model.layer, nnx.MultiHeadAttention):
         np.testing.assert_array_equal(rebuild(params)(XS), model(XS))
+
+
+def test_training_a_dropout_without_a_key_is_warned_of():
+    layer = Recurrent(rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.GRU(3, 3)], dropout=0.5), rngs=nnx.Rngs(0))
+
+    def loss(layer, key=None):
+        return layer(XS, key=key).ys.sum()
+
+    with pytest.warns(
+        UserWarning, match=r"through Stack.* without key: .* nothing is dropped; in training give the la"
+    ):
+        nnx.grad(loss)(layer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer(XS)  # as it is evaluated
+        nnx.grad(loss)(layer, jax.random.key(0))
+        nnx.grad(loss)(Recurrent(rnn_jax.GRU(2, 3), rngs=nnx.Rngs(0)))
+
+
+def test_rngs_are_no_seed(shapes_unchecked):
+    with pytest.raises(ValueError, match=r"rngs=0: expected flax.nnx.Rngs, such as nnx.Rngs\(0\)"):
+        Recurrent(rnn_jax.GRU(2, 3), rngs=0)
+
+
+def test_a_variable_that_a_call_may_change_is_not_frozen_without_a_word():
+    class Counts(nnx.Module):
+        def __init__(self, variable):
+            self.recurrent = Recurrent(rnn_jax.IRNN(2, 3), rngs=nnx.Rngs(0))
+            self.calls = variable(jnp.zeros(()))
+
+        def __call__(self, xs):
+            return self.recurrent(xs).ys + self.calls[...]
+
+    with pytest.raises(
+        ValueError, match=r"model.calls is a Variable, which a call may change .*nnx.Fixed if it is const"
+    ):
+        functional(Counts(nnx.Variable))
+    model = Counts(Fixed)
+    params, rebuild = functional(model)
+    np.testing.assert_array_equal(rebuild(params)(XS), model(XS))
+
+
+def test_a_key_that_a_module_keeps_is_told_with_a_remedy_that_it_has():
+    class Keeps(nnx.Module):
+        def __init__(self, rngs):
+            self.recurrent, self.rngs = Recurrent(rnn_jax.IRNN(2, 3), rngs=rngs), rngs
+
+    with pytest.raises(ValueError, match=r"model.rngs.* would draw the same numbers .*rnn_jax.dropout$"):
+        functional(Keeps(nnx.Rngs(0)))
+
+    class Idle(nnx.Module):
+        def __init__(self, rngs):
+            self.recurrent, self.dropout = Recurrent(rnn_jax.IRNN(2, 3), rngs=rngs), nnx.Dropout(0.0, rngs=rngs)
+
+    functional(Idle(nnx.Rngs(0)))
 
 
 def test_a_dropout_without_a_key_of_its_own_is_drawn_anew_with_every_key():

@@ -58,9 +58,10 @@ def test_every_experiment_takes_the_users_own_cell(my_cells, tmp_path):
         arguments = ["--corpus", "text.txt", "--cell", "my_cells:Leaky", "--name", "own", *small.split()]
         main(load_experiment("text_generation"), arguments)
     assert stopped.value.code == 0
-    assert json.loads((tmp_path / "runs/text_generation/own/result.json").read_text())["model"].startswith(
-        "my_cells:Leaky"
-    )
+    run = tmp_path / "runs/text_generation/own"
+    assert json.loads((run / "result.json").read_text())["model"].startswith("my_cells:Leaky")
+    (start,) = json.loads((run / "manifest.json").read_text())["starts"]
+    assert start["modules"]["my_cells"]["source"] == (tmp_path / "my_cells.py").read_text()
 
 
 @pytest.mark.parametrize(

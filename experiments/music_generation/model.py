@@ -15,7 +15,7 @@ from rnn_jax.compose import dropout
 from rnn_jax.losses import binary_cross_entropy
 from rnn_jax.models.blocks import Layers
 from rnn_jax.models.transformer import Transformer
-from rnn_jax.typing import Array, Carry, DType
+from rnn_jax.typing import Array, Carry, DType, at_least_float32
 
 
 class PianoRollModel(nnx.Module):
@@ -67,7 +67,7 @@ class PianoRollModel(nnx.Module):
         """The carry before the first of at most `steps` steps of one piece."""
         if isinstance(self.layer, Transformer):
             return jnp.zeros((steps, 1, PITCHES), self.dtype), jnp.int32(0)
-        return self.layer.initial_carry((1,), self.dtype)
+        return self.layer.initial_carry((1,), at_least_float32(self.dtype))
 
     def step(self, carry: Carry, pitches: Array) -> tuple[Carry, jax.Array]:
         """The pitches `[1, 88]` of one step to the next carry and the logits float32 `[1, 88]` of the step after it."""

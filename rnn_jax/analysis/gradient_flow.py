@@ -20,7 +20,7 @@ from rnn_jax.analysis.tracing import trace, trace_names
 from rnn_jax.cells.base import Cell
 from rnn_jax.checks import check_size
 from rnn_jax.nnx import unrolled_by
-from rnn_jax.typing import Array, Carry, Params
+from rnn_jax.typing import Array, Carry, Params, at_least_float32
 from rnn_jax.unroll import Unrolled
 from rnn_jax.unroll.vectors import Inputs, VectorSteps
 
@@ -201,7 +201,7 @@ def _vector_steps(cell: Cell, params: Params, xs: Array, carry: Carry) -> tuple[
     """The steps on vectors, what they read, and the first vector `[B, n]`."""
     xs = jnp.asarray(xs)
     batch_shape = xs.shape[1 : xs.ndim - len(cell.input_shape)]
-    carry = cell.initial_carry(batch_shape, xs.dtype) if carry is None else carry
+    carry = cell.initial_carry(batch_shape, at_least_float32(xs.dtype)) if carry is None else carry
     steps = VectorSteps(cell, False, jax.eval_shape(cell.initial_carry))
     params = cell.prepare(params)
     return steps, params, cell.project(params, xs), steps.vector(carry, batch_shape)

@@ -13,6 +13,7 @@ A cell is a frozen dataclass that names these functions and binds sizes and opti
 
 import abc
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells.papers import Paper
-from rnn_jax.checks import check_input, check_size
+from rnn_jax.checks import check_input, check_size, check_tree
 from rnn_jax.typing import (
     Array,
     Carry,
@@ -51,12 +52,13 @@ class Cell(abc.ABC):
     """Where the cell comes from, the first source first; see `rnn_jax.citation`."""
 
     def __post_init__(self):
+        plain_fields(self)
         for name in ("input_size", "hidden_size"):
             check_size(name, getattr(self, name))
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The dimensions of one input behind the batch dims."""
+    def input_shape(self) -> Any:
+        """The dimensions of one input behind the batch dims; a tree of such tuples for inputs that are a tree."""
         return (self.input_size,)
 
     @property
@@ -103,6 +105,10 @@ class Cell(abc.ABC):
         """The output as a function of the carry alone, for cells that have one (zoneout needs it)."""
         raise ValueError(f"cell={type(self).__name__}: its output is not a function of its carry alone")
 
+    def state(self, carry: Carry) -> Carry:
+        """The tree of `carry` with True for the leaves that are state, which noise may change: no clock, no counter."""
+        return jax.tree.map(lambda leaf: bool(jnp.issubdtype(leaf.dtype, jnp.floating)), carry)
+
     def noise(self, key: Key, length: int, batch_shape: tuple[int, ...]) -> Any:
         """What is random in `length` training steps, as arrays `[T, B, ...]` drawn at once; None for most cells."""
         del key, length, batch_shape
@@ -113,13 +119,14 @@ class Cell(abc.ABC):
         del noise
         return self.step(params, carry, z)
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Array, "*B D"]) -> tuple[Carry, Output]:
+    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
         """One step from the input: x `[B, D]` to the next carry and y `[B, H]`, for any leading dims.
 
         Raises:
-            ValueError: x is not floating point or its last dims are not `input_shape`.
+            ValueError: x is not floating point or its last dims are not `input_shape`, or the carry is not that of this
+                cell for the leading dims of x.
         """
-        check_input("x", x, self.input_shape)
+        check_call(self, carry, x)
         params = self.prepare(params)
         return self.step(params, carry, self.project(params, x))
 
@@ -182,16 +189,16 @@ class Composite(Cell):
 
     @abc.abstractmethod
     def unroll_parts(
-        self, run: Run, params: Params, xs: Inputs, carry: Carry, reverse: bool, key: Key | None
+        self, run: Run, params: Params, xs: Checked[Any, "T *B D"], carry: Carry, reverse: bool, key: Key | None
     ) -> tuple[Carry, Output]:
         """Unroll the parts with `run`; same return order."""
 
-    def project(self, params: Params, xs: Inputs) -> Inputs:
+    def project(self, params: Params, xs: Any) -> Any:
         """A composite hoists nothing by itself: its parts project their own inputs."""
         del params
         return xs
 
-    def step(self, params: Params, carry: Carry, z: Inputs) -> tuple[Carry, Output]:
+    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:
         return self(params, carry, z)
 
 
@@ -233,6 +240,32 @@ def interpolate(hidden: Hidden, keep: Float[jax.Array, "*#B H"], new: Hidden) ->
     wide = new.astype(hidden.dtype)
     hidden = wide + keep.astype(hidden.dtype) * (hidden - wide)
     return hidden, hidden.astype(new.dtype)
+
+
+@functools.lru_cache(256)
+def carry_shapes(cell: Cell, batch_shape: tuple[int, ...]) -> Carry:
+    """The shapes of the carry of a cell, worked out once."""
+    return jax.eval_shape(lambda: cell.initial_carry(batch_shape))
+
+
+@functools.lru_cache(256)
+def param_shapes(cell: Cell) -> Params:
+    """The shapes of the parameters of a cell, worked out once."""
+    return jax.eval_shape(cell.init, jax.eval_shape(jax.random.key, 0))  # no key is made in a program that is traced
+
+
+def check_call(cell: Cell, carry: Carry, x: Checked[Any, "*B D"]) -> None:
+    """Raise a ValueError unless `x` is an input of the cell, and `carry` a carry for its leading dims."""
+    batch_shape = check_input("x", x, cell.input_shape)
+    check_tree("carry", carry, carry_shapes(cell, batch_shape), f", as x has leading dims {batch_shape}")
+
+
+def plain_fields(cell: Cell) -> None:
+    """Make NumPy's numbers in the fields of a cell Python's own, which are equal, and are JSON."""
+    record: Any = cell
+    for field in dataclasses.fields(record):
+        if isinstance(value := getattr(cell, field.name), np.generic):
+            object.__setattr__(cell, field.name, value.item())
 
 
 def count_parameters(params: Params) -> int:

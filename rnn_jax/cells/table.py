@@ -38,6 +38,10 @@ def table() -> str:
     for name, cell_type in CELLS.items():
         cell = cell_type(SIZE, SIZE)
         carry = count_parameters(jax.eval_shape(cell.initial_carry))
+        if not cell_type.papers:
+            raise ValueError(
+                f"cell={cell_type.__name__}: it has no papers, expected papers = (Paper(...),) in the class"
+            )
         source = cell_type.papers[0].short()
         cost = float(f"{_flops(cell) / elman:.2g}")
         lines.append(

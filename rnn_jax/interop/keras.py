@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells import GRU, IRNN, LSTM, Cell, Elman, GRUResetBefore
-from rnn_jax.compose import Bidirectional, Stack
+from rnn_jax.compose import MERGES, Bidirectional, Stack
 from rnn_jax.interop.entries import check_cell, check_option, check_params, read_entries
 from rnn_jax.typing import Params
 
@@ -41,9 +41,10 @@ def from_keras(layer: Any) -> tuple[Cell, Params]:
 
     if type(layer) is keras.Sequential or isinstance(layer, list | tuple):
         layers = list(layer.layers if isinstance(layer, keras.Sequential) else layer)
+        cells = [_cell_of(part) for part in layers]
         for i, below in enumerate(layers[:-1]):
-            check_option(f"layer {i}", "return_sequences", getattr(below, "return_sequences", None), (True,))
-        cell: Cell = Stack([_cell_of(part) for part in layers])
+            check_option(f"layer {i}", "return_sequences", below.return_sequences, (True,))
+        cell: Cell = Stack(cells)
     else:
         layers = [layer]
         cell = _cell_of(layer)
@@ -91,6 +92,10 @@ def _cell_of(layer: Any, go_backwards: bool = False) -> Cell:
 
     known = {getattr(keras.layers, name): name for name in (*_OPTIONS, "Bidirectional")}
     kind = known.get(type(layer))
+    if isinstance(layer, keras.layers.Masking):
+        raise ValueError(
+            f"Masking {layer.name!r} masks by values and has no weights: leave it out, and give unroll lengths="
+        )
     if kind is None:
         raise ValueError(
             f"layer is a {type(layer).__module__}.{type(layer).__name__}: "
@@ -100,9 +105,9 @@ def _cell_of(layer: Any, go_backwards: bool = False) -> Cell:
     if not layer.built:
         raise ValueError(f"{owner} has no weights yet: call it once, or call its build((batch, time, features))")
     if kind == "Bidirectional":
-        check_option(owner, "merge_mode", layer.merge_mode, ("concat",))
+        check_option(owner, "merge_mode", layer.merge_mode, tuple(MERGES))
         forward, backward = _cell_of(layer.forward_layer), _cell_of(layer.backward_layer, go_backwards=True)
-        return Bidirectional(forward, None if backward == forward else backward)
+        return Bidirectional(forward, None if backward == forward else backward, merge=layer.merge_mode)
     config = layer.get_config()
     for option, supported in _OPTIONS[kind].items():
         check_option(owner, option, config[option], supported)

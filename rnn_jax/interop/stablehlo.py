@@ -9,7 +9,7 @@
 
 The file is a zip archive of the program, which later versions of JAX read for at least half a year by their promise,
 and of metadata.json, which says what it takes, where it starts, what made it, and its SHA-256. JAX needs the package
-flatbuffers for it: `pip install "rnn_jax[export]"`.
+flatbuffers for it: `pip install "rnn-jax-lab[export]"`.
 """
 
 import hashlib
@@ -47,7 +47,15 @@ def save_step(
         initial_carry: the carry for a batch shape, such as `cell.initial_carry`; the same for every row.
         x: shape and dtype of one row of the input, without the batch dim.
         platforms: where the file is to run.
+
+    Raises:
+        ValueError: `initial_carry` is no function.
     """
+    if not callable(initial_carry):
+        raise ValueError(
+            f"initial_carry has type {type(initial_carry).__name__}: expected a function of the batch shape, such as "
+            "cell.initial_carry; for a carry of your own, lambda batch_shape: ..., which gives it for any"
+        )
     (batch,) = export.symbolic_shape("batch")
     leaves, structure = jax.tree.flatten(initial_carry(()))
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from rnn_jax.cells import GRU, IRNN, LSTM, LSTMP, Cell, Elman
 from rnn_jax.compose import Bidirectional, Stack
-from rnn_jax.interop.entries import Entries, check_cell, check_params, read_entries
+from rnn_jax.interop.entries import Entries, check_cell, check_option, check_params, read_entries
 from rnn_jax.typing import Params
 
 
@@ -113,6 +113,9 @@ def _check_cell(cell: Cell, single_step: bool) -> None:
     layers = cell.layers if isinstance(cell, Stack) else (cell,)
     directions = [layer.directions if isinstance(layer, Bidirectional) else (layer,) for layer in layers]
     kinds = set()
+    for layer in layers:
+        if isinstance(layer, Bidirectional):
+            check_option("cell", "merge", layer.merge, ("concat",))
     for part in (part for parts in directions for part in parts):
         check_cell(part, "PyTorch", (Elman, IRNN, LSTM, LSTMP, GRU))
         options = (getattr(part, name, None) for name in ("hidden_size", "bias", "activation", "projection_size"))

@@ -14,7 +14,7 @@ from rnn_jax.losses import Total
 from rnn_jax.models.blocks import Layers, RecurrentBlocks
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, Carry, DType, Float, Int, Key, Num
+from rnn_jax.typing import Array, Carry, DType, Float, Int, Key, Num, at_least_float32
 
 
 class CTCModel(nnx.Module):
@@ -62,7 +62,7 @@ class CTCModel(nnx.Module):
 
     def initial_carry(self, batch_shape: tuple[int, ...] = ()) -> Carry:
         """The carry before the first step of a stream."""
-        return self._recurrent().initial_carry(batch_shape, self.dtype)
+        return self._recurrent().initial_carry(batch_shape, at_least_float32(self.dtype))
 
     def step(self, carry: Carry, x: Num[Array, "*B D"]) -> tuple[Carry, Float[jax.Array, "*B V"]]:
         """One step x `[B, D]` to the next carry and logits float32 `[B, V + 1]`, for streaming.

@@ -13,7 +13,7 @@ from rnn_jax.compose import dropout
 from rnn_jax.models.attention import Attention, Memory
 from rnn_jax.models.embedding import TiedEmbedding
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, Carry, DType, Float, Int, Key, Num
+from rnn_jax.typing import Array, Carry, DType, Float, Int, Key, Num, at_least_float32
 
 Source = Int[Array, "S B"] | Num[Array, "_ B ..."]
 """Tokens, or what the reader takes: as many steps as it likes for each that it gives."""
@@ -121,7 +121,7 @@ class EncoderDecoder(nnx.Module):
     def start(self, memory: Memory, steps: int = 0) -> DecoderCarry:
         """The carry before the first token; `steps` matters only where a decoder has to know how many may come."""
         mean = memory.values.sum(1) / memory.valid.sum(1, keepdims=True).astype(memory.values.dtype)
-        carry = self.decoder.initial_carry((len(mean),), self.dtype)
+        carry = self.decoder.initial_carry((len(mean),), at_least_float32(self.dtype))
         return DecoderCarry(carry, jnp.tanh(self.begin(mean)))
 
     def step(

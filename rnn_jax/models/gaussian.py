@@ -16,7 +16,7 @@ from rnn_jax.losses import Total
 from rnn_jax.models.blocks import Layers, RecurrentBlocks
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, Bool, Carry, DType, Float, Hidden, Int, Key, Num
+from rnn_jax.typing import Array, Bool, Carry, DType, Float, Hidden, Int, Key, Num, at_least_float32
 
 WIDTH = 1.645
 """Standard deviations from the mean to the ends of an interval that holds 90 % of a normal distribution."""
@@ -73,7 +73,7 @@ class GaussianModel(nnx.Module):
 
     def initial_carry(self, batch_shape: tuple[int, ...] = ()) -> Carry:
         """The carry before the first step of a stream."""
-        return self._recurrent().initial_carry(batch_shape, self.dtype)
+        return self._recurrent().initial_carry(batch_shape, at_least_float32(self.dtype))
 
     def step(self, carry: Carry, x: Num[Array, "*B D"]) -> tuple[Carry, Normal]:
         """One step x `[B, D]` to the next carry and distributions `[B, N]`, for streaming.

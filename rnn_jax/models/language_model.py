@@ -8,7 +8,7 @@ from rnn_jax.cells.base import Cell
 from rnn_jax.checks import check_choice, check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.nnx import Recurrent
-from rnn_jax.typing import Array, Carry, DType, Float, Hidden, Int, Key
+from rnn_jax.typing import Array, Carry, DType, Float, Hidden, Int, Key, at_least_float32
 
 
 class LanguageModel(nnx.Module):
@@ -62,7 +62,7 @@ class LanguageModel(nnx.Module):
 
     def initial_carry(self, batch_shape: tuple[int, ...] = ()) -> Carry:
         """The carry before the first token, in the dtype of the computation."""
-        return self.recurrent.initial_carry(batch_shape, self.dtype)
+        return self.recurrent.initial_carry(batch_shape, at_least_float32(self.dtype))
 
     def __call__(
         self,

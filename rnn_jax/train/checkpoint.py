@@ -22,7 +22,7 @@ from jaxtyping import PyTree
 from orbax.checkpoint import v1
 
 from rnn_jax.train.agreement import in_writer, is_writer, together
-from rnn_jax.train.leaves import differences, digest, is_finite, named_leaves, place, to_host, type_name
+from rnn_jax.train.leaves import differences, digest, may_be_saved, named_leaves, place, to_host, type_name
 
 ocp: Any = v1  # its annotations are stricter than what it takes
 log = logging.getLogger(__name__)
@@ -92,20 +92,21 @@ class Checkpoints:
 
         Args:
             step: how many training steps the state has seen. Each step is saved once.
-            state: a pytree of arrays, all of them finite.
+            state: a pytree of arrays, all of them finite; scalars beside `params` may be infinite, as the best loss so
+                far is at first.
             info: what JSON gives back as it was (tuples come back as lists): counters, configuration, vocabulary.
             best: whether this is the best state so far. Only the newest best step is kept.
 
         Raises:
             ValueError: `step` is not an int from 0, a leaf is not an array, or `info` does not survive JSON.
-            CheckpointError: a leaf holds NaN or infinity, the step is there already, or it could not be written, as on
-                a full disk. The steps saved before are untouched.
+            CheckpointError: a leaf holds NaN, or an infinity that it may not, the step is there already, or it could
+                not be written, as on a full disk. The steps saved before are untouched.
         """
         if not isinstance(step, int) or step < 0:
             raise ValueError(f"step is {step!r}; it must be an int from 0, such as int(state.step)")
         leaves = named_leaves(state)
         arrays = {path: to_host(leaf) for path, leaf in leaves.items() if leaf.size}  # Orbax refuses empty arrays.
-        if not_finite := [path for path, array in arrays.items() if not is_finite(array)]:
+        if not_finite := [path for path, array in arrays.items() if not may_be_saved(path, array)]:
             raise CheckpointError(f"step {step} is not saved: {not_finite[0]} holds NaN or infinity{self._untouched()}")
         record = {
             "step": step,
@@ -122,7 +123,7 @@ class Checkpoints:
             raise CheckpointError(message) from error
         in_writer(self._delete_old)
 
-    def load(self, like: PyTree, step: int | None = None, *, best: bool = False) -> Loaded:
+    def load(self, like: PyTree, step: int | None = None, *, best: bool = False, part: bool = False) -> Loaded:
         """Load the newest intact step, or the one that is asked for.
 
         A damaged step is renamed to `STEP.corrupt-<UTC time>` with a warning that says why, and the next older one is
@@ -132,6 +133,7 @@ class Checkpoints:
             like: the state wanted, as arrays or `jax.ShapeDtypeStruct`s. Its shardings are used; NumPy stays NumPy.
             step: this step instead of the newest.
             best: the newest step saved with `best=True` instead of the newest.
+            part: let `like` be a part of the state, such as `{"params": params}`, and leave the rest aside.
 
         Raises:
             ValueError: both `step` and `best` are given, or a leaf of `like` is not an array.
@@ -148,7 +150,8 @@ class Checkpoints:
             record = self._attempt(self._record, candidate, damaged)
             if record is None or (best and not record["best"]):
                 continue
-            if lines := differences(record["leaves"], types):
+            stored = {path: name for path, name in record["leaves"].items() if path in types or not part}
+            if lines := differences(stored, types):
                 raise CheckpointError("\n  ".join([f"{self.directory}/{candidate} is of another model", *lines]))
             arrays = self._attempt(self._arrays, candidate, damaged)
             if arrays is not None:

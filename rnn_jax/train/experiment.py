@@ -13,8 +13,9 @@ from rnn_jax.cells import count_parameters
 from rnn_jax.checks import check_choice
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
-from rnn_jax.train.fields import field_types, make_config, read_values, replace_fields
+from rnn_jax.train.fields import field_types, flatten, make_config, read_values, replace_fields
 from rnn_jax.train.loop import Outcome, best_params, fit
+from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
 from rnn_jax.train.run import Run, config_hash
@@ -271,7 +272,8 @@ def start_run(experiment: Experiment, config: Any, prepared: Prepared, options: 
         print(begun, file=sys.stderr)
     for file, content in prepared.files.items():
         run.write_json(file, content)
-    run.write_manifest(module=experiment.module, seed=fitting.seed, data=prepared.data, **facts)
+    modules = user_modules(flatten(config))
+    run.write_manifest(module=experiment.module, seed=fitting.seed, data=prepared.data, modules=modules, **facts)
     return run
 
 

@@ -85,9 +85,13 @@ def digest(array: np.ndarray) -> str:
     return sha.hexdigest()
 
 
-def is_finite(array: np.ndarray) -> bool:
-    """Whether an array holds neither NaN nor infinity; integers and booleans cannot."""
-    return not jnp.issubdtype(array.dtype, jnp.inexact) or bool(np.all(np.isfinite(array)))
+def may_be_saved(path: str, array: np.ndarray) -> bool:
+    """Whether an array holds no NaN and no infinity, but that a scalar which is no parameter may be infinite."""
+    if not jnp.issubdtype(array.dtype, jnp.inexact):
+        return True
+    if array.ndim == 0 and "params" not in path.split("/"):
+        return not np.isnan(array)
+    return bool(np.all(np.isfinite(array)))
 
 
 def _is_key(leaf: Any) -> bool:

@@ -1,17 +1,23 @@
 """Where and with what a run was computed: what a reader needs to run it again, and nothing private."""
 
 import collections
+import hashlib
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax
 
-PACKAGES = ("rnn_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+PACKAGES = {"rnn_jax": "rnn-jax-lab"} | {
+    name: name for name in ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+}
+"""By the name that a manifest tells, the name of the distribution."""
+
 LONGEST_DIFF = 100_000  # characters
 CPU_INFORMATION = Path("/proc/cpuinfo")  # Linux only
 NUMBERS = {"cpu family": "family", "model": "model", "stepping": "stepping"}
@@ -27,7 +33,7 @@ def environment() -> dict[str, Any]:
     return {
         "command": [os.path.basename(sys.executable), *sys.orig_argv[1:]],
         "python": platform.python_version(),
-        "versions": {package: _version(package) for package in PACKAGES},
+        "versions": {name: _version(distribution) for name, distribution in PACKAGES.items()},
         "devices": [{"platform": p, "kind": kind, "count": count} for (p, kind), count in devices.items()],
         "processor": processor(),
         "processes": jax.process_count(),
@@ -52,6 +58,18 @@ def processor() -> str:
     name = known.get("model name") or platform.processor() or platform.machine()
     numbers = [f"{short} {known[key]}" for key, short in NUMBERS.items() if key in known]
     return f"{name} ({', '.join(numbers)})" if numbers else name
+
+
+def user_modules(values: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Source and digest of the modules that values such as "my_cells:Leaky" name: git may know nothing of them."""
+    modules = {}
+    for value in values.values():
+        name = value.partition(":")[0] if isinstance(value, str) else ""
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if ":" in str(value) and file:
+            source = Path(file).read_text("utf-8", errors="replace")
+            modules[name] = {"sha256": hashlib.sha256(source.encode()).hexdigest(), "source": source}
+    return modules
 
 
 def git_state() -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ One device is a mesh of one, so there is no second code path. Several processes 
 each call `join_processes` before anything else of JAX; every process computes the same batches and keeps its part.
 """
 
-import contextlib
 import os
 from typing import Any
 
@@ -36,14 +35,25 @@ def join_processes(address: str) -> None:
 def start_cpu_devices(count: int) -> None:
     """Let the CPU be so many devices. XLA runs the small products of a loop on one core: two devices use two.
 
-    Nothing changes where JAX has started already, or where the environment says how many devices a CPU has.
+    Nothing changes where the environment says how many devices a CPU has.
+
+    Raises:
+        ValueError: JAX has started already, with another number of CPU devices.
     """
     # JAX's own default is −1, and it refuses the option beside the older flag of XLA.
     config: Any = jax.config  # its attributes are made at run time
     if config.jax_num_cpu_devices != -1 or "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
-    with contextlib.suppress(RuntimeError):  # it has started
+    try:
         jax.config.update("jax_num_cpu_devices", count)
+    except RuntimeError:  # it has started
+        started = jax.local_device_count()
+        if jax.default_backend() == "cpu" and started != count:
+            raise ValueError(
+                f"cpu_devices={count}: JAX has started with {started} already, as it does when a module computes while "
+                'it is imported; move that under `if __name__ == "__main__":`, or say '
+                f"cpu_devices={started}"
+            ) from None
 
 
 def data_mesh() -> Mesh:

@@ -5,16 +5,19 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rnn_jax.cells.base import Cell, Composite
-from rnn_jax.typing import Array, Carry, Checked, Float, Key, Params
+from rnn_jax.checks import check_input
+from rnn_jax.typing import Carry, Checked, Float, Key, Params, at_least_float32
 from rnn_jax.unroll.associative import Associative
 from rnn_jax.unroll.auto import Auto
 from rnn_jax.unroll.checks import check_arguments, resolve
 from rnn_jax.unroll.fixed_point import NewtonReport
 from rnn_jax.unroll.method import Method, MethodResult
 from rnn_jax.unroll.newton import Newton
-from rnn_jax.unroll.scope import Scope, where_rows
+from rnn_jax.unroll.precision import wide
+from rnn_jax.unroll.scope import Scope, boundaries, placed_like, where_rows
 from rnn_jax.unroll.sequential import Sequential
 from rnn_jax.unroll.traced import Trace, Traced
 
@@ -56,11 +59,12 @@ class Unrolled(NamedTuple):
 def unroll(
     cell: Cell,
     params: Params,
-    xs: Checked[Array, "T *B D"],
+    xs: Checked[Any, "T *B D"],
     carry: Carry = None,
     *,
     lengths: Checked[Any, "*B"] = None,
     resets: Checked[Any, "T *B"] = None,
+    segment_ids: Checked[Any, "T *B"] = None,
     reverse: bool = False,
     method: str | Method = "auto",
     checkpoint_every: int | None = None,
@@ -74,13 +78,18 @@ def unroll(
     Args:
         cell: what to run.
         params: its parameters, from `cell.init`.
-        xs: inputs `[T, B, D]`; B is any number of batch dims, none included. T may be 0.
-        carry: where to start; the initial carry in the dtype of `xs` by default.
+        xs: inputs `[T, B, D]`; B is any number of batch dims, none included. T and B may be 0. For a cell whose
+            `input_shape` is a tree, such a tree of arrays.
+        carry: where to start; the initial carry by default, in float32 or, where `xs` is wider, in its dtype. Steps
+            are taken in float32 or wider, whatever the dtype of the carry: bfloat16 would lose what is added to it.
         lengths: int `[B]`, the valid steps of each row (right padding). Past them outputs are zero, the carry stays
             as it was after the last valid step, and what stands in the padding has no influence, not even NaN. Values
             outside 0..T are refused where they are known; under `jit`, where they are not, they act as 0 or T.
         resets: bool, the leading dims of `xs`: where true, the carry becomes the initial carry before that step
-            (with `reverse`, before that step in the order in which steps are taken).
+            (with `reverse`, before that step in the order in which steps are taken). A part of a composite that runs
+            the other way, such as the backward half of a Bidirectional, starts anew at the same boundary.
+        segment_ids: int, the leading dims of `xs`, in place of `resets`: the carry becomes the initial carry wherever
+            the number is not that of the step before, in each direction. The first segment starts from `carry`.
         reverse: go from the last valid step to the first; `ys[t]` still belongs to `xs[t]`.
         method: "sequential", for every cell; "associative", parallel over time, for a `LinearCell`; "newton", or
             `Newton(...)` with options, parallel over time by iterations, for cells that are not linear; "auto" takes
@@ -96,13 +105,14 @@ def unroll(
     Raises:
         ValueError: an argument has the wrong shape, type or value; the message names it.
     """
-    return _unroll(cell, params, xs, carry, lengths, resets, reverse, method, checkpoint_every, time_axis, key)[0]
+    options = (lengths, resets, segment_ids, reverse, method, checkpoint_every, time_axis, key)
+    return _unroll(cell, params, xs, carry, *options)[0]
 
 
 def unroll_with_reports(
     cell: Cell,
     params: Params,
-    xs: Checked[Array, "T *B D"],
+    xs: Checked[Any, "T *B D"],
     carry: Carry = None,
     *,
     method: str | Method = "auto",
@@ -127,7 +137,7 @@ def unroll_with_reports(
 def newton_report(
     cell: Cell,
     params: Params,
-    xs: Checked[Array, "T *B D"],
+    xs: Checked[Any, "T *B D"],
     carry: Carry = None,
     *,
     method: Newton = NEWTON,
@@ -157,39 +167,56 @@ def newton_report(
 def _unroll(
     cell: Cell,
     params: Params,
-    xs: Checked[Array, "T *B D"],
+    xs: Checked[Any, "T *B D"],
     carry: Carry,
     lengths: Checked[Any, "*B"] = None,
     resets: Checked[Any, "T *B"] = None,
+    segment_ids: Checked[Any, "T *B"] = None,
     reverse: bool = False,
     method: str | Method = "auto",
     checkpoint_every: int | None = None,
     time_axis: int = 0,
     key: Key | None = None,
 ) -> tuple[Unrolled, list[Any]]:
-    check_arguments(cell, params, xs, carry, lengths, resets, method, METHODS, checkpoint_every, time_axis)
-    time_major = (lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0)) if time_axis else jnp.asarray
-    xs = time_major(xs)
-    resets = None if resets is None else time_major(resets)
-    batch_shape = xs.shape[1 : xs.ndim - len(cell.input_shape)]
-    valid = None
+    lengths, resets, segment_ids = map(_as_array, (lengths, resets, segment_ids))
+    check_arguments(cell, params, xs, carry, lengths, resets, segment_ids, method, METHODS, checkpoint_every, time_axis)
+    xs, resets, segment_ids = jax.tree.map(
+        lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0), (xs, resets, segment_ids)
+    )
+    length, *batch = check_input("xs", xs, cell.input_shape)
+    batch_shape, valid = tuple(batch), None
     if lengths is not None:
-        steps = jnp.arange(xs.shape[0]).reshape((-1,) + (1,) * len(batch_shape))
+        steps = jnp.arange(length).reshape((-1,) + (1,) * len(batch_shape))
         valid = jnp.less(*jnp.broadcast_arrays(steps, jnp.asarray(lengths)[None]))
         # Zeros in the padding keep its NaN and infinities out of the gradient, where 0 · NaN would let them back in.
-        xs = where_rows(valid, xs, jnp.zeros_like(xs))
+        xs = where_rows(valid, xs, jax.tree.map(jnp.zeros_like, xs))
+    if segment_ids is not None:
+        resets = boundaries(segment_ids, reverse)
     if carry is None:
-        carry = cell.initial_carry(batch_shape, xs.dtype)
-    carry = jax.tree.map(jnp.asarray, carry)
-    scope, chosen, reports = Scope(batch_shape, valid, resets, checkpoint_every), resolve(method, METHODS), []
+        carry = cell.initial_carry(batch_shape, at_least_float32(jnp.result_type(float, *jax.tree.leaves(xs))))
+    carry = placed_like((params, xs, valid, resets), jax.tree.map(jnp.asarray, carry), len(batch_shape), xs)
+    dtypes = jax.tree.map(lambda leaf: leaf.dtype, carry)
+    along = Scope(length, batch_shape, valid, resets, checkpoint_every)
+    against = along.against(reverse)
+    chosen, reports = resolve(method, METHODS), []
 
-    def run(cell: Cell, params: Params, xs: jax.Array, carry: Carry, reverse: bool, key: jax.Array | None) -> Any:
+    def run(cell: Cell, params: Params, xs: Any, carry: Carry, reverse_part: bool, key: jax.Array | None) -> Any:
         if isinstance(cell, Composite):
-            return cell.unroll_parts(run, params, xs, carry, reverse, key)
-        result = MethodResult(*chosen.run(cell, cell.prepare(params), xs, carry, scope, reverse, key))
+            return cell.unroll_parts(run, params, xs, carry, reverse_part, key)
+        scope = along if reverse_part == reverse else against
+        result = MethodResult(*chosen.run(cell, cell.prepare(params), xs, carry, scope, reverse_part, key))
         reports.append(result.report)
         ys = result.ys
         return result.carry, ys if valid is None else where_rows(valid, ys, jnp.zeros_like(ys))
 
-    carry, ys = run(cell, params, xs, carry, reverse, key)
+    carry, ys = run(cell, params, xs, wide(carry), reverse, key)
+    carry = jax.tree.map(lambda leaf, dtype: leaf.astype(dtype), carry, dtypes)
     return Unrolled(carry, jnp.moveaxis(ys, 0, time_axis) if time_axis else ys), reports
+
+
+def _as_array(a: Any) -> Any:
+    """Lists as arrays, of values that are known where they are."""
+    if not isinstance(a, list | tuple):
+        return a
+    known = not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(a))
+    return np.asarray(a) if known else jnp.asarray(a)

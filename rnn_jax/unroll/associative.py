@@ -20,10 +20,10 @@ import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, widened
 from rnn_jax.cells.linear.base import LinearCell
-from rnn_jax.typing import Carry, Float, Key, Params
+from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.maps import compose_maps, scan_maps
 from rnn_jax.unroll.method import MethodResult
-from rnn_jax.unroll.scope import Scope
+from rnn_jax.unroll.scope import Scope, is_known
 from rnn_jax.unroll.segments import in_segments
 from rnn_jax.unroll.sequential import Sequential
 
@@ -35,8 +35,8 @@ BLOCK = 2**20
 class Associative:
     """`unroll(..., method="associative")`: for a `LinearCell`. Accumulates in float32 or wider.
 
-    A cell with a `chunk` goes step by step where there are resets. In a product of matrices, NaN in an input may reach
-    other outputs of its chunk, earlier ones too.
+    A cell with a `chunk` goes step by step where there are resets; every cell does where T is a symbol, in `jax.export`. In
+    a product of matrices, NaN in an input may reach other outputs of its chunk, earlier ones too.
     """
 
     def applies(self, cell: Cell) -> bool:
@@ -46,17 +46,19 @@ class Associative:
         self,
         cell: Cell,
         params: Params,
-        xs: Float[jax.Array, "T *B D"],
+        xs: Checked[Any, "T *B D"],
         carry: Carry,
         scope: Scope,
         reverse: bool,
         key: Key | None,
     ) -> MethodResult:
         linear = cast(LinearCell, cell)  # by `applies`
-        if xs.shape[0] == 0 or (linear.chunk_size is not None and scope.resets is not None):
+        if (
+            not isinstance(scope.length, int)
+            or scope.length == 0
+            or (linear.chunk_size is not None and scope.resets is not None)
+        ):
             return Sequential().run(cell, params, xs, carry, scope, reverse, key)
-        dtypes = jax.tree.map(lambda c: c.dtype, carry)
-        carry = jax.tree.map(widened, carry)
         start = scope.start(cell, carry)
         on_cpu = jax.default_backend() == "cpu"
         carries_of = scan_maps if on_cpu else compose_maps
@@ -80,18 +82,17 @@ class Associative:
         every = scope.checkpoint_every
         if linear.chunk_size is not None:
             every = min(every or linear.chunk_size, linear.chunk_size)
-        elif every is None and on_cpu:
-            every = _block_length(linear, params, xs)
+        elif every is None and on_cpu and is_known(scope):
+            every = _block_length(linear, params, xs, scope.length)
         segment = maps if linear.chunk_size is None else chunk
-        carry, ys = in_segments(segment, carry, (xs, scope.valid, scope.resets), every, reverse)
-        return MethodResult(jax.tree.map(lambda c, dtype: c.astype(dtype), carry, dtypes), ys)
+        return MethodResult(*in_segments(segment, carry, (xs, scope.valid, scope.resets), every, reverse))
 
 
-def _block_length(cell: LinearCell, params: Params, xs: jax.Array) -> int:
+def _block_length(cell: LinearCell, params: Params, xs: Any, length: int) -> int:
     """Steps in a block: T over the number of blocks, which divides T if one of about the right size does."""
-    length = xs.shape[0]
-    step = jax.eval_shape(lambda xs: cell.elements(params, cell.project(params, xs)), xs[:1])
+    first = jax.tree.map(lambda a: a[:1], xs)
+    step = jax.eval_shape(lambda xs: cell.elements(params, cell.project(params, xs)), first)
     numbers = length * sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(step))
-    fewest = min(length, math.ceil(numbers / BLOCK))
+    fewest = min(length, max(1, math.ceil(numbers / BLOCK)))
     blocks = next((n for n in range(fewest, 2 * fewest) if length % n == 0), fewest)
     return math.ceil(length / blocks)

@@ -8,14 +8,15 @@ import dataclasses
 import importlib.resources
 import json
 import math
+from typing import Any
 
 import jax
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Carry, Float, Key, Params
+from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.associative import Associative
 from rnn_jax.unroll.method import MethodResult
-from rnn_jax.unroll.scope import Scope
+from rnn_jax.unroll.scope import Scope, is_known
 from rnn_jax.unroll.sequential import Sequential
 
 CROSSOVERS: dict[str, dict[str, dict[str, int | None]]] = json.loads(
@@ -25,7 +26,7 @@ CROSSOVERS: dict[str, dict[str, dict[str, int | None]]] = json.loads(
 
 @dataclasses.dataclass(frozen=True)
 class Auto:
-    """For each cell the method that `choose` names."""
+    """For each cell the method that `choose` names; "sequential" where T or B is not a number yet, in `jax.export`."""
 
     def applies(self, cell: Cell) -> bool:
         return True
@@ -34,13 +35,13 @@ class Auto:
         self,
         cell: Cell,
         params: Params,
-        xs: Float[jax.Array, "T *B D"],
+        xs: Checked[Any, "T *B D"],
         carry: Carry,
         scope: Scope,
         reverse: bool,
         key: Key | None,
     ) -> MethodResult:
-        chosen = choose(cell, xs.shape[0], scope.batch_shape)
+        chosen = choose(cell, scope.length, scope.batch_shape) if is_known(scope) else "sequential"
         method = Associative() if chosen == "associative" else Sequential()
         return method.run(cell, params, xs, carry, scope, reverse, key)
 

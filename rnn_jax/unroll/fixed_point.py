@@ -96,7 +96,9 @@ def fixed_point(
     state = (guess, after, residual, jnp.zeros_like(residual), jnp.int32(0))
     x, _, residual, _, iterations = jax.lax.while_loop(unfinished, iterate, state)
     converged = jnp.all(residual <= tolerance)
-    return jax.lax.cond(converged, lambda: x, one_by_one), NewtonReport(iterations, jnp.max(residual), converged)
+    return jax.lax.cond(converged, lambda: x, one_by_one), NewtonReport(
+        iterations, jnp.max(residual, initial=0), converged
+    )
 
 
 def previous(

@@ -20,7 +20,8 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import GatedCell
-from rnn_jax.typing import Bool, Carry, Float, Params
+from rnn_jax.typing import Bool, Carry, Float, Params, at_least_float32
+from rnn_jax.unroll.precision import widely
 from rnn_jax.unroll.scope import where_rows
 
 
@@ -39,7 +40,7 @@ def gated_loop(
 
     def body(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         z, valid, resets = inputs
-        after, y = cell.step(params, _restart(resets, start, carry), _joined(z))
+        after, y = widely(cell.step, params, _restart(resets, start, carry), _joined(z))
         return _stop(valid, after, carry), y
 
     return jax.lax.scan(body, carry, (_cut(cell, z), valid, resets), reverse=reverse)
@@ -50,18 +51,21 @@ def _gated_loop_jvp(cell: GatedCell, reverse: bool, primals: Any, tangents: Any)
     params, carry, start, z, valid, resets = primals
     params_dot, carry_dot, _, z_dot, _, _ = tangents
 
+    def gate(params: Params, carry: Carry, z: Any, r: Any) -> tuple[Carry, jax.Array]:
+        return widely(lambda params, carry, z: cell.gate(params, carry, z, r), params, carry, z)
+
     def body(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
         z, valid, resets = inputs
         before = _restart(resets, start, carry)
         r = cell.recur(params, before)
-        after, y = cell.gate(params, before, _joined(z), r)
+        after, y = gate(params, before, _joined(z), r)
         return _stop(valid, after, carry), (before, _cut(cell, r), y)
 
     cut = _cut(cell, z)
     last, (before, r, ys) = jax.lax.scan(body, carry, (cut, valid, resets), reverse=reverse)
     rho = jax.jvp(lambda params: cell.recur(params, before), (params,), (params_dot,))[1]
-    if cell.additive and rho.dtype == z_dot.dtype:
-        rho, z_dot = rho + z_dot, None  # one array to write in reverse mode, instead of two alike
+    if cell.additive and rho.dtype == at_least_float32(z_dot.dtype):
+        rho, z_dot = rho + z_dot.astype(rho.dtype), None  # one array to write in reverse mode, instead of two alike
 
     one_row = math.prod(rho.shape[1:-1]) == 1
     turn = (lambda params: params) if one_row else _turned
@@ -74,7 +78,7 @@ def _gated_loop_jvp(cell: GatedCell, reverse: bool, primals: Any, tangents: Any)
         before, z, r = point[0], _joined(point[1]), _joined(point[2])
         z_dot = jax.tree.map(jnp.zeros_like, z) if z_dot is None else z_dot
         r_dot = rho + jax.jvp(functools.partial(cell.recur, turn(turned)), (before,), (carry_dot,))[1]
-        return jax.jvp(cell.gate, (params, before, z, r), (params_dot, carry_dot, z_dot, r_dot))[1]
+        return jax.jvp(gate, (params, before, z, r), (params_dot, carry_dot, z_dot, r_dot))[1]
 
     def linear_body(carry_dot: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         point, z_dot, rho, valid, resets = inputs

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Carry, Float, Key, Params
+from rnn_jax.typing import Carry, Checked, Float, Key, Params
 from rnn_jax.unroll.scope import Scope
 
 
@@ -38,7 +38,7 @@ class Method(Protocol):
         self,
         cell: Cell,
         params: Params,
-        xs: Float[jax.Array, "T *B D"],
+        xs: Checked[Any, "T *B D"],
         carry: Carry,
         scope: Scope,
         reverse: bool,
@@ -49,8 +49,8 @@ class Method(Protocol):
         Args:
             cell: the cell.
             params: its parameters, prepared.
-            xs: inputs `[T, B, D]`, zero past the lengths; T may be 0.
-            carry: what enters the first step, `[B, ...]`.
+            xs: inputs `[T, B, D]`, or a tree of arrays for a cell that declares one; zero past the lengths; T may be 0.
+            carry: what enters the first step, `[B, ...]`, in float32 or wider.
             scope: lengths, resets and segments.
             reverse: whether the last step in time is the first one taken.
             key: a typed key for what is random in training; None where nothing is.

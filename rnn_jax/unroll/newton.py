@@ -27,12 +27,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, widened
+from rnn_jax.cells.base import Cell
 from rnn_jax.checks import check_choice, check_rate, check_size
-from rnn_jax.typing import Carry, Float, Key, Params
+from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.fixed_point import NewtonReport, fixed_point, previous
 from rnn_jax.unroll.method import MethodResult
-from rnn_jax.unroll.scope import Scope
+from rnn_jax.unroll.precision import wide
+from rnn_jax.unroll.scope import Scope, vary, varying_axes
 from rnn_jax.unroll.segments import in_segments
 from rnn_jax.unroll.sequential import Sequential
 from rnn_jax.unroll.vectors import Inputs, VectorSteps
@@ -76,32 +77,36 @@ class Newton:
         self,
         cell: Cell,
         params: Params,
-        xs: Float[jax.Array, "T *B D"],
+        xs: Checked[Any, "T *B D"],
         carry: Carry,
         scope: Scope,
         reverse: bool,
         key: Key | None,
     ) -> MethodResult:
         """One cell, and a `NewtonReport`. Segments of `checkpoint_every` steps are solved in turn."""
-        if xs.shape[0] == 0:
+        if scope.length == 0:
             steps = Sequential().run(cell, params, xs, carry, scope, reverse, key)
             return steps._replace(report=NewtonReport.none())
-        noise = None if key is None else cell.noise(key, xs.shape[0], scope.batch_shape)
-        row = jax.eval_shape(lambda: jax.tree.map(widened, cell.initial_carry((), xs.dtype)))
+        noise = None if key is None else cell.noise(key, scope.length, scope.batch_shape)
+        row = jax.eval_shape(cell.initial_carry)
         steps = VectorSteps(cell, key is not None, row)
         start = steps.vector(carry, scope.batch_shape)
+        axes = varying_axes(start)
+        params = vary(params, axes)  # a linear solve is not transposed rightly with parameters that do not
         problem = _Problem(self, steps, reverse, start.shape[-1], start.dtype)
 
         def segment(state: Any, inputs: Any) -> tuple[Any, jax.Array]:
             start, report = state
             xs, *rest = inputs
-            inputs = Inputs(jax.tree.map(widened, cell.project(params, xs)), *rest)
+            z = cell.project(params, xs)
+            dtype = jax.eval_shape(lambda z: cell.step(params, carry, jax.tree.map(lambda a: a[0], z)), z)[1].dtype
+            inputs = Inputs(wide(z), *rest)
             values, solved = problem.values(*jax.lax.stop_gradient((params, start, inputs)))
             x = _solution(problem, params, start, inputs, values)
-            ys = steps(params, previous(start, x, reverse), inputs)[1].astype(xs.dtype)
-            return (x[0 if reverse else -1], report.joined(solved)), ys
+            ys = steps(params, previous(start, x, reverse), inputs)[1].astype(dtype)
+            return (x[0 if reverse else -1], vary(report.joined(solved), axes)), ys
 
-        state, inputs = (start, NewtonReport.none(start.dtype)), (xs, noise, scope.valid, scope.resets)
+        state, inputs = (start, vary(NewtonReport.none(start.dtype), axes)), (xs, noise, scope.valid, scope.resets)
         (last, report), ys = in_segments(segment, state, inputs, scope.checkpoint_every, reverse)
         last = jax.tree.map(lambda new, old: new.astype(old.dtype), steps.carry(last), carry)
         return MethodResult(last, ys, report)

@@ -1,13 +1,15 @@
 """What every method needs to know about a sequence beside its inputs, and how rows are selected."""
 
 import dataclasses
+from collections.abc import Set
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import AxisType, PartitionSpec
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Bool, Carry
+from rnn_jax.typing import Bool, Carry, Int, Shaped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,20 +17,104 @@ class Scope:
     """The masks and options of one `unroll`, shared by all parts of a composite.
 
     Attributes:
+        length: T.
         batch_shape: B.
         valid: bool `[T, B]`, true before each row's length; None where all steps are valid.
         resets: bool `[T, B]`, true where the carry starts anew; None where it never does.
         checkpoint_every: steps between two kept carries; None keeps all.
     """
 
+    length: int
     batch_shape: tuple[int, ...]
     valid: Bool[jax.Array, "T *B"] | None
     resets: Bool[jax.Array, "T *B"] | None
     checkpoint_every: int | None
 
     def start(self, cell: Cell, carry: Carry) -> Carry:
-        """The initial carry of `cell`, in the dtypes of `carry`."""
-        return jax.tree.map(lambda s, c: s.astype(c.dtype), cell.initial_carry(self.batch_shape), carry)
+        """The initial carry of `cell`, in the dtypes of `carry` and placed as it is."""
+        start = jax.tree.map(lambda s, c: s.astype(c.dtype), cell.initial_carry(self.batch_shape), carry)
+        return placed_like(carry, start, len(self.batch_shape))
+
+    def against(self, reverse: bool) -> "Scope":
+        """The scope of a part that runs the other way.
+
+        A reset cuts a row in two before a step: whoever comes from the other side starts anew at the step on the other
+        side of the cut.
+
+        Args:
+            reverse: the direction of the other parts.
+        """
+        if self.resets is None:
+            return self
+        resets = self.resets if self.valid is None else self.resets & self.valid
+        nowhere = jnp.zeros_like(resets[:1])
+        moved = jnp.concatenate([nowhere, resets[:-1]] if reverse else [resets[1:], nowhere])
+        return dataclasses.replace(self, resets=moved)
+
+
+def is_known(scope: Scope) -> bool:
+    """Whether T and B are numbers; in `jax.export` they may be symbols, which cannot be compared."""
+    return all(isinstance(size, int) for size in (scope.length, *scope.batch_shape))
+
+
+def boundaries(segment_ids: Int[jax.Array, "T *B"], reverse: bool) -> Bool[jax.Array, "T *B"]:
+    """True at the first step of each segment but the first, in the order of steps."""
+    nowhere, changes = jnp.zeros_like(segment_ids[:1], bool), segment_ids[1:] != segment_ids[:-1]
+    return jnp.concatenate([changes, nowhere] if reverse else [nowhere, changes])
+
+
+def placed_like(others: Any, carry: Carry, batch_dims: int, xs: Any = None) -> Carry:
+    """`carry` as a loop over `others` needs it in the work of several devices.
+
+    In `jax.shard_map` a loop carries what varies over all mesh axes that anything it reads varies over. Where shardings
+    are explicit, the rows of a carry lie where the rows of `xs` lie.
+
+    Args:
+        others: all that the loop reads.
+        carry: what enters the loop, `[B, ...]`.
+        batch_dims: how many dims B is.
+        xs: inputs `[T, B, ...]`; None where `others` is a carry already placed.
+    """
+    axes = varying_axes(others)
+    like, first = (others, 0) if xs is None else (xs, 1)
+    explicit = [spec for leaf in jax.tree.leaves(like)[:1] if (spec := _explicit(leaf))]
+
+    def place(leaf: jax.Array) -> jax.Array:
+        leaf = vary(leaf, axes)
+        for spec in explicit:
+            rows = spec[first : first + batch_dims]
+            leaf = jax.reshard(leaf, PartitionSpec(*rows, *(None,) * (leaf.ndim - batch_dims)))
+        return leaf
+
+    return jax.tree.map(place, carry)
+
+
+def spread_like(a: Shaped[jax.Array, "..."], like: Shaped[jax.Array, "*B n"]) -> Shaped[jax.Array, "*B n"]:
+    """`a` in the shape of `like`, and over devices as it is."""
+    spec = _explicit(like)
+    a = jnp.broadcast_to(a, like.shape) if spec is None else jnp.broadcast_to(a, like.shape, out_sharding=spec)
+    return vary(a, varying_axes(like))
+
+
+def vary(tree: Any, axes: Set[str]) -> Any:
+    """A tree whose arrays vary over these mesh axes of a `jax.shard_map` at least."""
+
+    def cast(leaf: jax.Array) -> jax.Array:
+        missing = tuple(sorted(axes - varying_axes(leaf)))
+        return jax.lax.pcast(leaf, missing, to="varying") if missing else leaf
+
+    return jax.tree.map(cast, tree)
+
+
+def varying_axes(tree: Any) -> frozenset[str]:
+    """The mesh axes of a `jax.shard_map` that any array of a tree varies over."""
+    return frozenset().union(*(jax.typeof(leaf).manual_axis_type.varying for leaf in jax.tree.leaves(tree)))
+
+
+def _explicit(leaf: jax.Array) -> PartitionSpec | None:
+    """The sharding of an array over a mesh with explicit axes; None elsewhere."""
+    sharding = jax.typeof(leaf).sharding
+    return sharding.spec if AxisType.Explicit in sharding.mesh.axis_types else None
 
 
 def where_rows(mask: Bool[jax.Array, "*B"], on: Any, off: Any) -> Any:

@@ -18,17 +18,19 @@ def in_segments(segment: Segment, carry: Carry, inputs: Any, every: int | None, 
     segment of all, whose steps are kept.
     """
     length = jax.tree.leaves(inputs)[0].shape[0]
-    if every is None or every >= length:
+    known = isinstance(length, int)  # else a symbol, which cannot be compared: a rest is taken, of any length
+    if every is None or (known and every >= length):
         return segment(carry, inputs)
     segment = jax.checkpoint(segment)
-    whole = length - length % every
-    body = jax.tree.map(lambda a: a[:whole].reshape(-1, every, *a.shape[1:]), inputs)
+    whole = length // every * every
+    rest = not known or whole < length
+    body = jax.tree.map(lambda a: a[:whole].reshape(length // every, every, *a.shape[1:]), inputs)
     tail = jax.tree.map(lambda a: a[whole:], inputs)
     tail_ys = None
-    if reverse and whole < length:
+    if reverse and rest:
         carry, tail_ys = segment(carry, tail)
     carry, ys = jax.lax.scan(segment, carry, body, reverse=reverse)
     ys = ys.reshape(whole, *ys.shape[2:])
-    if not reverse and whole < length:
+    if not reverse and rest:
         carry, tail_ys = segment(carry, tail)
     return carry, ys if tail_ys is None else jnp.concatenate([ys, tail_ys])

@@ -4,14 +4,16 @@ The loop over a `GatedCell` has a derivative of its own; see gated.py.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
 
 from rnn_jax.cells.base import Cell, GatedCell
-from rnn_jax.typing import Carry, Float, Key, Params
+from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.gated import gated_loop
 from rnn_jax.unroll.method import MethodResult
+from rnn_jax.unroll.precision import widely
 from rnn_jax.unroll.scope import Scope, where_rows
 from rnn_jax.unroll.segments import in_segments
 
@@ -27,14 +29,14 @@ class Sequential:
         self,
         cell: Cell,
         params: Params,
-        xs: Float[jax.Array, "T *B D"],
+        xs: Checked[Any, "T *B D"],
         carry: Carry,
         scope: Scope,
         reverse: bool,
         key: Key | None,
     ) -> MethodResult:
         noisy = key is not None and type(cell).noisy_step is not Cell.noisy_step
-        noise = cell.noise(key, xs.shape[0], scope.batch_shape) if noisy else None
+        noise = cell.noise(key, scope.length, scope.batch_shape) if noisy else None
         start = None if scope.resets is None else scope.start(cell, carry)
         gated = isinstance(cell, GatedCell) and type(cell).step is GatedCell.step and not noisy
 
@@ -44,9 +46,9 @@ class Sequential:
             if resets is not None:
                 carry = where_rows(resets, start, carry)
             if noisy:
-                after, y = cell.noisy_step(params, carry, z, noise)
+                after, y = widely(functools.partial(cell.noisy_step, noise=noise), params, carry, z)
             else:
-                after, y = cell.step(params, carry, z)
+                after, y = widely(cell.step, params, carry, z)
             return (after if valid is None else where_rows(valid, after, before)), y
 
         def segment(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:

@@ -1,6 +1,7 @@
 """Step by step, keeping what enters each step: what all looks inside of a cell begin with."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -8,8 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Bool, Carry, Float, Key, Params
+from rnn_jax.checks import check_input
+from rnn_jax.typing import Bool, Carry, Checked, Float, Key, Params
 from rnn_jax.unroll.method import MethodResult
+from rnn_jax.unroll.precision import widely
 from rnn_jax.unroll.scope import Scope, where_rows
 
 
@@ -36,7 +39,7 @@ class Trace(NamedTuple):
     @property
     def leading(self) -> int:
         """How many dims are time and batch."""
-        return self.xs.ndim - len(self.cell.input_shape)
+        return len(check_input("xs", self.xs, self.cell.input_shape))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,14 +60,14 @@ class Traced:
         self,
         cell: Cell,
         params: Params,
-        xs: Float[jax.Array, "T *B D"],
+        xs: Checked[Any, "T *B D"],
         carry: Carry,
         scope: Scope,
         reverse: bool,
         key: Key | None,
     ) -> MethodResult:
         z = cell.project(params, xs)
-        noise = None if key is None else cell.noise(key, xs.shape[0], scope.batch_shape)
+        noise = None if key is None else cell.noise(key, scope.length, scope.batch_shape)
         start = None if scope.resets is None else scope.start(cell, carry)
         tap = None if self.taps is None else next(self.taps, None)
 
@@ -72,7 +75,8 @@ class Traced:
             z, noise, tap, valid, resets = inputs
             before = carry if tap is None else jax.tree.map(_tapped, tap, carry, is_leaf=lambda leaf: leaf is None)
             before = before if resets is None else where_rows(resets, start, before)
-            after, y = cell.step(params, before, z) if key is None else cell.noisy_step(params, before, z, noise)
+            run = cell.step if key is None else functools.partial(cell.noisy_step, noise=noise)
+            after, y = widely(run, params, before, z)
             return (after if valid is None else where_rows(valid, after, carry)), (before, y)
 
         carry, (carries, ys) = jax.lax.scan(step, carry, (z, noise, tap, scope.valid, scope.resets), reverse=reverse)

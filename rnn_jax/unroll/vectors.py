@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, GatedCell, widened
 from rnn_jax.typing import Bool, Carry, Float, Params
-from rnn_jax.unroll.scope import where_rows
+from rnn_jax.unroll.scope import spread_like, where_rows
 
 
 class Inputs(NamedTuple):
@@ -40,7 +40,9 @@ class VectorSteps:
 
     def vector(self, carry: Carry, leading: tuple[int, ...]) -> Float[jax.Array, "*B n"]:
         """A carry as a vector in float32 or wider."""
-        return jnp.concatenate([widened(leaf).reshape(*leading, -1) for leaf in jax.tree.leaves(carry)], axis=-1)
+        sizes = [math.prod(leaf.shape) for leaf in jax.tree.leaves(self.row)]
+        leaves = zip(jax.tree.leaves(carry), sizes, strict=True)
+        return jnp.concatenate([widened(leaf).reshape(*leading, size) for leaf, size in leaves], axis=-1)
 
     def carry(self, x: Float[jax.Array, "*B n"]) -> Carry:
         """A vector as a carry, in the dtype of the vector."""
@@ -124,4 +126,4 @@ class VectorSteps:
 
 def _to(a: jax.Array, like: jax.Array) -> jax.Array:
     """The same `a` in all rows of `like`, and in its dtype."""
-    return jnp.broadcast_to(a.astype(like.dtype).reshape((1,) * (like.ndim - a.ndim) + a.shape), like.shape)
+    return spread_like(a.astype(like.dtype).reshape((1,) * (like.ndim - a.ndim) + a.shape), like)

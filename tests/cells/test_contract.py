@@ -87,9 +87,24 @@ class Unequal(rnn_jax.Elman):
         return self is other
 
 
+class OneBuffer(rnn_jax.LSTM):
+    def initial_carry(self, batch_shape=(), dtype=jnp.float32):
+        zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
+        return rnn_jax.LSTMCarry(zeros, zeros)
+
+
+class TrainableByOrder(rnn_jax.GRU):
+    def trainable(self, params):
+        return {name: jax.tree.map(lambda _, i=i: i == 0, params[name]) for i, name in enumerate(params)}
+
+
 @pytest.mark.parametrize(
-    "broken", [ForgetsDtype, SeesTheBatch, IgnoresInput, IgnoresKey, WrongGradient, NotAdditive, Unequal]
-)
+    "broken",
+    [
+        ForgetsDtype, SeesTheBatch, IgnoresInput, IgnoresKey, WrongGradient, NotAdditive, Unequal, OneBuffer,
+        TrainableByOrder,
+    ],
+)  # fmt: skip
 def test_contract_fails_for_a_broken_cell(broken):
     with pytest.raises(AssertionError):
         assert_cell_contract(broken(3, 4), part="core")
@@ -116,6 +131,39 @@ class WrongCurvature(rnn_jax.Elman):
     def gate(self, params, carry, z, r):
         y = tanh_without_curvature(z + r.astype(z.dtype))
         return y.astype(carry.dtype), y
+
+
+class NarrowSum(rnn_jax.cells.base.HiddenCell):
+    """Adds up its inputs, in bfloat16."""
+
+    def __init__(self):
+        self.input_size, self.hidden_size = 3, 4
+
+    def init(self, key, param_dtype=jnp.float32):
+        return rnn_jax.Elman(3, 4).init(key, param_dtype)
+
+    def step(self, params, carry, z):
+        total = carry.astype(jnp.bfloat16) + z.astype(jnp.bfloat16)
+        return total.astype(carry.dtype), total.astype(z.dtype)
+
+
+class NoRows(rnn_jax.Elman):
+    """Divides by the number of rows."""
+
+    def project(self, params, xs):
+        return super().project(params, xs).reshape(*xs.shape[:-1], -1)
+
+
+@pytest.mark.parametrize(
+    ("check", "cell", "error"),
+    [
+        (testing.check_bfloat16, NarrowSum(), pytest.raises(AssertionError, match="bfloat16 inputs are")),
+        (testing.check_no_steps, NoRows(3, 4), pytest.raises(TypeError, match="reshape")),
+    ],
+)
+def test_a_check_of_the_rest_fails_for_a_broken_cell(check, cell, error):
+    with error:
+        check(cell, 0)
 
 
 @pytest.mark.parametrize(

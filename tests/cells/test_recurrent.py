@@ -101,7 +101,7 @@ def test_a_clock_in_bfloat16_never_drifts():
     cell = rnn_jax.Clockwork(1, 1, periods=(7,))
     params = {"input": {"kernel": jnp.ones((1, 1)), "bias": jnp.ones(1)}, "recurrent": {"kernel": jnp.ones((1, 1))}}
     xs = jnp.asarray(np.random.default_rng(0).normal(size=(1000, 1)), jnp.bfloat16)
-    carry, ys = rnn_jax.unroll(cell, params, xs)
+    carry, ys = rnn_jax.unroll(cell, params, xs, cell.initial_carry((), jnp.bfloat16))
     assert carry.time.dtype == jnp.bfloat16 and carry.time == 1000 % 7
     changes = np.flatnonzero(np.diff(np.asarray(ys[:, 0], np.float32)))
     assert len(changes) > 100 and ((changes + 1) % 7 == 0).all()

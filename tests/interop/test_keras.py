@@ -81,15 +81,32 @@ def test_what_has_no_equal_is_refused_by_name(make, message):
 
 
 @needs_keras
-@pytest.mark.parametrize("mode", ["sum", None])
-def test_a_merge_that_is_no_concatenation_is_refused(mode):
+@pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave"])
+def test_directions_are_merged_as_in_keras(mode):
+    import keras
+
+    xs = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
+    with peer_keras.keras_rules():
+        layer = keras.layers.Bidirectional(keras.layers.GRU(4, return_sequences=True), merge_mode=mode)
+        wanted = keras.ops.convert_to_numpy(layer(xs))
+    cell, params = from_keras(layer)
+    found = rnn_jax.unroll(cell, params, xs, time_axis=1).ys
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+@needs_keras
+def test_directions_that_are_not_merged_and_masking_are_refused():
     import keras
 
     with peer_keras.keras_rules():
-        layer = keras.layers.Bidirectional(options_of("GRU")(keras), merge_mode=mode)
+        layer = keras.layers.Bidirectional(options_of("GRU")(keras), merge_mode=None)
         layer.build((None, None, 2))
-    with pytest.raises(ValueError, match=f"merge_mode={mode!r}.*expected 'concat'"):
+        masked = keras.Sequential([keras.layers.Masking(), keras.layers.GRU(3)])
+        masked.build((None, 5, 2))
+    with pytest.raises(ValueError, match=r"merge_mode=None.*expected 'concat'"):
         from_keras(layer)
+    with pytest.raises(ValueError, match=r"Masking 'masking.*leave it out, and give unroll lengths="):
+        from_keras(masked)
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,33 @@ def test_wrong_inputs_and_damaged_files_are_named(saved, tmp_path):
     later = json.dumps(json.loads(contents["metadata.json"]) | {"format": 2})
     with pytest.raises(ValueError, match="has format 2: this version reads 1"):
         load_step(rewritten(metadata=later))
+
+
+@pytest.mark.parametrize("method", ["auto", "sequential", "associative"])
+@pytest.mark.parametrize("cell", [rnn_jax.MinGRU(3, 4), rnn_jax.S5(3, 4), rnn_jax.MLSTM(3, 4), STACK], ids=str)
+def test_a_sequence_of_any_size_is_exported(cell, method):
+    if method not in ("auto", *cell.methods):
+        method = "sequential"
+    params = cell.init(jax.random.key(0))
+
+    def run(xs, lengths):
+        unroll = functools.partial(rnn_jax.unroll, cell, params, xs, lengths=lengths, method=method)
+        return unroll().ys, unroll(reverse=True).ys
+
+    def exported(sizes):
+        length, batch = jax.export.symbolic_shape(sizes)
+        shapes = (jax.ShapeDtypeStruct((length, batch, 3), jnp.float32), jax.ShapeDtypeStruct((batch,), jnp.int32))
+        return jax.export.export(jax.jit(run))(*shapes)
+
+    any_size, any_rows = exported("t, b"), exported("70, b")
+    for steps, rows in ((1, 1), (70, 2), (70, 17)):
+        xs = np.random.default_rng(0).normal(size=(steps, rows, 3)).astype(np.float32)
+        lengths = np.arange(rows, dtype=np.int32) % (steps + 1)
+        wanted = jax.jit(run)(xs, lengths)
+        for program in (any_size, any_rows) if steps == 70 else (any_size,):
+            chex.assert_trees_all_close(program.call(xs, lengths), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_carry_in_the_place_of_its_function_is_refused(params, tmp_path):
+    with pytest.raises(ValueError, match=r"initial_carry has type tuple: expected a function .* cell.initial_carry"):
+        save_step(tmp_path / "step.rnn", functools.partial(STACK, params), STACK.initial_carry(()), X)

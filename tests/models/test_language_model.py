@@ -59,7 +59,7 @@ def test_low_precision_is_for_the_computation_alone():
     low, full = model(dtype=jnp.bfloat16), model()
     carry, logits = low(TOKENS)
     assert logits.dtype == jnp.float32
-    assert {leaf.dtype for leaf in jax.tree.leaves((carry, low.initial_carry()))} == {jnp.dtype("bfloat16")}
+    assert {leaf.dtype for leaf in jax.tree.leaves((carry, low.initial_carry()))} == {jnp.dtype("float32")}
     chex.assert_trees_all_equal(functional(low)[0], functional(full)[0])
     np.testing.assert_allclose(logits, full(TOKENS)[1], atol=0.05)
     assert low.step(low.initial_carry((3,)), TOKENS[0])[1].dtype == jnp.float32

@@ -240,6 +240,9 @@ def test_another_model_is_named_leaf_by_leaf_and_nothing_is_set_aside(checkpoint
         (3, {"a": np.ones(2)}, {"a": float("nan")}, ValueError, "info cannot be written as JSON"),
         (3, {"a": np.ones(2)}, {1: "a"}, ValueError, "other keys or values"),
         (3, {"a": np.ones(2), "b": {"c": jnp.array([1, jnp.nan], jnp.bfloat16)}}, {}, CheckpointError, "b/c holds NaN"),
+        (3, {"params": {"gain": jnp.array(jnp.inf)}}, {}, CheckpointError, "params/gain holds NaN or infinity"),
+        (3, {"best": jnp.array(jnp.nan)}, {}, CheckpointError, "best holds NaN or infinity"),
+        (3, {"means": jnp.array([1, -jnp.inf])}, {}, CheckpointError, "means holds NaN or infinity"),
         (2, {"a": np.ones(2)}, {}, CheckpointError, "there already.* step 2, saved before, is untouched"),
     ],
 )
@@ -247,6 +250,25 @@ def test_what_cannot_be_saved_is_refused_before_anything_is_written(checkpoints,
     with pytest.raises(error, match=message):
         checkpoints.save(step, state, info)
     assert sorted(path.name for path in checkpoints.directory.iterdir()) == ["1", "2"]
+
+
+def test_a_best_value_may_be_infinite_before_there_is_one(tmp_path):
+    state = {"best": jnp.array(-jnp.inf), "params": {"a": jnp.ones(2)}}
+    Checkpoints(tmp_path).save(1, state, {})
+    assert Checkpoints(tmp_path).load(state).state["best"] == -jnp.inf
+
+
+def test_a_part_of_a_state_is_loaded_alone(tmp_path):
+    state = {"params": {"a": jnp.ones(2)}, "optimizer": {"a": jnp.zeros(2)}, "step": jnp.int32(7)}
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, state, {"k": 1})
+    loaded = checkpoints.load({"params": {"a": jax.ShapeDtypeStruct((2,), jnp.float32)}}, part=True)
+    assert loaded.step == 1 and loaded.info == {"k": 1}
+    np.testing.assert_array_equal(loaded.state["params"]["a"], 1)
+    with pytest.raises(CheckpointError, match=r"optimizer/a: checkpoint .*, model has none"):
+        checkpoints.load({"params": state["params"]})
+    with pytest.raises(CheckpointError, match="params/b: checkpoint has none, model"):
+        checkpoints.load({"params": {"b": jnp.ones(2)}}, part=True)
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path):

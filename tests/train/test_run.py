@@ -40,7 +40,7 @@ def test_a_run_says_everything_about_itself(run, tmp_path, monkeypatch):
     assert begun["seed"] == 7 and begun["data"] == {"text": "abc"} and begun["exit_reason"] == "finished"
     assert begun["start"] <= begun["end"] and begun["devices"][0]["count"] == 4
     assert (
-        begun["versions"]["jax"]
+        all(begun["versions"].values())
         and begun["processor"]
         and begun["matmul_precision"] == "float32"
         and "jaxlib" in begun["jax"]

@@ -236,10 +236,10 @@ def test_low_precision_is_computed_in_float32():
     found, report = jax.jit(functools.partial(rnn_jax.newton_report, cell))(params, low)
     exact = rnn_jax.unroll(cell, params, low.astype(jnp.float32), method="sequential")
     assert report.converged and report.residual.dtype == jnp.float32
-    assert found.carry.dtype == found.ys.dtype == jnp.bfloat16
+    assert found.carry.dtype == jnp.float32 and found.ys.dtype == jnp.bfloat16
     steps = rnn_jax.unroll(cell, params, low, method="sequential")
-    errors = [np.abs(np.asarray(run.ys, np.float32) - exact.ys).mean() for run in (found, steps)]
-    assert errors[0] < 0.5 * errors[1]
+    chex.assert_trees_all_close(found.carry, steps.carry, atol=1e-5)
+    assert np.abs(np.asarray(found.ys, np.float32) - exact.ys).mean() < 2e-3
 
 
 def test_a_report_covers_all_layers_and_segments():

@@ -65,8 +65,8 @@ class FullGateLSTM(Cell):
         return params
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> FullGateCarry:
-        hidden = jnp.zeros((*batch_shape, self.hidden_size), dtype)
-        return FullGateCarry(hidden, hidden, jnp.zeros((*batch_shape, 3 * self.hidden_size), dtype))
+        sizes = (self.hidden_size, self.hidden_size, 3 * self.hidden_size)
+        return FullGateCarry(*(jnp.zeros((*batch_shape, size), dtype) for size in sizes))
 
     def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])

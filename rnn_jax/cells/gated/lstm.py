@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import Cell, GatedCell, along_last, dense, sigmoid, squash
+from rnn_jax.cells.base import Cell, GatedCell, along_last, dense, sigmoid, squash, widened
 from rnn_jax.cells.gated.lstm_papers import BA_2016, GERS_2000, GERS_2002, GREFF_2017, HOCHREITER_1997, SAK_2014
 from rnn_jax.checks import check_size
 from rnn_jax.typing import Array, DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
@@ -86,10 +86,11 @@ def lstm_gate(
 
 def layer_norm(x: Hidden, scale: Float[Array, "H"], bias: Float[Array, "H"] | None = None) -> Hidden:
     """`x` with mean 0 and variance 1 over the last axis, then scaled and shifted; Ba et al. 2016, equation 4."""
-    centred = x - x.mean(axis=-1, keepdims=True)
+    wide = widened(x)
+    centred = wide - wide.mean(axis=-1, keepdims=True)
     normal = centred * jax.lax.rsqrt((centred * centred).mean(axis=-1, keepdims=True) + 1e-5)
-    normal = normal * along_last(scale, x)
-    return normal if bias is None else normal + along_last(bias, x)
+    normal = normal * along_last(scale, wide)
+    return (normal if bias is None else normal + along_last(bias, wide)).astype(x.dtype)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,8 +72,8 @@ class MultiplicativeLSTM(Cell):
         return params
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> LSTMCarry:
-        zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
-        return LSTMCarry(zeros, zeros)
+        shape = (*batch_shape, self.hidden_size)
+        return LSTMCarry(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
     def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, params["input"]["kernel"], jnp.pad(params["input"]["bias"], (self.hidden_size, 0)))

@@ -25,7 +25,7 @@ from rnn_jax import initializers
 from rnn_jax.cells.base import Cell, along_last, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_choice, check_size
-from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Projected
+from rnn_jax.typing import Carry, DType, Float, Hidden, Inputs, Key, Output, Params, Projected
 
 BRADBURY_2016 = Paper(
     key="bradbury2016quasi",
@@ -101,6 +101,9 @@ class QRNN(Cell):
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> QRNNCarry:
         pending = (*batch_shape, self.window - 1, GATES[self.pooling] * self.hidden_size)
         return QRNNCarry(jnp.zeros((*batch_shape, self.hidden_size), dtype), jnp.zeros(pending, dtype))
+
+    def state(self, carry: QRNNCarry) -> Carry:
+        return jax.tree.unflatten(jax.tree.structure(carry), (True, False))
 
     def project(self, params: Params, xs: Inputs) -> Float[jax.Array, "*B W G"]:
         taps = dense(xs, params["input"]["kernel"])

@@ -112,8 +112,7 @@ class SLSTM(GatedCell):
         }
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> SLSTMCarry:
-        zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
-        return SLSTMCarry(zeros, zeros, zeros, zeros)
+        return SLSTMCarry(*(jnp.zeros((*batch_shape, self.hidden_size), dtype) for _ in SLSTMCarry._fields))
 
     def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])

@@ -101,6 +101,11 @@ class Complex(NamedTuple):
     imaginary: Float[jax.Array, "*B N"]
 
     @classmethod
+    def zeros(cls, shape: tuple[int, ...], dtype: DType) -> "Complex":
+        """Zeros, each part an array of its own."""
+        return cls(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
+
+    @classmethod
     def split(cls, a: Float[jax.Array, "*B M"]) -> "Complex":
         """The real parts, then the imaginary parts, side by side on the last axis, taken apart."""
         return cls(*jnp.split(a, 2, axis=-1))
@@ -146,8 +151,7 @@ class StateSpaceCell(ComplexDiagonalCell):
         """λ and γ, each of `[N]`, in float32 or wider."""
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Complex:
-        zeros = jnp.zeros((*batch_shape, self.states), dtype)
-        return Complex(zeros, zeros)
+        return Complex.zeros((*batch_shape, self.states), dtype)
 
     def prepare(self, params: Params) -> Params:
         if "discrete" in params:

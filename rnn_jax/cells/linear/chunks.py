@@ -7,6 +7,7 @@ sum of its logs, or the product of its steps, and never a quotient of longer spa
 would lose all digits. Yang et al. 2024, arXiv:2312.06635, section 4; arXiv:2406.06484, section 3, for the inverse.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -102,13 +103,13 @@ def attention_with_decays(
 
 
 def _halves(a: jax.Array, half: int) -> tuple[jax.Array, jax.Array]:
-    blocks = a.reshape(*a.shape[:-2], -1, 2, half, a.shape[-1])
+    blocks = a.reshape(*a.shape[:-2], a.shape[-2] // (2 * half), 2, half, a.shape[-1])
     return blocks[..., 0, :, :], blocks[..., 1, :, :]
 
 
 def _whole(first: jax.Array, second: jax.Array) -> jax.Array:
     blocks = jnp.stack([first, second], axis=-3)
-    return blocks.reshape(*blocks.shape[:-4], -1, blocks.shape[-1])
+    return blocks.reshape(*blocks.shape[:-4], math.prod(blocks.shape[-4:-1]), blocks.shape[-1])
 
 
 def _power_of_two(length: int) -> int:
@@ -128,7 +129,7 @@ def steps_last(a: Float[jax.Array, "C *B N"]) -> Float[jax.Array, "*B N C"]:
 def joined(ys: Float[jax.Array, "*B N C V"]) -> Float[jax.Array, "C *B N*V"]:
     """`[B, heads, C, V]` to `[C, B, heads V]`."""
     ys = jnp.moveaxis(ys, -2, 0)
-    return ys.reshape(*ys.shape[:-2], -1)
+    return ys.reshape(*ys.shape[:-2], ys.shape[-2] * ys.shape[-1])
 
 
 def kept(

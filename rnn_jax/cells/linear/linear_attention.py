@@ -98,7 +98,9 @@ class AssociativeMemory(LinearCell):
         keys = self.heads * self.key_dim
         ends = itertools.accumulate((keys, keys, self.hidden_size, *self.gate_sizes))
         parts = jnp.split(product, list(ends)[:-1], axis=-1)
-        return [part.reshape(*part.shape[:-1], self.heads, -1) for part in parts[:3]] + parts[3:]
+        return [part.reshape(*part.shape[:-1], self.heads, part.shape[-1] // self.heads) for part in parts[:3]] + parts[
+            3:
+        ]
 
     def initial_memory(self, batch_shape: tuple[int, ...], dtype: DType) -> Memory:
         """S = 0."""

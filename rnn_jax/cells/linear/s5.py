@@ -189,8 +189,7 @@ class S4D(ComplexDiagonalCell):
         }
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Complex:
-        zeros = jnp.zeros((*batch_shape, self.hidden_size, self.state_size), dtype)
-        return Complex(zeros, zeros)
+        return Complex.zeros((*batch_shape, self.hidden_size, self.state_size), dtype)
 
     def prepare(self, params: Params) -> Params:
         if "discrete" in params:

@@ -87,8 +87,8 @@ class CoRNN(GatedCell):
         return {"input": {"kernel": kernel, "bias": bias[0]}, "recurrent": {"kernel": recurrent}}
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> CoRNNCarry:
-        zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
-        return CoRNNCarry(zeros, zeros)
+        shape = (*batch_shape, self.hidden_size)
+        return CoRNNCarry(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
     def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])

@@ -82,8 +82,8 @@ class LEM(Cell):
         return {"input": {"kernel": kernel, "bias": bias[0]}, "recurrent": {"kernel": recurrent}}
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> LEMCarry:
-        zeros = jnp.zeros((*batch_shape, self.hidden_size), dtype)
-        return LEMCarry(zeros, zeros)
+        shape = (*batch_shape, self.hidden_size)
+        return LEMCarry(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
     def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])

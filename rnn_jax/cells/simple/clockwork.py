@@ -8,8 +8,7 @@ the longest, and a module reads from itself and from slower ones only: with kern
 triangular. The kernel is stored whole; its blocks above the diagonal are never read and start as zero.
 
 The carry counts the steps modulo the least common multiple of the periods: the count stays exact in any dtype that can
-hold it, for sequences of any length. A reset starts the clock anew, padding stops it. Zoneout takes two rates, the
-second of which is the clock's and has to be zero.
+hold it, for sequences of any length. A reset starts the clock anew, padding stops it, and noise leaves it alone.
 """
 
 import dataclasses
@@ -22,7 +21,7 @@ import numpy as np
 
 from rnn_jax.cells.base import GatedCell, dense
 from rnn_jax.cells.papers import Paper
-from rnn_jax.typing import Bool, DType, Float, Hidden, Inputs, Int, Key, Output, Params, Product, Projected
+from rnn_jax.typing import Bool, Carry, DType, Float, Hidden, Inputs, Int, Key, Output, Params, Product, Projected
 
 KOUTNIK_2014 = Paper(
     key="koutnik2014clockwork",
@@ -128,6 +127,9 @@ class Clockwork(GatedCell):
                 "give unroll a carry of a wider dtype"
             )
         return ClockworkCarry(jnp.zeros((*batch_shape, self.hidden_size), dtype), jnp.zeros(batch_shape, dtype))
+
+    def state(self, carry: ClockworkCarry) -> Carry:
+        return jax.tree.unflatten(jax.tree.structure(carry), (True, False))
 
     def project(self, params: Params, xs: Inputs) -> Projected:
         return dense(xs, **params["input"])

@@ -8,6 +8,7 @@ import itertools
 import os
 import shlex
 import sys
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from typing import Annotated, Any
 import tyro
 
 from rnn_jax.train import CheckpointError, Diverged, Experiment, RunOptions, train_experiment
-from rnn_jax.train.fields import field_types, read_object
+from rnn_jax.train.fields import field_types, make_config, read_object, read_values
 
 Flags = tyro.conf.OmitArgPrefixes
 """Marks a dataclass argument of a command whose fields are flags without the argument's name before them."""
@@ -88,17 +89,30 @@ def _with_config(
     command: Callable, experiment: Experiment, flags: Mapping[str, str], file: Path | None, values: dict[str, Any]
 ) -> Callable:
     """A command whose argument `config` is of the type that flags and the values of a file ask for."""
-    config_type = experiment.config_type({**values, **flags})
+    config_type = experiment.config_type(flags, values)
     known = field_types(config_type)
-    if unknown := [name for name in values if name not in known]:
-        raise ValueError(
-            f"config={str(file)!r} has fields that this experiment has not: {', '.join(unknown)}; take them out, or "
-            f"name a file of this experiment. Its fields are {', '.join(sorted(known))}"
-        )
+    default: Any = inspect.Parameter.empty
+    if file:
+        whose = "this experiment"
+        if isinstance(experiment.Config, Mapping):
+            whose = f"task {next(task for task, one in experiment.Config.items() if one is config_type)}"
+            values = {name: value for name, value in values.items() if name != "task"}  # which the type has
+        if unknown := [name for name in values if name not in known]:
+            raise ValueError(
+                f"config={str(file)!r} has fields that {whose} has not: {', '.join(unknown)}; take them out, or "
+                f"name a file of {whose}. Its fields are {', '.join(sorted(known))}"
+            )
+        # Flags come in here too, for a file may be of use only with them: without the column of a table, say.
+        words = {n: word for n, word in flags.items() if n in known and _is_one_word(known[n])}
+        default = make_config(config_type, read_values(config_type, {**values, **words}))
     signature = inspect.signature(command, eval_str=True)
-    default = experiment.configure(values) if file else inspect.Parameter.empty
     config = signature.parameters["config"].replace(annotation=Flags[config_type], default=default)
     return _signed(command, [config if p.name == "config" else p for p in signature.parameters.values()])
+
+
+def _is_one_word(hint: Any) -> bool:
+    """Whether a flag of this type takes one word: not none, as that of a bool, nor several."""
+    return hint is not bool and typing.get_origin(hint) is not tuple
 
 
 def _signed(command: Callable, parameters: Sequence[inspect.Parameter]) -> Callable:

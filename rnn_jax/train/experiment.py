@@ -173,15 +173,15 @@ class Experiment:
         """The first line of its page."""
         return self.page.strip().split("\n")[0]
 
-    def config_type(self, values: Mapping[str, Any]) -> type[Any]:
-        """The type of the configs that have these values.
+    def config_type(self, *values: Mapping[str, Any]) -> type[Any]:
+        """The type of the configs that have these values; of several sources, the first that says a task decides.
 
         Raises:
             ValueError: there is no such task.
         """
         if not isinstance(self.Config, Mapping):
             return self.Config
-        task = self.task_of(values) or next(iter(self.Config))
+        task = next(filter(None, map(self.task_of, values)), next(iter(self.Config)))
         check_choice("task", task, tuple(self.Config))
         return self.Config[task]
 

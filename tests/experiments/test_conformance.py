@@ -67,6 +67,16 @@ def test_a_config_comes_back_from_its_fields(name, config_type, tmp_path):
         assert Commands(experiment).config("--config", file) == config
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if len(config_types(name)) > 1])
+def test_a_task_of_a_flag_goes_with_a_file_of_none_or_of_any_task(name, tmp_path):
+    experiment, file = load_experiment(name), tmp_path / "some.json"
+    for task, other in itertools.product(config_types(name), [None, *config_types(name)]):
+        file.write_text(json.dumps({"steps": 10, "evaluate_every": 10} | ({"task": other} if other else {})))
+        needed = ["--csv", "my.csv", "--target", "load"] if task == "own" else []
+        config = Commands(experiment).config("--config", file, "--task", task, *needed, "--steps", 20)
+        assert (config.task, fit_config(config).steps, fit_config(config).evaluate_every) == (task, 20, 10)
+
+
 def documented(config_type: type) -> set[str]:
     """The fields of a dataclass, of its bases and of its parts that have a docstring."""
     found = set()

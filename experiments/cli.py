@@ -1,6 +1,7 @@
 """The command line that all experiments share: `python -m experiments.NAME [COMMAND] [--flags]`."""
 
 import contextlib
+import dataclasses
 import difflib
 import functools
 import inspect
@@ -47,7 +48,8 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
             command = _with_config(command, experiment, _flags(rest), file, values)
             page = f"{page}\n\n{CONFIG}"
             if isinstance(experiment.Config, Mapping):
-                page += " Each task has its own flags: --task is one of " + ", ".join(experiment.Config) + "."
+                other = list(experiment.Config)[-1]
+                page += f" Each task has flags of its own: --task {other} --help shows those of {other}."
         elif file is not None:
             raise ValueError(f"config={str(file)!r}: the command {name} takes no config")
         code = tyro.cli(command, args=rest, prog=f"python -m {experiment.module} {name}", description=page)
@@ -92,11 +94,13 @@ def _with_config(
     config_type = experiment.config_type(flags, values)
     known = field_types(config_type)
     default: Any = inspect.Parameter.empty
+    whose = "this experiment"
+    if isinstance(experiment.Config, Mapping):
+        whose = f"task {next(task for task, one in experiment.Config.items() if one is config_type)}"
+        values = {name: value for name, value in values.items() if name != "task"}  # which the type has
+        if {"h", "help"} & flags.keys() and "task" in known:
+            config_type = _with_choices(config_type, "task", tuple(experiment.Config))
     if file:
-        whose = "this experiment"
-        if isinstance(experiment.Config, Mapping):
-            whose = f"task {next(task for task, one in experiment.Config.items() if one is config_type)}"
-            values = {name: value for name, value in values.items() if name != "task"}  # which the type has
         if unknown := [name for name in values if name not in known]:
             raise ValueError(
                 f"config={str(file)!r} has fields that {whose} has not: {', '.join(unknown)}; take them out, or "
@@ -108,6 +112,16 @@ def _with_config(
     signature = inspect.signature(command, eval_str=True)
     config = signature.parameters["config"].replace(annotation=Flags[config_type], default=default)
     return _signed(command, [config if p.name == "config" else p for p in signature.parameters.values()])
+
+
+def _with_choices(config_type: type, field: str, choices: tuple[str, ...]) -> type:
+    """A type of configs whose help shows these choices of a field."""
+    hint: Any = field_types(config_type)[field]
+    shown = Annotated[hint, tyro.conf.arg(metavar=f"{{{','.join(choices)}}}")]
+    own = [(field, shown, getattr(config_type, field, dataclasses.MISSING))]
+    page, frozen = {"__doc__": config_type.__doc__}, vars(config_type)["__dataclass_params__"].frozen
+    name, bases = config_type.__name__, (config_type,)
+    return dataclasses.make_dataclass(name, own, bases=bases, namespace=page, frozen=frozen, kw_only=True)
 
 
 def _is_one_word(hint: Any) -> bool:
@@ -182,8 +196,8 @@ def _flags(arguments: list[str]) -> dict[str, str]:
     """The values of flags by field, as far as they can be told without knowing the fields: which task is asked for."""
     found = {}
     for word, after in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
-        if word.startswith("--"):
-            flag, equals, value = word[2:].partition("=")
+        if word.startswith("--") or word == "-h":
+            flag, equals, value = word.lstrip("-").partition("=")
             found[flag.replace("-", "_")] = value if equals else after
     return found
 

@@ -67,7 +67,24 @@ def test_a_config_comes_back_from_its_fields(name, config_type, tmp_path):
         assert Commands(experiment).config("--config", file) == config
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if len(config_types(name)) > 1])
+several_tasks = pytest.mark.parametrize("name", [name for name in NAMES if len(config_types(name)) > 1])
+
+
+@several_tasks
+def test_help_shows_all_tasks_and_how_to_see_the_flags_of_another(name, tmp_path, capsys):
+    (file := tmp_path / "some.json").write_text('{"steps": 10, "evaluate_every": 10}')
+    tasks = list(config_types(name))
+    for words in (["--help"], ["-h"], ["train", "--help"], ["--help", "--config", file]):
+        assert Commands(load_experiment(name))(*words) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"--task {{{','.join(tasks)}}}" in said and f"--task {tasks[-1]} --help shows" in said
+    for task, one in config_types(name).items():
+        assert Commands(load_experiment(name))("--task", task, "--help") == 0
+        said = capsys.readouterr().out
+        assert all(f"--{field.replace('_', '-')}" in said for field in field_types(one))
+
+
+@several_tasks
 def test_a_task_of_a_flag_goes_with_a_file_of_none_or_of_any_task(name, tmp_path):
     experiment, file = load_experiment(name), tmp_path / "some.json"
     for task, other in itertools.product(config_types(name), [None, *config_types(name)]):

@@ -207,6 +207,15 @@ def test_mistakes_end_in_one_clear_line(tmp_path, capsys, arguments, message):
     assert message in capsys.readouterr().err and not (tmp_path / "s").exists()
 
 
+def test_a_task_is_fixed_and_not_searched(tmp_path, capsys):
+    for fixed in ([], ["--set", "task=returns"]):
+        assert command(tmp_path / "s", "forecasting", "--search", "task=returns,weather", *fixed) == 1
+        said = " ".join(capsys.readouterr().err.split())
+        assert "search='task=returns,weather': a task is no value to tune" in said and "--set task=NAME" in said
+    assert command(tmp_path / "s", TINY, "--search", "task=a,b") == 1
+    assert "field 'task' is not known" in capsys.readouterr().err
+
+
 def test_another_search_has_another_folder(whole, tmp_path, capsys):
     assert command(whole, *BASE, "--seed", "1") == 1
     assert "has seed=0, asked for is 1: name another folder" in capsys.readouterr().err

@@ -105,6 +105,8 @@ def test_each_task_has_flags_of_its_own(tmp_path, capsys):
     file = tmp_path / "deep.json"
     file.write_text('{"task": "deep", "depth": 5}')
     assert deep.config("--config", file, "--size", 1) == Deep(depth=5, layer=Layer(size=1))
+    file.write_text('{"task": ["deep"]}')
+    assert "task=['deep']: expected one of 'small', 'deep'" in deep.refused(capsys, "--config", file)
     file.write_text('{"task": "small", "depth": 5}')
     assert "has fields that task small has not: depth;" in deep.refused(capsys, "--config", file)
 
@@ -124,6 +126,12 @@ def test_a_file_needs_only_what_no_flag_says(tmp_path, capsys):
     assert "steps='ten': expected int" in forecasting.refused(capsys, "--config", file, "--steps", "ten")
     file.write_text('{"csv": "my.csv", "target": "load"}')
     assert "task weather has not: csv, target;" in forecasting.refused(capsys, "--config", file, "--task", "weather")
+
+
+@pytest.mark.parametrize("config", [dict, {}, {"small": Small, "deep": Deep()}])
+def test_a_config_that_is_no_dataclass_is_refused(config):
+    with pytest.raises(ValueError, match=r"Config=.* of experiment 'x': expected a dataclass, or a dict"):
+        Experiment("mine.x", config, never, never)
 
 
 def test_a_file_of_an_earlier_version_is_read(tmp_path, capsys):

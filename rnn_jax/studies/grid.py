@@ -29,7 +29,6 @@ def make_conditions(
             `sets` is no such file, or the configs are of several tasks.
     """
     base = merged(map(read_pairs, fixed))
-    experiment.configure(base)
     lists = merged({field: values.split(",")} for field, values in map(split_field, vary))
     if zipped and len({len(values) for values in lists.values()}) > 1:
         lengths = ", ".join(f"{field} {len(values)}" for field, values in lists.items())

@@ -26,6 +26,9 @@ RunPath = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help
 
 CONFIG = "--config FILE takes the values of a JSON file, config.json of a run say, where no flag says otherwise."
 
+REPEATED = ("--set", "--vary", "--search")
+"""Flags of studies that take one FIELD=VALUE each."""
+
 
 def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
     """Run one command of an experiment: `train`, `resume`, or one of its own.
@@ -178,6 +181,9 @@ def _program(command: Callable) -> tuple[str, str | None]:
 
 def _call(command: Callable, arguments: list[str], program: str, page: str | None) -> None:
     with _mendable():
+        for flag, value, word in zip(arguments, arguments[1:], arguments[2:], strict=False):
+            if flag in REPEATED and "=" in word and not word.startswith("-"):
+                raise ValueError(f"{word!r} has no flag: repeat it for each, as in {flag} {value} {flag} {word}")
         code = tyro.cli(command, args=arguments, prog=program, description=page)
     raise SystemExit(code or 0)
 
@@ -211,7 +217,10 @@ def _split_config(arguments: list[str]) -> tuple[Path | None, list[str]]:
             found = file if equals else "".join(arguments[i + 1 : i + 2])
             if not found or found.startswith("-"):
                 raise ValueError("--config needs a FILE: a JSON file of an experiment's fields, such as best.json")
-            return Path(found), arguments[:i] + arguments[i + used :]
+            rest = arguments[:i] + arguments[i + used :]
+            if any(other.partition("=")[0] == "--config" for other in rest):
+                raise ValueError("--config is given twice: one FILE is allowed; say what differs from it by flags")
+            return Path(found), rest
     return None, arguments
 
 

@@ -44,6 +44,9 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, capsys, text, message):
         file.write_text(text)
     assert message in command.refused(capsys, "--config", file)
     assert "--config needs a FILE" in command.refused(capsys, "--config", "--degree", "2")
+    twice = "--config is given twice: one FILE is allowed"
+    assert twice in command.refused(capsys, "--config", file, "--degree", "2", "--config", file)
+    assert twice in command.refused(capsys, f"--config={file}", f"--config={file}")
     assert "the command evaluate takes no config" in command.refused(capsys, "evaluate", "RUN", f"--config={__file__}")
 
 

@@ -195,6 +195,7 @@ def test_the_space_is_what_the_words_say():
         (["--search", "scale=1,1.0"], "a value is given twice"),
         (["--search", "degree=1,2", "--search", "degree=3,4"], "given twice"),
         (["--search", "seed=1,2"], "all trials have one"),
+        (["--search", "degree=1,2", "scale=1,2"], "repeat it for each, as in --search degree=1,2 --search scale=1,2"),
         ([], "search is empty"),
         (["--search", "degree=1,2", "--trials", "0"], "trials=0"),
         (["--search", "degree=1,2", "--set", "degree=0"], "degree=0: expected at least 1"),

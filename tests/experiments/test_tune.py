@@ -208,6 +208,12 @@ def test_mistakes_end_in_one_clear_line(tmp_path, capsys, arguments, message):
     assert message in capsys.readouterr().err and not (tmp_path / "s").exists()
 
 
+def test_one_trial_is_no_trials(tmp_path, capsys):
+    assert command(tmp_path / "s", TINY, "--search", "degree=1,2", "--trials", "1") == 0
+    said = capsys.readouterr().out
+    assert "1 trial of degree by " in said and "1 trial: 1 finished" in said and "1 trials" not in said
+
+
 def test_a_task_is_fixed_and_not_searched(tmp_path, capsys):
     for fixed in ([], ["--set", "task=returns"]):
         assert command(tmp_path / "s", "forecasting", "--search", "task=returns,weather", *fixed) == 1

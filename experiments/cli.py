@@ -47,8 +47,8 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
         command = _of_run(commands[name], experiment)
         page = experiment.page if asked else inspect.getdoc(command)
         if "config" in inspect.signature(command).parameters:
-            values = experiment.upgrade(read_object("config", file, '{"FIELD": VALUE, ...}')) if file else {}
-            command = _with_config(command, experiment, _flags(rest), file, values)
+            stored = read_object("config", file, '{"FIELD": VALUE, ...}') if file else {}
+            command = _with_config(command, experiment, _flags(rest), file, stored)
             page = f"{page}\n\n{CONFIG}"
             if isinstance(experiment.Config, Mapping):
                 other = list(experiment.Config)[-1]
@@ -91,15 +91,19 @@ def _resume_command(experiment: Experiment) -> Callable[..., int]:
 
 
 def _with_config(
-    command: Callable, experiment: Experiment, flags: Mapping[str, str], file: Path | None, values: dict[str, Any]
+    command: Callable, experiment: Experiment, flags: Mapping[str, str], file: Path | None, stored: dict[str, Any]
 ) -> Callable:
     """A command whose argument `config` is of the type that flags and the values of a file ask for."""
+    values = experiment.upgrade(stored)
     config_type = experiment.config_type(flags, values)
     known = field_types(config_type)
     default: Any = inspect.Parameter.empty
     whose = "this experiment"
     if isinstance(experiment.Config, Mapping):
-        whose = f"task {next(task for task, one in experiment.Config.items() if one is config_type)}"
+        task = next(task for task, one in experiment.Config.items() if one is config_type)
+        whose = f"task {task}"
+        if values != stored:  # of an earlier version, which may have the fields of all tasks
+            values = experiment.upgrade(stored | {"task": task})
         values = {name: value for name, value in values.items() if name != "task"}  # which the type has
         if {"h", "help"} & flags.keys() and "task" in known:
             config_type = _with_choices(config_type, "task", tuple(experiment.Config))

@@ -36,7 +36,8 @@ def load_experiment(name: str) -> Experiment:
             f"experiment={name!r}: the module {path} was found, but has {lacks}: expected EXPERIMENT = "
             "Experiment(...), of rnn_jax.train, in it"
         )
-    ours = [f"{file.parts[0]}.{file.parts[1]}" for file in sorted(Path().glob("*/*/__init__.py"))]
+    files = [file for file in sorted(Path().glob("*/*/__init__.py")) if "EXPERIMENT" in file.read_text("utf-8")]
+    ours = [".".join(file.parent.parts) for file in files]
     names = {one.rpartition(".")[2]: one for one in ours} | {one: one for one in [*ours, *known]}
     near = difflib.get_close_matches(name, names, n=1)
     raise ValueError(

@@ -19,8 +19,9 @@ def lab(tmp_path, monkeypatch):
     ("name", "message"),
     [
         ("sentimant", "did you mean sentiment[?] expected one of "),
-        ("gauge", "did you mean user_lab.gauge[?] expected one of "),
-        ("user_lab.guage", "did you mean user_lab.gauge[?] "),
+        ("scale", "did you mean user_lab.scale[?] expected one of "),
+        ("user_lab.scael", "did you mean user_lab.scale[?] "),
+        ("gauge", "'gauge': expected one of "),
         ("nothing_of_this_name", ": expected one of .*, or a module of yours"),
         ("user_lab.gauge", "the module user_lab.gauge was found, but has no EXPERIMENT: expected EXPERIMENT = "),
         ("user_lab.scale", "the module user_lab.scale was found, but has EXPERIMENT={'a': 1}: expected EXPERIMENT = "),
@@ -28,5 +29,5 @@ def lab(tmp_path, monkeypatch):
 )
 @pytest.mark.usefixtures("lab")
 def test_what_is_no_experiment_is_told(name, message):
-    with pytest.raises(ValueError, match=f"experiment='{name}'.*{message}"):
+    with pytest.raises(ValueError, match=f"experiment=.*{message}"):
         load_experiment(name)

@@ -23,6 +23,13 @@ from rnn_jax.train.loop import place_batches
 
 
 def main(config: tyro.conf.OmitArgPrefixes[Config] = Config(), repeats: int = 5, dispatches: int = 5) -> None:  # noqa: B008
+    """Print the share of the wall time in which the device works.
+
+    Args:
+        config: Of the text generation experiment.
+        repeats: How often both times are taken, in turns.
+        dispatches: Calls of the compiled program that are timed each time.
+    """
     count = config.fit.steps_per_dispatch
     steps = count * (dispatches + 1)
     config = replace_fields(config, steps=steps, evaluate_every=steps)

@@ -17,6 +17,13 @@ from benchmarks.timing import Ratio
 
 
 def main(old: tyro.conf.Positional[Path], new: tyro.conf.Positional[Path], tolerance: float = 0.05) -> int:
+    """Name what became slower from one result file to another; exit with 1 if anything did.
+
+    Args:
+        old: The result file to compare with.
+        new: The result file of what may have become slower.
+        tolerance: How much a ratio may fall, or bytes may grow, as a part of the old value.
+    """
     before, after = (_by_name(read(path)["rows"]) for path in (old, new))
     both = [name for name in before if name in after]
     found = [line for name in both for line in slower(before[name], after[name], tolerance)]

@@ -19,6 +19,11 @@ BEGIN, END = "<!-- results: written by `python -m benchmarks.report` -->", "<!--
 
 
 def main(check: bool = False) -> int:
+    """Draw the tables.
+
+    Args:
+        check: Write nothing; exit with 1 if the tables are not those of the result files.
+    """
     text = README.read_text()
     before, _, rest = text.partition(BEGIN)
     wanted = f"{before}{BEGIN}\n{results_text()}{END}{rest.partition(END)[2]}"

@@ -1,6 +1,7 @@
 """The command line that all experiments share: `python -m experiments.NAME [COMMAND] [--flags]`."""
 
 import contextlib
+import dataclasses
 import difflib
 import functools
 import inspect
@@ -8,6 +9,7 @@ import itertools
 import os
 import shlex
 import sys
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +17,7 @@ from typing import Annotated, Any
 import tyro
 
 from rnn_jax.train import CheckpointError, Diverged, Experiment, RunOptions, train_experiment
-from rnn_jax.train.fields import field_types, read_object
+from rnn_jax.train.fields import field_types, make_config, read_object, read_values
 
 Flags = tyro.conf.OmitArgPrefixes
 """Marks a dataclass argument of a command whose fields are flags without the argument's name before them."""
@@ -23,6 +25,9 @@ Flags = tyro.conf.OmitArgPrefixes
 RunPath = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help="The directory of a run.")]]
 
 CONFIG = "--config FILE takes the values of a JSON file, config.json of a run say, where no flag says otherwise."
+
+REPEATED = ("--set", "--vary", "--search")
+"""Flags of studies that take one FIELD=VALUE each."""
 
 
 def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
@@ -42,11 +47,12 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
         command = _of_run(commands[name], experiment)
         page = experiment.page if asked else inspect.getdoc(command)
         if "config" in inspect.signature(command).parameters:
-            values = experiment.upgrade(read_object("config", file, '{"FIELD": VALUE, ...}')) if file else {}
-            command = _with_config(command, experiment, _flags(rest), file, values)
+            stored = read_object("config", file, '{"FIELD": VALUE, ...}') if file else {}
+            command = _with_config(command, experiment, _flags(rest), file, stored)
             page = f"{page}\n\n{CONFIG}"
             if isinstance(experiment.Config, Mapping):
-                page += " Each task has its own flags: --task is one of " + ", ".join(experiment.Config) + "."
+                other = list(experiment.Config)[-1]
+                page += f" Each task has flags of its own: --task {other} --help shows those of {other}."
         elif file is not None:
             raise ValueError(f"config={str(file)!r}: the command {name} takes no config")
         code = tyro.cli(command, args=rest, prog=f"python -m {experiment.module} {name}", description=page)
@@ -85,20 +91,49 @@ def _resume_command(experiment: Experiment) -> Callable[..., int]:
 
 
 def _with_config(
-    command: Callable, experiment: Experiment, flags: Mapping[str, str], file: Path | None, values: dict[str, Any]
+    command: Callable, experiment: Experiment, flags: Mapping[str, str], file: Path | None, stored: dict[str, Any]
 ) -> Callable:
     """A command whose argument `config` is of the type that flags and the values of a file ask for."""
-    config_type = experiment.config_type({**values, **flags})
+    values = experiment.upgrade(stored)
+    config_type = experiment.config_type(flags, values)
     known = field_types(config_type)
-    if unknown := [name for name in values if name not in known]:
-        raise ValueError(
-            f"config={str(file)!r} has fields that this experiment has not: {', '.join(unknown)}; take them out, or "
-            f"name a file of this experiment. Its fields are {', '.join(sorted(known))}"
-        )
+    default: Any = inspect.Parameter.empty
+    whose = "this experiment"
+    if isinstance(experiment.Config, Mapping):
+        task = next(task for task, one in experiment.Config.items() if one is config_type)
+        whose = f"task {task}"
+        if values != stored:  # of an earlier version, which may have the fields of all tasks
+            values = experiment.upgrade(stored | {"task": task})
+        values = {name: value for name, value in values.items() if name != "task"}  # which the type has
+        if {"h", "help"} & flags.keys() and "task" in known:
+            config_type = _with_choices(config_type, "task", tuple(experiment.Config))
+    if file:
+        if unknown := [name for name in values if name not in known]:
+            raise ValueError(
+                f"config={str(file)!r} has fields that {whose} has not: {', '.join(unknown)}; take them out, or "
+                f"name a file of {whose}. Its fields are {', '.join(sorted(known))}"
+            )
+        # Flags come in here too, for a file may be of use only with them: without the column of a table, say.
+        words = {n: word for n, word in flags.items() if n in known and _is_one_word(known[n])}
+        default = make_config(config_type, read_values(config_type, {**values, **words}))
     signature = inspect.signature(command, eval_str=True)
-    default = experiment.configure(values) if file else inspect.Parameter.empty
     config = signature.parameters["config"].replace(annotation=Flags[config_type], default=default)
     return _signed(command, [config if p.name == "config" else p for p in signature.parameters.values()])
+
+
+def _with_choices(config_type: type, field: str, choices: tuple[str, ...]) -> type:
+    """A type of configs whose help shows these choices of a field."""
+    hint: Any = field_types(config_type)[field]
+    shown = Annotated[hint, tyro.conf.arg(metavar=f"{{{','.join(choices)}}}")]
+    own = [(field, shown, getattr(config_type, field, dataclasses.MISSING))]
+    page, frozen = {"__doc__": config_type.__doc__}, vars(config_type)["__dataclass_params__"].frozen
+    name, bases = config_type.__name__, (config_type,)
+    return dataclasses.make_dataclass(name, own, bases=bases, namespace=page, frozen=frozen, kw_only=True)
+
+
+def _is_one_word(hint: Any) -> bool:
+    """Whether a flag of this type takes one word: not none, as that of a bool, nor several."""
+    return hint is not bool and typing.get_origin(hint) is not tuple
 
 
 def _signed(command: Callable, parameters: Sequence[inspect.Parameter]) -> Callable:
@@ -150,6 +185,9 @@ def _program(command: Callable) -> tuple[str, str | None]:
 
 def _call(command: Callable, arguments: list[str], program: str, page: str | None) -> None:
     with _mendable():
+        for flag, value, word in zip(arguments, arguments[1:], arguments[2:], strict=False):
+            if flag in REPEATED and "=" in word and not word.startswith("-"):
+                raise ValueError(f"{word!r} has no flag: repeat it for each, as in {flag} {value} {flag} {word}")
         code = tyro.cli(command, args=arguments, prog=program, description=page)
     raise SystemExit(code or 0)
 
@@ -168,8 +206,8 @@ def _flags(arguments: list[str]) -> dict[str, str]:
     """The values of flags by field, as far as they can be told without knowing the fields: which task is asked for."""
     found = {}
     for word, after in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
-        if word.startswith("--"):
-            flag, equals, value = word[2:].partition("=")
+        if word.startswith("--") or word == "-h":
+            flag, equals, value = word.lstrip("-").partition("=")
             found[flag.replace("-", "_")] = value if equals else after
     return found
 
@@ -183,7 +221,10 @@ def _split_config(arguments: list[str]) -> tuple[Path | None, list[str]]:
             found = file if equals else "".join(arguments[i + 1 : i + 2])
             if not found or found.startswith("-"):
                 raise ValueError("--config needs a FILE: a JSON file of an experiment's fields, such as best.json")
-            return Path(found), arguments[:i] + arguments[i + used :]
+            rest = arguments[:i] + arguments[i + used :]
+            if any(other.partition("=")[0] == "--config" for other in rest):
+                raise ValueError("--config is given twice: one FILE is allowed; say what differs from it by flags")
+            return Path(found), rest
     return None, arguments
 
 

@@ -1,5 +1,6 @@
 """Experiments by their names: the folders beside this module, and packages or modules of one's own."""
 
+import difflib
 import importlib
 from pathlib import Path
 
@@ -27,12 +28,22 @@ def load_experiment(name: str) -> Experiment:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{path}.".startswith(f"{error.name}."):
             raise  # what is missing is something that the experiment imports
-    found = getattr(module, "EXPERIMENT", None)
-    if not isinstance(found, Experiment):
+    if isinstance(found := getattr(module, "EXPERIMENT", None), Experiment):
+        return found
+    if module is not None:
+        lacks = "no EXPERIMENT" if found is None else f"EXPERIMENT={found!r}"
         raise ValueError(
-            f"experiment={name!r}: expected one of {', '.join(known)}, or a module of yours with an EXPERIMENT"
+            f"experiment={name!r}: the module {path} was found, but has {lacks}: expected EXPERIMENT = "
+            "Experiment(...), of rnn_jax.train, in it"
         )
-    return found
+    files = [file for file in sorted(Path().glob("*/*/__init__.py")) if "EXPERIMENT" in file.read_text("utf-8")]
+    ours = [".".join(file.parent.parts) for file in files]
+    names = {one.rpartition(".")[2]: one for one in ours} | {one: one for one in [*ours, *known]}
+    near = difflib.get_close_matches(name, names, n=1)
+    raise ValueError(
+        f"experiment={name!r}: {f'did you mean {names[near[0]]}? ' if near else ''}expected one of {', '.join(known)}, "
+        "or a module of yours with an EXPERIMENT"
+    )
 
 
 def experiment_of(run: Run) -> Experiment:

@@ -71,7 +71,7 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
         task = found.prepare(base).task  # which metric, and whether there are data at all
         search = Search(path, found, base, space, task, seed=options.seed, prune_after=options.prune_after,
                         definition=definition)  # fmt: skip
-        print(f"{options.trials} trials of {', '.join(space)} by {task.monitor} in {path}", flush=True)
+        print(f"{counted(options.trials)} of {', '.join(space)} by {task.monitor} in {path}", flush=True)
         code = search.run(options.trials, report=lambda line: print(line, flush=True))
     asked = {name: value for name, value in vars(options).items() if name != "study"}
     said = as_command("experiments.tune", experiment, values=asked, defaults=vars(Options()))
@@ -118,13 +118,17 @@ def importance(search: Search) -> dict[str, float]:
             return {}
 
 
+def counted(trials: int) -> str:
+    return f"{trials} trial{'s' * (trials != 1)}"
+
+
 def described(summary: dict[str, Any]) -> str:
     """The end of a search in words."""
     states = [row["state"] for row in summary["trials"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     best, share = summary["best"], summary["importance"]
     lines = [
-        f"{len(states)} trials: {counts}",
+        f"{counted(len(states))}: {counts}",
         f"best {summary['metric']}: {best['value']:.6g}, trial {best['number']}",
     ]
     lines += [f"  {field:20} {value!s:12.12} {share.get(field, 0):4.0%} of the importance" if share else

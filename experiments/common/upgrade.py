@@ -18,7 +18,8 @@ def drop_other_tasks(configs: Mapping[str, type[Any]]) -> Callable[[dict[str, An
     every = {name for config_type in configs.values() for name in field_types(config_type)}
 
     def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-        config_type = configs.get(stored.get("task", ""))
+        task = stored.get("task")
+        config_type = configs.get(task) if isinstance(task, str) else None
         own = field_types(config_type).keys() if config_type else every
         return {n: v for n, v in stored.items() if n in own or n not in every} if own <= stored.keys() else stored
 

@@ -252,7 +252,7 @@ TASKS: dict[str, type[ForecastConfig]] = {
 }
 
 
-def task_of(values: Mapping[str, Any]) -> str | None:
+def task_of(values: Mapping[str, Any]) -> Any:
     """Who names a table of their own has that task."""
     return "own" if values.get("csv") or values.get("target") else values.get("task")
 

@@ -154,7 +154,7 @@ CONFIGS: dict[str, type[VideoConfig]] = {"libras": LibrasConfig, "frames": Frame
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
     """From what earlier versions stored: the fields of all tasks, the sizes of both kinds of models of frames."""
     stored = drop_other_tasks(CONFIGS)(stored)
-    if {"frame_cell", *SPATIAL, *FLAT} <= stored.keys():
+    if {"frame_cell", *SPATIAL, *FLAT} <= stored.keys() and isinstance(stored["frame_cell"], str):
         own, others = own_and_others(stored["frame_cell"])
         if all(stored[name] is not None for name in others):
             stored = stored | dict.fromkeys(others) | {n: None for n, size in own.items() if stored[n] == size}

@@ -1,7 +1,7 @@
 """The configs of a study, from the words of a command line."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,10 @@ def make_conditions(
         zipped: take the first values of all fields, the second, ..., in place of their grid.
 
     Raises:
-        ValueError: a field or value is not known, a field is given twice, lists to be zipped are not of one length, or
-            `sets` is no such file.
+        ValueError: a field or value is not known, a field is given twice, lists to be zipped are not of one length,
+            `sets` is no such file, or the configs are of several tasks.
     """
     base = merged(map(read_pairs, fixed))
-    experiment.configure(base)
     lists = merged({field: values.split(",")} for field, values in map(split_field, vary))
     if zipped and len({len(values) for values in lists.values()}) > 1:
         lengths = ", ".join(f"{field} {len(values)}" for field, values in lists.items())
@@ -47,6 +46,12 @@ def make_conditions(
         config = experiment.configure(base | changes)
         shown = {field: value for field, value in flatten(config).items() if field in lists}
         conditions.append(Condition(({"set": name} if name else {}) | shown, config))
+    if isinstance(experiment.Config, Mapping) and len(kinds := {type(one.config) for one in conditions}) > 1:
+        tasks = [task for task, kind in experiment.Config.items() if kind in kinds]
+        raise ValueError(
+            f"task={','.join(tasks)}: expected one, for what is measured in another is no value to test against; "
+            f"make a study of each, with --set task={tasks[0]}"
+        )
     return conditions
 
 

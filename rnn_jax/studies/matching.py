@@ -27,11 +27,20 @@ def match_parameters(
         prepare: of the experiment.
 
     Raises:
-        ValueError: an experiment has no hidden_size, one of the configs varies it, or no size comes near enough.
+        ValueError: an experiment has no hidden_size, one of the configs varies it, has no use for it or does not say
+            it, or no size comes near enough.
     """
-    wanted = flatten(reference.config).get("hidden_size")
-    if wanted is None:
-        raise ValueError("match_parameters: this experiment has no hidden_size; leave it out")
+    for condition in conditions:
+        fields = flatten(condition.config)
+        if "hidden_size" not in fields:
+            raise ValueError("match_parameters: this experiment has no hidden_size; leave match_parameters out")
+        if fields["hidden_size"] is None:
+            raise ValueError(
+                f"match_parameters: hidden_size, by which sizes are matched, is None in {condition.name}; leave "
+                "match_parameters out, or make a study of configs that all have a use for hidden_size, and give it "
+                "with --set hidden_size=SIZE"
+            )
+    wanted = flatten(reference.config)["hidden_size"]
 
     def parameters(config: Any, size: int) -> int:
         return count_parameters(prepare(resized(Condition({}, config), size).config).task.params)

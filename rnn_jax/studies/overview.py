@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn_jax.studies.tables import higher_is_better, metric, number, summarise, values
+from rnn_jax.studies.tables import higher_is_better, metric, metrics, number, summarise, values
 
 NOTE = (
     "Rank: of the mean in each study, averaged. Score: each study's values are scaled so that its worst mean is 0 and "
@@ -32,7 +32,8 @@ def overview(
         unit, `rank`, `seconds` and `bytes`, relative to the reference.
 
     Raises:
-        ValueError: the studies have other configs, another reference, or a config without a finished run.
+        ValueError: the studies have other configs, another reference, or a config without a finished run, or one of
+            them has several metrics.
     """
     found = {name: _labelled(study) for name, study in studies.items()}
     (first, names), *others = ((name, list(cells)) for name, cells in found.items())
@@ -48,6 +49,8 @@ def overview(
     if len(set(references.values())) > 1:
         raise ValueError(f"the references differ: {references}; give all studies the same with --reference")
     for name, cells in found.items():
+        if len(several := metrics(studies[name])) > 1:
+            raise ValueError(f"{name} has several metrics: {', '.join(several)}; make a study of each")
         if empty := [label for label, cell in cells.items() if not values(cell)]:
             raise ValueError(f"{name}: no run of {', '.join(empty)} has finished; the study's command goes on with it")
     means = {name: {label: _mean(cell) for label, cell in cells.items()} for name, cells in found.items()}

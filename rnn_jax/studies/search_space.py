@@ -7,10 +7,15 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
-from rnn_jax.train.fields import read_field
+from rnn_jax.train.fields import field_types, read_field
 from rnn_jax.train.run import plain
 
-FIXED = {"seed": "use --set, for all trials have one", "cpu_devices": "use --set", "hold_out": "a search needs it"}
+FIXED = {
+    "seed": "use --set, for all trials have one",
+    "cpu_devices": "use --set",
+    "hold_out": "a search needs it",
+    "task": "a task is no value to tune, for each has a metric of its own: fix one with --set task=NAME",
+}
 
 
 def parse_space(config: type, words: Sequence[str]) -> dict[str, BaseDistribution]:
@@ -29,7 +34,7 @@ def parse_space(config: type, words: Sequence[str]) -> dict[str, BaseDistributio
                 f"search={text!r}: expected FIELD=log:LOW:HIGH, FIELD=float:LOW:HIGH, FIELD=int:LOW:HIGH[:STEP] or "
                 "FIELD=VALUE,VALUE,..."
             )
-        if field in FIXED or field in space:
+        if (field in FIXED and field in field_types(config)) or field in space:
             raise ValueError(f"search={text!r}: " + FIXED.get(field, "the field is given twice; name each once"))
         try:
             space[field] = _distribution(config, field, kind, ends, values)

@@ -19,19 +19,24 @@ EQUAL = "unless the metric is at its limit, what distinguishes them does not rea
 
 
 def cell_rows(study: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row of statistics for each cell of what study.json holds; see `summarise`."""
+    """A row of statistics for each cell of what study.json holds; see `summarise`. No tests if metrics differ."""
     scores = {cell["name"]: [values(cell)] for cell in study["cells"]}
     params = {
         cell["name"]: {one["params"] for one in cell["seeds"].values() if "params" in one} for cell in study["cells"]
     }
-    return summarise(scores, params, study["reference"], higher_is_better(study))
+    rows = summarise(scores, params, study["reference"], higher_is_better(study))
+    untested = dict.fromkeys(("p", "p holm", "better"), math.nan) if len(metrics(study)) > 1 else {}
+    return [row | untested for row in rows]
 
 
 def field_rows(study: Mapping[str, Any], field: str) -> list[dict[str, Any]]:
     """A row for each value of a field, over all cells that have it: a stratum is a choice of the other fields.
 
-    Only strata that every value has runs in are taken, so that all rows compare the same; without any, no rows.
+    Only strata that every value has runs in are taken, so that all rows compare the same; without any, or if metrics
+    differ, no rows.
     """
+    if len(metrics(study)) > 1:
+        return []
     reference = next(cell for cell in study["cells"] if cell["name"] == study["reference"])
     found: dict[Any, dict[str, dict[str, float]]] = {}
     for cell in study["cells"]:
@@ -98,9 +103,15 @@ def higher_is_better(study: Mapping[str, Any]) -> bool:
     return any(one.get("higher_is_better", False) for cell in study["cells"] for one in cell["seeds"].values())
 
 
+def metrics(study: Mapping[str, Any]) -> list[str]:
+    """What finished runs are measured by: one metric, unless a field that varies is one that says it."""
+    return sorted({one["metric"] for cell in study["cells"] for one in cell["seeds"].values() if "metric" in one})
+
+
 def metric(study: Mapping[str, Any]) -> str:
     """The metric with an arrow to where it is better."""
-    names = sorted({one["metric"] for cell in study["cells"] for one in cell["seeds"].values() if "metric" in one})
+    if len(names := metrics(study)) > 1:
+        return ", ".join(names)
     return f"{', '.join(names) or 'nothing finished'} {'↑' if higher_is_better(study) else '↓'}"
 
 
@@ -139,6 +150,8 @@ def latex(study: Mapping[str, Any]) -> str:
 def remarks(study: Mapping[str, Any]) -> list[str]:
     """What a reader must know beside the numbers: failures, layouts, cells that do not differ, mixed versions."""
     lines = []
+    if len(names := metrics(study)) > 1:
+        lines.append(f"metrics differ ({'; '.join(names)}): no tests, make a study of each to have them")
     for cell in study["cells"]:
         lines += [f"{cell['name']}: {note}" for note in cell.get("notes", ())]
         for seed, one in cell["seeds"].items():

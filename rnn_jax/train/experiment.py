@@ -120,7 +120,7 @@ def _same(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _by_task(values: Mapping[str, Any]) -> str | None:
+def _by_task(values: Mapping[str, Any]) -> Any:
     return values.get("task")
 
 
@@ -139,8 +139,11 @@ class Experiment:
         default: the command where none is named.
         pages: what `inspect` shows beyond what it shows of every run: from `(trained, row, steps)` to functions that
             draw a page and say what is on it, by the page's title.
-        task_of: which task values of fields ask for, where it is not the field `task` alone that says it.
+        task_of: which task values of fields ask for, where it is not the field `task` alone that says it; unchecked.
         upgrade: from the fields of a config.json that an earlier version wrote to those of today.
+
+    Raises:
+        ValueError: a type of its configs is no dataclass, or there is none.
     """
 
     module: str
@@ -150,7 +153,7 @@ class Experiment:
     commands: tuple[Callable[..., Any], ...] = ()
     default: str = "train"
     pages: Callable[[Trained, int, int], dict[str, Callable[[], str]]] | None = None
-    task_of: Callable[[Mapping[str, Any]], str | None] = _by_task
+    task_of: Callable[[Mapping[str, Any]], Any] = _by_task
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] = _same
 
     def __post_init__(self):
@@ -158,6 +161,12 @@ class Experiment:
             spec = sys.modules["__main__"].__spec__
             module = spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).stem
             object.__setattr__(self, "module", module)
+        types = list(self.Config.values()) if isinstance(self.Config, Mapping) else [self.Config]
+        if not types or not all(isinstance(one, type) and dataclasses.is_dataclass(one) for one in types):
+            raise ValueError(
+                f"Config={self.Config!r} of experiment {self.name!r}: expected a dataclass, or a dict from each task's "
+                "name to one"
+            )
 
     @property
     def name(self) -> str:
@@ -174,15 +183,15 @@ class Experiment:
         """The first line of its page."""
         return self.page.strip().split("\n")[0]
 
-    def config_type(self, values: Mapping[str, Any]) -> type[Any]:
-        """The type of the configs that have these values.
+    def config_type(self, *values: Mapping[str, Any]) -> type[Any]:
+        """The type of the configs that have these values; of several sources, the first that says a task decides.
 
         Raises:
             ValueError: there is no such task.
         """
         if not isinstance(self.Config, Mapping):
             return self.Config
-        task = self.task_of(values) or next(iter(self.Config))
+        task = next(filter(None, map(self.task_of, values)), next(iter(self.Config)))
         check_choice("task", task, tuple(self.Config))
         return self.Config[task]
 

@@ -65,14 +65,19 @@ def resolve(method: Any, methods: Mapping[str, Method]) -> Method:
     """The method of a name, or one that was given as it is.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither; the message says what an object of one's own lacks.
     """
     if isinstance(method, str) and method in methods:
         return methods[method]
-    if isinstance(method, Method) and not isinstance(method, type):
+    lacks = [name for name in ("applies", "run") if not callable(getattr(method, name, None))]
+    if not lacks and not isinstance(method, type):
         return method
-    names = [repr(name) for name in methods if name != "auto"]
-    raise ValueError(f"method={method!r}: expected 'auto', one of {', '.join(names)}, or rnn_jax.Newton(...)")
+    hint, names = "", [repr(name) for name in methods if name != "auto"]
+    if not lacks:
+        hint = f"; this is a class, call it: {method.__name__}(...)"
+    elif not isinstance(method, str):
+        hint = f"; it is no rnn_jax.Method, for it has no method {' and no method '.join(lacks)}"
+    raise ValueError(f"method={method!r}: expected 'auto', one of {', '.join(names)}, or rnn_jax.Newton(...){hint}")
 
 
 def _check_lengths(lengths: Any, length: int, batch_shape: tuple[int, ...], remedy: str) -> None:

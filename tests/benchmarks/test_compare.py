@@ -1,11 +1,14 @@
+import ast
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import jax
 import pytest
+import tyro
 
-from benchmarks import regression
+from benchmarks import dispatch, regression, report
 from benchmarks.compare import Config, Shape, check_equal, main, problem
 from benchmarks.compare_table import table
 from benchmarks.peers import PEERS, Unavailable, build
@@ -75,6 +78,27 @@ def test_a_whole_comparison_with_nothing_but_jax(tmp_path, monkeypatch, capsys):
     assert sum(line.startswith("| elman B3 T5 D2 H4 |") for line in lines) == 6
     assert "| memory | 1 | 1.00 | 1.00 |" in lines
     assert "elman B3 T5 D2 H4: rnn_jax" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("program", "sentence"),
+    [
+        (regression, "or bytes may grow, as a part of the old value. (default: 0.05)"),
+        (report, "exit with 1 if the tables are not those of the result files."),
+        (dispatch, "How often both times are taken, in turns."),
+    ],
+)
+def test_flags_of_a_program_are_explained(program, sentence, capsys):
+    with pytest.raises(SystemExit):
+        tyro.cli(program.main, args=["--help"])
+    assert sentence in " ".join(capsys.readouterr().out.replace("│", "").split())
+
+
+def test_what_is_a_program_says_so():
+    for file in Path(regression.__file__).parent.glob("*.py"):
+        text = file.read_text()
+        page = ast.get_docstring(ast.parse(text)) or ""
+        assert (f"python -m benchmarks.{file.stem}" in page) == ("__main__" in text), file
 
 
 def test_regressions_are_named(tmp_path, capsys):

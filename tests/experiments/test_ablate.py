@@ -228,6 +228,11 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
             [TINY, "--vary", "degree=1,2", "--reference", "degree=3"],
             "reference='degree=3' is 0 configs of",
         ),
+        (
+            [TINY, "--set", "steps=10", "evaluate_every=5"],
+            "'evaluate_every=5' has no flag: repeat it for each, as in --set steps=10 --set evaluate_every=5",
+        ),
+        ([TINY, "--vary", "degree=1,2", "scale=1,2", "--zip"], "as in --vary degree=1,2 --vary scale=1,2"),
         ([TINY, "--seeds", "0"], "seeds=0"),
         ([TINY, "--layout", "pmap"], "layout='pmap'"),
         ([TINY, "--sets", "SETS"], "expected one of averaging"),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
+from experiments.registry import load_experiment
 from rnn_jax.train import Experiment, FitConfig, Run, Trained
 from tests.experiments import tiny_study
 from tests.experiments.as_user import Commands
@@ -43,6 +44,9 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, capsys, text, message):
         file.write_text(text)
     assert message in command.refused(capsys, "--config", file)
     assert "--config needs a FILE" in command.refused(capsys, "--config", "--degree", "2")
+    twice = "--config is given twice: one FILE is allowed"
+    assert twice in command.refused(capsys, "--config", file, "--degree", "2", "--config", file)
+    assert twice in command.refused(capsys, f"--config={file}", f"--config={file}")
     assert "the command evaluate takes no config" in command.refused(capsys, "evaluate", "RUN", f"--config={__file__}")
 
 
@@ -104,10 +108,33 @@ def test_each_task_has_flags_of_its_own(tmp_path, capsys):
     file = tmp_path / "deep.json"
     file.write_text('{"task": "deep", "depth": 5}')
     assert deep.config("--config", file, "--size", 1) == Deep(depth=5, layer=Layer(size=1))
+    file.write_text('{"task": ["deep"]}')
+    assert "task=['deep']: expected one of 'small', 'deep'" in deep.refused(capsys, "--config", file)
     file.write_text('{"task": "small", "depth": 5}')
-    assert "has fields that this experiment has not: depth" in deep.refused(capsys, "--config", file)
-    assert deep("--help") == 0
-    assert "--task is one of small, deep" in " ".join(capsys.readouterr().out.split())
+    assert "has fields that task small has not: depth;" in deep.refused(capsys, "--config", file)
+
+
+@pytest.mark.parametrize("text", ['{"size": 1}', '{"task": "small", "size": 1}', '{"task": "deep", "size": 1}'])
+def test_the_task_of_a_flag_goes_before_that_of_the_file(tmp_path, text):
+    (file := tmp_path / "some.json").write_text(text)
+    words, wanted = ["--task", "deep", "--depth", 3], Deep(depth=3, layer=Layer(size=1))
+    assert with_tasks().config("--config", file, *words) == with_tasks().config(*words, "--config", file) == wanted
+
+
+def test_a_file_needs_only_what_no_flag_says(tmp_path, capsys):
+    (file := tmp_path / "some.json").write_text('{"steps": 10, "evaluate_every": 10}')
+    forecasting = Commands(load_experiment("forecasting"))
+    config = forecasting.config("--config", file, "--csv", "my.csv", "--target", "load", "--no-fill-gaps")
+    assert (config.task, config.csv, config.fill_gaps, config.fit.steps) == ("own", "my.csv", False, 10)
+    assert "steps='ten': expected int" in forecasting.refused(capsys, "--config", file, "--steps", "ten")
+    file.write_text('{"csv": "my.csv", "target": "load"}')
+    assert "task weather has not: csv, target;" in forecasting.refused(capsys, "--config", file, "--task", "weather")
+
+
+@pytest.mark.parametrize("config", [dict, {}, {"small": Small, "deep": Deep()}])
+def test_a_config_that_is_no_dataclass_is_refused(config):
+    with pytest.raises(ValueError, match=r"Config=.* of experiment 'x': expected a dataclass, or a dict"):
+        Experiment("mine.x", config, never, never)
 
 
 def test_a_file_of_an_earlier_version_is_read(tmp_path, capsys):

@@ -83,6 +83,7 @@ def test_the_page_has_what_makes_it_again(folders, tmp_path):
         (lambda one: one["cells"].pop(), "weather has the configs LSTM, GRU, signs LSTM, GRU, LRU: expected the same"),
         (lambda one: one.update(reference="GRU, hidden_size=21"), "the references differ: .*'weather': 'GRU'"),
         (lambda one: one["cells"][1]["seeds"].clear(), "weather: no run of GRU has finished"),
+        (lambda one: one["cells"][1]["seeds"]["0"].update(metric="QLIKE"), "weather has several metrics: QLIKE, what;"),
     ],
 )
 def test_studies_that_do_not_fit_are_refused(folders, tmp_path, change, message, capsys):

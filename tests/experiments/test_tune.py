@@ -195,6 +195,7 @@ def test_the_space_is_what_the_words_say():
         (["--search", "scale=1,1.0"], "a value is given twice"),
         (["--search", "degree=1,2", "--search", "degree=3,4"], "given twice"),
         (["--search", "seed=1,2"], "all trials have one"),
+        (["--search", "degree=1,2", "scale=1,2"], "repeat it for each, as in --search degree=1,2 --search scale=1,2"),
         ([], "search is empty"),
         (["--search", "degree=1,2", "--trials", "0"], "trials=0"),
         (["--search", "degree=1,2", "--set", "degree=0"], "degree=0: expected at least 1"),
@@ -205,6 +206,21 @@ def test_the_space_is_what_the_words_say():
 def test_mistakes_end_in_one_clear_line(tmp_path, capsys, arguments, message):
     assert command(tmp_path / "s", TINY, *arguments) == 1
     assert message in capsys.readouterr().err and not (tmp_path / "s").exists()
+
+
+def test_one_trial_is_no_trials(tmp_path, capsys):
+    assert command(tmp_path / "s", TINY, "--search", "degree=1,2", "--trials", "1") == 0
+    said = capsys.readouterr().out
+    assert "1 trial of degree by " in said and "1 trial: 1 finished" in said and "1 trials" not in said
+
+
+def test_a_task_is_fixed_and_not_searched(tmp_path, capsys):
+    for fixed in ([], ["--set", "task=returns"]):
+        assert command(tmp_path / "s", "forecasting", "--search", "task=returns,weather", *fixed) == 1
+        said = " ".join(capsys.readouterr().err.split())
+        assert "search='task=returns,weather': a task is no value to tune" in said and "--set task=NAME" in said
+    assert command(tmp_path / "s", TINY, "--search", "task=a,b") == 1
+    assert "field 'task' is not known" in capsys.readouterr().err
 
 
 def test_another_search_has_another_folder(whole, tmp_path, capsys):

@@ -48,6 +48,19 @@ def test_a_file_of_sets_that_is_none_is_refused(tmp_path, text, message):
         make_conditions(TINY, [], [], file)
 
 
+@pytest.mark.parametrize("name", ["forecasting", "speech"])
+def test_a_study_is_of_one_task(name, tmp_path):
+    experiment = load_experiment(name)
+    one, _, other, *_ = experiment.Config
+    wanted = f"task={one},{other}: expected one, .* with --set task={one}"
+    with pytest.raises(ValueError, match=wanted):
+        make_conditions(experiment, [], [f"task={one},{other}"])
+    (file := tmp_path / "sets.json").write_text(json.dumps({"a": {}, "b": {"task": other}}))
+    with pytest.raises(ValueError, match=wanted):
+        make_conditions(experiment, [], [], file)
+    assert len(make_conditions(experiment, [f"task={other}"], ["cell=gru,lstm"])) == 2
+
+
 def test_a_cell_is_known_by_its_config_without_the_seed():
     one, other = make_conditions(TINY, ["seed=3"], []), make_conditions(TINY, [], ["degree=1,2"])
     assert one[0].key == other[0].key != other[1].key

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from experiments.registry import load_experiment
+from rnn_jax.studies.grid import make_conditions
 from rnn_jax.studies.matching import match_parameters, matched_before, nearest_size
 from rnn_jax.studies.study import Condition
 from rnn_jax.train import FitConfig
@@ -57,6 +59,16 @@ def test_what_cannot_be_matched_is_told():
     plain = [Condition({}, tiny_study.Config())]
     with pytest.raises(ValueError, match="this experiment has no hidden_size"):
         match_parameters(plain, plain[0], tiny_study.prepare)
+
+
+def test_a_config_without_a_use_for_hidden_size_is_told():
+    video = load_experiment("video")
+    frames = make_conditions(video, ["task=frames"], ["frame_cell=conv_lstm,lstm"])
+    for reference in frames:
+        with pytest.raises(ValueError, match=r"hidden_size, .* is None in frame_cell=conv_lstm; leave"):
+            match_parameters(frames, reference, prepare)
+    sized = make_conditions(video, ["task=frames", "hidden_size=64"], ["frame_cell=lstm,gru"])
+    assert len(match_parameters(sized, sized[0], lambda config: tiny_study.prepare(tiny_study.Config()))) == 2
 
 
 def test_sizes_of_a_study_that_was_begun_are_not_sought_again(tmp_path):

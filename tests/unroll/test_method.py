@@ -84,3 +84,30 @@ def test_equal_methods_share_one_trace(make):
 def test_what_is_no_method_is_refused(method):
     with pytest.raises(ValueError, match=r"expected 'auto', one of 'sequential', 'associative', 'newton', or rnn_jax"):
         resolve(method, METHODS)
+
+
+class Half:
+    def applies(self, cell):
+        return True
+
+
+class Shadowed(Loop):
+    run = None
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (rnn_jax.Sequential, r"this is a class, call it: Sequential\(...\)$"),
+        (Loop, r"this is a class, call it: Loop\(...\)$"),
+        (Half(), "it is no rnn_jax.Method, for it has no method run$"),
+        (Shadowed(), "it is no rnn_jax.Method, for it has no method run$"),
+        (Half, "it is no rnn_jax.Method, for it has no method run$"),
+        (rnn_jax.LSTM, "it is no rnn_jax.Method, for it has no method applies and no method run$"),
+        (None, "it is no rnn_jax.Method, for it has no method applies and no method run$"),
+        ("parallel", r"or rnn_jax.Newton\(...\)$"),
+    ],
+)
+def test_what_is_nearly_a_method_is_told_what_it_lacks(method, message):
+    with pytest.raises(ValueError, match=message):
+        resolve(method, METHODS)

@@ -28,5 +28,6 @@ def test_a_whole_config_keeps_what_its_task_has():
         {"task": "strings", "steps": 3, "hidden_size": 4},  # of no task
         {"task": "vowels", "pooling": "max", "steps": 3},
         {"pooling": "max"},
+        {"task": ["strings"], "steps": 3},  # of the wrong type, which is told where its fields are read
     ):
         assert upgrade(values) == values

@@ -64,3 +64,5 @@ def test_runs_of_earlier_versions_had_the_fields_of_all_tasks():
         config = EXPERIMENT.configure({"task": task, "layers": "3"})
         stored = {name: value for name, value in flatten(config).items() if value is not None}
         assert EXPERIMENT.configure(EXPERIMENT.upgrade(every | stored)) == config
+    with pytest.raises(ValueError, match=r"frame_cell=\['lstm'\]: expected str"):
+        EXPERIMENT.configure(EXPERIMENT.upgrade(every | {"task": "frames", "frame_cell": ["lstm"]}))

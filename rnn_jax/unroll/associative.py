@@ -35,8 +35,8 @@ BLOCK = 2**20
 class Associative:
     """`unroll(..., method="associative")`: for a `LinearCell`. Accumulates in float32 or wider.
 
-    A cell with a `chunk` goes step by step where there are resets; every cell does where T is a symbol, in `jax.export`. In
-    a product of matrices, NaN in an input may reach other outputs of its chunk, earlier ones too.
+    A cell with a `chunk` goes step by step where there are resets; every cell does where T is a symbol, as it may be in
+    `jax.export`. In a product of matrices, NaN in an input may reach other outputs of its chunk, earlier ones too.
     """
 
     def applies(self, cell: Cell) -> bool:

@@ -133,18 +133,20 @@ class WrongCurvature(rnn_jax.Elman):
         return y.astype(carry.dtype), y
 
 
-class NarrowSum(rnn_jax.cells.base.HiddenCell):
-    """Adds up its inputs, in bfloat16."""
+class NarrowCarry(rnn_jax.Elman):
+    """Remembers in bfloat16, whatever it is asked for."""
 
-    def __init__(self):
-        self.input_size, self.hidden_size = 3, 4
+    def initial_carry(self, batch_shape=(), dtype=jnp.float32):
+        return super().initial_carry(batch_shape, jnp.bfloat16)
 
-    def init(self, key, param_dtype=jnp.float32):
-        return rnn_jax.Elman(3, 4).init(key, param_dtype)
 
-    def step(self, params, carry, z):
-        total = carry.astype(jnp.bfloat16) + z.astype(jnp.bfloat16)
-        return total.astype(carry.dtype), total.astype(z.dtype)
+class StartsByItself(rnn_jax.Elman):
+    """Loops inside of a step from a carry of its own, which is the same on all devices."""
+
+    def gate(self, params, carry, z, r):
+        start = jnp.zeros(r.shape[-1], r.dtype)
+        total, _ = jax.lax.scan(lambda total, row: (total + row, None), start, r.reshape(-1, r.shape[-1]))
+        return super().gate(params, carry, z, r + 0 * total)
 
 
 class NoRows(rnn_jax.Elman):
@@ -154,16 +156,13 @@ class NoRows(rnn_jax.Elman):
         return super().project(params, xs).reshape(*xs.shape[:-1], -1)
 
 
-@pytest.mark.parametrize(
-    ("check", "cell", "error"),
-    [
-        (testing.check_bfloat16, NarrowSum(), pytest.raises(AssertionError, match="bfloat16 inputs are")),
-        (testing.check_no_steps, NoRows(3, 4), pytest.raises(TypeError, match="reshape")),
-    ],
-)
-def test_a_check_of_the_rest_fails_for_a_broken_cell(check, cell, error):
-    with error:
-        check(cell, 0)
+def test_checks_of_the_rest_fail_for_broken_cells():
+    with pytest.raises(AssertionError, match="a carry in bfloat16"):
+        testing.check_bfloat16(NarrowCarry(3, 4), 0)
+    with pytest.raises((TypeError, ZeroDivisionError), match=r"reshape|zero"):
+        testing.check_no_steps(NoRows(3, 4), 0)
+    with pytest.raises((TypeError, ValueError), match="rows"):
+        testing.check_devices(StartsByItself(3, 4), 0)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +185,16 @@ def test_contract_fails_for_a_wrong_method(monkeypatch, cell, method, part):
     monkeypatch.setattr(testing, "unroll", unroll)
     with pytest.raises(AssertionError, match=f"{method} against a loop"):
         assert_cell_contract(cell(3, 4), part=part)
+
+
+def test_contract_fails_for_what_bfloat16_loses(monkeypatch):
+    def unroll(cell, params, xs, *arguments, **options):
+        carry, ys = rnn_jax.unroll(cell, params, xs, *arguments, **options)
+        return rnn_jax.Unrolled(carry, ys if xs.dtype != jnp.bfloat16 else ys * jnp.bfloat16(1.1))
+
+    monkeypatch.setattr(testing, "unroll", unroll)
+    with pytest.raises(AssertionError, match="outputs of bfloat16 inputs are"):
+        testing.check_bfloat16(rnn_jax.GRU(3, 4), 0)
 
 
 def test_contract_fails_for_a_wrong_equation():

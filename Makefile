@@ -12,8 +12,9 @@ train: $(VENV)/experiments.installed  ## train a language model on Shakespeare's
 test: $(VENV)/test.installed  ## what guards behaviour, compiled in haste
 	$(RUN) -m pytest $(PYTEST_FLAGS)
 
-test-all: $(VENV)/test.installed  ## every test, compiled as for users
-	RNN_JAX_TESTS=all $(RUN) -m pytest $(PYTEST_FLAGS)
+test-all: $(VENV)/test.installed  ## every test, those of the library compiled as for users
+	RNN_JAX_TESTS=all $(RUN) -m pytest $(PYTEST_FLAGS) --ignore=tests/experiments --ignore=tests/benchmarks
+	RNN_JAX_TESTS=all-quick $(RUN) -m pytest $(PYTEST_FLAGS) tests/experiments tests/benchmarks
 
 lint: $(VENV)/develop.installed  ## style, unused code, types
 	$(RUN) -m ruff check .

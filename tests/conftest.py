@@ -1,7 +1,8 @@
 """The strictest JAX the tests can have: no silent promotion of types or ranks, four CPU devices, checked shapes.
 
-With RNN_JAX_TESTS=all (`make test-all`) every test runs, by the compiler that users have. Without it the exhaustive
-ones are left out, and programs are compiled with less care: most of the time goes into small programs that run once.
+With RNN_JAX_TESTS=all every test runs, by the compiler that users have; with all-quick every test runs, and programs
+are compiled with less care, for most of the time goes into small programs that run once. `make test-all` is the first
+for the library and the second for the applications. Without either the exhaustive ones are left out.
 """
 
 import ctypes
@@ -11,8 +12,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-ALL = os.environ.get("RNN_JAX_TESTS") == "all"
-if not ALL:
+MODE = os.environ.get("RNN_JAX_TESTS")
+ALL = MODE in ("all", "all-quick")
+if MODE != "all":
     # On tests/unroll these take 62 CPU seconds where the defaults take 144. Processes that tests start inherit them.
     QUICK = [
         "--xla_backend_optimization_level=0",

@@ -11,6 +11,7 @@ import jax
 
 from rnn_jax.cells import count_parameters
 from rnn_jax.checks import check_choice
+from rnn_jax.train.checkpoint import Checkpoints, NoneIntact
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.fields import field_types, flatten, make_config, read_values, replace_fields
@@ -114,6 +115,15 @@ class Trained:
             CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
         """
         return cls(run, config, rebuild, best_params(params, carry, fit_config(config), run), preprocessor)
+
+
+def again(experiment: "Experiment", run: Run) -> str:
+    """What to do about a run without an intact checkpoint: a command."""
+    begin, path = f"python -m {experiment.module}", run.path
+    if not Checkpoints(run.checkpoints).ever_saved:
+        return f"train it on with: {begin} resume {path}"
+    flags = f"--config {path}/config.json --runs {path.parent.parent} --name {path.name} --overwrite"
+    return f"train it anew with: {begin} {'' if experiment.default == 'train' else 'train '}{flags}"
 
 
 def _same(values: dict[str, Any]) -> dict[str, Any]:
@@ -230,7 +240,11 @@ class Experiment:
             ValueError: see `open`.
             CheckpointError: there is no intact checkpoint.
         """
-        return self.restore(*self.open(run))
+        opened, config = self.open(run)
+        try:
+            return self.restore(opened, config)
+        except NoneIntact as error:
+            raise NoneIntact(f"{error}\n  {again(self, opened)}") from None
 
 
 def train_experiment(experiment: Experiment, config: Any, options: RunOptions, prune: Prune | None = None) -> int:
@@ -261,6 +275,8 @@ def train_experiment(experiment: Experiment, config: Any, options: RunOptions, p
         outcome = fit(prepared.task, fitting, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
     except BaseException as error:
         run.close_manifest(reason_of(error))
+        if isinstance(error, NoneIntact):
+            raise NoneIntact(f"{error}\n  {again(experiment, run)}") from None
         raise
     finish_run(experiment, config, prepared, run, outcome, diagnosis)
     if outcome.exit_code:
@@ -305,6 +321,9 @@ def finish_run(
             "device": jax.devices()[0].device_kind,
             "seed": fit_config(config).seed,
         }
+        if outcome.progress.note:
+            measured["note"] = outcome.progress.note
+            print(f"{run.path}: {outcome.progress.note}", file=sys.stderr)
         if diagnosis and diagnosis.records:
             draw_diagnosis(diagnosis.records, diagnosis.clip_norm, run.figures / "diagnosis.png")
         run.write_json("result.json", {"experiment": experiment.name, **prepared.finish(outcome, run), **measured})

@@ -89,6 +89,10 @@ def fit(
     if resume and checkpoints.ever_saved:
         loaded = checkpoints.load(state)
         state, step, replica.progress = loaded.state, loaded.step, Progress(**loaded.info["progress"])
+        best_step = replica.progress.best_step
+        if best_step not in (0, step) and checkpoints.load(state, best=True).step != best_step:
+            # Of what there is only the last evaluation, if it is over, or a later one is sure to be kept.
+            replica.lose_best(step if step >= config.steps else 0)
     run.truncate_log(step)
     if diagnosis and step:
         diagnosis.resume(step)
@@ -115,7 +119,10 @@ def fit(
     exit_code = (stop.exit_code or 128 + signal.SIGTERM) if stopped else 0
     best = kept_params(state)
     if replica.progress.best_step not in (0, step):
-        best = kept_params(checkpoints.load(state, best=True).state)
+        found = checkpoints.load(state, best=True)
+        if found.step != replica.progress.best_step:
+            replica.lose_best(found.step)
+        best = kept_params(found.state)
     # By way of the host, so that they belong to one process and no longer to the mesh.
     local = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), best)
     ended = "finished" if step >= config.steps else "pruned" if replica.progress.pruned else "stopped early"
@@ -132,11 +139,13 @@ def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Pa
         config: of the run.
         run: the run.
 
+    Where that of the best is damaged, it is the newest one, and a warning says so.
+
     Raises:
         CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
     """
     state = initial_state(params, make_optimizer(config, config.steps), carry)
-    return kept_params(Checkpoints(run.checkpoints).load(state, best=True).state)
+    return kept_params(Checkpoints(run.checkpoints, read_only=True).load(state, best=True).state)
 
 
 def place_batches(batches: list[Batch], axes: dict[str, int | None], mesh: Mesh | None = None) -> Batch:

@@ -65,6 +65,8 @@ class Progress:
         without_gain: evaluations since then.
         seconds: spent, all interrupted parts together.
         pruned: an evaluation was so poor that the rest is not worth its time.
+        lost: the value of a better state, whose checkpoint is damaged.
+        lost_step: where that was reached.
     """
 
     best: float | None = None
@@ -72,14 +74,33 @@ class Progress:
     without_gain: int = 0
     seconds: float = 0.0
     pruned: bool = False
+    lost: float | None = None
+    lost_step: int = 0
+
+    @property
+    def note(self) -> str:
+        """Why the best state is not the best that there was; empty if it is."""
+        return "" if self.lost is None else f"best at {self.lost_step} was damaged; this is {self.best_step}"
 
     def gained(self, value: float, step: int, higher_is_better: bool) -> bool:
         """Take note of an evaluation; whether it is the best so far."""
-        if self.best is not None and (value <= self.best if higher_is_better else value >= self.best):
+        if not _is_better(value, self.best, higher_is_better):
             self.without_gain += 1
             return False
         self.best, self.best_step, self.without_gain = value, step, 0
+        if _is_better(value, self.lost, higher_is_better):
+            self.lost = None
         return True
+
+    def lose_best(self, step: int, value: float | None, higher_is_better: bool) -> None:
+        """Take note that the checkpoint of the best is damaged, and go by that of a step; without a value by none."""
+        if self.best is not None and _is_better(self.best, self.lost, higher_is_better):
+            self.lost, self.lost_step = self.best, self.best_step
+        self.best, self.best_step, self.without_gain = value, step, 0
+
+
+def _is_better(value: float, than: float | None, higher_is_better: bool) -> bool:
+    return than is None or (value > than if higher_is_better else value < than)
 
 
 @dataclasses.dataclass
@@ -116,6 +137,12 @@ class Replica:
         patience = self.config.patience
         impatient = patience and self.progress.without_gain >= patience
         return not (self.failure or impatient or self.progress.pruned)
+
+    def lose_best(self, step: int) -> None:
+        """The checkpoint of the best is damaged: go by that of a step, or with 0 by the next evaluation."""
+        scores = [record for record in self.run.records() if record["step"] == step and self.task.monitor in record]
+        value = scores[-1][self.task.monitor] if scores else None
+        self.progress.lose_best(step, value, self.task.higher_is_better)
 
     def updated(self, last: int, metrics: dict[str, np.ndarray], seconds: float) -> float:
         """Log the metrics `[n]` of the n updates up to `last`, and give their mean loss.

@@ -1,0 +1,124 @@
+"""What becomes of a run that was interrupted, damaged, changed or taken twice, as its user meets it."""
+
+import dataclasses
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from rnn_jax.train import Checkpoints
+from tests.experiments import tiny_study
+from tests.experiments.as_user import Commands
+
+
+def scored(*scores: float, stop_after: int = 0, after: Callable[[int], object] = int) -> Commands:
+    """The tiny experiment with these scores of its evaluations, the last one again and again.
+
+    Args:
+        scores: the next one at each evaluation.
+        stop_after: SIGTERM comes in this evaluation.
+        after: is called at the end of each evaluation, with their number so far.
+    """
+    count = 0
+
+    def evaluate(params) -> dict[str, float]:
+        nonlocal count
+        count += 1
+        if count == stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+        after(count)
+        return {"validation_loss": scores[min(count, len(scores)) - 1]}
+
+    def prepare(config):
+        prepared = tiny_study.prepare(config)
+        return dataclasses.replace(prepared, task=dataclasses.replace(prepared.task, evaluate=evaluate))
+
+    return Commands(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare))
+
+
+plain = Commands(tiny_study.EXPERIMENT)
+
+
+def begin(folder: Path) -> tuple[Path, Sequence]:
+    """A run and the words that begin it."""
+    return folder / "tiny_study" / "run", ("--runs", folder, "--name", "run")
+
+
+def damage(run: Path, *steps: int) -> None:
+    for step in steps:
+        for file in (run / "checkpoints" / str(step)).rglob("*"):
+            if file.is_file():
+                file.write_bytes(b"")
+
+
+def result(run: Path) -> dict:
+    return tiny_study.EXPERIMENT.open(run)[0].read_json("result.json")
+
+
+def test_after_the_best_checkpoint_was_damaged_training_goes_on_and_says_so(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert scored(5.0, 1.0, 3.0, 4.0, stop_after=4)(*words, "--steps", 32) == 143
+    assert Checkpoints(run / "checkpoints").steps() == [8, 12, 16]
+    damage(run, 8)
+    assert scored(2.0, 1.5, 1.6, 1.7)("resume", run) == 0
+    note = "best at 8 was damaged; this is 24"
+    assert note in capsys.readouterr().err and result(run)["note"] == note and result(run)["value"] == 1.5
+    assert plain("evaluate", run) == 0
+
+
+def test_a_better_one_than_what_was_damaged_needs_no_word(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert scored(5.0, 1.0, 3.0, 4.0, stop_after=4)(*words, "--steps", 24) == 143
+    damage(run, 8)
+    assert scored(2.0, 0.5)("resume", run) == 0
+    assert "was damaged; this is" not in capsys.readouterr().err
+    assert "note" not in result(run) and result(run)["value"] == 0.5
+
+
+def test_a_run_that_was_over_when_its_best_checkpoint_was_damaged_ends_with_the_newest(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert scored(5.0, 1.0, 3.0, 4.0, stop_after=4)(*words, "--steps", 16) == 143
+    damage(run, 8)
+    assert scored(9.0)("resume", run) == 0
+    assert result(run)["note"] == "best at 8 was damaged; this is 16" and result(run)["value"] == 4.0
+
+
+def test_a_checkpoint_that_is_damaged_while_it_trains_does_not_stop_it(tmp_path):
+    run, words = begin(tmp_path)
+    assert (
+        scored(5.0, 1.0, 3.0, 4.0, after=lambda count: damage(run, 8) if count == 4 else None)(*words, "--steps", 16)
+        == 0
+    )
+    assert result(run)["note"] == "best at 8 was damaged; this is 16" and result(run)["value"] == 4.0
+
+
+def test_evaluate_takes_the_next_best_says_so_and_touches_nothing(tmp_path, capsys, caplog):
+    run, words = begin(tmp_path)
+    assert scored(5.0, 1.0, 3.0, 4.0)(*words, "--steps", 16) == 0
+    damage(run, 8)
+    before = sorted(run.rglob("*"))
+    assert plain("evaluate", run) == 0
+    assert "step 8 is damaged" in caplog.text and "; this is step 16" in caplog.text
+    assert sorted(run.rglob("*")) == before
+    damage(run, 12, 16)
+    said = plain.refused(capsys, "evaluate", run)
+    remedy = f"--config {run}/config.json --runs {tmp_path} --name run --overwrite"
+    assert "no intact checkpoint" in said and said.endswith(remedy)
+    assert f"train it anew with: python -m {tiny_study.EXPERIMENT.module} {remedy}" in said
+    assert scored(1.0)(*remedy.split()) == 0 and plain("evaluate", run) == 0
+
+
+def full_disk(*_, **__):
+    raise OSError("No space left on device")
+
+
+def test_without_any_checkpoint_a_command_says_how_to_train(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", full_disk)
+        plain(*words)
+    said = plain.refused(capsys, "evaluate", run)
+    assert said.endswith(f"train it on with: python -m {tiny_study.EXPERIMENT.module} resume {run}")
+    assert plain("resume", run) == 0 and plain("evaluate", run) == 0

@@ -1,5 +1,6 @@
 """An experiment: what it trains by which config, and what every experiment does around `fit`."""
 
+import contextlib
 import dataclasses
 import datetime
 import sys
@@ -21,6 +22,7 @@ from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
 from rnn_jax.train.run import Run, config_hash
 from rnn_jax.train.seeds import key_for
+from rnn_jax.train.writer import only_writer
 from rnn_jax.typing import Carry, Params
 
 
@@ -250,13 +252,15 @@ class Experiment:
 def train_experiment(experiment: Experiment, config: Any, options: RunOptions, prune: Prune | None = None) -> int:
     """Train one run of an experiment and leave a directory that says everything about it.
 
-    A run that `prune` stops (see `fit`) has no result.json.
+    A run that `prune` stops (see `fit`) has no result.json. Whoever gives it, a search, sees to it that nobody else
+    trains this run; otherwise this function does.
 
     Returns:
         The exit code of the process: 0, or 128 + the number of the signal that stopped it.
 
     Raises:
-        ValueError: the run's name or directory cannot be used, or its config is another one than on disk.
+        ValueError: the run's name or directory cannot be used, its config is another one than on disk, or another
+            process trains it.
         Diverged: see `fit`.
     """
     fitting = fit_config(config)
@@ -265,9 +269,15 @@ def train_experiment(experiment: Experiment, config: Any, options: RunOptions, p
     else:
         start_cpu_devices(fitting.cpu_devices)
     name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    options = dataclasses.replace(options, name=name)
     prepared = experiment.prepare(config)
-    run = start_run(experiment, config, prepared, dataclasses.replace(options, name=name))
-    diagnosis = None
+    path = Run.place(options.runs, experiment.name, name)
+    with contextlib.nullcontext() if prune else only_writer(path):
+        return _train(experiment, config, prepared, options, prune)
+
+
+def _train(experiment: Experiment, config: Any, prepared: Prepared, options: RunOptions, prune: Prune | None) -> int:
+    run, fitting, diagnosis = start_run(experiment, config, prepared, options), fit_config(config), None
     if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
         key = key_for(fitting.seed, "training")
         diagnosis = Diagnosis(prepared.task.loss, fitting, fitting.steps, key, run)

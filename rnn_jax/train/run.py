@@ -61,10 +61,7 @@ class Run:
             ValueError: a name is not allowed or leads out of `runs`; the directory is not empty and neither `resume`
                 nor `overwrite` was asked for; it is not a run; or its config differs from `config`.
         """
-        root = Path(runs).resolve()
-        path = (root / _checked_name(experiment) / _checked_name(name)).resolve()
-        if not path.is_relative_to(root):
-            raise ValueError(f"{root / experiment / name} is a link to {path}, which is outside of {root}")
+        path = cls.place(runs, experiment, name)
         if resume and overwrite:
             raise ValueError("resume=True and overwrite=True contradict each other; give one of them")
         run = cls(path)
@@ -84,6 +81,19 @@ class Run:
 
         in_writer(prepare)
         return run
+
+    @staticmethod
+    def place(runs: Path, experiment: str, name: str) -> Path:
+        """Where the run `runs/experiment/name` is or will be.
+
+        Raises:
+            ValueError: a name is not allowed or leads out of `runs`.
+        """
+        root = Path(runs).resolve()
+        path = (root / _checked_name(experiment) / _checked_name(name)).resolve()
+        if not path.is_relative_to(root):
+            raise ValueError(f"{root / experiment / name} is a link to {path}, which is outside of {root}")
+        return path
 
     @classmethod
     def open(cls, path: Path) -> "Run":

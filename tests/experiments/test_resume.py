@@ -2,7 +2,10 @@
 
 import dataclasses
 import os
+import platform
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -38,6 +41,7 @@ def scored(*scores: float, stop_after: int = 0, after: Callable[[int], object] =
     return Commands(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare))
 
 
+ROOT = Path(__file__).parents[2]
 plain = Commands(tiny_study.EXPERIMENT)
 
 
@@ -122,3 +126,39 @@ def test_without_any_checkpoint_a_command_says_how_to_train(tmp_path, capsys):
     said = plain.refused(capsys, "evaluate", run)
     assert said.endswith(f"train it on with: python -m {tiny_study.EXPERIMENT.module} resume {run}")
     assert plain("resume", run) == 0 and plain("evaluate", run) == 0
+
+
+HOLDER = """
+import dataclasses, sys, time
+from experiments.cli import main
+from tests.experiments import tiny_study
+
+def evaluate(params):
+    print("trains", flush=True)
+    time.sleep(600)
+
+def prepare(config):
+    prepared = tiny_study.prepare(config)
+    return dataclasses.replace(prepared, task=dataclasses.replace(prepared.task, evaluate=evaluate))
+
+main(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare), sys.argv[1:])
+"""
+
+
+def test_a_run_has_one_writer_and_a_dead_one_holds_nothing(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    command = [sys.executable, "-c", HOLDER, *map(str, words)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        assert holder.stdout.readline() == "trains\n", holder.stderr.read()
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        for second in (["resume", run], words, [*words, "--overwrite"], [*words, "--resume"]):
+            said = plain.refused(capsys, *second)
+            assert f"{run} is being written by process {holder.pid} on {platform.node()}; " in said
+            assert said.endswith(f"let it save and stop with: kill {holder.pid}")
+        assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert plain("resume", run) == 0
+    assert [path.name for path in run.parent.iterdir()] == ["run"]

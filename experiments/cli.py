@@ -81,11 +81,17 @@ def _train_command(experiment: Experiment) -> Callable[..., int]:
 
 
 def _resume_command(experiment: Experiment) -> Callable[..., int]:
-    def resume(run: RunPath) -> int:
-        """Go on with a run that was interrupted, from its newest checkpoint."""
+    def resume(run: RunPath, steps: int | None = None) -> int:
+        """Go on with a run that was interrupted, from its newest checkpoint, or with one that is over.
+
+        Args:
+            run: its directory.
+            steps: updates in place of those that it was begun with; the schedule of the learning rate is then that of
+                so many, of which the rest is gone through.
+        """
         opened, config = experiment.open(run)  # its path is absolute, so that RUN may be "." too
         options = RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True)
-        return train_experiment(experiment, config, options)
+        return train_experiment(experiment, config, options, steps=steps)
 
     return resume
 

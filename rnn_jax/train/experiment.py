@@ -4,11 +4,12 @@ import contextlib
 import dataclasses
 import datetime
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from rnn_jax.cells import count_parameters
 from rnn_jax.checks import check_choice
@@ -16,8 +17,9 @@ from rnn_jax.train.checkpoint import Checkpoints, NoneIntact
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.fields import field_types, flatten, make_config, read_values, replace_fields
-from rnn_jax.train.loop import Outcome, best_params, fit
+from rnn_jax.train.loop import Outcome, best_params, check_task, fit
 from rnn_jax.train.manifest import user_modules
+from rnn_jax.train.optimizer import make_schedule
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
 from rnn_jax.train.run import Run, config_hash
@@ -249,11 +251,25 @@ class Experiment:
             raise NoneIntact(f"{error}\n  {again(self, opened)}") from None
 
 
-def train_experiment(experiment: Experiment, config: Any, options: RunOptions, prune: Prune | None = None) -> int:
+def train_experiment(
+    experiment: Experiment,
+    config: Any,
+    options: RunOptions,
+    prune: Prune | None = None,
+    *,
+    steps: int | None = None,
+) -> int:
     """Train one run of an experiment and leave a directory that says everything about it.
 
     A run that `prune` stops (see `fit`) has no result.json. Whoever gives it, a search, sees to it that nobody else
-    trains this run; otherwise this function does.
+    trains this run; otherwise this function does. A run that is over is not trained again: a line says how to go on.
+
+    Args:
+        experiment: what is trained.
+        config: how.
+        options: where.
+        prune: see `fit`.
+        steps: go further with a run that is resumed, to so many updates; `config` has those that it was begun with.
 
     Returns:
         The exit code of the process: 0, or 128 + the number of the signal that stopped it.
@@ -270,14 +286,31 @@ def train_experiment(experiment: Experiment, config: Any, options: RunOptions, p
         start_cpu_devices(fitting.cpu_devices)
     name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     options = dataclasses.replace(options, name=name)
-    prepared = experiment.prepare(config)
     path = Run.place(options.runs, experiment.name, name)
+    if steps is not None:
+        config = _further(Run.open(path), config, steps)
+    if options.resume and _is_over(Run.open(path), config):
+        result = Run.open(path).read_json("result.json")
+        said = f"{path} is over: {result['metric']} {result['value']} after {result['steps']} updates"
+        command = f"python -m {experiment.module} resume {path} --steps {2 * result['steps']}"
+        if jax.process_index() == 0:
+            print(f"{said}; go further with: {command}", file=sys.stderr)
+        return 0
+    prepared = experiment.prepare(config)
+    check_task(prepared.task, fit_config(config))  # before anything is written, and before what was there is deleted
     with contextlib.nullcontext() if prune else only_writer(path):
-        return _train(experiment, config, prepared, options, prune)
+        return _train(experiment, config, prepared, options, prune, () if steps is None else ("steps",))
 
 
-def _train(experiment: Experiment, config: Any, prepared: Prepared, options: RunOptions, prune: Prune | None) -> int:
-    run, fitting, diagnosis = start_run(experiment, config, prepared, options), fit_config(config), None
+def _train(
+    experiment: Experiment,
+    config: Any,
+    prepared: Prepared,
+    options: RunOptions,
+    prune: Prune | None,
+    may_differ: Collection[str],
+) -> int:
+    run, fitting, diagnosis = start_run(experiment, config, prepared, options, may_differ), fit_config(config), None
     if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
         key = key_for(fitting.seed, "training")
         diagnosis = Diagnosis(prepared.task.loss, fitting, fitting.steps, key, run)
@@ -294,11 +327,51 @@ def _train(experiment: Experiment, config: Any, prepared: Prepared, options: Run
     return outcome.exit_code
 
 
-def start_run(experiment: Experiment, config: Any, prepared: Prepared, options: RunOptions, **facts: Any) -> Run:
+def _is_over(run: Run, config: Any) -> bool:
+    """Whether a run of this config has ended, with a result."""
+    if run.exit_reason not in ("finished", "stopped early") or not (run.path / "result.json").exists():
+        return False
+    return run.read_json("result.json")["config_hash"] == config_hash(config)
+
+
+def _further(run: Run, config: Any, steps: int) -> Any:
+    """The config of a run with more steps, to resume it with; says how the learning rate goes on.
+
+    Raises:
+        ValueError: the run has made so many already, or it stopped early.
+    """
+    before, longer = fit_config(config), replace_fields(config, steps=steps)
+    made = Checkpoints(run.checkpoints, read_only=True).latest_step or 0
+    if steps <= made:
+        raise ValueError(f"steps={steps}: {run.path} has made {made} updates already; expected more")
+    if run.exit_reason == "stopped early":
+        raise ValueError(
+            f"steps={steps}: {run.path} stopped early, for patience={before.patience}; begin another run with "
+            f"--config {run.path}/config.json --patience 0 --steps {steps} --name NAME"
+        )
+    rates = [float(np.asarray(make_schedule(before, count)(made))) for count in (before.steps, steps)]
+    if jax.process_index() == 0:
+        print(
+            f"{before.schedule} schedule over {steps} updates in place of {before.steps}: after {made} the learning "
+            f"rate is {rates[1]:.3g}, and not {rates[0]:.3g}",
+            file=sys.stderr,
+        )
+    return longer
+
+
+def start_run(
+    experiment: Experiment,
+    config: Any,
+    prepared: Prepared,
+    options: RunOptions,
+    may_differ: Collection[str] = (),
+    **facts: Any,
+) -> Run:
     """Make or open the directory of a run, say what begins, and note it in the manifest, with further facts."""
     run = Run.create(
         options.runs, experiment.name, options.name, config,
-        resume=options.resume, overwrite=options.overwrite, upgrade=experiment.upgrade,
+        resume=options.resume, overwrite=options.overwrite, may_differ=may_differ,
+        upgrade=experiment.upgrade,
     )  # fmt: skip
     fitting, size = fit_config(config), count_parameters(prepared.task.params)
     if jax.process_index() == 0:

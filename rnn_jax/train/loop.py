@@ -130,6 +130,19 @@ def fit(
     return Outcome(local, state, replica.progress, reason, exit_code)
 
 
+def check_task(task: Task, config: FitConfig) -> None:
+    """Raise what `fit` would raise before its first update; nothing is computed and nothing written.
+
+    Raises:
+        ValueError: the batch cannot be divided by the number of devices, or whatever the loss refuses.
+    """
+    optimizer, mesh = make_optimizer(config, config.steps), data_mesh()
+    jax.tree.map(lambda leaf: place(leaf, batch_sharding(mesh, 0)), task.carry)
+    batches = place_batches([task.batch(0)], task.batch_axes, mesh)
+    state = initial_state(task.params, optimizer, task.carry)
+    jax.eval_shape(make_dispatch(task.loss, optimizer, key_for(config.seed, "training")), state, batches)
+
+
 def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Params:
     """The best parameters of a run on disk.
 

@@ -51,8 +51,11 @@ class Task:
     higher_is_better: bool = False
 
 
+FAR_WORSE = 10  # times the loss of the start
+
+
 class Diverged(RuntimeError):
-    """The loss or a gradient is not finite. The checkpoints before are good and stay."""
+    """The loss or a gradient is not finite, or the loss far higher than at the start. Good checkpoints stay."""
 
 
 @dataclasses.dataclass
@@ -162,6 +165,19 @@ class Replica:
         rate = float(np.asarray(self._schedule(last - 1)))
         self.run.log({"step": last, **means, "learning_rate": rate, "seconds": seconds})
         return means["loss"]
+
+    def conclude(self) -> None:
+        """Look back at the whole training: it has failed if its loss is far higher at the end than at the start."""
+        losses = [record["loss"] for record in self.run.records() if record.get("loss") is not None]
+        if not losses or self.failure or self.progress.pruned:
+            return
+        first, last = losses[0], float(np.median(losses[-10:]))
+        if last - first > (FAR_WORSE - 1) * abs(first):
+            best = self.progress.best_step
+            self.failure = Diverged(
+                f"diverged: worse than at the start by {last - first:.4g}: the loss is {last:.4g}, and was "
+                f"{first:.4g}; the best checkpoint is step {best}. Try a lower learning_rate or clip_norm"
+            )
 
     def evaluated(self, step: int, params: Params, seconds: Callable[[], float]) -> tuple[bool, str]:
         """Evaluate and log; whether it is the best so far, and the scores in words.
@@ -303,4 +319,7 @@ def drive(
         report()
         if step > saved:
             save([False] * len(replicas))
+    if not anywhere(stop.requested):
+        for replica in replicas:
+            replica.conclude()
     return state, step, stop

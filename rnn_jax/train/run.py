@@ -13,7 +13,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
@@ -44,6 +44,7 @@ class Run:
         *,
         resume: bool = False,
         overwrite: bool = False,
+        may_differ: Collection[str] = (),
         upgrade: Callable[[dict[str, Any]], dict[str, Any]] = lambda values: values,
     ) -> "Run":
         """Begin the run `runs/experiment/name`, or go on with it.
@@ -55,6 +56,7 @@ class Run:
             config: a dataclass; config.json has its fields and those of its parts, by name.
             resume: go on with the run that is there.
             overwrite: delete what a run has left there, and nothing else.
+            may_differ: fields of `config` that a run which is resumed may have stored with other values.
             upgrade: from what an earlier version wrote into config.json to the fields of today, to compare them.
 
         Raises:
@@ -68,7 +70,8 @@ class Run:
 
         def prepare() -> None:
             if resume:
-                _refuse_differences(path, upgrade(cls.open(path).config), plain(config))
+                same = {field: value for field, value in plain(config).items() if field in may_differ}
+                _refuse_differences(path, upgrade(cls.open(path).config) | same, plain(config))
             elif path.exists() and any(path.iterdir()):
                 if not overwrite:
                     raise ValueError(f"{path} is not empty; use --resume to go on with it, --overwrite to replace it")
@@ -125,6 +128,12 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The content of config.json."""
         return self.read_json("config.json")
+
+    @property
+    def exit_reason(self) -> str | None:
+        """Why the newest process that trained it has ended, or None if none has, or was killed."""
+        starts = self.read_json("manifest.json")["starts"]
+        return starts[-1]["exit_reason"] if starts else None
 
     def read_json(self, file: str) -> Any:
         """The content of one of the run's JSON files."""

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from rnn_jax.train import Checkpoints
+from rnn_jax.train import Checkpoints, Task
 from tests.experiments import tiny_study
 from tests.experiments.as_user import Commands
 
@@ -162,3 +163,104 @@ def test_a_run_has_one_writer_and_a_dead_one_holds_nothing(tmp_path, capsys):
         holder.communicate()
     assert plain("resume", run) == 0
     assert [path.name for path in run.parent.iterdir()] == ["run"]
+
+
+def refusals() -> dict[str, Callable[[Task], Task]]:
+    def odd(i):
+        return {"x": np.zeros((3, 2), np.float32), "y": np.zeros(3, np.float32)}
+
+    def refuse(*_):
+        raise ValueError("this is refused")
+
+    return {
+        "a batch that devices cannot share": lambda task: dataclasses.replace(task, batch=odd),
+        "a carry that devices cannot share": lambda task: dataclasses.replace(task, carry=np.zeros((3, 2))),
+        "a batch that cannot be made": lambda task: dataclasses.replace(task, batch=refuse),
+        "a loss that takes no such batch": lambda task: dataclasses.replace(task, loss=refuse),
+    }
+
+
+def with_task(change: Callable[[Task], Task]) -> Commands:
+    def prepare(config):
+        prepared = tiny_study.prepare(config)
+        return dataclasses.replace(prepared, task=change(prepared.task))
+
+    return Commands(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare))
+
+
+@pytest.mark.parametrize("change", refusals().values(), ids=refusals())
+def test_what_is_refused_before_the_first_update_leaves_no_directory(tmp_path, capsys, change):
+    run, words = begin(tmp_path / "runs")
+    said = with_task(change).refused(capsys, *words)
+    assert "cannot be divided by 4 devices" in said or "this is refused" in said
+    assert not (tmp_path / "runs").exists()
+    assert plain(*words) == 0
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with_task(change).refused(capsys, *words, "--overwrite")
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_that_is_over_says_so_and_goes_further_when_told(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert plain(*words) == 0
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert plain("resume", run) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    remedy = f"resume {run} --steps 16"
+    assert said.startswith(f"{run} is over: error ") and said.endswith(
+        f"go further with: python -m {plain.experiment.module} {remedy}"
+    )
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert "steps=8:" in plain.refused(capsys, "resume", run, "--steps", 8)
+    assert plain(*remedy.split()) == 0
+    said = capsys.readouterr().err
+    assert "cosine schedule over 16 updates in place of 8: after 8 the learning rate is 0.0" in said
+    assert "going on after step 8" in said and "step 16/16" in said
+    assert result(run)["steps"] == 16 and tiny_study.EXPERIMENT.open(run)[1].steps == 16
+    assert [record["step"] for record in tiny_study.EXPERIMENT.open(run)[0].records() if "loss" in record] == [
+        2, 4, 6, 8, 10, 12, 14, 16,
+    ]  # fmt: skip
+    assert plain("resume", run) == 0 and "is over" in capsys.readouterr().err
+
+
+def test_going_further_is_on_as_many_devices_as_before(tmp_path):
+    run, words = begin(tmp_path)
+    program = "import sys; from experiments.cli import main; from tests.experiments import tiny_study as tiny; "
+    program += "main(tiny.EXPERIMENT, sys.argv[1:])"
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("JAX_NUM_CPU_DEVICES", "XLA_FLAGS")
+    }
+    for arguments in ([*words, "--cpu-devices", 2], ["resume", run, "--steps", 16]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *map(str, arguments)],
+            cwd=ROOT, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0 and "updates on 2 x cpu" in done.stderr, done.stderr
+
+
+def test_a_run_that_went_further_and_was_stopped_is_resumed_as_any_other(tmp_path):
+    run, words = begin(tmp_path)
+    assert plain(*words) == 0
+    assert scored(3.0, 2.0, stop_after=1)("resume", run, "--steps", 16) == 143
+    assert plain("resume", run) == 0 and result(run)["steps"] == 16
+
+
+def test_a_run_that_stopped_early_tells_how_to_begin_one_that_does_not(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert scored(1.0, 2.0)(*words, "--patience", 1, "--steps", 40) == 0
+    assert "is over" in (plain("resume", run), capsys.readouterr().err)[1]
+    said = plain.refused(capsys, "resume", run, "--steps", 80)
+    assert "stopped early, for patience=1" in said and "--patience 0 --steps 80 --name NAME" in said
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_loss_that_grows_and_grows_is_a_failure(tmp_path, capsys, resumed):
+    run, words = begin(tmp_path)
+    grows = ["--optimizer", "sgd", "--learning-rate", 3, "--schedule", "constant", "--clip-norm", 1e9]
+    if resumed:
+        assert scored(3.0, stop_after=1)(*words, *grows) == 143
+    said = plain.refused(capsys, *(["resume", run] if resumed else [*words, *grows]))
+    assert "diverged: worse than at the start by" in said and "Try a lower learning_rate" in said
+    assert not (run / "result.json").exists()
+    assert tiny_study.EXPERIMENT.open(run)[0].read_json("manifest.json")["starts"][-1]["exit_reason"] == "diverged"

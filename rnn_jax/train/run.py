@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from rnn_jax.train.agreement import in_writer, is_writer
+from rnn_jax.train.checkpoint import Checkpoints
 from rnn_jax.train.fields import flatten
 from rnn_jax.train.manifest import environment
 
@@ -49,6 +50,9 @@ class Run:
     ) -> "Run":
         """Begin the run `runs/experiment/name`, or go on with it.
 
+        What a process has left that ended before its first checkpoint is no obstacle: the same config begins again, and
+        where nothing was logged yet, any.
+
         Args:
             runs: the folder of all runs.
             experiment: letters, digits, `.`, `_` and `-`, not beginning with a dot; so is `name`.
@@ -72,10 +76,13 @@ class Run:
             if resume:
                 same = {field: value for field, value in plain(config).items() if field in may_differ}
                 _refuse_differences(path, upgrade(cls.open(path).config) | same, plain(config))
-            elif path.exists() and any(path.iterdir()):
-                if not overwrite:
-                    raise ValueError(f"{path} is not empty; use --resume to go on with it, --overwrite to replace it")
-                cls.open(path)._delete_files()
+            elif path.exists():
+                if not run._is_as_good_as_empty(plain(config)):
+                    if not overwrite:
+                        remedy = "use --resume to go on with it, --overwrite to replace it"
+                        raise ValueError(f"{path} is not empty; {remedy}")
+                    cls.open(path)  # what is no run is not replaced
+                run._delete_files()
             path.mkdir(parents=True, exist_ok=True)
             if not resume:
                 write_atomically(path / "manifest.json", to_json(_empty_manifest(experiment, name)))
@@ -126,8 +133,18 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The content of config.json."""
-        return self.read_json("config.json")
+        """The content of config.json.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        try:
+            return self.read_json("config.json")
+        except FileNotFoundError:
+            raise ValueError(
+                f"{self.path} has no config.json: its process ended before it had begun; give the command again that "
+                "was to begin it"
+            ) from None
 
     @property
     def exit_reason(self) -> str | None:
@@ -199,8 +216,24 @@ class Run:
             kept = [to_json(record, indent=None) for record in self.records() if record["step"] <= step]
             write_atomically(self.path / "metrics.jsonl", "".join(kept))
 
+    def _files(self) -> list[str]:
+        """The names of the files that were written with `write_text`."""
+        known = (self.path / "manifest.json").exists()
+        return Run.open(self.path).read_json("manifest.json")["files"] if known else []
+
+    def _is_as_good_as_empty(self, config: dict[str, Any]) -> bool:
+        """Whether here is nothing but what comes before the first checkpoint, and metrics of this very config only."""
+        ours = {"manifest.json", *self._files()}
+        ours |= {f".{file}.tmp" for file in ours | {"metrics.jsonl"}} | {"figures", "checkpoints", "metrics.jsonl"}
+        found = {entry.name for entry in self.path.iterdir()}
+        if not found <= ours or "result.json" in found or Checkpoints(self.checkpoints).ever_saved:
+            return False
+        if self.figures.is_dir() and any(self.figures.iterdir()):
+            return False
+        return "metrics.jsonl" not in found or ("config.json" in found and self.config == config)
+
     def _delete_files(self) -> None:
-        """Delete what a run writes. The manifest, by which a run is known as one, goes last."""
+        """Delete what a run writes, but the manifest, by which a run is known as one: it is replaced."""
         folders = [folder for folder in (self.checkpoints, self.figures) if not folder.is_symlink()]
         inside = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
         for entry in inside:
@@ -208,8 +241,9 @@ class Run:
                 shutil.rmtree(entry)
             elif entry.parent == self.figures and entry.suffix == ".png":
                 entry.unlink()
-        for file in ("metrics.jsonl", *map(_checked_name, self.read_json("manifest.json")["files"]), "manifest.json"):
+        for file in ("metrics.jsonl", *map(_checked_name, self._files())):
             (self.path / file).unlink(missing_ok=True)
+            (self.path / f".{file}.tmp").unlink(missing_ok=True)
 
 
 def _refuse_differences(path: Path, stored: dict[str, Any], config: dict[str, Any]) -> None:
@@ -220,11 +254,8 @@ def _refuse_differences(path: Path, stored: dict[str, Any], config: dict[str, An
 
 
 def is_begun(path: Path) -> bool:
-    """Whether there is a run at `path` to go on with; what a process left that was killed before is deleted."""
-    begun = (path / "config.json").exists()
-    if path.exists() and not begun:
-        shutil.rmtree(path)
-    return begun
+    """Whether there is a run at `path` to go on with, and not only what `Run.create` begins again with."""
+    return (path / "config.json").exists()
 
 
 def config_hash(config: Any) -> str:

@@ -264,3 +264,18 @@ def test_a_loss_that_grows_and_grows_is_a_failure(tmp_path, capsys, resumed):
     assert "diverged: worse than at the start by" in said and "Try a lower learning_rate" in said
     assert not (run / "result.json").exists()
     assert tiny_study.EXPERIMENT.open(run)[0].read_json("manifest.json")["starts"][-1]["exit_reason"] == "diverged"
+
+
+def test_killed_before_its_first_checkpoint_the_same_command_begins_again(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", full_disk)
+        assert plain(*words) == 1
+    said = plain.refused(capsys, *words, "--degree", 2)
+    assert f"{run} is not empty" in said
+    assert plain(*words) == 0
+    other, words = begin(tmp_path / "other")
+    assert plain(*words) == 0 and result(run)["value"] == result(other)["value"]
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == len(
+        (other / "metrics.jsonl").read_text().splitlines()
+    )

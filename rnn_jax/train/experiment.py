@@ -13,16 +13,17 @@ import numpy as np
 
 from rnn_jax.cells import count_parameters
 from rnn_jax.checks import check_choice
-from rnn_jax.train.checkpoint import Checkpoints, NoneIntact
+from rnn_jax.train.checkpoint import CheckpointError, Checkpoints, NoneIntact
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.fields import field_types, flatten, make_config, read_values, replace_fields
 from rnn_jax.train.loop import Outcome, best_params, check_task, fit
 from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.optimizer import make_schedule
+from rnn_jax.train.origin import files_now, refuse_changes
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
-from rnn_jax.train.run import Run, config_hash
+from rnn_jax.train.run import Run, check_storable, config_hash, plain
 from rnn_jax.train.seeds import key_for
 from rnn_jax.train.writer import only_writer
 from rnn_jax.typing import Carry, Params
@@ -40,6 +41,8 @@ class RunOptions:
     """Go on from the newest checkpoint of the run called NAME."""
     overwrite: bool = False
     """Delete what an earlier run of this name has left."""
+    trust_changes: bool = False
+    """Resume a run though its config.json, its data or a module of yours is no longer what it was trained with."""
     diagnose: bool = False
     """Say at every evaluation whether gradients explode or vanish, and keep it in diagnosis.json and a figure; the
     training stays the same. A run that was begun so is resumed so."""
@@ -237,18 +240,32 @@ class Experiment:
             )
         return run, self.configure(stored)
 
-    def load(self, run: Path) -> Trained:
+    def load(self, run: Path, *, trust_changes: bool = False) -> Trained:
         """The best model of the run at a path, and what it takes to use it.
 
+        Args:
+            run: its directory.
+            trust_changes: only say it if config.json, the data or a module is no longer what it was trained with.
+
         Raises:
-            ValueError: see `open`.
-            CheckpointError: there is no intact checkpoint.
+            ValueError: see `open`; or something is no longer what it was.
+            CheckpointError: there is no intact checkpoint, or it is of another run.
         """
         opened, config = self.open(run)
+        opened = dataclasses.replace(opened, trusted=trust_changes)
+        values, starts = flatten(config), opened.read_json("manifest.json")["starts"]
+        data = files_now(values, starts[-1].get("data", {})) if starts else {}
+        refuse_changes(opened, data, {})
         try:
-            return self.restore(opened, config)
+            trained = self.restore(opened, config)
         except NoneIntact as error:
             raise NoneIntact(f"{error}\n  {again(self, opened)}") from None
+        except CheckpointError:  # of another model: as that of a cell of the user that is another now
+            refuse_changes(opened, data, user_modules(values))
+            raise
+        for line in refuse_changes(opened, data, user_modules(values)):
+            print(f"{opened.path}: {line}", file=sys.stderr)
+        return trained
 
 
 def train_experiment(
@@ -280,6 +297,7 @@ def train_experiment(
         Diverged: see `fit`.
     """
     fitting = fit_config(config)
+    check_storable(config)
     if options.distributed:
         join_processes(options.distributed)
     else:
@@ -316,12 +334,12 @@ def _train(
         diagnosis = Diagnosis(prepared.task.loss, fitting, fitting.steps, key, run)
     try:
         outcome = fit(prepared.task, fitting, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
+        finish_run(experiment, config, prepared, run, outcome, diagnosis)
     except BaseException as error:
         run.close_manifest(reason_of(error))
         if isinstance(error, NoneIntact):
             raise NoneIntact(f"{error}\n  {again(experiment, run)}") from None
         raise
-    finish_run(experiment, config, prepared, run, outcome, diagnosis)
     if outcome.exit_code:
         print(f"stopped and saved; go on with: python -m {experiment.module} resume {run.path}", file=sys.stderr)
     return outcome.exit_code
@@ -368,6 +386,11 @@ def start_run(
     **facts: Any,
 ) -> Run:
     """Make or open the directory of a run, say what begins, and note it in the manifest, with further facts."""
+    modules = user_modules(flatten(config))
+    if options.resume:
+        path = Run.place(options.runs, experiment.name, options.name)
+        for line in refuse_changes(Run(path, options.trust_changes), prepared.data, modules):
+            print(f"{path}: {line}", file=sys.stderr)
     run = Run.create(
         options.runs, experiment.name, options.name, config,
         resume=options.resume, overwrite=options.overwrite, may_differ=may_differ,
@@ -380,9 +403,8 @@ def start_run(
         print(begun, file=sys.stderr)
     for file, content in prepared.files.items():
         run.write_json(file, content)
-    modules = user_modules(flatten(config))
     run.write_manifest(module=experiment.module, seed=fitting.seed, data=prepared.data, modules=modules, **facts)
-    return run
+    return dataclasses.replace(run, trusted=options.trust_changes)
 
 
 def finish_run(
@@ -393,7 +415,11 @@ def finish_run(
     outcome: Outcome,
     diagnosis: Diagnosis | None = None,
 ) -> None:
-    """Write result.json and draw a diagnosis, unless it was stopped by a signal or pruned, and close the manifest."""
+    """Write result.json and draw a diagnosis, unless it was stopped by a signal or pruned, and close the manifest.
+
+    Raises:
+        Diverged: the value of the result is not finite.
+    """
     # The best parameters need no other process.
     if outcome.reason not in ("signal", "pruned") and jax.process_index() == 0:
         measured = {
@@ -409,7 +435,13 @@ def finish_run(
             print(f"{run.path}: {outcome.progress.note}", file=sys.stderr)
         if diagnosis and diagnosis.records:
             draw_diagnosis(diagnosis.records, diagnosis.clip_norm, run.figures / "diagnosis.png")
-        run.write_json("result.json", {"experiment": experiment.name, **prepared.finish(outcome, run), **measured})
+        result = {"experiment": experiment.name, **prepared.finish(outcome, run), **measured}
+        if plain(result["value"]) is None:
+            raise Diverged(
+                f"the result has {result['metric']}={result['value']}, no finite number: the best model says nothing "
+                "of use on the test data. Its checkpoints stay; try a lower learning_rate or clip_norm"
+            )
+        run.write_json("result.json", result)
     run.close_manifest(outcome.reason)
 
 

@@ -88,6 +88,7 @@ def fit(
     # A run that was interrupted before its first checkpoint goes on from the beginning.
     if resume and checkpoints.ever_saved:
         loaded = checkpoints.load(state)
+        run.check_own(loaded.step, loaded.info)
         state, step, replica.progress = loaded.state, loaded.step, Progress(**loaded.info["progress"])
         best_step = replica.progress.best_step
         if best_step not in (0, step) and checkpoints.load(state, best=True).step != best_step:
@@ -100,7 +101,7 @@ def fit(
 
     def save(state: TrainState, step: int, best: list[bool]) -> None:
         replica.progress.seconds = clock()
-        checkpoints.save(step, state, {"progress": dataclasses.asdict(replica.progress)}, best=best[0])
+        checkpoints.save(step, state, replica.info, best=best[0])
 
     program = Program(
         place=lambda batches: place_batches(batches[0], task.batch_axes, mesh),
@@ -120,6 +121,7 @@ def fit(
     best = kept_params(state)
     if replica.progress.best_step not in (0, step):
         found = checkpoints.load(state, best=True)
+        run.check_own(found.step, found.info)
         if found.step != replica.progress.best_step:
             replica.lose_best(found.step)
         best = kept_params(found.state)
@@ -158,7 +160,9 @@ def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Pa
         CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
     """
     state = initial_state(params, make_optimizer(config, config.steps), carry)
-    return kept_params(Checkpoints(run.checkpoints, read_only=True).load(state, best=True).state)
+    found = Checkpoints(run.checkpoints, read_only=True).load(state, best=True)
+    run.check_own(found.step, found.info)
+    return kept_params(found.state)
 
 
 def place_batches(batches: list[Batch], axes: dict[str, int | None], mesh: Mesh | None = None) -> Batch:

@@ -135,6 +135,11 @@ class Replica:
         return make_schedule(self.config, self.config.steps)
 
     @property
+    def info(self) -> dict[str, Any]:
+        """What is saved beside a checkpoint."""
+        return {"progress": dataclasses.asdict(self.progress), "run": self.run.identity}
+
+    @property
     def going(self) -> bool:
         """Whether it has neither failed nor lost patience, nor been pruned."""
         patience = self.config.patience

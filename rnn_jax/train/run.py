@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from rnn_jax.train.agreement import in_writer, is_writer
-from rnn_jax.train.checkpoint import Checkpoints
+from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
 from rnn_jax.train.fields import flatten
 from rnn_jax.train.manifest import environment
 
@@ -31,9 +32,15 @@ CHECKPOINT = re.compile(r"[0-9]+(\..+)?")
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run directory. `Run.create` begins or resumes one, `Run.open` looks at one that is there."""
+    """A run directory. `Run.create` begins or resumes one, `Run.open` looks at one that is there.
+
+    Attributes:
+        path: of the directory.
+        trusted: whether it is to be used though it is no longer what was trained.
+    """
 
     path: Path
+    trusted: bool = dataclasses.field(default=False, compare=False)
 
     @classmethod
     def create(
@@ -65,8 +72,10 @@ class Run:
 
         Raises:
             ValueError: a name is not allowed or leads out of `runs`; the directory is not empty and neither `resume`
-                nor `overwrite` was asked for; it is not a run; or its config differs from `config`.
+                nor `overwrite` was asked for; it is not a run; its config differs from `config`; or JSON cannot hold a
+                value of `config`.
         """
+        check_storable(config)
         path = cls.place(runs, experiment, name)
         if resume and overwrite:
             raise ValueError("resume=True and overwrite=True contradict each other; give one of them")
@@ -76,6 +85,7 @@ class Run:
             if resume:
                 same = {field: value for field, value in plain(config).items() if field in may_differ}
                 _refuse_differences(path, upgrade(cls.open(path).config) | same, plain(config))
+                run._note_configs(run.config, plain(config))
             elif path.exists():
                 if not run._is_as_good_as_empty(plain(config)):
                     if not overwrite:
@@ -85,7 +95,9 @@ class Run:
                 run._delete_files()
             path.mkdir(parents=True, exist_ok=True)
             if not resume:
-                write_atomically(path / "manifest.json", to_json(_empty_manifest(experiment, name)))
+                write_atomically(
+                    path / "manifest.json", to_json(_empty_manifest(experiment, name) | {"configs": [config]})
+                )
             run.figures.mkdir(exist_ok=True)
             run.write_json("config.json", config)
 
@@ -147,6 +159,11 @@ class Run:
             ) from None
 
     @property
+    def identity(self) -> str | None:
+        """What tells the checkpoints of this run from those of another; None in a run of an earlier version."""
+        return self.read_json("manifest.json").get("id")
+
+    @property
     def exit_reason(self) -> str | None:
         """Why the newest process that trained it has ended, or None if none has, or was killed."""
         starts = self.read_json("manifest.json")["starts"]
@@ -174,9 +191,24 @@ class Run:
         if is_writer():
             manifest = self.read_json("manifest.json")
             begun = {"start": _now(), "end": None, "exit_reason": None, **facts, **environment()}
-            manifest["config_hash"] = config_hash(self.config)
+            manifest |= {"config_hash": config_hash(self.config), "configs": [self.config]}
             manifest["starts"].append(begun)
             write_atomically(self.path / "manifest.json", to_json(manifest))
+
+    def _note_configs(self, *configs: dict[str, Any]) -> None:
+        """Note what config.json may hold: the old config or the new one, should the process be killed in between."""
+        manifest = self.read_json("manifest.json") | {"configs": configs}
+        write_atomically(self.path / "manifest.json", to_json(manifest))
+
+    def check_own(self, step: int, info: Mapping[str, Any]) -> None:
+        """Raise a CheckpointError if what was saved beside a step says that it is of another run."""
+        own, other = self.identity, info.get("run")
+        if other not in (None, own) and own is not None and not self.trusted:
+            raise CheckpointError(
+                f"step {step} in {self.checkpoints} is of another run: {other}, this is {own}; take it away with: "
+                f"mv {self.checkpoints / str(step)} {self.path.with_name(f'step-{step}-of-{other}')}, or say "
+                "--trust-changes"
+            )
 
     def close_manifest(self, reason: str) -> None:
         """Note the time and the reason of the end of what `write_manifest` began."""
@@ -258,6 +290,16 @@ def is_begun(path: Path) -> bool:
     return (path / "config.json").exists()
 
 
+def check_storable(config: Any) -> None:
+    """Raise a ValueError if a config has a number that config.json cannot give back."""
+    for name, value in flatten(config).items():
+        numbers = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            raise ValueError(
+                f"{name}={value!r} cannot be kept in config.json: use finite numbers, however large (1e30)"
+            )
+
+
 def config_hash(config: Any) -> str:
     """The first 12 hexadecimal digits of the SHA-256 of a config (a dataclass or what config.json holds)."""
     text = json.dumps(plain(config), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -313,7 +355,8 @@ def _checked_name(name: str) -> str:
 
 
 def _empty_manifest(experiment: str, name: str) -> dict[str, Any]:
-    return {"program": "rnn_jax", "experiment": experiment, "run": name, "files": [], "starts": []}
+    identity = secrets.token_hex(8)
+    return {"program": "rnn_jax", "experiment": experiment, "run": name, "id": identity, "files": [], "starts": []}
 
 
 def _now() -> str:

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from rnn_jax.cells import count_parameters
 from rnn_jax.checks import check_choice
-from rnn_jax.train.checkpoint import CheckpointError, Checkpoints, NoneIntact
+from rnn_jax.train.checkpoint import CheckpointError, NoneIntact
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.fields import field_types, flatten, make_config, read_values, replace_fields
+from rnn_jax.train.going_on import again, further, is_over
 from rnn_jax.train.loop import Outcome, best_params, check_task, fit
 from rnn_jax.train.manifest import user_modules
-from rnn_jax.train.optimizer import make_schedule
 from rnn_jax.train.origin import files_now, refuse_changes
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
@@ -122,15 +121,6 @@ class Trained:
             CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
         """
         return cls(run, config, rebuild, best_params(params, carry, fit_config(config), run), preprocessor)
-
-
-def again(experiment: "Experiment", run: Run) -> str:
-    """What to do about a run without an intact checkpoint: a command."""
-    begin, path = f"python -m {experiment.module}", run.path
-    if not Checkpoints(run.checkpoints).ever_saved:
-        return f"train it on with: {begin} resume {path}"
-    flags = f"--config {path}/config.json --runs {path.parent.parent} --name {path.name} --overwrite"
-    return f"train it anew with: {begin} {'' if experiment.default == 'train' else 'train '}{flags}"
 
 
 def _same(values: dict[str, Any]) -> dict[str, Any]:
@@ -259,7 +249,7 @@ class Experiment:
         try:
             trained = self.restore(opened, config)
         except NoneIntact as error:
-            raise NoneIntact(f"{error}\n  {again(self, opened)}") from None
+            raise NoneIntact(f"{error}\n  {again(self.module, self.default, opened)}") from None
         except CheckpointError:  # of another model: as that of a cell of the user that is another now
             refuse_changes(opened, data, user_modules(values))
             raise
@@ -269,12 +259,7 @@ class Experiment:
 
 
 def train_experiment(
-    experiment: Experiment,
-    config: Any,
-    options: RunOptions,
-    prune: Prune | None = None,
-    *,
-    steps: int | None = None,
+    experiment: Experiment, config: Any, options: RunOptions, prune: Prune | None = None, *, steps: int | None = None
 ) -> int:
     """Train one run of an experiment and leave a directory that says everything about it.
 
@@ -306,8 +291,8 @@ def train_experiment(
     options = dataclasses.replace(options, name=name)
     path = Run.place(options.runs, experiment.name, name)
     if steps is not None:
-        config = _further(Run.open(path), config, steps)
-    if options.resume and _is_over(Run.open(path), config):
+        config = further(Run.open(path), config, steps)
+    if options.resume and is_over(Run.open(path), config):
         result = Run.open(path).read_json("result.json")
         said = f"{path} is over: {result['metric']} {result['value']} after {result['steps']} updates"
         command = f"python -m {experiment.module} resume {path} --steps {2 * result['steps']}"
@@ -338,43 +323,11 @@ def _train(
     except BaseException as error:
         run.close_manifest(reason_of(error))
         if isinstance(error, NoneIntact):
-            raise NoneIntact(f"{error}\n  {again(experiment, run)}") from None
+            raise NoneIntact(f"{error}\n  {again(experiment.module, experiment.default, run)}") from None
         raise
     if outcome.exit_code:
         print(f"stopped and saved; go on with: python -m {experiment.module} resume {run.path}", file=sys.stderr)
     return outcome.exit_code
-
-
-def _is_over(run: Run, config: Any) -> bool:
-    """Whether a run of this config has ended, with a result."""
-    if run.exit_reason not in ("finished", "stopped early") or not (run.path / "result.json").exists():
-        return False
-    return run.read_json("result.json")["config_hash"] == config_hash(config)
-
-
-def _further(run: Run, config: Any, steps: int) -> Any:
-    """The config of a run with more steps, to resume it with; says how the learning rate goes on.
-
-    Raises:
-        ValueError: the run has made so many already, or it stopped early.
-    """
-    before, longer = fit_config(config), replace_fields(config, steps=steps)
-    made = Checkpoints(run.checkpoints, read_only=True).latest_step or 0
-    if steps <= made:
-        raise ValueError(f"steps={steps}: {run.path} has made {made} updates already; expected more")
-    if run.exit_reason == "stopped early":
-        raise ValueError(
-            f"steps={steps}: {run.path} stopped early, for patience={before.patience}; begin another run with "
-            f"--config {run.path}/config.json --patience 0 --steps {steps} --name NAME"
-        )
-    rates = [float(np.asarray(make_schedule(before, count)(made))) for count in (before.steps, steps)]
-    if jax.process_index() == 0:
-        print(
-            f"{before.schedule} schedule over {steps} updates in place of {before.steps}: after {made} the learning "
-            f"rate is {rates[1]:.3g}, and not {rates[0]:.3g}",
-            file=sys.stderr,
-        )
-    return longer
 
 
 def start_run(

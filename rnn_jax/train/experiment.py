@@ -16,7 +16,7 @@ from rnn_jax.train.checkpoint import CheckpointError, NoneIntact
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.fields import field_types, flatten, make_config, read_values, replace_fields
-from rnn_jax.train.going_on import again, further, is_over
+from rnn_jax.train.going_on import again, ending, further
 from rnn_jax.train.loop import Outcome, best_params, check_task, fit
 from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.origin import files_now, refuse_changes
@@ -292,12 +292,9 @@ def train_experiment(
     path = Run.place(options.runs, experiment.name, name)
     if steps is not None:
         config = further(Run.open(path), config, steps)
-    if options.resume and is_over(Run.open(path), config):
-        result = Run.open(path).read_json("result.json")
-        said = f"{path} is over: {result['metric']} {result['value']} after {result['steps']} updates"
-        command = f"python -m {experiment.module} resume {path} --steps {2 * result['steps']}"
+    if options.resume and (ended := ending(experiment.module, Run.open(path), config)):
         if jax.process_index() == 0:
-            print(f"{said}; go further with: {command}", file=sys.stderr)
+            print(ended, file=sys.stderr)
         return 0
     prepared = experiment.prepare(config)
     check_task(prepared.task, fit_config(config))  # before anything is written, and before what was there is deleted

@@ -13,11 +13,15 @@ from rnn_jax.train.optimizer import make_schedule
 from rnn_jax.train.run import Run, config_hash
 
 
-def is_over(run: Run, config: Any) -> bool:
-    """Whether a run of this config has ended, with a result."""
+def ending(module: str, run: Run, config: Any) -> str:
+    """How a run of this config has ended, and how the experiment of a module goes further with it; "" if it has not."""
     if run.exit_reason not in ("finished", "stopped early") or not (run.path / "result.json").exists():
-        return False
-    return run.read_json("result.json")["config_hash"] == config_hash(config)
+        return ""
+    result = run.read_json("result.json")
+    if result["config_hash"] != config_hash(config):
+        return ""
+    ended = f"{run.path} is over: {result['metric']} {result['value']} after {result['steps']} updates"
+    return f"{ended}; go further with: python -m {module} resume {run.path} --steps {2 * result['steps']}"
 
 
 def further(run: Run, config: Any, steps: int) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnn_jax.data.sources import file_digest
-from rnn_jax.train.run import Run
+from rnn_jax.train.run import Run, config_hash
 
 
 def refuse_changes(run: Run, data: Mapping[str, str], modules: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -52,8 +52,11 @@ def files_now(config: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, s
 
 
 def _config_changes(run: Run) -> list[str]:
-    now, known = run.config, run.read_json("manifest.json").get("configs", [])
-    if not known or now in known:
+    now, manifest = run.config, run.read_json("manifest.json")
+    known = manifest.get("configs", [])
+    if not known:  # of an earlier version
+        return ["config.json was edited"] if manifest.get("config_hash") not in (None, config_hash(now)) else []
+    if now in known:
         return []
     then = known[-1]
     return [

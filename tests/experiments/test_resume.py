@@ -313,6 +313,16 @@ def test_a_config_that_was_edited_is_told_by_its_field(tmp_path, capsys, field, 
     assert_only_trusted(run, capsys, f"config.json has {field}={now}, and had {then}")
 
 
+def test_an_edited_config_of_an_earlier_version_is_noticed_too(tmp_path, capsys):
+    run = stopped(tmp_path)
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["configs"], manifest["id"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert plain("evaluate", run) == 0
+    (run / "config.json").write_text((run / "config.json").read_text().replace('"seed": 0', '"seed": 5'))
+    assert_only_trusted(run, capsys, "config.json was edited")
+
+
 def test_data_that_changed_are_told_by_their_name(tmp_path, capsys):
     def prepare(config):
         return dataclasses.replace(tiny_study.prepare(config), data=digests(config.data))

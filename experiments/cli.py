@@ -24,6 +24,9 @@ Flags = tyro.conf.OmitArgPrefixes
 
 RunPath = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help="The directory of a run.")]]
 
+TRUST = "Use a run though config.json, its data or a module of yours is not what it was trained with."
+TrustChanges = Annotated[bool, tyro.conf.arg(help=TRUST)]
+
 CONFIG = "--config FILE takes the values of a JSON file, config.json of a run say, where no flag says otherwise."
 
 REPEATED = ("--set", "--vary", "--search")
@@ -81,11 +84,20 @@ def _train_command(experiment: Experiment) -> Callable[..., int]:
 
 
 def _resume_command(experiment: Experiment) -> Callable[..., int]:
-    def resume(run: RunPath) -> int:
-        """Go on with a run that was interrupted, from its newest checkpoint."""
+    def resume(run: RunPath, steps: int | None = None, trust_changes: bool = False) -> int:
+        """Go on with a run that was interrupted, from its newest checkpoint, or with one that is over.
+
+        Args:
+            run: its directory.
+            steps: updates in place of those that it was begun with; the schedule of the learning rate is then that of
+                so many, of which the rest is gone through.
+            trust_changes: go on though config.json, the data or a module of yours is not what it was trained with.
+        """
         opened, config = experiment.open(run)  # its path is absolute, so that RUN may be "." too
-        options = RunOptions(runs=opened.path.parent.parent, name=opened.path.name, resume=True)
-        return train_experiment(experiment, config, options)
+        options = RunOptions(
+            runs=opened.path.parent.parent, name=opened.path.name, resume=True, trust_changes=trust_changes
+        )
+        return train_experiment(experiment, config, options, steps=steps)
 
     return resume
 
@@ -156,12 +168,12 @@ def _of_run(command: Callable, experiment: Experiment) -> Callable:
         return command
 
     @functools.wraps(command)
-    def on_run(run: Path, *positional: Any, **named: Any) -> Any:
-        return command(experiment.load(run), *positional, **named)
+    def on_run(run: Path, *positional: Any, trust_changes: bool = False, **named: Any) -> Any:
+        return command(experiment.load(run, trust_changes=trust_changes), *positional, **named)
 
-    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    run = inspect.Parameter("run", positional, annotation=RunPath)
-    return _signed(on_run, [run, *list(signature.parameters.values())[1:]])
+    run = inspect.Parameter("run", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=RunPath)
+    trust = inspect.Parameter("trust_changes", inspect.Parameter.KEYWORD_ONLY, annotation=TrustChanges, default=False)
+    return _signed(on_run, [run, *list(signature.parameters.values())[1:], trust])
 
 
 def _chosen(commands: Mapping[str, Callable], default: str, arguments: list[str]) -> tuple[str, list[str], bool]:

@@ -49,12 +49,12 @@ def general_pages(experiment: Experiment, trained: Trained, row: int, steps: int
     }
 
 
-def inspect(run: Positional[Path], row: int = 0, steps: int = 100) -> None:
+def inspect(run: Positional[Path], row: int = 0, steps: int = 100, trust_changes: bool = False) -> None:
     """Draw what goes on inside of the best model of a run."""
     check_size("steps", steps)
     opened = Run.open(run)
     experiment, written = experiment_of(opened), {}
-    trained = experiment.load(run)
+    trained = experiment.load(run, trust_changes=trust_changes)
     before = {file: file.stat().st_mtime_ns for file in opened.figures.glob("inspect-*.png")}
     pages = general_pages(experiment, trained, row, steps)
     if experiment.pages is not None:

@@ -6,12 +6,14 @@ leaf of another dtype (the trees are compared before loading), and look further 
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +23,7 @@ import numpy as np
 from jaxtyping import PyTree
 from orbax.checkpoint import v1
 
-from rnn_jax.train.agreement import in_writer, is_writer, together
+from rnn_jax.train.agreement import anywhere, in_writer, is_writer, together
 from rnn_jax.train.leaves import differences, digest, may_be_saved, named_leaves, place, to_host, type_name
 
 ocp: Any = v1  # its annotations are stricter than what it takes
@@ -30,10 +32,16 @@ log = logging.getLogger(__name__)
 STEP = re.compile(r"0|[1-9][0-9]*")
 BARRIER_SECONDS = 300  # how long processes wait for one that is still writing, or has failed to
 LEFTOVER = re.compile(r"[0-9]+\.(orbax-checkpoint-tmp.*|deleting)")
+MISSING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+"""What the system says of a checkpoint that lacks a file; of anything else that it says, the files may be whole."""
 
 
 class CheckpointError(Exception):
     """A checkpoint that cannot be written, or cannot be loaded as it was asked for."""
+
+
+class NoneIntact(CheckpointError):
+    """There is no checkpoint to load, or each is damaged."""
 
 
 class Loaded(NamedTuple):
@@ -55,16 +63,18 @@ class Checkpoints:
     Args:
         directory: created at the first save.
         keep: how many of the newest steps stay, beside the newest one saved with `best=True`; at least 1.
+        read_only: nothing is saved, and a damaged step stays where it is.
 
     Raises:
         ValueError: `keep` is less than 1.
     """
 
-    def __init__(self, directory: Path, *, keep: int = 2):
+    def __init__(self, directory: Path, *, keep: int = 2, read_only: bool = False):
         if keep < 1:
             raise ValueError(f"keep is {keep}; it must be at least 1, or no checkpoint would stay")
         self.directory = Path(directory).absolute()
         self.keep = keep
+        self.read_only = read_only
 
     def steps(self) -> list[int]:
         """The steps on disk, oldest first. Whether they are intact is found out by `load`."""
@@ -102,6 +112,8 @@ class Checkpoints:
             CheckpointError: a leaf holds NaN, or an infinity that it may not, the step is there already, or it could
                 not be written, as on a full disk. The steps saved before are untouched.
         """
+        if self.read_only:
+            raise ValueError(f"read_only=True: step {step} is not saved to {self.directory}")
         if not isinstance(step, int) or step < 0:
             raise ValueError(f"step is {step!r}; it must be an int from 0, such as int(state.step)")
         leaves = named_leaves(state)
@@ -126,8 +138,10 @@ class Checkpoints:
     def load(self, like: PyTree, step: int | None = None, *, best: bool = False, part: bool = False) -> Loaded:
         """Load the newest intact step, or the one that is asked for.
 
-        A damaged step is renamed to `STEP.corrupt-<UTC time>` with a warning that says why, and the next older one is
-        tried. A step asked for by number or as the best has no substitute: the error names the newest intact step.
+        A step is damaged if a file is missing or what is in it fails its format or a digest. It is renamed to
+        `STEP.corrupt-<UTC time>`, unless this is read only, with a warning that says why, and the next older one is
+        tried. For the best, the newest step that is intact stands in. A step asked for by number has no substitute:
+        the error names the newest intact step. What cannot be read for another reason is left as it is.
 
         Args:
             like: the state wanted, as arrays or `jax.ShapeDtypeStruct`s. Its shardings are used; NumPy stays NumPy.
@@ -137,35 +151,42 @@ class Checkpoints:
 
         Raises:
             ValueError: both `step` and `best` are given, or a leaf of `like` is not an array.
-            CheckpointError: there is no such intact step, or it holds other leaves, shapes or dtypes than `like`.
+            NoneIntact: there is no such intact step.
+            CheckpointError: it holds other leaves, shapes or dtypes than `like`, or cannot be read though it may be
+                whole: no permission, too many open files.
         """
         if step is not None and best:
             raise ValueError(f"step={step} and best=True ask for two checkpoints; give one of them")
         wanted = named_leaves(like)
         types = {path: type_name(leaf) for path, leaf in wanted.items()}
         damaged = []
-        for candidate in reversed(self.steps()):
-            if step not in (None, candidate):
-                continue
-            record = self._attempt(self._record, candidate, damaged)
-            if record is None or (best and not record["best"]):
-                continue
+        for candidate, record in self._candidates(step, best, damaged):
             stored = {path: name for path, name in record["leaves"].items() if path in types or not part}
             if lines := differences(stored, types):
                 raise CheckpointError("\n  ".join([f"{self.directory}/{candidate} is of another model", *lines]))
             arrays = self._attempt(self._arrays, candidate, damaged)
             if arrays is not None:
+                if damaged and self.read_only:
+                    log.warning("%s: %s; this is step %s", self.directory, "; ".join(damaged), candidate)
                 leaves = [place(arrays.get(path), leaf) for path, leaf in wanted.items()]
                 return Loaded(candidate, jax.tree.unflatten(jax.tree.structure(like), leaves), record["info"])
-            if best:
-                break
-        asked = "best step" if best else "checkpoint" if step is None else f"step {step}"
-        lines = [f"no intact {asked} in {self.directory}", *damaged]
-        if best or step is not None:
+        lines = [f"no intact {'checkpoint' if step is None else f'step {step}'} in {self.directory}", *damaged]
+        if step is not None:
             others = reversed(self.steps())
             intact = next((other for other in others if self._attempt(self._arrays, other, lines) is not None), None)
             lines.append(f"the newest intact step is {intact}; load(like, step=...) takes one by its number")
-        raise CheckpointError("\n  ".join(lines))
+        raise NoneIntact("\n  ".join(lines))
+
+    def _candidates(self, step: int | None, best: bool, damaged: list[str]) -> Iterator[tuple[int, dict]]:
+        """The steps to be tried, each with its record: the newest first, but those saved as the best before others."""
+        others = []
+        for candidate in reversed(self.steps()):
+            if step in (None, candidate) and (record := self._attempt(self._record, candidate, damaged)) is not None:
+                if best and not record["best"]:
+                    others.append((candidate, record))
+                else:
+                    yield candidate, record
+        yield from others
 
     def _prepare(self, step: int) -> None:
         if step in self.steps():
@@ -228,13 +249,22 @@ class Checkpoints:
         return arrays
 
     def _attempt(self, read: Callable[[int], dict], step: int, damaged: list[str]) -> dict | None:
-        """`read(step)`, or None after the step was set aside because a process found it damaged."""
+        """`read(step)`, or None if a process found the step damaged, after it was set aside.
+
+        Raises:
+            CheckpointError: it could not be read, but may be whole.
+        """
         try:
             return together(lambda: read(step))
-        except MemoryError:
-            raise
         except Exception as error:
-            reason = _reason(error)
+            passing = _passing_error(error) or _unreadable(self.directory / str(step))
+            reason = _reason(passing or error)
+            if anywhere(passing is not None):
+                advice = "it may be whole and stays as it is: mend that and try again, or move the folder away"
+                raise CheckpointError(f"{self.directory}/{step} cannot be read ({reason}); {advice}") from error
+        if self.read_only:
+            damaged.append(f"step {step} is damaged ({reason})")
+            return None
         name = f"{step}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         try:
             in_writer(lambda: (self.directory / str(step)).rename(self.directory / name))
@@ -257,7 +287,36 @@ def _alone() -> ocp.Context:
     return context
 
 
-def _reason(error: Exception) -> str:
+def _passing_error(error: BaseException | None) -> BaseException | None:
+    """An error of reading, or what led to it, that says nothing about the files, as that too many are open."""
+    while error is not None:
+        # TensorStore has words only: "… Too many open files [os_error_code='24']".
+        numbers = [int(found) for found in re.findall(r"os_error_code='(\d+)'", str(error))]
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and error.errno is not None:
+            numbers.append(error.errno)
+        if isinstance(error, MemoryError) or any(number not in MISSING for number in numbers):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _unreadable(folder: Path) -> BaseException | None:
+    """Why a file cannot be opened that is there: Orbax says of some of them only that they are no checkpoint."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    try:
+        for parent, _, files in os.walk(folder, onerror=fail):
+            for file in files:
+                with open(os.path.join(parent, file), "rb") as opened:
+                    opened.read(1)
+    except OSError as error:
+        return _passing_error(error)
+    return None
+
+
+def _reason(error: BaseException) -> str:
     """The first line of an error, without TensorStore's specification of the array."""
     return f"{type(error).__name__}: {error}".splitlines()[0].split(" [tensorstore_spec")[0][:400]
 

@@ -1,9 +1,10 @@
 """An experiment: what it trains by which config, and what every experiment does around `fit`."""
 
+import contextlib
 import dataclasses
 import datetime
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,19 @@ import jax
 
 from rnn_jax.cells import count_parameters
 from rnn_jax.checks import check_choice
+from rnn_jax.train.checkpoint import CheckpointError, NoneIntact
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.fields import field_types, flatten, make_config, read_values, replace_fields
-from rnn_jax.train.loop import Outcome, best_params, fit
+from rnn_jax.train.going_on import again, ending, further
+from rnn_jax.train.loop import Outcome, best_params, check_task, fit
 from rnn_jax.train.manifest import user_modules
+from rnn_jax.train.origin import files_now, refuse_changes
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
-from rnn_jax.train.run import Run, config_hash
+from rnn_jax.train.run import Run, check_storable, config_hash, plain
 from rnn_jax.train.seeds import key_for
+from rnn_jax.train.writer import only_writer
 from rnn_jax.typing import Carry, Params
 
 
@@ -35,6 +40,8 @@ class RunOptions:
     """Go on from the newest checkpoint of the run called NAME."""
     overwrite: bool = False
     """Delete what an earlier run of this name has left."""
+    trust_changes: bool = False
+    """Resume a run though its config.json, its data or a module of yours is no longer what it was trained with."""
     diagnose: bool = False
     """Say at every evaluation whether gradients explode or vanish, and keep it in diagnosis.json and a figure; the
     training stays the same. A run that was begun so is resumed so."""
@@ -223,56 +230,121 @@ class Experiment:
             )
         return run, self.configure(stored)
 
-    def load(self, run: Path) -> Trained:
+    def load(self, run: Path, *, trust_changes: bool = False) -> Trained:
         """The best model of the run at a path, and what it takes to use it.
 
+        Args:
+            run: its directory.
+            trust_changes: only say it if config.json, the data or a module is no longer what it was trained with.
+
         Raises:
-            ValueError: see `open`.
-            CheckpointError: there is no intact checkpoint.
+            ValueError: see `open`; or something is no longer what it was.
+            CheckpointError: there is no intact checkpoint, or it is of another run.
         """
-        return self.restore(*self.open(run))
+        opened, config = self.open(run)
+        opened = dataclasses.replace(opened, trusted=trust_changes)
+        values, starts = flatten(config), opened.read_json("manifest.json")["starts"]
+        data = files_now(values, starts[-1].get("data", {})) if starts else {}
+        refuse_changes(opened, data, {})
+        try:
+            trained = self.restore(opened, config)
+        except NoneIntact as error:
+            raise NoneIntact(f"{error}\n  {again(self.module, self.default, opened)}") from None
+        except CheckpointError:  # of another model: as that of a cell of the user that is another now
+            refuse_changes(opened, data, user_modules(values))
+            raise
+        for line in refuse_changes(opened, data, user_modules(values)):
+            print(f"{opened.path}: {line}", file=sys.stderr)
+        return trained
 
 
-def train_experiment(experiment: Experiment, config: Any, options: RunOptions, prune: Prune | None = None) -> int:
+def train_experiment(
+    experiment: Experiment, config: Any, options: RunOptions, prune: Prune | None = None, *, steps: int | None = None
+) -> int:
     """Train one run of an experiment and leave a directory that says everything about it.
 
-    A run that `prune` stops (see `fit`) has no result.json.
+    A run that `prune` stops (see `fit`) has no result.json. Whoever gives it, a search, sees to it that nobody else
+    trains this run; otherwise this function does. A run that is over is not trained again: a line says how to go on.
+
+    Args:
+        experiment: what is trained.
+        config: how.
+        options: where.
+        prune: see `fit`.
+        steps: go further with a run that is resumed, to so many updates; `config` has those that it was begun with.
 
     Returns:
         The exit code of the process: 0, or 128 + the number of the signal that stopped it.
 
     Raises:
-        ValueError: the run's name or directory cannot be used, or its config is another one than on disk.
+        ValueError: the run's name or directory cannot be used, its config is another one than on disk, or another
+            process trains it.
         Diverged: see `fit`.
     """
     fitting = fit_config(config)
+    check_storable(config)
     if options.distributed:
         join_processes(options.distributed)
     else:
         start_cpu_devices(fitting.cpu_devices)
     name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    options = dataclasses.replace(options, name=name)
+    path = Run.place(options.runs, experiment.name, name)
+    if steps is not None:
+        config = further(Run.open(path), config, steps)
+    if options.resume and (ended := ending(experiment.module, Run.open(path), config)):
+        if jax.process_index() == 0:
+            print(ended, file=sys.stderr)
+        return 0
     prepared = experiment.prepare(config)
-    run = start_run(experiment, config, prepared, dataclasses.replace(options, name=name))
-    diagnosis = None
+    check_task(prepared.task, fit_config(config))  # before anything is written, and before what was there is deleted
+    with contextlib.nullcontext() if prune else only_writer(path):
+        return _train(experiment, config, prepared, options, prune, () if steps is None else ("steps",))
+
+
+def _train(
+    experiment: Experiment,
+    config: Any,
+    prepared: Prepared,
+    options: RunOptions,
+    prune: Prune | None,
+    may_differ: Collection[str],
+) -> int:
+    run, fitting, diagnosis = start_run(experiment, config, prepared, options, may_differ), fit_config(config), None
     if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
         key = key_for(fitting.seed, "training")
         diagnosis = Diagnosis(prepared.task.loss, fitting, fitting.steps, key, run)
     try:
         outcome = fit(prepared.task, fitting, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
+        finish_run(experiment, config, prepared, run, outcome, diagnosis)
     except BaseException as error:
         run.close_manifest(reason_of(error))
+        if isinstance(error, NoneIntact):
+            raise NoneIntact(f"{error}\n  {again(experiment.module, experiment.default, run)}") from None
         raise
-    finish_run(experiment, config, prepared, run, outcome, diagnosis)
     if outcome.exit_code:
         print(f"stopped and saved; go on with: python -m {experiment.module} resume {run.path}", file=sys.stderr)
     return outcome.exit_code
 
 
-def start_run(experiment: Experiment, config: Any, prepared: Prepared, options: RunOptions, **facts: Any) -> Run:
+def start_run(
+    experiment: Experiment,
+    config: Any,
+    prepared: Prepared,
+    options: RunOptions,
+    may_differ: Collection[str] = (),
+    **facts: Any,
+) -> Run:
     """Make or open the directory of a run, say what begins, and note it in the manifest, with further facts."""
+    modules = user_modules(flatten(config))
+    if options.resume:
+        path = Run.place(options.runs, experiment.name, options.name)
+        for line in refuse_changes(Run(path, options.trust_changes), prepared.data, modules):
+            print(f"{path}: {line}", file=sys.stderr)
     run = Run.create(
         options.runs, experiment.name, options.name, config,
-        resume=options.resume, overwrite=options.overwrite, upgrade=experiment.upgrade,
+        resume=options.resume, overwrite=options.overwrite, may_differ=may_differ,
+        upgrade=experiment.upgrade,
     )  # fmt: skip
     fitting, size = fit_config(config), count_parameters(prepared.task.params)
     if jax.process_index() == 0:
@@ -281,9 +353,8 @@ def start_run(experiment: Experiment, config: Any, prepared: Prepared, options: 
         print(begun, file=sys.stderr)
     for file, content in prepared.files.items():
         run.write_json(file, content)
-    modules = user_modules(flatten(config))
     run.write_manifest(module=experiment.module, seed=fitting.seed, data=prepared.data, modules=modules, **facts)
-    return run
+    return dataclasses.replace(run, trusted=options.trust_changes)
 
 
 def finish_run(
@@ -294,7 +365,11 @@ def finish_run(
     outcome: Outcome,
     diagnosis: Diagnosis | None = None,
 ) -> None:
-    """Write result.json and draw a diagnosis, unless it was stopped by a signal or pruned, and close the manifest."""
+    """Write result.json and draw a diagnosis, unless it was stopped by a signal or pruned, and close the manifest.
+
+    Raises:
+        Diverged: the value of the result is not finite.
+    """
     # The best parameters need no other process.
     if outcome.reason not in ("signal", "pruned") and jax.process_index() == 0:
         measured = {
@@ -305,9 +380,18 @@ def finish_run(
             "device": jax.devices()[0].device_kind,
             "seed": fit_config(config).seed,
         }
+        if outcome.progress.note:
+            measured["note"] = outcome.progress.note
+            print(f"{run.path}: {outcome.progress.note}", file=sys.stderr)
         if diagnosis and diagnosis.records:
             draw_diagnosis(diagnosis.records, diagnosis.clip_norm, run.figures / "diagnosis.png")
-        run.write_json("result.json", {"experiment": experiment.name, **prepared.finish(outcome, run), **measured})
+        result = {"experiment": experiment.name, **prepared.finish(outcome, run), **measured}
+        if plain(result["value"]) is None:
+            raise Diverged(
+                f"the result has {result['metric']}={result['value']}, no finite number: the best model says nothing "
+                "of use on the test data. Its checkpoints stay; try a lower learning_rate or clip_norm"
+            )
+        run.write_json("result.json", result)
     run.close_manifest(outcome.reason)
 
 

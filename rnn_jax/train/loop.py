@@ -88,7 +88,12 @@ def fit(
     # A run that was interrupted before its first checkpoint goes on from the beginning.
     if resume and checkpoints.ever_saved:
         loaded = checkpoints.load(state)
+        run.check_own(loaded.step, loaded.info)
         state, step, replica.progress = loaded.state, loaded.step, Progress(**loaded.info["progress"])
+        best_step = replica.progress.best_step
+        if best_step not in (0, step) and checkpoints.load(state, best=True).step != best_step:
+            # Of what there is only the last evaluation, if it is over, or a later one is sure to be kept.
+            replica.lose_best(step if step >= config.steps else 0)
     run.truncate_log(step)
     if diagnosis and step:
         diagnosis.resume(step)
@@ -96,7 +101,7 @@ def fit(
 
     def save(state: TrainState, step: int, best: list[bool]) -> None:
         replica.progress.seconds = clock()
-        checkpoints.save(step, state, {"progress": dataclasses.asdict(replica.progress)}, best=best[0])
+        checkpoints.save(step, state, replica.info, best=best[0])
 
     program = Program(
         place=lambda batches: place_batches(batches[0], task.batch_axes, mesh),
@@ -115,12 +120,29 @@ def fit(
     exit_code = (stop.exit_code or 128 + signal.SIGTERM) if stopped else 0
     best = kept_params(state)
     if replica.progress.best_step not in (0, step):
-        best = kept_params(checkpoints.load(state, best=True).state)
+        found = checkpoints.load(state, best=True)
+        run.check_own(found.step, found.info)
+        if found.step != replica.progress.best_step:
+            replica.lose_best(found.step)
+        best = kept_params(found.state)
     # By way of the host, so that they belong to one process and no longer to the mesh.
     local = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), best)
     ended = "finished" if step >= config.steps else "pruned" if replica.progress.pruned else "stopped early"
     reason = "signal" if stopped else ended
     return Outcome(local, state, replica.progress, reason, exit_code)
+
+
+def check_task(task: Task, config: FitConfig) -> None:
+    """Raise what `fit` would raise before its first update; nothing is computed and nothing written.
+
+    Raises:
+        ValueError: the batch cannot be divided by the number of devices, or whatever the loss refuses.
+    """
+    optimizer, mesh = make_optimizer(config, config.steps), data_mesh()
+    jax.tree.map(lambda leaf: place(leaf, batch_sharding(mesh, 0)), task.carry)
+    batches = place_batches([task.batch(0)], task.batch_axes, mesh)
+    state = initial_state(task.params, optimizer, task.carry)
+    jax.eval_shape(make_dispatch(task.loss, optimizer, key_for(config.seed, "training")), state, batches)
 
 
 def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Params:
@@ -132,11 +154,15 @@ def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Pa
         config: of the run.
         run: the run.
 
+    Where that of the best is damaged, it is the newest one, and a warning says so.
+
     Raises:
         CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
     """
     state = initial_state(params, make_optimizer(config, config.steps), carry)
-    return kept_params(Checkpoints(run.checkpoints).load(state, best=True).state)
+    found = Checkpoints(run.checkpoints, read_only=True).load(state, best=True)
+    run.check_own(found.step, found.info)
+    return kept_params(found.state)
 
 
 def place_batches(batches: list[Batch], axes: dict[str, int | None], mesh: Mesh | None = None) -> Batch:

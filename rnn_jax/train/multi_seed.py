@@ -227,11 +227,11 @@ class Rows:
 
 def _leave_checkpoints(replica: Replica, best: TrainState, last: TrainState) -> None:
     """What `fit` would have left in the run; nothing that is there already, should this be done again."""
-    checkpoints, info = Checkpoints(replica.run.checkpoints), {"progress": dataclasses.asdict(replica.progress)}
+    checkpoints = Checkpoints(replica.run.checkpoints)
     states = [best] if replica.failure is not None or int(best.step) == int(last.step) else [best, last]
     for state in states:
         if int(state.step) not in checkpoints.steps():
-            checkpoints.save(int(state.step), state, info, best=state is best)
+            checkpoints.save(int(state.step), state, replica.info, best=state is best)
 
 
 def _select(condition: jax.Array, first: Any, second: Any) -> Any:

@@ -51,8 +51,11 @@ class Task:
     higher_is_better: bool = False
 
 
+FAR_WORSE = 10  # times the loss of the start
+
+
 class Diverged(RuntimeError):
-    """The loss or a gradient is not finite. The checkpoints before are good and stay."""
+    """The loss or a gradient is not finite, or the loss far higher than at the start. Good checkpoints stay."""
 
 
 @dataclasses.dataclass
@@ -65,6 +68,8 @@ class Progress:
         without_gain: evaluations since then.
         seconds: spent, all interrupted parts together.
         pruned: an evaluation was so poor that the rest is not worth its time.
+        lost: the value of a better state, whose checkpoint is damaged.
+        lost_step: where that was reached.
     """
 
     best: float | None = None
@@ -72,14 +77,33 @@ class Progress:
     without_gain: int = 0
     seconds: float = 0.0
     pruned: bool = False
+    lost: float | None = None
+    lost_step: int = 0
+
+    @property
+    def note(self) -> str:
+        """Why the best state is not the best that there was; empty if it is."""
+        return "" if self.lost is None else f"best at {self.lost_step} was damaged; this is {self.best_step}"
 
     def gained(self, value: float, step: int, higher_is_better: bool) -> bool:
         """Take note of an evaluation; whether it is the best so far."""
-        if self.best is not None and (value <= self.best if higher_is_better else value >= self.best):
+        if not _is_better(value, self.best, higher_is_better):
             self.without_gain += 1
             return False
         self.best, self.best_step, self.without_gain = value, step, 0
+        if _is_better(value, self.lost, higher_is_better):
+            self.lost = None
         return True
+
+    def lose_best(self, step: int, value: float | None, higher_is_better: bool) -> None:
+        """Take note that the checkpoint of the best is damaged, and go by that of a step; without a value by none."""
+        if self.best is not None and _is_better(self.best, self.lost, higher_is_better):
+            self.lost, self.lost_step = self.best, self.best_step
+        self.best, self.best_step, self.without_gain = value, step, 0
+
+
+def _is_better(value: float, than: float | None, higher_is_better: bool) -> bool:
+    return than is None or (value > than if higher_is_better else value < than)
 
 
 @dataclasses.dataclass
@@ -111,11 +135,22 @@ class Replica:
         return make_schedule(self.config, self.config.steps)
 
     @property
+    def info(self) -> dict[str, Any]:
+        """What is saved beside a checkpoint."""
+        return {"progress": dataclasses.asdict(self.progress), "run": self.run.identity}
+
+    @property
     def going(self) -> bool:
         """Whether it has neither failed nor lost patience, nor been pruned."""
         patience = self.config.patience
         impatient = patience and self.progress.without_gain >= patience
         return not (self.failure or impatient or self.progress.pruned)
+
+    def lose_best(self, step: int) -> None:
+        """The checkpoint of the best is damaged: go by that of a step, or with 0 by the next evaluation."""
+        scores = [record for record in self.run.records() if record["step"] == step and self.task.monitor in record]
+        value = scores[-1][self.task.monitor] if scores else None
+        self.progress.lose_best(step, value, self.task.higher_is_better)
 
     def updated(self, last: int, metrics: dict[str, np.ndarray], seconds: float) -> float:
         """Log the metrics `[n]` of the n updates up to `last`, and give their mean loss.
@@ -135,6 +170,19 @@ class Replica:
         rate = float(np.asarray(self._schedule(last - 1)))
         self.run.log({"step": last, **means, "learning_rate": rate, "seconds": seconds})
         return means["loss"]
+
+    def conclude(self) -> None:
+        """Look back at the whole training: it has failed if its loss is far higher at the end than at the start."""
+        losses = [record["loss"] for record in self.run.records() if record.get("loss") is not None]
+        if not losses or self.failure or self.progress.pruned:
+            return
+        first, last = losses[0], float(np.median(losses[-10:]))
+        if last - first > (FAR_WORSE - 1) * abs(first):
+            best = self.progress.best_step
+            self.failure = Diverged(
+                f"diverged: worse than at the start by {last - first:.4g}: the loss is {last:.4g}, and was "
+                f"{first:.4g}; the best checkpoint is step {best}. Try a lower learning_rate or clip_norm"
+            )
 
     def evaluated(self, step: int, params: Params, seconds: Callable[[], float]) -> tuple[bool, str]:
         """Evaluate and log; whether it is the best so far, and the scores in words.
@@ -276,4 +324,7 @@ def drive(
         report()
         if step > saved:
             save([False] * len(replicas))
+    if not anywhere(stop.requested):
+        for replica in replicas:
+            replica.conclude()
     return state, step, stop

@@ -12,8 +12,9 @@ import json
 import math
 import os
 import re
+import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from rnn_jax.train.agreement import in_writer, is_writer
+from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
 from rnn_jax.train.fields import flatten
 from rnn_jax.train.manifest import environment
 
@@ -30,9 +32,15 @@ CHECKPOINT = re.compile(r"[0-9]+(\..+)?")
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run directory. `Run.create` begins or resumes one, `Run.open` looks at one that is there."""
+    """A run directory. `Run.create` begins or resumes one, `Run.open` looks at one that is there.
+
+    Attributes:
+        path: of the directory.
+        trusted: whether it is to be used though it is no longer what was trained.
+    """
 
     path: Path
+    trusted: bool = dataclasses.field(default=False, compare=False)
 
     @classmethod
     def create(
@@ -44,9 +52,13 @@ class Run:
         *,
         resume: bool = False,
         overwrite: bool = False,
+        may_differ: Collection[str] = (),
         upgrade: Callable[[dict[str, Any]], dict[str, Any]] = lambda values: values,
     ) -> "Run":
         """Begin the run `runs/experiment/name`, or go on with it.
+
+        What a process has left that ended before its first checkpoint is no obstacle: the same config begins again, and
+        where nothing was logged yet, any.
 
         Args:
             runs: the folder of all runs.
@@ -55,35 +67,55 @@ class Run:
             config: a dataclass; config.json has its fields and those of its parts, by name.
             resume: go on with the run that is there.
             overwrite: delete what a run has left there, and nothing else.
+            may_differ: fields of `config` that a run which is resumed may have stored with other values.
             upgrade: from what an earlier version wrote into config.json to the fields of today, to compare them.
 
         Raises:
             ValueError: a name is not allowed or leads out of `runs`; the directory is not empty and neither `resume`
-                nor `overwrite` was asked for; it is not a run; or its config differs from `config`.
+                nor `overwrite` was asked for; it is not a run; its config differs from `config`; or JSON cannot hold a
+                value of `config`.
         """
-        root = Path(runs).resolve()
-        path = (root / _checked_name(experiment) / _checked_name(name)).resolve()
-        if not path.is_relative_to(root):
-            raise ValueError(f"{root / experiment / name} is a link to {path}, which is outside of {root}")
+        check_storable(config)
+        path = cls.place(runs, experiment, name)
         if resume and overwrite:
             raise ValueError("resume=True and overwrite=True contradict each other; give one of them")
         run = cls(path)
 
         def prepare() -> None:
             if resume:
-                _refuse_differences(path, upgrade(cls.open(path).config), plain(config))
-            elif path.exists() and any(path.iterdir()):
-                if not overwrite:
-                    raise ValueError(f"{path} is not empty; use --resume to go on with it, --overwrite to replace it")
-                cls.open(path)._delete_files()
+                same = {field: value for field, value in plain(config).items() if field in may_differ}
+                _refuse_differences(path, upgrade(cls.open(path).config) | same, plain(config))
+                run._note_configs(run.config, plain(config))
+            elif path.exists():
+                if not run._is_as_good_as_empty(plain(config)):
+                    if not overwrite:
+                        remedy = "use --resume to go on with it, --overwrite to replace it"
+                        raise ValueError(f"{path} is not empty; {remedy}")
+                    cls.open(path)  # what is no run is not replaced
+                run._delete_files()
             path.mkdir(parents=True, exist_ok=True)
             if not resume:
-                write_atomically(path / "manifest.json", to_json(_empty_manifest(experiment, name)))
+                write_atomically(
+                    path / "manifest.json", to_json(_empty_manifest(experiment, name) | {"configs": [config]})
+                )
             run.figures.mkdir(exist_ok=True)
             run.write_json("config.json", config)
 
         in_writer(prepare)
         return run
+
+    @staticmethod
+    def place(runs: Path, experiment: str, name: str) -> Path:
+        """Where the run `runs/experiment/name` is or will be.
+
+        Raises:
+            ValueError: a name is not allowed or leads out of `runs`.
+        """
+        root = Path(runs).resolve()
+        path = (root / _checked_name(experiment) / _checked_name(name)).resolve()
+        if not path.is_relative_to(root):
+            raise ValueError(f"{root / experiment / name} is a link to {path}, which is outside of {root}")
+        return path
 
     @classmethod
     def open(cls, path: Path) -> "Run":
@@ -113,8 +145,29 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The content of config.json."""
-        return self.read_json("config.json")
+        """The content of config.json.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        try:
+            return self.read_json("config.json")
+        except FileNotFoundError:
+            raise ValueError(
+                f"{self.path} has no config.json: its process ended before it had begun; give the command again that "
+                "was to begin it"
+            ) from None
+
+    @property
+    def identity(self) -> str | None:
+        """What tells the checkpoints of this run from those of another; None in a run of an earlier version."""
+        return self.read_json("manifest.json").get("id")
+
+    @property
+    def exit_reason(self) -> str | None:
+        """Why the newest process that trained it has ended, or None if none has, or was killed."""
+        starts = self.read_json("manifest.json")["starts"]
+        return starts[-1]["exit_reason"] if starts else None
 
     def read_json(self, file: str) -> Any:
         """The content of one of the run's JSON files."""
@@ -138,9 +191,24 @@ class Run:
         if is_writer():
             manifest = self.read_json("manifest.json")
             begun = {"start": _now(), "end": None, "exit_reason": None, **facts, **environment()}
-            manifest["config_hash"] = config_hash(self.config)
+            manifest |= {"config_hash": config_hash(self.config), "configs": [self.config]}
             manifest["starts"].append(begun)
             write_atomically(self.path / "manifest.json", to_json(manifest))
+
+    def _note_configs(self, *configs: dict[str, Any]) -> None:
+        """Note what config.json may hold: the old config or the new one, should the process be killed in between."""
+        manifest = self.read_json("manifest.json") | {"configs": configs}
+        write_atomically(self.path / "manifest.json", to_json(manifest))
+
+    def check_own(self, step: int, info: Mapping[str, Any]) -> None:
+        """Raise a CheckpointError if what was saved beside a step says that it is of another run."""
+        own, other = self.identity, info.get("run")
+        if other not in (None, own) and own is not None and not self.trusted:
+            raise CheckpointError(
+                f"step {step} in {self.checkpoints} is of another run: {other}, this is {own}; take it away with: "
+                f"mv {self.checkpoints / str(step)} {self.path.with_name(f'step-{step}-of-{other}')}, or say "
+                "--trust-changes"
+            )
 
     def close_manifest(self, reason: str) -> None:
         """Note the time and the reason of the end of what `write_manifest` began."""
@@ -180,8 +248,24 @@ class Run:
             kept = [to_json(record, indent=None) for record in self.records() if record["step"] <= step]
             write_atomically(self.path / "metrics.jsonl", "".join(kept))
 
+    def _files(self) -> list[str]:
+        """The names of the files that were written with `write_text`."""
+        known = (self.path / "manifest.json").exists()
+        return Run.open(self.path).read_json("manifest.json")["files"] if known else []
+
+    def _is_as_good_as_empty(self, config: dict[str, Any]) -> bool:
+        """Whether here is nothing but what comes before the first checkpoint, and metrics of this very config only."""
+        ours = {"manifest.json", *self._files()}
+        ours |= {f".{file}.tmp" for file in ours | {"metrics.jsonl"}} | {"figures", "checkpoints", "metrics.jsonl"}
+        found = {entry.name for entry in self.path.iterdir()}
+        if not found <= ours or "result.json" in found or Checkpoints(self.checkpoints).ever_saved:
+            return False
+        if self.figures.is_dir() and any(self.figures.iterdir()):
+            return False
+        return "metrics.jsonl" not in found or ("config.json" in found and self.config == config)
+
     def _delete_files(self) -> None:
-        """Delete what a run writes. The manifest, by which a run is known as one, goes last."""
+        """Delete what a run writes, but the manifest, by which a run is known as one: it is replaced."""
         folders = [folder for folder in (self.checkpoints, self.figures) if not folder.is_symlink()]
         inside = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
         for entry in inside:
@@ -189,8 +273,9 @@ class Run:
                 shutil.rmtree(entry)
             elif entry.parent == self.figures and entry.suffix == ".png":
                 entry.unlink()
-        for file in ("metrics.jsonl", *map(_checked_name, self.read_json("manifest.json")["files"]), "manifest.json"):
+        for file in ("metrics.jsonl", *map(_checked_name, self._files())):
             (self.path / file).unlink(missing_ok=True)
+            (self.path / f".{file}.tmp").unlink(missing_ok=True)
 
 
 def _refuse_differences(path: Path, stored: dict[str, Any], config: dict[str, Any]) -> None:
@@ -201,11 +286,18 @@ def _refuse_differences(path: Path, stored: dict[str, Any], config: dict[str, An
 
 
 def is_begun(path: Path) -> bool:
-    """Whether there is a run at `path` to go on with; what a process left that was killed before is deleted."""
-    begun = (path / "config.json").exists()
-    if path.exists() and not begun:
-        shutil.rmtree(path)
-    return begun
+    """Whether there is a run at `path` to go on with, and not only what `Run.create` begins again with."""
+    return (path / "config.json").exists()
+
+
+def check_storable(config: Any) -> None:
+    """Raise a ValueError if a config has a number that config.json cannot give back."""
+    for name, value in flatten(config).items():
+        numbers = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            raise ValueError(
+                f"{name}={value!r} cannot be kept in config.json: use finite numbers, however large (1e30)"
+            )
 
 
 def config_hash(config: Any) -> str:
@@ -263,7 +355,8 @@ def _checked_name(name: str) -> str:
 
 
 def _empty_manifest(experiment: str, name: str) -> dict[str, Any]:
-    return {"program": "rnn_jax", "experiment": experiment, "run": name, "files": [], "starts": []}
+    identity = secrets.token_hex(8)
+    return {"program": "rnn_jax", "experiment": experiment, "run": name, "id": identity, "files": [], "starts": []}
 
 
 def _now() -> str:

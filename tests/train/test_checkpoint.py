@@ -199,10 +199,10 @@ def test_the_commit_file_says_nothing_about_the_data(checkpoints):
 
 
 def test_a_step_that_was_asked_for_has_no_substitute(checkpoints):
-    checkpoints.save(3, make_state(3), {}, best=True)
+    checkpoints.save(3, make_state(3), {})
     largest(checkpoints.directory / "3").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=r"(?s)no intact best step.*step 3 is damaged.*newest intact step is 2"):
-        checkpoints.load(make_state(0), best=True)
+    with pytest.raises(CheckpointError, match=r"(?s)no intact step 3.*step 3 is damaged.*newest intact step is 2"):
+        checkpoints.load(make_state(0), step=3)
     with pytest.raises(CheckpointError, match=r"(?s)no intact step 7.*newest intact step is 2"):
         checkpoints.load(make_state(0), step=7)
     largest(checkpoints.directory / "2").unlink()

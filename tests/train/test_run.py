@@ -4,16 +4,20 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import platform
 import secrets
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import jax.numpy as jnp
 import pytest
 
 from rnn_jax.train.manifest import git_state, processor
-from rnn_jax.train.run import Run, config_hash, plain
+from rnn_jax.train.run import Run, config_hash, is_begun, plain
+from tests.experiments.kills import Killed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,9 +138,93 @@ def test_a_link_out_of_the_runs_is_refused(tmp_path):
         Run.create(tmp_path / "runs", "copy", "first", Config())
 
 
-def test_a_run_is_not_overwritten_unasked(run, tmp_path):
+CONTENTS: dict[str, Callable[[Run], object]] = {
+    "a checkpoint": lambda run: (run.checkpoints / "5").mkdir(parents=True),
+    "a damaged checkpoint": lambda run: (run.checkpoints / "5.corrupt-20260101T000000.000000Z").mkdir(parents=True),
+    "a result": lambda run: run.write_json("result.json", {}),
+    "metrics of another config": lambda run: (run.log({"step": 1}), run.write_json("config.json", Config(steps=7))),
+    "a figure": lambda run: (run.figures / "mine.png").touch(),
+    "a foreign file": lambda run: (run.path / "notes.txt").touch(),
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+def test_a_run_is_not_overwritten_unasked(run, tmp_path, content):
+    content(run)
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ValueError, match=r"not empty; use --resume .* --overwrite"):
         Run.create(tmp_path, "copy", "first", Config())
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def begin(folder: Path, **options) -> Run:
+    """All that is written before the first checkpoint."""
+    run = Run.create(folder, "copy", "first", Config(), **options)
+    run.write_json("vocabulary.json", ["a", "b"])
+    run.write_manifest(seed=1)
+    for step in (1, 2):
+        run.log({"step": step})
+    run.checkpoints.mkdir(exist_ok=True)
+    (run.checkpoints / "5.orbax-checkpoint-tmp-1").mkdir()
+    raise Killed
+
+
+def kill_at(patch: pytest.MonkeyPatch, moment: int) -> None:
+    """The end comes before or after a change of the file system; that of number `moment`, both counted."""
+    count = 0
+
+    def tick() -> None:
+        nonlocal count
+        count += 1
+        if count == moment:
+            raise Killed
+
+    def watched(change: Callable) -> Callable:
+        def watch(*arguments, **options):
+            tick()
+            found = change(*arguments, **options)
+            if change.__name__ != "open":  # the file would be left open, and what comes next is a moment too
+                tick()
+            return found
+
+        return watch
+
+    for owner, name in [(Path, "mkdir"), (Path, "open"), (Path, "replace"), (Path, "unlink"), (os, "fsync"),
+                        (shutil, "rmtree")]:  # fmt: skip
+        patch.setattr(owner, name, watched(getattr(owner, name)))
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_killed_at_any_moment_before_the_first_checkpoint_the_same_command_begins_again(tmp_path, monkeypatch, over):
+    monkeypatch.setattr("rnn_jax.train.run.environment", dict)
+    moments = 0
+    while True:
+        folder, notes = tmp_path / str(moments), tmp_path / str(moments) / "copy/first/notes.txt"
+        if over:  # what is there of an earlier run is replaced
+            finished = Run.create(folder, "copy", "first", Config(steps=7))
+            (finished.checkpoints / "3").mkdir(parents=True)
+            finished.write_json("result.json", {})
+            (finished.figures / "curves.png").touch()
+            notes.touch()
+        moments += 1
+        with pytest.raises(Killed), monkeypatch.context() as patch:
+            kill_at(patch, moments)
+            begin(folder, overwrite=over)
+        reached_the_end = (folder / "copy/first/checkpoints/5.orbax-checkpoint-tmp-1").exists()
+        if not over and is_begun(folder / "copy/first"):  # as a study asks
+            Run.create(folder, "copy", "first", Config(), resume=True)
+        with pytest.raises(Killed):
+            begin(folder, overwrite=over)
+        assert notes.exists() == over
+        if reached_the_end:
+            break
+    assert moments > 20
+
+
+def test_what_was_killed_before_it_had_a_config_says_how_to_begin(run):
+    (run.path / "config.json").unlink()
+    with pytest.raises(ValueError, match=r"has no config\.json: .* give the command again"):
+        Run.create(run.path.parents[1], "copy", "first", Config(), resume=True)
 
 
 def test_overwriting_deletes_what_the_run_wrote_and_nothing_else(run, tmp_path):

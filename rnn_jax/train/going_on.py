@@ -1,0 +1,64 @@
+"""What can be done with a run that is there: whether it is over, how it goes further, how it is trained again."""
+
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+
+from rnn_jax.train.checkpoint import Checkpoints
+from rnn_jax.train.config import fit_config
+from rnn_jax.train.fields import replace_fields
+from rnn_jax.train.optimizer import make_schedule
+from rnn_jax.train.run import Run, config_hash
+
+
+def ending(module: str, run: Run, config: Any) -> str:
+    """How a run of this config has ended, and how the experiment of a module goes further with it; "" if it has not."""
+    if run.exit_reason not in ("finished", "stopped early") or not (run.path / "result.json").exists():
+        return ""
+    result = run.read_json("result.json")
+    if result["config_hash"] != config_hash(config):
+        return ""
+    ended = f"{run.path} is over: {result['metric']} {result['value']} after {result['steps']} updates"
+    return f"{ended}; go further with: python -m {module} resume {run.path} --steps {2 * result['steps']}"
+
+
+def further(run: Run, config: Any, steps: int) -> Any:
+    """The config of a run with more steps, to resume it with; says how the learning rate goes on.
+
+    Raises:
+        ValueError: the run has made so many already, or it stopped early.
+    """
+    before, longer = fit_config(config), replace_fields(config, steps=steps)
+    made = Checkpoints(run.checkpoints, read_only=True).latest_step or 0
+    if steps <= made:
+        raise ValueError(f"steps={steps}: {run.path} has made {made} updates already; expected more")
+    if run.exit_reason == "stopped early":
+        raise ValueError(
+            f"steps={steps}: {run.path} stopped early, for patience={before.patience}; begin another run with "
+            f"--config {run.path}/config.json --patience 0 --steps {steps} --name NAME"
+        )
+    rates = [float(np.asarray(make_schedule(before, count)(made))) for count in (before.steps, steps)]
+    if jax.process_index() == 0:
+        print(
+            f"{before.schedule} schedule over {steps} updates in place of {before.steps}: after {made} the learning "
+            f"rate is {rates[1]:.3g}, and not {rates[0]:.3g}",
+            file=sys.stderr,
+        )
+    return longer
+
+
+def again(module: str, default: str, run: Run) -> str:
+    """What to do about a run without an intact checkpoint: a command.
+
+    Args:
+        module: of the experiment.
+        default: its command where none is named.
+        run: without a checkpoint.
+    """
+    begin, path = f"python -m {module}", run.path
+    if not Checkpoints(run.checkpoints).ever_saved:
+        return f"train it on with: {begin} resume {path}"
+    flags = f"--config {path}/config.json --runs {path.parent.parent} --name {path.name} --overwrite"
+    return f"train it anew with: {begin} {'' if default == 'train' else 'train '}{flags}"

@@ -1,0 +1,66 @@
+"""What a run was made of, config, data, modules of the user, and whether that is what is there now."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rnn_jax.data.sources import file_digest
+from rnn_jax.train.run import Run, config_hash
+
+
+def refuse_changes(run: Run, data: Mapping[str, str], modules: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The lines that say what is no longer as it was when the run was last trained.
+
+    Args:
+        run: whose manifest says how it was.
+        data: SHA-256 of what is there now of the data, by name; what it does not name is not compared.
+        modules: see `user_modules`.
+
+    Raises:
+        ValueError: there is such a line, and the run is not one to be trusted nevertheless.
+    """
+    lines = _config_changes(run)
+    then = run.read_json("manifest.json")["starts"][-1:]
+    for start in then:
+        stored = start.get("data", {})
+        for name in data.keys() & stored.keys():
+            if data[name] != stored[name]:
+                lines.append(f"data {name}: SHA-256 {stored[name][:12]}… then, {data[name][:12]}… now")
+        for name in modules.keys() & start.get("modules", {}).keys():
+            if modules[name]["sha256"] != start["modules"][name]["sha256"]:
+                lines.append(f"module {name}: its source has changed; manifest.json has what it was")
+    if lines and not run.trusted:
+        remedy = "put them back, or say --trust-changes to go on with what is there now"
+        raise ValueError("\n  ".join([f"{run.path} was trained with something else; {remedy}", *lines]))
+    return lines
+
+
+def files_now(config: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, str]:
+    """The SHA-256 of the user's files that a config names, or that are in a folder which it names, now.
+
+    Files of catalogued data sets are compared with their digests wherever they are read.
+    """
+    found = {}
+    for value in config.values():
+        if isinstance(value, str | Path) and str(value):
+            path = Path(value)
+            for name in data:
+                file = path if path.name == name else path / name
+                if file.is_file():
+                    found[name] = file_digest(file)
+    return found
+
+
+def _config_changes(run: Run) -> list[str]:
+    now, manifest = run.config, run.read_json("manifest.json")
+    known = manifest.get("configs", [])
+    if not known:  # of an earlier version
+        return ["config.json was edited"] if manifest.get("config_hash") not in (None, config_hash(now)) else []
+    if now in known:
+        return []
+    then = known[-1]
+    return [
+        f"config.json has {name}={now.get(name)!r}, and had {then.get(name)!r}"
+        for name in {**then, **now}
+        if then.get(name) != now.get(name) or (name in then) != (name in now)
+    ]

@@ -1,0 +1,398 @@
+"""What becomes of a run that was interrupted, damaged, changed or taken twice, as its user meets it."""
+
+import dataclasses
+import importlib
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnn_jax.data.sources import digests
+from rnn_jax.train import Checkpoints, Task
+from tests.experiments import tiny_study
+from tests.experiments.as_user import Commands
+
+
+def scored(*scores: float, stop_after: int = 0, after: Callable[[int], object] = int) -> Commands:
+    """The tiny experiment with these scores of its evaluations, the last one again and again.
+
+    Args:
+        scores: the next one at each evaluation.
+        stop_after: SIGTERM comes in this evaluation.
+        after: is called at the end of each evaluation, with their number so far.
+    """
+    count = 0
+
+    def evaluate(params) -> dict[str, float]:
+        nonlocal count
+        count += 1
+        if count == stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+        after(count)
+        return {"validation_loss": scores[min(count, len(scores)) - 1]}
+
+    def prepare(config):
+        prepared = tiny_study.prepare(config)
+        return dataclasses.replace(prepared, task=dataclasses.replace(prepared.task, evaluate=evaluate))
+
+    return Commands(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare))
+
+
+ROOT = Path(__file__).parents[2]
+plain = Commands(tiny_study.EXPERIMENT)
+
+
+def begin(folder: Path) -> tuple[Path, Sequence]:
+    """A run and the words that begin it."""
+    return folder / "tiny_study" / "run", ("--runs", folder, "--name", "run")
+
+
+def damage(run: Path, *steps: int) -> None:
+    for step in steps:
+        for file in (run / "checkpoints" / str(step)).rglob("*"):
+            if file.is_file():
+                file.write_bytes(b"")
+
+
+def result(run: Path) -> dict:
+    return tiny_study.EXPERIMENT.open(run)[0].read_json("result.json")
+
+
+def test_after_the_best_checkpoint_was_damaged_training_goes_on_and_says_so(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert scored(5.0, 1.0, 3.0, 4.0, stop_after=4)(*words, "--steps", 32) == 143
+    assert Checkpoints(run / "checkpoints").steps() == [8, 12, 16]
+    damage(run, 8)
+    assert scored(2.0, 1.5, 1.6, 1.7)("resume", run) == 0
+    note = "best at 8 was damaged; this is 24"
+    assert note in capsys.readouterr().err and result(run)["note"] == note and result(run)["value"] == 1.5
+    assert plain("evaluate", run) == 0
+
+
+def test_a_better_one_than_what_was_damaged_needs_no_word(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert scored(5.0, 1.0, 3.0, 4.0, stop_after=4)(*words, "--steps", 24) == 143
+    damage(run, 8)
+    assert scored(2.0, 0.5)("resume", run) == 0
+    assert "was damaged; this is" not in capsys.readouterr().err
+    assert "note" not in result(run) and result(run)["value"] == 0.5
+
+
+def test_a_run_that_was_over_when_its_best_checkpoint_was_damaged_ends_with_the_newest(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert scored(5.0, 1.0, 3.0, 4.0, stop_after=4)(*words, "--steps", 16) == 143
+    damage(run, 8)
+    assert scored(9.0)("resume", run) == 0
+    assert result(run)["note"] == "best at 8 was damaged; this is 16" and result(run)["value"] == 4.0
+
+
+def test_a_checkpoint_that_is_damaged_while_it_trains_does_not_stop_it(tmp_path):
+    run, words = begin(tmp_path)
+    assert (
+        scored(5.0, 1.0, 3.0, 4.0, after=lambda count: damage(run, 8) if count == 4 else None)(*words, "--steps", 16)
+        == 0
+    )
+    assert result(run)["note"] == "best at 8 was damaged; this is 16" and result(run)["value"] == 4.0
+
+
+def test_evaluate_takes_the_next_best_says_so_and_touches_nothing(tmp_path, capsys, caplog):
+    run, words = begin(tmp_path)
+    assert scored(5.0, 1.0, 3.0, 4.0)(*words, "--steps", 16) == 0
+    damage(run, 8)
+    before = sorted(run.rglob("*"))
+    assert plain("evaluate", run) == 0
+    assert "step 8 is damaged" in caplog.text and "; this is step 16" in caplog.text
+    assert sorted(run.rglob("*")) == before
+    damage(run, 12, 16)
+    said = plain.refused(capsys, "evaluate", run)
+    remedy = f"--config {run}/config.json --runs {tmp_path} --name run --overwrite"
+    assert "no intact checkpoint" in said and said.endswith(remedy)
+    assert f"train it anew with: python -m {tiny_study.EXPERIMENT.module} {remedy}" in said
+    assert scored(1.0)(*remedy.split()) == 0 and plain("evaluate", run) == 0
+
+
+def full_disk(*_, **__):
+    raise OSError("No space left on device")
+
+
+def test_without_any_checkpoint_a_command_says_how_to_train(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", full_disk)
+        plain(*words)
+    said = plain.refused(capsys, "evaluate", run)
+    assert said.endswith(f"train it on with: python -m {tiny_study.EXPERIMENT.module} resume {run}")
+    assert plain("resume", run) == 0 and plain("evaluate", run) == 0
+
+
+HOLDER = """
+import dataclasses, sys, time
+from experiments.cli import main
+from tests.experiments import tiny_study
+
+def evaluate(params):
+    print("trains", flush=True)
+    time.sleep(600)
+
+def prepare(config):
+    prepared = tiny_study.prepare(config)
+    return dataclasses.replace(prepared, task=dataclasses.replace(prepared.task, evaluate=evaluate))
+
+main(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare), sys.argv[1:])
+"""
+
+
+def test_a_run_has_one_writer_and_a_dead_one_holds_nothing(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    command = [sys.executable, "-c", HOLDER, *map(str, words)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        assert holder.stdout.readline() == "trains\n", holder.stderr.read()
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        for second in (["resume", run], words, [*words, "--overwrite"], [*words, "--resume"]):
+            said = plain.refused(capsys, *second)
+            assert f"{run} is being written by process {holder.pid} on {platform.node()}; " in said
+            assert said.endswith(f"let it save and stop with: kill {holder.pid}")
+        assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert plain("resume", run) == 0
+    assert [path.name for path in run.parent.iterdir()] == ["run"]
+
+
+def refusals() -> dict[str, Callable[[Task], Task]]:
+    def odd(i):
+        return {"x": np.zeros((3, 2), np.float32), "y": np.zeros(3, np.float32)}
+
+    def refuse(*_):
+        raise ValueError("this is refused")
+
+    return {
+        "a batch that devices cannot share": lambda task: dataclasses.replace(task, batch=odd),
+        "a carry that devices cannot share": lambda task: dataclasses.replace(task, carry=np.zeros((3, 2))),
+        "a batch that cannot be made": lambda task: dataclasses.replace(task, batch=refuse),
+        "a loss that takes no such batch": lambda task: dataclasses.replace(task, loss=refuse),
+    }
+
+
+def with_task(change: Callable[[Task], Task]) -> Commands:
+    def prepare(config):
+        prepared = tiny_study.prepare(config)
+        return dataclasses.replace(prepared, task=change(prepared.task))
+
+    return Commands(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare))
+
+
+@pytest.mark.parametrize("change", refusals().values(), ids=refusals())
+def test_what_is_refused_before_the_first_update_leaves_no_directory(tmp_path, capsys, change):
+    run, words = begin(tmp_path / "runs")
+    said = with_task(change).refused(capsys, *words)
+    assert "cannot be divided by 4 devices" in said or "this is refused" in said
+    assert not (tmp_path / "runs").exists()
+    assert plain(*words) == 0
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with_task(change).refused(capsys, *words, "--overwrite")
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_that_is_over_says_so_and_goes_further_when_told(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert plain(*words) == 0
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert plain("resume", run) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    remedy = f"resume {run} --steps 16"
+    assert said.startswith(f"{run} is over: error ") and said.endswith(
+        f"go further with: python -m {plain.experiment.module} {remedy}"
+    )
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert "steps=8:" in plain.refused(capsys, "resume", run, "--steps", 8)
+    assert plain(*remedy.split()) == 0
+    said = capsys.readouterr().err
+    assert "cosine schedule over 16 updates in place of 8: after 8 the learning rate is 0.0" in said
+    assert "going on after step 8" in said and "step 16/16" in said
+    assert result(run)["steps"] == 16 and tiny_study.EXPERIMENT.open(run)[1].steps == 16
+    assert [record["step"] for record in tiny_study.EXPERIMENT.open(run)[0].records() if "loss" in record] == [
+        2, 4, 6, 8, 10, 12, 14, 16,
+    ]  # fmt: skip
+    assert plain("resume", run) == 0 and "is over" in capsys.readouterr().err
+
+
+def test_going_further_is_on_as_many_devices_as_before(tmp_path):
+    run, words = begin(tmp_path)
+    program = "import sys; from experiments.cli import main; from tests.experiments import tiny_study as tiny; "
+    program += "main(tiny.EXPERIMENT, sys.argv[1:])"
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("JAX_NUM_CPU_DEVICES", "XLA_FLAGS")
+    }
+    for arguments in ([*words, "--cpu-devices", 2], ["resume", run, "--steps", 16]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *map(str, arguments)],
+            cwd=ROOT, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0 and "updates on 2 x cpu" in done.stderr, done.stderr
+
+
+def test_a_run_that_went_further_and_was_stopped_is_resumed_as_any_other(tmp_path):
+    run, words = begin(tmp_path)
+    assert plain(*words) == 0
+    assert scored(3.0, 2.0, stop_after=1)("resume", run, "--steps", 16) == 143
+    assert plain("resume", run) == 0 and result(run)["steps"] == 16
+
+
+def test_a_run_that_stopped_early_tells_how_to_begin_one_that_does_not(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert scored(1.0, 2.0)(*words, "--patience", 1, "--steps", 40) == 0
+    assert "is over" in (plain("resume", run), capsys.readouterr().err)[1]
+    said = plain.refused(capsys, "resume", run, "--steps", 80)
+    assert "stopped early, for patience=1" in said and "--patience 0 --steps 80 --name NAME" in said
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_loss_that_grows_and_grows_is_a_failure(tmp_path, capsys, resumed):
+    run, words = begin(tmp_path)
+    grows = ["--optimizer", "sgd", "--learning-rate", 3, "--schedule", "constant", "--clip-norm", 1e9]
+    if resumed:
+        assert scored(3.0, stop_after=1)(*words, *grows) == 143
+    said = plain.refused(capsys, *(["resume", run] if resumed else [*words, *grows]))
+    assert "diverged: worse than at the start by" in said and "Try a lower learning_rate" in said
+    assert not (run / "result.json").exists()
+    assert tiny_study.EXPERIMENT.open(run)[0].read_json("manifest.json")["starts"][-1]["exit_reason"] == "diverged"
+
+
+def test_killed_before_its_first_checkpoint_the_same_command_begins_again(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", full_disk)
+        assert plain(*words) == 1
+    said = plain.refused(capsys, *words, "--degree", 2)
+    assert f"{run} is not empty" in said
+    assert plain(*words) == 0
+    other, words = begin(tmp_path / "other")
+    assert plain(*words) == 0 and result(run)["value"] == result(other)["value"]
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == len(
+        (other / "metrics.jsonl").read_text().splitlines()
+    )
+
+
+def stopped(folder: Path, *flags) -> Path:
+    """A run that SIGTERM stopped at its first checkpoint."""
+    run, words = begin(folder)
+    assert scored(3.0, stop_after=1)(*words, *flags) == 143
+    return run
+
+
+def assert_only_trusted(run: Path, capsys, said: str, commands: Commands = plain) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for command in ("evaluate", "resume"):
+        refused = commands.refused(capsys, command, run)
+        assert said in refused and "--trust-changes" in refused
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    for command in ("evaluate", "resume"):
+        capsys.readouterr()
+        assert commands(command, run, "--trust-changes") == 0
+        assert said in " ".join(capsys.readouterr().err.split())
+    assert commands("evaluate", run) == 0, "what was resumed by trust is what it was made of from then on"
+
+
+@pytest.mark.parametrize(("field", "then", "now"), [("seed", 0, 5), ("steps", 8, 12), ("shapes", "'same'", "'odd'")])
+def test_a_config_that_was_edited_is_told_by_its_field(tmp_path, capsys, field, then, now):
+    run = stopped(tmp_path)
+    file = run / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {field: now if isinstance(now, int) else "odd"}))
+    assert_only_trusted(run, capsys, f"config.json has {field}={now}, and had {then}")
+
+
+def test_an_edited_config_of_an_earlier_version_is_noticed_too(tmp_path, capsys):
+    run = stopped(tmp_path)
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["configs"], manifest["id"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert plain("evaluate", run) == 0
+    (run / "config.json").write_text((run / "config.json").read_text().replace('"seed": 0', '"seed": 5'))
+    assert_only_trusted(run, capsys, "config.json was edited")
+
+
+def test_data_that_changed_are_told_by_their_name(tmp_path, capsys):
+    def prepare(config):
+        return dataclasses.replace(tiny_study.prepare(config), data=digests(config.data))
+
+    with_data = Commands(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare))
+    (data := tmp_path / "table.csv").write_text("1,2")
+    run, words = begin(tmp_path)
+    assert with_data(*words, "--data", data) == 0
+    data.write_text("1,3")
+    shutil.copytree(tmp_path, tmp_path.with_name(f"{tmp_path.name}-copy"))
+    said = with_data.refused(capsys, "evaluate", run)
+    assert "data table.csv: SHA-256" in said and "--trust-changes" in said
+    assert with_data("resume", run, "--steps", 8) == 1
+    assert "data table.csv" in with_data.refused(capsys, "resume", run, "--steps", 12)
+    assert with_data("resume", run, "--steps", 12, "--trust-changes") == 0
+    assert with_data("evaluate", run) == 0
+    data.unlink()
+    assert with_data("evaluate", run) == 0, "a run is used where its data are not, too"
+
+
+def test_a_module_that_changed_is_told_by_its_name(tmp_path, capsys, monkeypatch):
+    (source := tmp_path / "changing_cells.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("changing_cells")
+    run = stopped(tmp_path, "--shapes", "changing_cells:x")
+    source.write_text("x = 2\n")
+    assert_only_trusted(run, capsys, "module changing_cells: its source has changed")
+
+
+def test_a_checkpoint_of_another_run_is_noticed(tmp_path, capsys):
+    run, other = stopped(tmp_path), stopped(tmp_path / "other")
+    shutil.rmtree(run / "checkpoints" / "4")
+    shutil.copytree(other / "checkpoints" / "4", run / "checkpoints" / "4")
+    for command in ("evaluate", "resume"):
+        said = plain.refused(capsys, command, run)
+        assert f"step 4 in {run}/checkpoints is of another run" in said
+        assert f"mv {run}/checkpoints/4 {tmp_path}/tiny_study/step-4-of-" in said
+        assert not (run / "result.json").exists()
+    assert plain("evaluate", run, "--trust-changes") == 0 and plain("resume", run, "--trust-changes") == 0
+    moved = run.rename(tmp_path / "tiny_study" / "renamed")
+    assert plain("evaluate", moved, "--trust-changes") == 0
+
+
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_a_number_that_json_cannot_hold_is_refused_at_the_start(tmp_path, capsys, value):
+    _, words = begin(tmp_path / "runs")
+    said = plain.refused(capsys, *words, "--scale", value)
+    assert f"scale={value} cannot be kept in config.json: use finite numbers" in said
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_result_without_a_value_is_a_failure(tmp_path, capsys, value):
+    def prepare(config):
+        prepared = tiny_study.prepare(config)
+        return dataclasses.replace(prepared, finish=lambda *given: prepared.finish(*given) | {"value": value})
+
+    run, words = begin(tmp_path)
+    said = Commands(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare)).refused(capsys, *words)
+    assert f"the result has error={value}" in said
+    assert not (run / "result.json").exists()
+    assert tiny_study.EXPERIMENT.open(run)[0].exit_reason == "diverged"
+
+
+def test_an_error_at_the_end_is_in_the_manifest(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    broken = dataclasses.replace(
+        tiny_study.EXPERIMENT,
+        prepare=lambda config: dataclasses.replace(tiny_study.prepare(config), finish=full_disk),
+    )
+    assert "No space left" in Commands(broken).refused(capsys, *words)
+    assert tiny_study.EXPERIMENT.open(run)[0].exit_reason == "OSError: No space left on device"
+    assert plain("resume", run) == 0 and result(run)["value"] is not None

@@ -1,6 +1,6 @@
 """A study: conditions (configs that differ in some fields) times seeds, in a directory that processes may share.
 
-    STUDY/  study.json  cells/KEY.json  cells/KEY.lock-N  runs/EXPERIMENT/KEY-seed-SEED/  tables and figures
+    STUDY/  study.json  cells/KEY.json  cells/KEY.lock/  runs/EXPERIMENT/KEY-seed-SEED/  tables and figures
 
 KEY is the hash of a condition's config without its seed: a finished (KEY, seed) is never trained again.
 `cells/KEY.json` is written by the process that holds the condition's lock, and says which seeds were trained together,
@@ -8,6 +8,7 @@ how, and how each ended. `study.json` follows from these files and the results o
 the same study gives the same file.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -20,7 +21,7 @@ from rnn_jax.checks import check_choice
 from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.seed_runs import SEED_LAYOUTS, SeedGroup
 from rnn_jax.train.experiment import Experiment
-from rnn_jax.train.run import Run, config_hash, plain, to_json, write_atomically
+from rnn_jax.train.run import Run, config_hash, plain, to_json
 
 POLL = 2.0  # seconds between two looks at what other processes have done
 
@@ -84,8 +85,8 @@ class Study:
             names[condition.key] = condition.name
         file = self.path / "study.json"
         if not file.exists():
-            ours = {"cells", ".study.json.tmp"}  # of a process that was killed at its very beginning
-            if self.path.exists() and any(entry.name not in ours for entry in self.path.iterdir()):
+            # A process that was killed at its very beginning leaves the folder cells.
+            if self.path.exists() and any(entry.name != "cells" for entry in self.path.iterdir()):
                 raise ValueError(f"study={str(self.path)!r} is not empty and holds no study.json: name another folder")
             return
         stored = json.loads(file.read_text("utf-8"))
@@ -160,8 +161,7 @@ class Study:
             record["groups"].append({"seeds": new, "layout": self.layout, "note": ""})
 
         def save() -> None:
-            lock.check()
-            write_atomically(self._folder / f"{condition.key}.json", to_json(record))
+            lock.write(self._folder / f"{condition.key}.json", to_json(record))
 
         save()
         for stored in record["groups"]:
@@ -227,8 +227,11 @@ class Study:
 
     def write_summary(self) -> None:
         """Write study.json by what is there now; one process after the other, so that the newest is the last."""
-        with Lock(self._folder, "study").waited_for():
-            write_atomically(self.path / "study.json", to_json(self.summary()))
+        written = False
+        while not written:
+            with contextlib.suppress(LockLost), Lock(self._folder, "study").waited_for() as lock:
+                lock.write(self.path / "study.json", to_json(self.summary()))
+                written = True
 
 
 def default_path(root: Path, experiment: str, definition: Any) -> Path:

@@ -1,8 +1,8 @@
 """A search over the fields of a config, in one directory that several processes may share.
 
-    STUDY/  journal.log  trials/NUMBER.lock-N  runs/EXPERIMENT/trial-NUMBER/  tune.json  best.json
+    STUDY/  journal.log  trials/NUMBER.lock/  runs/EXPERIMENT/trial-NUMBER/  tune.json  best.json
 
-The journal is Optuna's, and the only truth. A trial belongs to the process that holds its lock; one whose process is
+The journal is Optuna's, and the only truth; its lock is ours, which the death of a holder does not keep. A trial belongs to the process that holds its lock; one whose process is
 gone goes on, as the same trial, from the last checkpoint of its run. The sampler of a trial is seeded by its number, so
 that a search by one process gives the same trials however often it was interrupted.
 """
@@ -19,7 +19,7 @@ from optuna.distributions import BaseDistribution
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from rnn_jax.studies.lock import Lock, LockLost
@@ -29,6 +29,24 @@ from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, train_exp
 from rnn_jax.train.run import is_begun, plain
 
 POLL = 1.0  # seconds between two looks at the trials of other processes
+
+
+class _JournalLock(JournalFileOpenLock):
+    """Ours in the place of Optuna's, which is a link: a relative one leads nowhere, and is waited for without end."""
+
+    def __init__(self, journal: Path):
+        self._journal, self._lock = journal, Lock(journal.parent / "trials", "journal")
+
+    def acquire(self) -> bool:
+        self._lock.waited_for()
+        # What was killed in the middle of a line has not said it: the next line must not be joined to it.
+        with self._journal.open("rb+") as file:
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
 
 
 class Search:
@@ -60,7 +78,7 @@ class Search:
         path.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with self.alone():
-            self._storage = JournalStorage(JournalFileBackend(str(journal)))
+            self._storage = JournalStorage(JournalFileBackend(str(journal), _JournalLock(journal)))
             self.study = optuna.create_study(
                 storage=self._storage,
                 study_name=experiment.name,

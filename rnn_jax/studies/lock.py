@@ -1,11 +1,11 @@
 """One process at a time, among several on one or more machines that share a folder.
 
-A lock is a folder `NAME.lock` with one empty file in it, its token, whose name says all: `7-free`, or `8-MACHINE-PID` of
-who holds it. To take the lock is to rename the token that was seen to one of the next number, which the file system lets
-one process do only; numbers never go down, and no name comes twice. A holder's thread touches the token every few
+A lock is a folder `NAME.lock` with one empty file in it, its token, whose name says all: `7-free`, or `8-MACHINE-PID`
+of who holds it. To take the lock is to rename the token that was seen to one of the next number, which the file system
+lets one process do only; numbers never go down, and no name comes twice. A holder's thread touches the token every few
 seconds. It is dead if its process is gone (on the same machine), or if nobody has touched the token while another
-process watched it for a minute by its own clock, so that clocks need not agree; then others take the lock as they take a
-free one. A holder that has slept only finds that its token is gone: it has lost, whatever the next one did meanwhile.
+process watched it for a minute by its own clock, so that clocks need not agree; then others take the lock as they take
+a free one. A holder that has slept only finds that its token is gone: it has lost, whatever the next one did meanwhile.
 """
 
 import contextlib

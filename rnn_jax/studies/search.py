@@ -2,9 +2,10 @@
 
     STUDY/  journal.log  trials/NUMBER.lock/  runs/EXPERIMENT/trial-NUMBER/  tune.json  best.json
 
-The journal is Optuna's, and the only truth; its lock is ours, which the death of a holder does not keep. A trial belongs to the process that holds its lock; one whose process is
-gone goes on, as the same trial, from the last checkpoint of its run. The sampler of a trial is seeded by its number, so
-that a search by one process gives the same trials however often it was interrupted.
+The journal is Optuna's, and the only truth; its lock is ours, which the death of a holder does not keep. A trial
+belongs to the process that holds its lock; one whose process is gone goes on, as the same trial, from the last
+checkpoint of its run. The sampler of a trial is seeded by its number, so that a search by one process gives the same
+trials however often it was interrupted.
 """
 
 import dataclasses

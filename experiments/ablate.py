@@ -12,6 +12,8 @@ table.md, table.tex, figures, costs.md and .json, and under runs/ the usual dire
 """
 
 import dataclasses
+import sys
+import traceback
 from pathlib import Path
 
 import tyro
@@ -74,15 +76,46 @@ def ablate(experiment: tyro.conf.Positional[str], options: Flags[Options] = Opti
     question = options.question or f"What does {varied(conditions)} change? {found.question}"
     about = {"question": question, "command": said, "reference": reference.name}
     study = Study(path, found, conditions, range(options.seeds), options.layout, about)
-    print(f"{len(conditions)} configs x {options.seeds} seeds in {path}", flush=True)
+    print(announced(study), flush=True)
     with share_compiled_programs():
+        if not study.ended(reference):
+            try:
+                study.rehearse(reference)
+            except ValueError as error:
+                raise ValueError(f"{reference.name}: {error} [{place_of(error)}]; nothing was trained") from error
         code = study.run(options.retry)
     if code:
         print(f"stopped; the same command goes on: {said}")
         return code
     write_tables(study)
     print(f"\n{(path / 'table.md').read_text('utf-8')}\n{path}/table.md, table.tex, costs.md, study.json, figures/")
+    if failures := study.failures():
+        runs, (first, message) = len(conditions) * options.seeds, next(iter(failures.items()))
+        print(
+            f"{len(failures)} of {runs} runs failed, the first, {first}: {message}; mend it and go on with --retry",
+            file=sys.stderr,
+        )
+        return int(len(failures) == runs)
     return 0
+
+
+def announced(study: Study) -> str:
+    """What a study is going to do, and what that costs."""
+    configs, seeds = len(study.conditions), len(study.seeds)
+    steps = sorted({fit_config(condition.config).steps for condition in study.conditions})
+    words = f"{configs} config{'s' * (configs != 1)} x {seeds} seed{'s' * (seeds != 1)}"
+    runs = f"{configs * seeds} run{'s' * (configs * seeds != 1)}"
+    line = f"{words}: {runs} of {' to '.join(f'{n:,}' for n in dict.fromkeys((steps[0], steps[-1])))} updates, in {study.path}"
+    if configs == 1:
+        line += "\nnothing varies, so that only seeds are compared: --vary FIELD=VALUE,VALUE,... compares more"
+    return line
+
+
+def place_of(error: Exception) -> str:
+    """The innermost line of what is no installed package, where a user would look first."""
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def varied(conditions: list[Condition]) -> str:

@@ -17,11 +17,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from rnn_jax.checks import check_choice
 from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.seed_runs import SEED_LAYOUTS, SeedGroup
 from rnn_jax.train.experiment import Experiment
+from rnn_jax.train.fields import replace_fields
 from rnn_jax.train.run import Run, config_hash, plain, to_json
+from rnn_jax.train.seeds import key_for
 
 POLL = 2.0  # seconds between two looks at what other processes have done
 
@@ -134,6 +138,12 @@ class Study:
         self.write_summary()
         return 0
 
+    def rehearse(self, condition: Condition) -> None:
+        """Prepare a condition and take the gradient of one batch; nothing is kept, but a mistake shows at once."""
+        task = self.experiment.prepare(replace_fields(condition.config, seed=self.seeds[0])).task
+        arguments = (task.params, task.carry, task.batch(0), key_for(0, "training"))
+        jax.block_until_ready(jax.jit(jax.grad(task.loss, has_aux=True))(*arguments))
+
     @property
     def _folder(self) -> Path:
         return self.path / "cells"
@@ -147,6 +157,15 @@ class Study:
         """Whether all its seeds have finished or failed."""
         failures = self.record(condition)["failures"]
         return all(str(seed) in failures for seed in self.seeds)
+
+    def failures(self) -> dict[str, str]:
+        """Why runs have failed, by the name of their condition with their seed."""
+        return {
+            f"{condition.name}, seed {seed}": failure
+            for condition in self.conditions
+            for seed in self.seeds
+            if (failure := self.record(condition)["failures"].get(str(seed)))
+        }
 
     def _train(self, condition: Condition, lock: Lock, retry: bool) -> int:
         record = self.record(condition)

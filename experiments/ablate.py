@@ -104,8 +104,9 @@ def announced(study: Study) -> str:
     configs, seeds = len(study.conditions), len(study.seeds)
     steps = sorted({fit_config(condition.config).steps for condition in study.conditions})
     words = f"{configs} config{'s' * (configs != 1)} x {seeds} seed{'s' * (seeds != 1)}"
+    updates = " to ".join(f"{count:,}" for count in dict.fromkeys((steps[0], steps[-1])))
     runs = f"{configs * seeds} run{'s' * (configs * seeds != 1)}"
-    line = f"{words}: {runs} of {' to '.join(f'{n:,}' for n in dict.fromkeys((steps[0], steps[-1])))} updates, in {study.path}"
+    line = f"{words}: {runs} of {updates} updates, in {study.path}"
     if configs == 1:
         line += "\nnothing varies, so that only seeds are compared: --vary FIELD=VALUE,VALUE,... compares more"
     return line

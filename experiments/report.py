@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import tyro
 
 from experiments.cli import as_command, run_commands
 from experiments.registry import load_experiment
+from rnn_jax.studies.markup import markdown_table, markdown_text
 from rnn_jax.train.fields import default_values
 
 RESULTS = Path(__file__).parent / "results"
@@ -98,8 +100,8 @@ def command(experiment: str, config: dict[str, Any]) -> str:
 
 def table_text(results: Path = RESULTS) -> str:
     """The results as a Markdown table, each with that of a transformer of its size; what is best in a row is bold."""
-    lines = ["| task | metric | model | here | transformer | published | baselines |", "|---|---|---|---|---|---|---|"]
-    ahead = []
+    heads = ("task", "metric", "model", "here", "transformer", "published", "baselines")
+    rows, ahead = [], []
     for file in sorted(results.glob("*.json")):
         stored = json.loads(file.read_text())
         for row in stored["results"]:
@@ -109,23 +111,26 @@ def table_text(results: Path = RESULTS) -> str:
             beside = transformer_of(row, stored["results"])
             values = [one["mean"] for one in (row, *beside)] + [p["value"] for p in row["published"]]
             top = best([*values, *row["baselines"].values()])
-            published = ", ".join(bold(f"{p['who']} {p['value']}", p["value"] == top) for p in row["published"])
+            published = ", ".join(
+                bold(markdown_text(f"{p['who']} {p['value']}"), p["value"] == top) for p in row["published"]
+            )
             sources = "; ".join(sorted({p["source"] for p in row["published"]}))
             cells = [
-                task,
-                f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}",
-                row["model"],
+                markdown_text(task),
+                markdown_text(f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}"),
+                markdown_text(row["model"]),
                 bold(value_text(row), row["mean"] == top),
                 "".join(bold(value_text(one), one["mean"] == top) for one in beside),
-                published + (f" ({sources})" if sources else ""),
-                baselines_text(row, top),
+                published + (f" ({markdown_text(sources)})" if sources else ""),
+                baselines_text(row, top, markdown_text),
             ]
-            lines.append(f"| {' | '.join(cells)} |")
+            rows.append(cells)
             ahead += [
-                f"{name} ({value:{precision(value)}}) of {row['model']} in {task}"
+                markdown_text(f"{name} ({value:{precision(value)}}) of {row['model']} in {task}")
                 for name, value in row["baselines"].items()
                 if best(value, row["mean"]) == value != row["mean"]
             ]
+    lines = [markdown_table(heads, rows)]
     if ahead:
         lines += ["", f"A baseline of the same run is ahead here: {'; '.join(ahead)}."]
     return "\n".join(lines)
@@ -154,9 +159,9 @@ def value_text(row: dict[str, Any]) -> str:
     return f"{row['mean']:{form}}{spread} ({row['n']})"
 
 
-def baselines_text(row: dict[str, Any], top: float | None = None) -> str:
+def baselines_text(row: dict[str, Any], top: float | None = None, escape: Callable[[str], str] = str) -> str:
     """What the value is compared with in the same run; the one that is `top` is bold."""
-    texts = {name: f"{name} {value:{precision(value)}}" for name, value in row["baselines"].items()}
+    texts = {name: escape(f"{name} {value:{precision(value)}}") for name, value in row["baselines"].items()}
     return ", ".join(bold(text, row["baselines"][name] == top) for name, text in texts.items())
 
 

@@ -83,7 +83,7 @@ def collect(
     file.write_text(json.dumps(stored, indent=1) + "\n")
     model = re.sub("[^a-z0-9]+", "-", entry["model"].lower()).strip("-")
     shown = [] if add else [path for kind in ("figures/*.png", "figures/*.gif", "*.txt") for path in runs[0].glob(kind)]
-    for path in sorted(shown):
+    for path in sorted(path for path in shown if path.resolve().is_relative_to(runs[0].resolve())):
         (results / experiment).mkdir(exist_ok=True)
         shutil.copy(path, results / experiment / f"{name}-{model}-{path.name}")
     print(f"{file}: {task} {entry['model']}: {entry['metric']} {entry['mean']:.4f} over {entry['n']} seeds")

@@ -14,7 +14,9 @@ table.md, table.tex, figures, costs.md and .json, and under runs/ the usual dire
 import dataclasses
 import sys
 import traceback
+import warnings
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -138,9 +140,12 @@ def write_tables(study: Study) -> None:
         for cell in summary["cells"]
     }
     results = {name: [run.read_json("result.json") for run in found] for name, found in runs.items()}
-    starts = {name: [run.read_json("manifest.json")["starts"][0] for run in found] for name, found in runs.items()}
+    starts = {
+        name: [start for run in found for start in run.read_json("manifest.json")["starts"][:1]]
+        for name, found in runs.items()
+    }
     memory = {name: one["update_bytes"] for name, found in starts.items() for one in found if "update_bytes" in one}
-    records = {name: [run.records() for run in found] for name, found in runs.items()}
+    records = {name: list(map(records_of, found)) for name, found in runs.items()}
     seconds = {name: seconds_a_run(found) for name, found in results.items()}
     draw_study(summary, records, seconds, folder := study.path / "figures")
     figures = [f"figures/{file.name}" for file in sorted(folder.glob("*.png"))]
@@ -150,6 +155,15 @@ def write_tables(study: Study) -> None:
              "costs.md": said, "costs.json": to_json(spent)}  # fmt: skip
     for name, content in pages.items():
         write_atomically(study.path / name, content)
+
+
+def records_of(run: Run) -> list[dict[str, Any]]:
+    """The metrics of a run; none where they are damaged, for only a figure is drawn of them."""
+    try:
+        return run.records()
+    except ValueError as error:
+        warnings.warn(f"not in the curves: {error}", RuntimeWarning, stacklevel=2)
+        return []
 
 
 if __name__ == "__main__":

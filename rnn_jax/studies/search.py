@@ -9,6 +9,7 @@ trials however often it was interrupted.
 """
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ from rnn_jax.train import Diverged, Outcome, Run, Task
 from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, train_experiment
 from rnn_jax.train.run import is_begun, plain
 
+REMEDY = "bring back a copy of it, or begin anew in another folder"
 POLL = 1.0  # seconds between two looks at the trials of other processes
 
 
@@ -79,17 +81,25 @@ class Search:
         path.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with self.alone():
-            self._storage = JournalStorage(JournalFileBackend(str(journal), _JournalLock(journal)))
-            self.study = optuna.create_study(
-                storage=self._storage,
-                study_name=experiment.name,
-                direction="maximize" if task.higher_is_better else "minimize",
-                pruner=MedianPruner(n_startup_trials=prune_after) if prune_after else NopPruner(),
-                load_if_exists=True,
-            )
-            stored = self.study.user_attrs.get("definition")
-            if stored is None:
-                self.study.set_user_attr("definition", stored := plain(definition))
+            if journal.exists():
+                check_journal(journal)
+            try:
+                self._storage = JournalStorage(JournalFileBackend(str(journal), _JournalLock(journal)))
+                self.study = optuna.create_study(
+                    storage=self._storage,
+                    study_name=experiment.name,
+                    direction="maximize" if task.higher_is_better else "minimize",
+                    pruner=MedianPruner(n_startup_trials=prune_after) if prune_after else NopPruner(),
+                    load_if_exists=True,
+                )
+                stored = self.study.user_attrs.get("definition")
+                if stored is None:
+                    self.study.set_user_attr("definition", stored := plain(definition))
+                stored = dict(stored)
+            except OSError:
+                raise
+            except Exception as error:  # lines that are whole, and do not go together: Optuna says it in many ways
+                raise ValueError(f"{journal} is damaged: {type(error).__name__}: {error}; {REMEDY}") from error
         for name, value in plain(definition).items():
             if stored.get(name) != value:
                 raise ValueError(
@@ -163,6 +173,17 @@ class Search:
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self.study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+
+def check_journal(journal: Path) -> None:
+    """Raise a ValueError that names the first line which is none of a journal."""
+    for number, line in enumerate(journal.read_bytes().splitlines(keepends=True), 1):
+        try:
+            whole = not line.endswith(b"\n") or "op_code" in dict(json.loads(line))  # half a line at the end is cut
+        except (ValueError, TypeError, RecursionError):
+            whole = False
+        if not whole:
+            raise ValueError(f"{journal}, line {number}, is damaged: {line[:40]!r}; {REMEDY}")
 
 
 def train_trial(search: Search, trial: Trial, lock: Lock, report: Callable[[str], None]) -> int:

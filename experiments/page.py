@@ -7,7 +7,6 @@ Everything on it comes from committed files: experiments/results, experiments/st
 """
 
 import html
-import json
 import re
 import shutil
 import sys
@@ -21,7 +20,7 @@ from markdown_it import MarkdownIt
 from benchmarks.report import results_text
 from benchmarks.results import FOLDER as BENCHMARKS
 from experiments.cli import run_command
-from experiments.report import RESULTS, baselines_text, value_text
+from experiments.report import RESULTS, baselines_text, read_results, value_text
 
 HERE = Path(__file__).parent
 STUDIES = HERE / "studies"
@@ -31,7 +30,7 @@ HEADS = ("task", "model", "metric", "here", "parameters", "seconds a run", "base
 def build(folder: Path = Path("report")) -> None:
     """Write the page, and copies of its figures beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    stored = [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))]
+    stored = [read_results(file) for file in sorted(RESULTS.glob("*.json"))]
     rows = [(one["experiment"], row) for one in stored for row in one["results"]]
     sections = {
         "Results": results_table(rows),

@@ -21,9 +21,11 @@ import tyro
 from experiments.cli import as_command, run_commands
 from experiments.registry import load_experiment
 from rnn_jax.studies.markup import markdown_table, markdown_text
+from rnn_jax.studies.stored import read_stored
 from rnn_jax.train.fields import default_values
 
 RESULTS = Path(__file__).parent / "results"
+WHOLE = "name runs that have finished"
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- results: written by `python -m experiments.report table` -->", "<!-- end of results -->"
 
@@ -42,15 +44,15 @@ def collect(
     experiment, _, name = task.partition("/")
     if not name or not runs:
         raise ValueError(f"task={task!r}, {len(runs)} runs: expected EXPERIMENT/TASK and at least one run directory")
-    finished = [json.loads((run / "result.json").read_text()) for run in runs]
-    configs = [json.loads((run / "config.json").read_text()) for run in runs]
+    finished = [read_stored(run / "result.json", {"value": int | float}, WHOLE) for run in runs]
+    configs = [read_stored(run / "config.json", dict, WHOLE) for run in runs]
     for run, config in zip(runs, configs, strict=True):
         for field in config:
             if field != "seed" and config[field] != configs[0][field]:
                 raise ValueError(
                     f"{run}: {field}={config[field]!r}, in {runs[0]} {configs[0][field]!r}; only seeds may differ"
                 )
-    starts = [json.loads((run / "manifest.json").read_text())["starts"][-1] for run in runs]
+    starts = [read_stored(run / "manifest.json", {"starts": [dict]}, WHOLE)["starts"][-1] for run in runs]
     first = finished[0]
     each: dict[str, list[Any]] = {
         "values": [result["value"] for result in finished],
@@ -66,7 +68,7 @@ def collect(
         "device": first["device"],
     }  # fmt: skip
     file = results / f"{experiment}.json"
-    stored = json.loads(file.read_text()) if file.exists() else {"experiment": experiment, "results": []}
+    stored = read_results(file) if file.exists() else {"experiment": experiment, "results": []}
     same = [row for row in stored["results"] if (row["task"], row["model"]) == (name, entry["model"])]
     if add:
         if not same or same[0]["config"] != entry["config"]:
@@ -89,6 +91,11 @@ def collect(
     print(f"{file}: {task} {entry['model']}: {entry['metric']} {entry['mean']:.4f} over {entry['n']} seeds")
 
 
+def read_results(file: Path) -> dict[str, Any]:
+    """What `collect` has written."""
+    return read_stored(file, {"experiment": str, "results": [dict]}, "bring back the committed one")
+
+
 def command(experiment: str, config: dict[str, Any]) -> str:
     """The command of a run, with the flags that differ from the experiment's defaults."""
     found = load_experiment(experiment)
@@ -103,7 +110,7 @@ def table_text(results: Path = RESULTS) -> str:
     heads = ("task", "metric", "model", "here", "transformer", "published", "baselines")
     rows, ahead = [], []
     for file in sorted(results.glob("*.json")):
-        stored = json.loads(file.read_text())
+        stored = read_results(file)
         for row in stored["results"]:
             if is_transformer(row):
                 continue

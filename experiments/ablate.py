@@ -12,7 +12,11 @@ table.md, table.tex, figures, costs.md and .json, and under runs/ the usual dire
 """
 
 import dataclasses
+import sys
+import traceback
+import warnings
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -74,15 +78,47 @@ def ablate(experiment: tyro.conf.Positional[str], options: Flags[Options] = Opti
     question = options.question or f"What does {varied(conditions)} change? {found.question}"
     about = {"question": question, "command": said, "reference": reference.name}
     study = Study(path, found, conditions, range(options.seeds), options.layout, about)
-    print(f"{len(conditions)} configs x {options.seeds} seeds in {path}", flush=True)
+    print(announced(study), flush=True)
     with share_compiled_programs():
+        if not study.ended(reference):
+            try:
+                study.rehearse(reference)
+            except ValueError as error:
+                raise ValueError(f"{reference.name}: {error} [{place_of(error)}]; nothing was trained") from error
         code = study.run(options.retry)
     if code:
         print(f"stopped; the same command goes on: {said}")
         return code
     write_tables(study)
     print(f"\n{(path / 'table.md').read_text('utf-8')}\n{path}/table.md, table.tex, costs.md, study.json, figures/")
+    if failures := study.failures():
+        runs, (first, message) = len(conditions) * options.seeds, next(iter(failures.items()))
+        print(
+            f"{len(failures)} of {runs} runs failed, the first, {first}: {message}; mend it and go on with --retry",
+            file=sys.stderr,
+        )
+        return int(len(failures) == runs)
     return 0
+
+
+def announced(study: Study) -> str:
+    """What a study is going to do, and what that costs."""
+    configs, seeds = len(study.conditions), len(study.seeds)
+    steps = sorted({fit_config(condition.config).steps for condition in study.conditions})
+    words = f"{configs} config{'s' * (configs != 1)} x {seeds} seed{'s' * (seeds != 1)}"
+    updates = " to ".join(f"{count:,}" for count in dict.fromkeys((steps[0], steps[-1])))
+    runs = f"{configs * seeds} run{'s' * (configs * seeds != 1)}"
+    line = f"{words}: {runs} of {updates} updates, in {study.path}"
+    if configs == 1:
+        line += "\nnothing varies, so that only seeds are compared: --vary FIELD=VALUE,VALUE,... compares more"
+    return line
+
+
+def place_of(error: Exception) -> str:
+    """The innermost line of what is no installed package, where a user would look first."""
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def varied(conditions: list[Condition]) -> str:
@@ -104,9 +140,12 @@ def write_tables(study: Study) -> None:
         for cell in summary["cells"]
     }
     results = {name: [run.read_json("result.json") for run in found] for name, found in runs.items()}
-    starts = {name: [run.read_json("manifest.json")["starts"][0] for run in found] for name, found in runs.items()}
+    starts = {
+        name: [start for run in found for start in run.read_json("manifest.json")["starts"][:1]]
+        for name, found in runs.items()
+    }
     memory = {name: one["update_bytes"] for name, found in starts.items() for one in found if "update_bytes" in one}
-    records = {name: [run.records() for run in found] for name, found in runs.items()}
+    records = {name: list(map(records_of, found)) for name, found in runs.items()}
     seconds = {name: seconds_a_run(found) for name, found in results.items()}
     draw_study(summary, records, seconds, folder := study.path / "figures")
     figures = [f"figures/{file.name}" for file in sorted(folder.glob("*.png"))]
@@ -116,6 +155,15 @@ def write_tables(study: Study) -> None:
              "costs.md": said, "costs.json": to_json(spent)}  # fmt: skip
     for name, content in pages.items():
         write_atomically(study.path / name, content)
+
+
+def records_of(run: Run) -> list[dict[str, Any]]:
+    """The metrics of a run; none where they are damaged, for only a figure is drawn of them."""
+    try:
+        return run.records()
+    except ValueError as error:
+        warnings.warn(f"not in the curves: {error}", RuntimeWarning, stacklevel=2)
+        return []
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from rnn_jax.checks import consenting_to
 from rnn_jax.train import CheckpointError, Diverged, Experiment, RunOptions, train_experiment
 from rnn_jax.train.fields import field_types, make_config, read_object, read_values
 
@@ -29,6 +30,8 @@ TrustChanges = Annotated[bool, tyro.conf.arg(help=TRUST)]
 
 CONFIG = "--config FILE takes the values of a JSON file, config.json of a run say, where no flag says otherwise."
 
+TRUST = "--trust lets the files that it reads name modules of their own, such as a cell module:Class, to be imported."
+
 REPEATED = ("--set", "--vary", "--search")
 """Flags of studies that take one FIELD=VALUE each."""
 
@@ -41,14 +44,14 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
     value, a missing file, a damaged checkpoint) ends in one line and exit code 1 or 2; a traceback means a mistake in
     the program.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    with _mendable():
+    arguments, consent = _split_trust(sys.argv[1:] if arguments is None else arguments)
+    with _mendable(), consenting_to(consent):
         own = {command.__name__: command for command in experiment.commands}
         commands = {"train": _train_command(experiment), "resume": _resume_command(experiment)} | own
         file, rest = _split_config(arguments)
         name, rest, asked = _chosen(commands, experiment.default, rest)
         command = _of_run(commands[name], experiment)
-        page = experiment.page if asked else inspect.getdoc(command)
+        page = experiment.page if asked else f"{inspect.getdoc(command)}\n\n{TRUST}"
         if "config" in inspect.signature(command).parameters:
             stored = read_object("config", file, '{"FIELD": VALUE, ...}') if file else {}
             command = _with_config(command, experiment, _flags(rest), file, stored)
@@ -196,7 +199,8 @@ def _program(command: Callable) -> tuple[str, str | None]:
 
 
 def _call(command: Callable, arguments: list[str], program: str, page: str | None) -> None:
-    with _mendable():
+    arguments, consent = _split_trust(arguments)
+    with _mendable(), consenting_to(consent):
         for flag, value, word in zip(arguments, arguments[1:], arguments[2:], strict=False):
             if flag in REPEATED and "=" in word and not word.startswith("-"):
                 raise ValueError(f"{word!r} has no flag: repeat it for each, as in {flag} {value} {flag} {word}")
@@ -222,6 +226,12 @@ def _flags(arguments: list[str]) -> dict[str, str]:
             flag, equals, value = word.lstrip("-").partition("=")
             found[flag.replace("-", "_")] = value if equals else after
     return found
+
+
+def _split_trust(arguments: list[str]) -> tuple[list[str], list[str] | None]:
+    """The words without --trust, and those that may name modules; None: any file may, for --trust was given."""
+    rest = [word for word in arguments if word != "--trust"]
+    return rest, rest if len(rest) == len(arguments) else None
 
 
 def _split_config(arguments: list[str]) -> tuple[Path | None, list[str]]:

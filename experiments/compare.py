@@ -5,15 +5,18 @@
 Reads what `ablate` has left (study.json, costs.json) and trains nothing. Writes overview.md and figures/overview.png.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import tyro
 
 from experiments.cli import as_command, run_command
 from rnn_jax.studies.overview import draw_overview, overview, overview_markdown
+from rnn_jax.studies.stored import read_stored
 from rnn_jax.train.run import write_atomically
+
+STUDY = {"reference": str, "cells": [{"name": str, "fields": dict, "seeds": {...: dict}}]}
+COSTS = {...: {"seconds": int | float | None, "bytes": int | float | None}}
+REMEDY = "name a study's folder, and run its ablate command to the end, which writes it"
 
 
 def compare(studies: tyro.conf.Positional[list[Path]], question: str = "", folder: Path = Path("studies/all")) -> None:
@@ -26,8 +29,8 @@ def compare(studies: tyro.conf.Positional[list[Path]], question: str = "", folde
     """
     if len(studies) < 2:
         raise ValueError(f"studies={list(map(str, studies))}: expected two or more; one has its own table.md")
-    found = {one.name: read(one / "study.json") for one in studies}
-    rows = overview(found, {one.name: read(one / "costs.json") for one in studies})
+    found = {one.name: read_stored(one / "study.json", STUDY, REMEDY) for one in studies}
+    rows = overview(found, {one.name: read_stored(one / "costs.json", COSTS, REMEDY) for one in studies})
     title = question or f"{len(rows)} configs over {len(studies)} tasks"
     said = as_command(
         "experiments.compare", *map(str, studies), values={"question": question}, defaults={"question": ""}
@@ -36,14 +39,6 @@ def compare(studies: tyro.conf.Positional[list[Path]], question: str = "", folde
     text = overview_markdown(found, rows, title, said, "figures/overview.png")
     write_atomically(folder / "overview.md", text)
     print(f"{text}\n{folder}/overview.md, figures/overview.png")
-
-
-def read(file: Path) -> Any:
-    """What a file of a study holds."""
-    try:
-        return json.loads(file.read_text("utf-8"))
-    except OSError:
-        raise ValueError(f"{file} is not there: name a study's folder, and run its ablate command to the end") from None
 
 
 if __name__ == "__main__":

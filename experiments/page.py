@@ -7,10 +7,10 @@ Everything on it comes from committed files: experiments/results, experiments/st
 """
 
 import html
-import json
 import re
 import shutil
 import sys
+import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from benchmarks.report import results_text
 from benchmarks.results import FOLDER as BENCHMARKS
 from experiments.cli import run_command
-from experiments.report import RESULTS, baselines_text, value_text
+from experiments.report import RESULTS, baselines_text, read_results, value_text
 
 HERE = Path(__file__).parent
 STUDIES = HERE / "studies"
@@ -30,7 +30,7 @@ HEADS = ("task", "model", "metric", "here", "parameters", "seconds a run", "base
 def build(folder: Path = Path("report")) -> None:
     """Write the page, and copies of its figures beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    stored = [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))]
+    stored = [read_results(file) for file in sorted(RESULTS.glob("*.json"))]
     rows = [(one["experiment"], row) for one in stored for row in one["results"]]
     sections = {
         "Results": results_table(rows),
@@ -86,13 +86,15 @@ def cells(experiment: str, row: dict[str, Any]) -> list[str]:
 def examples(source: Path, folder: Path) -> str:
     """The figures and texts that the runs of an experiment have left."""
     pictures = "".join(
-        f'<figure><img loading="lazy" src="{copied(file, folder)}" alt="{html.escape(file.stem)}">'
+        f'<figure><img loading="lazy" src="{copied(file, source, folder)}" alt="{html.escape(file.stem)}">'
         f"<figcaption>{html.escape(file.stem)}</figcaption></figure>\n"
         for file in sorted([*source.glob("*.png"), *source.glob("*.gif")])
+        if is_inside(file, source)
     )
     texts = "".join(
         f"<details><summary>{html.escape(file.stem)}</summary><pre>{html.escape(file.read_text())}</pre></details>\n"
         for file in sorted(source.glob("*.txt"))
+        if is_inside(file, source)
     )
     return f'<div class="figures">\n{pictures}</div>\n{texts}'
 
@@ -100,24 +102,35 @@ def examples(source: Path, folder: Path) -> str:
 def written(study: Path, folder: Path) -> str:
     """The pages of a study: its tables and figures, then what it costs."""
     pages = sorted(study.glob("*.md"), key=lambda file: (file.name != "table.md", file.name))
-    return "".join(markdown(file.read_text(), study, folder) for file in pages)
+    return "".join(markdown(file.read_text("utf-8"), study, folder) for file in pages if is_inside(file, study))
 
 
 def markdown(text: str, source: Path, folder: Path) -> str:
-    """Markdown with tables as HTML; its pictures, named from `source`, are copied."""
+    """Markdown with tables as HTML; its pictures are copied, and those that are not below `source` are left out."""
+
+    def picture(found: re.Match[str]) -> str:
+        file = source / urllib.parse.unquote(html.unescape(found[1]))
+        address = copied(file, source, folder) if is_inside(file, source) else ""
+        return f'<img loading="lazy" src="{address}"'
+
     rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    rendered = re.sub(
-        r'<img src="([^"]+)"', lambda m: f'<img loading="lazy" src="{copied(source / m[1], folder)}"', rendered
-    )
+    rendered = re.sub(r'<img src="([^"]+)"', picture, rendered)
     return rendered.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
 
 
-def copied(file: Path, folder: Path) -> str:
-    """Copy a figure beside the page; its address there."""
-    address = Path("figures", *file.parts[-3:])
+def is_inside(file: Path, source: Path) -> bool:
+    """Whether a file is below a folder, wherever links and `..` lead: a study that was received reads nothing else."""
+    return "\0" not in str(file) and file.is_file() and file.resolve().is_relative_to(source.resolve())
+
+
+def copied(file: Path, source: Path, folder: Path) -> str:
+    """Copy a figure from below `source` beside the page; its address there."""
+    inside = file.resolve().relative_to(source.resolve())
+    address = Path("figures", source.name, inside)
     (folder / address).parent.mkdir(parents=True, exist_ok=True)
+    (folder / address).unlink(missing_ok=True)  # which may be a link to what is not to be written
     shutil.copy(file, folder / address)
-    return html.escape(address.as_posix())
+    return html.escape(urllib.parse.quote(address.as_posix()))
 
 
 if __name__ == "__main__":

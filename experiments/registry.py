@@ -4,6 +4,7 @@ import difflib
 import importlib
 from pathlib import Path
 
+from rnn_jax.checks import check_trusted
 from rnn_jax.train import Experiment, Run
 
 FOLDER = Path(__file__).parent
@@ -24,6 +25,8 @@ def load_experiment(name: str) -> Experiment:
     path = f"experiments.{name}" if name in known else name
     try:
         if all(part.isidentifier() for part in path.split(".")):
+            if name not in known and name not in (f"experiments.{one}" for one in known):
+                check_trusted("experiment", name, name)
             module = importlib.import_module(path)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{path}.".startswith(f"{error.name}."):

@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ import tyro
 
 from experiments.cli import as_command, run_commands
 from experiments.registry import load_experiment
+from rnn_jax.studies.markup import markdown_table, markdown_text
+from rnn_jax.studies.stored import read_stored
 from rnn_jax.train.fields import default_values
 
 RESULTS = Path(__file__).parent / "results"
+WHOLE = "name runs that have finished"
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- results: written by `python -m experiments.report table` -->", "<!-- end of results -->"
 
@@ -40,15 +44,15 @@ def collect(
     experiment, _, name = task.partition("/")
     if not name or not runs:
         raise ValueError(f"task={task!r}, {len(runs)} runs: expected EXPERIMENT/TASK and at least one run directory")
-    finished = [json.loads((run / "result.json").read_text()) for run in runs]
-    configs = [json.loads((run / "config.json").read_text()) for run in runs]
+    finished = [read_stored(run / "result.json", {"value": int | float}, WHOLE) for run in runs]
+    configs = [read_stored(run / "config.json", dict, WHOLE) for run in runs]
     for run, config in zip(runs, configs, strict=True):
         for field in config:
             if field != "seed" and config[field] != configs[0][field]:
                 raise ValueError(
                     f"{run}: {field}={config[field]!r}, in {runs[0]} {configs[0][field]!r}; only seeds may differ"
                 )
-    starts = [json.loads((run / "manifest.json").read_text())["starts"][-1] for run in runs]
+    starts = [read_stored(run / "manifest.json", {"starts": [dict]}, WHOLE)["starts"][-1] for run in runs]
     first = finished[0]
     each: dict[str, list[Any]] = {
         "values": [result["value"] for result in finished],
@@ -64,7 +68,7 @@ def collect(
         "device": first["device"],
     }  # fmt: skip
     file = results / f"{experiment}.json"
-    stored = json.loads(file.read_text()) if file.exists() else {"experiment": experiment, "results": []}
+    stored = read_results(file) if file.exists() else {"experiment": experiment, "results": []}
     same = [row for row in stored["results"] if (row["task"], row["model"]) == (name, entry["model"])]
     if add:
         if not same or same[0]["config"] != entry["config"]:
@@ -81,10 +85,15 @@ def collect(
     file.write_text(json.dumps(stored, indent=1) + "\n")
     model = re.sub("[^a-z0-9]+", "-", entry["model"].lower()).strip("-")
     shown = [] if add else [path for kind in ("figures/*.png", "figures/*.gif", "*.txt") for path in runs[0].glob(kind)]
-    for path in sorted(shown):
+    for path in sorted(path for path in shown if path.resolve().is_relative_to(runs[0].resolve())):
         (results / experiment).mkdir(exist_ok=True)
         shutil.copy(path, results / experiment / f"{name}-{model}-{path.name}")
     print(f"{file}: {task} {entry['model']}: {entry['metric']} {entry['mean']:.4f} over {entry['n']} seeds")
+
+
+def read_results(file: Path) -> dict[str, Any]:
+    """What `collect` has written."""
+    return read_stored(file, {"experiment": str, "results": [dict]}, "bring back the committed one")
 
 
 def command(experiment: str, config: dict[str, Any]) -> str:
@@ -98,10 +107,10 @@ def command(experiment: str, config: dict[str, Any]) -> str:
 
 def table_text(results: Path = RESULTS) -> str:
     """The results as a Markdown table, each with that of a transformer of its size; what is best in a row is bold."""
-    lines = ["| task | metric | model | here | transformer | published | baselines |", "|---|---|---|---|---|---|---|"]
-    ahead = []
+    heads = ("task", "metric", "model", "here", "transformer", "published", "baselines")
+    rows, ahead = [], []
     for file in sorted(results.glob("*.json")):
-        stored = json.loads(file.read_text())
+        stored = read_results(file)
         for row in stored["results"]:
             if is_transformer(row):
                 continue
@@ -109,23 +118,26 @@ def table_text(results: Path = RESULTS) -> str:
             beside = transformer_of(row, stored["results"])
             values = [one["mean"] for one in (row, *beside)] + [p["value"] for p in row["published"]]
             top = best([*values, *row["baselines"].values()])
-            published = ", ".join(bold(f"{p['who']} {p['value']}", p["value"] == top) for p in row["published"])
+            published = ", ".join(
+                bold(markdown_text(f"{p['who']} {p['value']}"), p["value"] == top) for p in row["published"]
+            )
             sources = "; ".join(sorted({p["source"] for p in row["published"]}))
             cells = [
-                task,
-                f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}",
-                row["model"],
+                markdown_text(task),
+                markdown_text(f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}"),
+                markdown_text(row["model"]),
                 bold(value_text(row), row["mean"] == top),
                 "".join(bold(value_text(one), one["mean"] == top) for one in beside),
-                published + (f" ({sources})" if sources else ""),
-                baselines_text(row, top),
+                published + (f" ({markdown_text(sources)})" if sources else ""),
+                baselines_text(row, top, markdown_text),
             ]
-            lines.append(f"| {' | '.join(cells)} |")
+            rows.append(cells)
             ahead += [
-                f"{name} ({value:{precision(value)}}) of {row['model']} in {task}"
+                markdown_text(f"{name} ({value:{precision(value)}}) of {row['model']} in {task}")
                 for name, value in row["baselines"].items()
                 if best(value, row["mean"]) == value != row["mean"]
             ]
+    lines = [markdown_table(heads, rows)]
     if ahead:
         lines += ["", f"A baseline of the same run is ahead here: {'; '.join(ahead)}."]
     return "\n".join(lines)
@@ -154,9 +166,9 @@ def value_text(row: dict[str, Any]) -> str:
     return f"{row['mean']:{form}}{spread} ({row['n']})"
 
 
-def baselines_text(row: dict[str, Any], top: float | None = None) -> str:
+def baselines_text(row: dict[str, Any], top: float | None = None, escape: Callable[[str], str] = str) -> str:
     """What the value is compared with in the same run; the one that is `top` is bold."""
-    texts = {name: f"{name} {value:{precision(value)}}" for name, value in row["baselines"].items()}
+    texts = {name: escape(f"{name} {value:{precision(value)}}") for name, value in row["baselines"].items()}
     return ", ".join(bold(text, row["baselines"][name] == top) for name, text in texts.items())
 
 

@@ -1,8 +1,12 @@
 """The checks of arguments: a ValueError names the argument, its value and what is expected."""
 
+import contextlib
+import contextvars
 import math
 import numbers
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -10,6 +14,33 @@ import jax.numpy as jnp
 import numpy as np
 
 Number = int | float
+
+_consent = contextvars.ContextVar[Sequence[str] | None]("consent", default=None)
+
+
+@contextlib.contextmanager
+def consenting_to(words: Sequence[str] | None) -> Iterator[None]:
+    """Inside, `check_trusted` lets through what these words of a command line name; None: everything, the default.
+
+    A program that reads files of others says so: a directory of a run is data, and no reason to run code. What is
+    written in Python has been consented to by whoever wrote it.
+    """
+    token = _consent.set(words)
+    try:
+        yield
+    finally:
+        _consent.reset(token)
+
+
+def check_trusted(name: str, value: str, module: str) -> None:
+    """Raise a ValueError if to use `value` is to import a module that only a file asks for; see `consenting_to`."""
+    words = _consent.get()
+    if words is None or module in sys.modules or any(value in re.split(r"[=,(]", word) for word in words):
+        return
+    raise ValueError(
+        f"{name}={value!r} is asked for by a file, and would import {module}, which can do anything that you can: "
+        "look at it, and give --trust if you know who wrote it"
+    )
 
 
 def check_size(name: str, value: Any) -> None:

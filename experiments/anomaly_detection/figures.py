@@ -8,8 +8,10 @@ import numpy as np
 from experiments.anomaly_detection.data import TimeSeries
 from experiments.anomaly_detection.detector import Detection
 from experiments.anomaly_detection.features import SeriesFeatures
+from rnn_jax.analysis.figures import draws, save_figure
 
 
+@draws
 def draw_series(features: SeriesFeatures, detection: Detection, threshold: float, file: Path) -> None:
     """Draw a series over its anomaly score.
 
@@ -36,10 +38,10 @@ def draw_series(features: SeriesFeatures, detection: Detection, threshold: float
     below.plot(series.times, detection.anomaly_score, linewidth=0.8, color="C1")
     below.axhline(threshold, linestyle="--", linewidth=0.8, color="grey", label="threshold")
     below.set(ylabel="anomaly score", xlabel="time", ylim=(0, max(2.0, 1.5 * threshold)))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=80)
+    save_figure(figure, file, dpi=80)
 
 
+@draws
 def draw_overview(
     features: Sequence[SeriesFeatures], detections: Sequence[Detection], threshold: float, file: Path
 ) -> None:
@@ -64,8 +66,7 @@ def draw_overview(
     }
     figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=4, fontsize="small")
     figure.supylabel("value", fontsize="small")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=90)
+    save_figure(figure, file, dpi=90)
 
 
 def _shade(axes, features: SeriesFeatures) -> None:

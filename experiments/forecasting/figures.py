@@ -8,8 +8,10 @@ import numpy as np
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.scores import Scored
 from experiments.forecasting.windows import Windows
+from rnn_jax.analysis.figures import draws, save_figure
 
 
+@draws
 def draw_forecasts(
     windows: Windows, examples: np.ndarray, scored: Scored, file: Path, title: str, fans: int = 4
 ) -> None:
@@ -46,9 +48,10 @@ def draw_forecasts(
     all_axes[0].legend(fontsize="small", ncols=4)
     name = windows.panel.series[examples[0, 0]]
     figure.suptitle(f"{title}{f': {name}' if name else ''}")
-    _save(figure, file)
+    save_figure(figure, file)
 
 
+@draws
 def draw_errors(scored: Scored, file: Path, title: str, unit: str) -> None:
     """The mean absolute error by step ahead, of all methods; and how many observations were in bands of each width."""
     from matplotlib.figure import Figure
@@ -69,9 +72,10 @@ def draw_errors(scored: Scored, file: Path, title: str, unit: str) -> None:
         axes.plot(LEVELS, below, "o-", label="here")
         axes.set(title="calibration", xlabel="level of the quantile", ylabel="share of observations below it")
         axes.legend(fontsize="small")
-    _save(figure, file)
+    save_figure(figure, file)
 
 
+@draws
 def draw_volatility(windows: Windows, examples: np.ndarray, scored: Scored, file: Path, title: str) -> None:
     """The deviation that was forecast of each next return of the first series, over all and around the wildest day."""
     from matplotlib.figure import Figure
@@ -88,7 +92,7 @@ def draw_volatility(windows: Windows, examples: np.ndarray, scored: Scored, file
         axes.set(xlabel="day", ylabel="%", yscale="log", ylim=(0.1, None))
     figure.axes[0].legend(fontsize="small", ncols=5)
     figure.suptitle(f"{title}: {windows.panel.series[examples[0, 0]]}")
-    _save(figure, file)
+    save_figure(figure, file)
 
 
 def _part(forecast: Forecast, rows: Any, steps: Any) -> Forecast:
@@ -106,8 +110,3 @@ def _draw_band(axes, times: np.ndarray, forecast: Forecast, named: bool) -> None
         name = f"band of {LEVELS[-1 - i] - LEVELS[i]:.0%}" if named else None
         low, high = forecast.quantiles[..., i], forecast.quantiles[..., -1 - i]
         axes.fill_between(times, low, high, color="C0", alpha=0.2, linewidth=0, label=name)
-
-
-def _save(figure, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.common.recordings import Recording
+from rnn_jax.analysis.figures import draws, save_figure
 
 Transcribe = Callable[[Sequence[Recording]], Sequence[Sequence[str]]]
 """From drawings to the words of each."""
@@ -29,6 +30,7 @@ def wrong_and_right(
     return sorted_out[0][:wrong] + sorted_out[1][:right]
 
 
+@draws
 def draw_growing(
     drawings: Sequence[Recording],
     transcribe: Transcribe,
@@ -78,5 +80,4 @@ def draw_growing(
                 xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), xticks=[], yticks=[]
             )
             panel.set_aspect("equal")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

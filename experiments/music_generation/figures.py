@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from experiments.music_generation.midi import PITCHES, pitch_name
+from rnn_jax.analysis.figures import draws, save_figure
 
 
+@draws
 def draw_rolls(rolls: Mapping[str, np.ndarray], file: Path, *, steps_per_beat: int, mark: int = 0) -> None:
     """Draw rolls below one another, their pitches over time.
 
@@ -37,5 +39,4 @@ def draw_rolls(rolls: Mapping[str, np.ndarray], file: Path, *, steps_per_beat: i
             axes.axvline(mark / steps_per_beat, color="C1", linewidth=1)
     if image is not None:
         figure.colorbar(image, ax=list(panels), label="sounds (1), or its probability")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

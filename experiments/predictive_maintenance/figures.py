@@ -7,8 +7,10 @@ import numpy as np
 
 from experiments.predictive_maintenance.data import Engine
 from experiments.predictive_maintenance.model import RULPrediction, final_predictions
+from rnn_jax.analysis.figures import draws, save_figure
 
 
+@draws
 def draw_engines(
     engines: Sequence[Engine], predictions: Sequence[RULPrediction], cap: int, file: Path, title: str
 ) -> None:
@@ -41,10 +43,10 @@ def draw_engines(
         axes.set_xlabel("cycle")
     panels[0, 0].legend(fontsize="x-small", loc="lower left")
     figure.suptitle(title)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=110)
+    save_figure(figure, file, dpi=110)
 
 
+@draws
 def draw_final_predictions(
     engines: Sequence[Engine], predictions: Sequence[RULPrediction], cap: int, file: Path, title: str
 ) -> None:
@@ -62,5 +64,4 @@ def draw_final_predictions(
     axes.plot(places, target[order], color="black", linewidth=1, label=f"true, at most {cap}")
     axes.set(title=title, xlabel="test engines, the one that fails first at the left", ylabel="RUL in cycles")
     axes.legend(fontsize="small")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
 
+
+@draws
 def draw_pictures(
     pixels: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, file: Path, title: str, count: int = 16
 ) -> None:
@@ -33,5 +36,4 @@ def draw_pictures(
         panel.imshow(pixels[i], cmap="gray_r")
         colour = "black" if predicted[i] == labels[i] else "firebrick"
         panel.set_title(f"{labels[i]}, {predicted[i]}, {confidence[i]:.2f}", fontsize="small", color=colour)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

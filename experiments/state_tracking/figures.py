@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from rnn_jax.analysis.figures import draws, save_figure
 
+
+@draws
 def draw_lengths(
     curves: Mapping[str, Mapping[int, float]], file: Path, *, title: str, trained: int, majority: Mapping[str, float]
 ) -> None:
@@ -27,5 +30,4 @@ def draw_lengths(
     axes.axvline(trained, color="grey", linestyle="--", linewidth=1, label="longest in training")
     axes.set(title=title, xlabel="length", ylabel="accuracy, %", ylim=(-2, 102))
     axes.legend(fontsize="small", loc="lower right")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

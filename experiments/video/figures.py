@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
 
+
+@draws
 def draw_filmstrip(videos: Mapping[str, np.ndarray], file: Path, *, title: str, first: int = 1) -> None:
     """Draw videos below one another, frame beside frame.
 
@@ -30,8 +33,7 @@ def draw_filmstrip(videos: Mapping[str, np.ndarray], file: Path, *, title: str, 
         axes.set_xlabel(first + k, fontsize="small")
     figure.suptitle(title, fontsize="medium")
     figure.supxlabel("frame", fontsize="small")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
 def write_gif(video: np.ndarray, file: Path, *, scale: int = 6, milliseconds: int = 200) -> None:
@@ -58,6 +60,7 @@ def side_by_side(videos: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts[1:], axis=2)
 
 
+@draws
 def draw_tracks(tracks: Sequence[np.ndarray], titles: Sequence[str], file: Path) -> None:
     """Draw the first two coordinates of tracks `[t, D]`, a panel each; a dot where it begins, colours for the time."""
     from matplotlib.figure import Figure
@@ -81,5 +84,4 @@ def draw_tracks(tracks: Sequence[np.ndarray], titles: Sequence[str], file: Path)
     figure.supylabel("y", fontsize="small")
     if shown is not None:
         figure.colorbar(shown, ax=list(panels), label="time, from beginning to end")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
 from rnn_jax.cells import GRU, JANET, LSTM, LSTMP, MGU, UGRNN, ComplexDiagonalCell, DiagonalCell, GRUResetBefore
 from rnn_jax.cells.base import Cell, along_last, dense, sigmoid
 from rnn_jax.cells.gated.lstm import layer_norm
@@ -55,6 +56,7 @@ def saturated(gate: np.ndarray) -> tuple[float, float]:
     return float(np.mean(gate < 0.1)), float(np.mean(gate > 0.9))
 
 
+@draws
 def draw_gates(gates: Mapping[str, np.ndarray], steps: Sequence[str], file: Path, title: str, units: int = 64) -> None:
     """Draw gates over time: a panel for each, a row for each unit, those that are open longest first.
 
@@ -81,8 +83,7 @@ def draw_gates(gates: Mapping[str, np.ndarray], steps: Sequence[str], file: Path
     if steps:
         panels[-1].set_xticks(range(len(steps)), steps, fontsize="xx-small", rotation=0 if _short(steps) else 90)
     panels[-1].set_xlabel("step")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
 def _short(steps: Sequence[str]) -> bool:

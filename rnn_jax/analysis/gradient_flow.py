@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
 from rnn_jax.analysis.tracing import trace, trace_names
 from rnn_jax.cells.base import Cell
 from rnn_jax.checks import check_size
@@ -133,6 +134,7 @@ def lyapunov_exponents(cell: Cell, params: Params, xs: Array, carry: Carry = Non
     return jnp.flip(jnp.sort(growth[warmup:].mean(axis=0), axis=-1), axis=-1)
 
 
+@draws
 def draw_gradient_flow(flows: Mapping[str, Mapping[int, np.ndarray]], file: Path, title: str) -> None:
     """Draw norms against the step, on a logarithmic scale: a panel for each cell, a line for each moment of a training.
 
@@ -159,8 +161,7 @@ def draw_gradient_flow(flows: Mapping[str, Mapping[int, np.ndarray]], file: Path
         axes.set(title=name, xlabel="step t")
     panels[0].set_ylabel("norm of dL/dh at step t")
     panels[0].legend(fontsize="x-small")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
 def _norms(score: Callable[[Callable[..., Unrolled]], jax.Array]) -> dict[str, jax.Array]:

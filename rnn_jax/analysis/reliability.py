@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from rnn_jax.analysis.figures import draws, save_figure
 from rnn_jax.metrics import Calibration
 
 
+@draws
 def draw_reliability(calibration: Calibration, file: Path, title: str) -> None:
     """Draw accuracy against confidence, each bin with the number of its examples, into a .png file."""
     from matplotlib.figure import Figure
@@ -18,5 +20,4 @@ def draw_reliability(calibration: Calibration, file: Path, title: str) -> None:
     low = min(calibration.confidence.min(), calibration.accuracy.min())
     axes.set(title=title, xlabel="confidence", ylabel="accuracy", xlim=(low - 0.05, 1.02), ylim=(low - 0.05, 1.02))
     axes.legend(fontsize="small")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

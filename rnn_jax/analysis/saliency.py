@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
 from rnn_jax.typing import Array
 
 
@@ -53,6 +54,7 @@ def integrated_gradients(
     return (inputs - start) * total / steps
 
 
+@draws
 def draw_contributions(
     contributions: Mapping[str, np.ndarray],
     letters: Sequence[str],
@@ -86,8 +88,7 @@ def draw_contributions(
         axes.set_ylabel(name)
     panels[-1].set_xlabel("place in the sequence")
     figure.colorbar(image, ax=list(panels), label="log-odds of the class")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
 def _frame(place: int, height: int):
@@ -96,6 +97,7 @@ def _frame(place: int, height: int):
     return Rectangle((place - 0.5, -0.5), 1, height, fill=False, edgecolor="black", linewidth=1.5)
 
 
+@draws
 def draw_steps(measures: Mapping[str, np.ndarray], steps: Sequence[str], file: Path, title: str) -> None:
     """Draw what was measured of each step of one sequence: a panel with bars for each measure.
 
@@ -120,5 +122,4 @@ def draw_steps(measures: Mapping[str, np.ndarray], steps: Sequence[str], file: P
         turned = 90 if max(map(len, steps)) > 1 else 0
         panels[-1].set_xticks(range(len(steps)), steps, fontsize="x-small", rotation=turned)
     panels[-1].set_xlabel("step")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
 from rnn_jax.unroll import Trace
 
 
@@ -49,6 +50,7 @@ def principal_components(states: np.ndarray, count: int = 2) -> Projection:
     return Projection(points.reshape(*states.shape[:-1], count), shares)
 
 
+@draws
 def draw_states(projection: Projection, colours: np.ndarray, file: Path, title: str, meaning: str) -> None:
     """Draw states as points in a plane, and the way of the first row as a line.
 
@@ -69,5 +71,4 @@ def draw_states(projection: Projection, colours: np.ndarray, file: Path, title: 
     figure.colorbar(dots, label=meaning)
     first, second = (f"component {i + 1}, {share:.0%} of the variance" for i, share in enumerate(projection.shares))
     axes.set(title=title, xlabel=first, ylabel=second)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
+
 
 class PatternUnit(NamedTuple):
     """The unit that tracks a pattern best."""
@@ -73,6 +75,7 @@ def pattern_units(states: np.ndarray, patterns: Mapping[str, np.ndarray]) -> dic
     return dict(sorted(units.items(), key=lambda item: -abs(item[1].correlation)))
 
 
+@draws
 def draw_pattern_units(
     text: str, states: np.ndarray, units: Mapping[str, PatternUnit], file: Path, title: str, width: int = 80
 ) -> None:
@@ -100,13 +103,12 @@ def draw_pattern_units(
         for i, row in enumerate(rows):
             for j, place in enumerate(row):
                 grid[i, j] = values[place]
-                letter: Any = {"\n": "↵"}.get(text[place], text[place]).replace("$", r"\$")
+                letter: Any = {"\n": "↵"}.get(text[place], text[place])
                 axes.text(j, i, letter, ha="center", va="center", fontsize=6, family="monospace")
         axes.imshow(grid, cmap="RdYlGn", vmin=-limit, vmax=limit, aspect="auto", alpha=0.8)
         axes.set_title(f"{name}: unit {unit}, correlation {correlation:+.2f}", fontsize="small", loc="left")
         axes.axis("off")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
 def _rows(text: str, width: int) -> list[list[int]]:

@@ -43,6 +43,7 @@ from rnn_jax.cells.simple.clockwork import Clockwork, ClockworkCarry
 from rnn_jax.cells.simple.echo_state import EchoState
 from rnn_jax.cells.simple.elman import IRNN, Elman
 from rnn_jax.cells.simple.indrnn import IndRNN
+from rnn_jax.checks import check_trusted
 
 CELLS: dict[str, type[Any]] = {
     "elman": Elman,
@@ -132,6 +133,7 @@ def _read_options(name: str, text: str) -> dict[str, Any]:
 
 def _imported(name: str) -> type[Any]:
     module, _, attribute = name.partition(":")
+    check_trusted("cell", name, module)
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a console script does not look where it is called, `python -m` does
     try:

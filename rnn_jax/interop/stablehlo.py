@@ -14,6 +14,7 @@ flatbuffers for it: `pip install "rnn-jax-lab[export]"`.
 
 import hashlib
 import importlib.metadata
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -118,14 +119,26 @@ def load_step(path: str | Path) -> Step:
     Raises:
         ValueError: the file is not such a file, is damaged, or was written by a later version.
     """
+    named, remedy = f"path={str(path)!r}", "copy the file again, or write it again with save_step"
+    content = Path(path).read_bytes()
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             metadata = json.loads(archive.read("metadata.json"))
             program = archive.read("step.stablehlo")
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"path={str(path)!r}: not a file written by save_step, or damaged ({error})") from error
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"path={str(path)!r} has format {metadata.get('format')!r}: this version reads {FORMAT}")
-    if hashlib.sha256(program).hexdigest() != metadata["sha256"]:
-        raise ValueError(f"path={str(path)!r}: step.stablehlo does not match its SHA-256; copy the file again")
-    return Step(metadata, export.deserialize(bytearray(program)))
+    except Exception as error:  # of which zipfile and its decompressors have many
+        raise ValueError(f"{named}: not a file written by save_step, or damaged ({error}); {remedy}") from error
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        found = metadata.get("format") if isinstance(metadata, dict) else metadata
+        raise ValueError(f"{named} has format {found!r:.40}: this version reads {FORMAT}")
+    if hashlib.sha256(program).hexdigest() != metadata.get("sha256"):
+        raise ValueError(f"{named}: step.stablehlo does not match its SHA-256; {remedy}")
+    try:
+        step = Step(metadata, export.deserialize(bytearray(program)))
+        shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in step.initial_carry()]
+        x = jax.ShapeDtypeStruct((1, *metadata["x"]["shape"]), jnp.dtype(metadata["x"]["dtype"]))
+        jax.eval_shape(step, shapes, x)
+    except ImportError:
+        raise
+    except Exception as error:  # of which readers of StableHLO have many, too
+        raise ValueError(f"{named}: holds no step that can be read here ({error}); {remedy}") from error
+    return step

@@ -5,6 +5,8 @@ import math
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
+from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
+
 Points = Sequence[tuple[int | float, int | float]]
 KINDS = {"seconds": "time", "bytes": "memory"}
 SAID = (
@@ -74,15 +76,15 @@ def crossings_markdown(study: Mapping[str, Any], costs: Mapping[str, Mapping[str
                 if first[0][0] > 0 and [place for place, _ in first] == [place for place, _ in second]:
                     rows.append(_row(word, (a, first), (b, second)))
         if rows:
-            tables.append("\n".join([f"| cost | cheaper | than | at {field} |", "|---|---|---|---|", *rows]))
-    return "\n\n".join([*tables, f"`{study['command']}`", SAID]) + "\n" if tables else ""
+            tables.append(markdown_table(("cost", "cheaper", "than", f"at {field}"), rows))
+    return "\n\n".join([*tables, markdown_code(study["command"]), SAID]) + "\n" if tables else ""
 
 
-def _row(word: str, *lines: tuple[str, Points]) -> str:
+def _row(word: str, *lines: tuple[str, Points]) -> list[str]:
     """Two lines, the one that is cheaper at the beginning first, and where it is."""
     (a, first), (b, second) = sorted(lines, key=lambda line: line[1][0][1])
     places = [f"{place:.0f}" if place >= 10 else f"{place:.2g}" for place in crossings(first, second)]
     parts = [f"below {places[0]}"] if places else ["all"]
     parts += [f"{x} to {y}" for x, y in itertools.zip_longest(places[1::2], places[2::2]) if y]
     parts += [f"above {places[-1]}"] if places and len(places) % 2 == 0 else []
-    return f"| {word} | {a} | {b} | {', '.join(parts)} |"
+    return [word, markdown_text(a), markdown_text(b), ", ".join(parts)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
 from rnn_jax.studies import statistics
 from rnn_jax.studies.crossings import lines_along
 from rnn_jax.studies.tables import cell_rows, metric, values
@@ -32,6 +33,7 @@ def draw_study(
         draw_field(study, field, seconds, folder / f"{field}.png")
 
 
+@draws
 def draw_values(study: Mapping[str, Any], file: Path) -> None:
     """A line for each cell: its seeds as points, the IQM with its 95 % interval; grey is the reference's interval."""
     from matplotlib.figure import Figure
@@ -51,9 +53,10 @@ def draw_values(study: Mapping[str, Any], file: Path) -> None:
     axes.invert_yaxis()
     axes.set(xlabel=metric(study))
     figure.suptitle(_wrapped(study["question"]), fontsize="medium")
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
+@draws
 def draw_validation(records: Mapping[str, Sequence[Records]], file: Path, title: str) -> None:
     """The first validation metric of each cell along training: the IQM over its seeds and its 95 % interval."""
     from matplotlib.figure import Figure
@@ -70,16 +73,17 @@ def draw_validation(records: Mapping[str, Sequence[Records]], file: Path, title:
                     found.setdefault(record["step"], []).append(record[name])
         steps = sorted(found)
         if len(steps) > 1:
-            (line,) = axes.plot(steps, [statistics.iqm(found[s]) for s in steps], label=label, linewidth=1)
+            (line,) = axes.plot(steps, [statistics.iqm(found[s]) for s in steps], label=_label(label), linewidth=1)
             band = np.array([statistics.bootstrap_interval(found[s], "iqm", resamples=1000) for s in steps])
             axes.fill_between(steps, *band.T, color=line.get_color(), alpha=0.2, linewidth=0)
     if not axes.lines:
         return
     axes.set(title=_wrapped(title), xlabel="update", ylabel=name.replace("_", " "))
     axes.legend(fontsize="small")
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
+@draws
 def draw_field(study: Mapping[str, Any], field: str, seconds: Mapping[str, float], file: Path) -> None:
     """Values and seconds along a field, a line for each choice of the others that has three numbers of it or more."""
     from matplotlib.figure import Figure
@@ -93,7 +97,7 @@ def draw_field(study: Mapping[str, Any], field: str, seconds: Mapping[str, float
     for others, found in lines.items():
         places, names = zip(*found, strict=True)
         rows = [rows_of[name] for name in names]
-        (line,) = quality.plot(places, [row["iqm"] for row in rows], ".-", label=others or study["experiment"])
+        (line,) = quality.plot(places, [row["iqm"] for row in rows], ".-", label=_label(others or study["experiment"]))
         bands = np.array([row["iqm interval"] for row in rows], float)
         quality.fill_between(places, *bands.T, color=line.get_color(), alpha=0.2, linewidth=0)
         cost.plot(places, [seconds[name] for name in names], ".-", color=line.get_color())
@@ -106,7 +110,12 @@ def draw_field(study: Mapping[str, Any], field: str, seconds: Mapping[str, float
         axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     quality.legend(fontsize="small")
     figure.suptitle(_wrapped(study["question"]), fontsize="medium")
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
+
+
+def _label(name: str) -> str:
+    """A name for a legend, which leaves out what begins with an underscore."""
+    return f" {name}" if name.startswith("_") else name
 
 
 def _wrapped(title: str) -> str:

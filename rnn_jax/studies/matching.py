@@ -1,7 +1,6 @@
 """Configs of a study at equal parameters: each gets the hidden_size at which it is as large as the reference."""
 
 import functools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnn_jax.cells import count_parameters
+from rnn_jax.studies.stored import read_stored
 from rnn_jax.studies.study import Condition
 from rnn_jax.train.experiment import Prepared
 from rnn_jax.train.fields import flatten, replace_fields
@@ -69,7 +69,8 @@ def matched_before(conditions: Sequence[Condition], study: Path, command: str) -
     """The same configs with the sizes in a study that this command has begun, for counting takes minutes."""
     if not (file := study / "study.json").exists():
         return None
-    begun = json.loads(file.read_text("utf-8"))
+    form = {"command": str, "cells": [{"fields": dict}]}
+    begun = read_stored(file, form, "delete it: it is made again from what is beside it")
     fields = [one["fields"] for one in begun["cells"]]
     if begun["command"] != command or not all("hidden_size" in one for one in fields):
         return None

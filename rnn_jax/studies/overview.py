@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
 from rnn_jax.studies.tables import higher_is_better, metric, metrics, number, summarise, values
 
 NOTE = (
@@ -82,22 +84,31 @@ def overview_markdown(
     figure: str,
 ) -> str:
     """The rows of `overview` as Markdown: the means of each study, the best in bold, then what holds over all."""
-    heads = ["", *(f"{name}, {metric(study)}" for name, study in studies.items())]
+    heads = ["", *(markdown_text(f"{name}, {metric(study)}") for name, study in studies.items())]
     best = {
         name: (max if higher_is_better(study) else min)(row["means"][name] for row in rows)
         for name, study in studies.items()
     }
-    shown = [[row["name"], *(_bold(v, v == best[n]) for n, v in row["means"].items())] for row in rows]
+    shown = [[markdown_text(row["name"]), *(_bold(v, v == best[n]) for n, v in row["means"].items())] for row in rows]
     over = ["", "rank", "score", "better", "p, Holm", "time", "memory"]
     judged = [
-        [row["name"], f"{row['rank']:.1f}", f"{row['iqm']:.2f} [{', '.join(f'{v:.2f}' for v in row['iqm interval'])}]",
+        [markdown_text(row["name"]), f"{row['rank']:.1f}", f"{row['iqm']:.2f} [{_pair(row['iqm interval'])}]",
          number(row["better"], 2), number(row["p holm"], 2), *(number(row[cost], 3) for cost in ("seconds", "bytes"))]
         for row in rows
     ]  # fmt: skip
-    parts = [f"# {question}", _table(heads, shown), f"`{command}`", _table(over, judged), f"`{command}`", NOTE]
-    return "\n\n".join([*parts, f"![{figure}]({figure})", f"`{command}`"]) + "\n"
+    said = markdown_code(command)
+    parts = [
+        f"# {markdown_text(question)}",
+        markdown_table(heads, shown),
+        said,
+        markdown_table(over, judged),
+        said,
+        NOTE,
+    ]
+    return "\n\n".join([f"# {markdown_text(question)}", *parts, f"![{figure}]({figure})", said]) + "\n"
 
 
+@draws
 def draw_overview(rows: Sequence[Mapping[str, Any]], question: str, file: Path) -> None:
     """The score of each config with its interval against the time of a run, relative to the reference's."""
     from matplotlib.figure import Figure
@@ -110,8 +121,7 @@ def draw_overview(rows: Sequence[Mapping[str, Any]], question: str, file: Path) 
         axes.plot([row["seconds"]] * 2, [low, high], color=line.get_color())
         axes.annotate(row["name"], (row["seconds"], row["iqm"]), xytext=(6, 4), textcoords="offset points")
     axes.set(xscale="log", xlabel="time of a run, relative to the reference", ylabel="score", title=question)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
 def _labelled(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -143,10 +153,9 @@ def _ratio(values: Sequence[int | float | None], others: Sequence[int | float | 
     return math.exp(float(np.mean(logs)))
 
 
+def _pair(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
 def _bold(value: float, best: bool) -> str:
     return f"**{number(value)}**" if best else number(value)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

@@ -1,13 +1,15 @@
 """A search over the fields of a config, in one directory that several processes may share.
 
-    STUDY/  journal.log  trials/NUMBER.lock-N  runs/EXPERIMENT/trial-NUMBER/  tune.json  best.json
+    STUDY/  journal.log  trials/NUMBER.lock/  runs/EXPERIMENT/trial-NUMBER/  tune.json  best.json
 
-The journal is Optuna's, and the only truth. A trial belongs to the process that holds its lock; one whose process is
-gone goes on, as the same trial, from the last checkpoint of its run. The sampler of a trial is seeded by its number, so
-that a search by one process gives the same trials however often it was interrupted.
+The journal is Optuna's, and the only truth; its lock is ours, which the death of a holder does not keep. A trial
+belongs to the process that holds its lock; one whose process is gone goes on, as the same trial, from the last
+checkpoint of its run. The sampler of a trial is seeded by its number, so that a search by one process gives the same
+trials however often it was interrupted.
 """
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,7 @@ from optuna.distributions import BaseDistribution
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from rnn_jax.studies.lock import Lock, LockLost
@@ -28,7 +30,26 @@ from rnn_jax.train import Diverged, Outcome, Run, Task
 from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, train_experiment
 from rnn_jax.train.run import is_begun, plain
 
+REMEDY = "bring back a copy of it, or begin anew in another folder"
 POLL = 1.0  # seconds between two looks at the trials of other processes
+
+
+class _JournalLock(JournalFileOpenLock):
+    """Ours in the place of Optuna's, which is a link: a relative one leads nowhere, and is waited for without end."""
+
+    def __init__(self, journal: Path):
+        self._journal, self._lock = journal, Lock(journal.parent / "trials", "journal")
+
+    def acquire(self) -> bool:
+        self._lock.waited_for()
+        # What was killed in the middle of a line has not said it: the next line must not be joined to it.
+        with self._journal.open("rb+") as file:
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
 
 
 class Search:
@@ -60,17 +81,25 @@ class Search:
         path.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with self.alone():
-            self._storage = JournalStorage(JournalFileBackend(str(journal)))
-            self.study = optuna.create_study(
-                storage=self._storage,
-                study_name=experiment.name,
-                direction="maximize" if task.higher_is_better else "minimize",
-                pruner=MedianPruner(n_startup_trials=prune_after) if prune_after else NopPruner(),
-                load_if_exists=True,
-            )
-            stored = self.study.user_attrs.get("definition")
-            if stored is None:
-                self.study.set_user_attr("definition", stored := plain(definition))
+            if journal.exists():
+                check_journal(journal)
+            try:
+                self._storage = JournalStorage(JournalFileBackend(str(journal), _JournalLock(journal)))
+                self.study = optuna.create_study(
+                    storage=self._storage,
+                    study_name=experiment.name,
+                    direction="maximize" if task.higher_is_better else "minimize",
+                    pruner=MedianPruner(n_startup_trials=prune_after) if prune_after else NopPruner(),
+                    load_if_exists=True,
+                )
+                stored = self.study.user_attrs.get("definition")
+                if stored is None:
+                    self.study.set_user_attr("definition", stored := plain(definition))
+                stored = dict(stored)
+            except OSError:
+                raise
+            except Exception as error:  # lines that are whole, and do not go together: Optuna says it in many ways
+                raise ValueError(f"{journal} is damaged: {type(error).__name__}: {error}; {REMEDY}") from error
         for name, value in plain(definition).items():
             if stored.get(name) != value:
                 raise ValueError(
@@ -144,6 +173,17 @@ class Search:
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self.study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+
+def check_journal(journal: Path) -> None:
+    """Raise a ValueError that names the first line which is none of a journal."""
+    for number, line in enumerate(journal.read_bytes().splitlines(keepends=True), 1):
+        try:
+            whole = not line.endswith(b"\n") or "op_code" in dict(json.loads(line))  # half a line at the end is cut
+        except (ValueError, TypeError, RecursionError):
+            whole = False
+        if not whole:
+            raise ValueError(f"{journal}, line {number}, is damaged: {line[:40]!r}; {REMEDY}")
 
 
 def train_trial(search: Search, trial: Trial, lock: Lock, report: Callable[[str], None]) -> int:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import shutil
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,8 @@ class SeedGroup:
                 raise
             self.check()
             words = f"{type(error).__name__}: {error}".replace(f"{self.folder}/", "")
+            if not any(self.failures.values()):  # the others of a config fail as the first one does
+                traceback.print_exc()
             for seed in seeds:
                 self.failures.setdefault(seed, words)
                 print(f"{self.prefix} seed {seed} failed: {words}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """A study: conditions (configs that differ in some fields) times seeds, in a directory that processes may share.
 
-    STUDY/  study.json  cells/KEY.json  cells/KEY.lock-N  runs/EXPERIMENT/KEY-seed-SEED/  tables and figures
+    STUDY/  study.json  cells/KEY.json  cells/KEY.lock/  runs/EXPERIMENT/KEY-seed-SEED/  tables and figures
 
 KEY is the hash of a condition's config without its seed: a finished (KEY, seed) is never trained again.
 `cells/KEY.json` is written by the process that holds the condition's lock, and says which seeds were trained together,
@@ -8,20 +8,27 @@ how, and how each ended. `study.json` follows from these files and the results o
 the same study gives the same file.
 """
 
+import contextlib
 import dataclasses
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from rnn_jax.checks import check_choice
 from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.seed_runs import SEED_LAYOUTS, SeedGroup
+from rnn_jax.studies.stored import read_stored
 from rnn_jax.train.experiment import Experiment
-from rnn_jax.train.run import Run, config_hash, plain, to_json, write_atomically
+from rnn_jax.train.fields import replace_fields
+from rnn_jax.train.run import config_hash, plain, to_json
+from rnn_jax.train.seeds import key_for
 
+KEPT = {"metric": str, "value": int | float | None, "higher_is_better": bool, "params": int, "steps": int}
+RECORD = {"groups": [{"seeds": [int], "layout": str, "note": str}], "failures": {...: str}}
 POLL = 2.0  # seconds between two looks at what other processes have done
 
 
@@ -84,11 +91,13 @@ class Study:
             names[condition.key] = condition.name
         file = self.path / "study.json"
         if not file.exists():
-            ours = {"cells", ".study.json.tmp"}  # of a process that was killed at its very beginning
-            if self.path.exists() and any(entry.name not in ours for entry in self.path.iterdir()):
+            # A process that was killed at its very beginning leaves the folder cells, and so does who deletes the file.
+            if self.path.exists() and any(self.path.iterdir()) and not self._folder.is_dir():
                 raise ValueError(f"study={str(self.path)!r} is not empty and holds no study.json: name another folder")
             return
-        stored = json.loads(file.read_text("utf-8"))
+        stored = read_stored(
+            file, {"experiment": str, "layout": str}, "delete it: it is made again from what is beside it"
+        )
         for name, asked in (("experiment", self.experiment.name), ("layout", self.layout)):
             if stored.get(name) != asked:
                 raise ValueError(
@@ -121,7 +130,7 @@ class Study:
                 report(f"{condition.name}: {self.experiment.name}, {len(self.seeds)} seeds, {self.layout}")
                 try:
                     with locks[condition.key] as lock:
-                        code = self._train(condition, lock, condition.key in again)
+                        code = self._train(condition, lock, condition.key in again, report)
                 except LockLost as lost:
                     report(f"{condition.name}: {lost}")
                 again.discard(condition.key)
@@ -133,6 +142,12 @@ class Study:
         self.write_summary()
         return 0
 
+    def rehearse(self, condition: Condition) -> None:
+        """Prepare a condition and take the gradient of one batch; nothing is kept, but a mistake shows at once."""
+        task = self.experiment.prepare(replace_fields(condition.config, seed=self.seeds[0])).task
+        arguments = (task.params, task.carry, task.batch(0), key_for(0, "training"))
+        jax.block_until_ready(jax.jit(jax.grad(task.loss, has_aux=True))(*arguments))
+
     @property
     def _folder(self) -> Path:
         return self.path / "cells"
@@ -140,28 +155,50 @@ class Study:
     def record(self, condition: Condition) -> dict[str, Any]:
         """What is known of a condition: `groups`, seeds that were trained together; `failures`, "" for no failure."""
         file = self._folder / f"{condition.key}.json"
-        return json.loads(file.read_text("utf-8")) if file.exists() else {"groups": [], "failures": {}}
+        try:
+            return read_stored(file, RECORD, "") if file.exists() else {"groups": [], "failures": {}}
+        except ValueError:  # nothing is known, as at the beginning; `_train` says it
+            return {"groups": [], "failures": {}}
 
     def ended(self, condition: Condition) -> bool:
         """Whether all its seeds have finished or failed."""
         failures = self.record(condition)["failures"]
         return all(str(seed) in failures for seed in self.seeds)
 
-    def _train(self, condition: Condition, lock: Lock, retry: bool) -> int:
+    def failures(self) -> dict[str, str]:
+        """Why runs have failed, by the name of their condition with their seed."""
+        return {
+            f"{cell['name']}, seed {seed}": one["message"]
+            for cell in self.summary()["cells"]
+            for seed, one in cell["seeds"].items()
+            if one["state"] == "failed"
+        }
+
+    def _train(self, condition: Condition, lock: Lock, retry: bool, report: Callable[[str], None]) -> int:
+        file = self._folder / f"{condition.key}.json"
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                read_stored(file, RECORD, f"it is kept as {file.name}.damaged, and its runs are gone through again")
+            except ValueError as error:
+                report(f"{condition.name}: {error}")
+                file.replace(file.with_name(f"{file.name}.damaged"))
         record = self.record(condition)
         if retry:
-            failed = [int(seed) for seed, failure in record["failures"].items() if failure]
+            failed = [
+                int(seed)
+                for seed, failure in record["failures"].items()
+                if failure or not self._is_whole(condition, int(seed))
+            ]
             for group in record["groups"]:
                 group["seeds"] = [seed for seed in group["seeds"] if seed not in failed]
-            record["failures"] = {seed: "" for seed, failure in record["failures"].items() if not failure}
+            record["failures"] = {seed: "" for seed in record["failures"] if int(seed) not in failed}
         # Which seeds share a program is decided once: a killed study goes on with the same.
         begun = {seed for group in record["groups"] for seed in group["seeds"]}
         if new := [seed for seed in self.seeds if seed not in begun]:
             record["groups"].append({"seeds": new, "layout": self.layout, "note": ""})
 
         def save() -> None:
-            lock.check()
-            write_atomically(self._folder / f"{condition.key}.json", to_json(record))
+            lock.write(file, to_json(record))
 
         save()
         for stored in record["groups"]:
@@ -183,6 +220,11 @@ class Study:
                 return code
         return 0
 
+    def _is_whole(self, condition: Condition, seed: int) -> bool:
+        with contextlib.suppress(ValueError):
+            return bool(read_run(self.run_path(condition, seed)))
+        return False
+
     def run_path(self, condition: Condition, seed: int) -> Path:
         """Where the run of a condition and a seed is."""
         return self.path / "runs" / self.experiment.name / f"{condition.key}-seed-{seed}"
@@ -202,12 +244,14 @@ class Study:
                 if failure:
                     seeds[str(seed)]["message"] = failure
                 if state == "done":
-                    run = Run.open(self.run_path(condition, seed))
-                    result = run.read_json("result.json")
-                    kept = ("metric", "value", "higher_is_better", "params", "steps")
-                    seeds[str(seed)] |= {"run": str(run.path.relative_to(self.path.resolve()))}
-                    seeds[str(seed)] |= {name: result[name] for name in kept}
-                    for start in run.read_json("manifest.json")["starts"]:
+                    try:
+                        result, starts = read_run(path := self.run_path(condition, seed))
+                    except ValueError as error:  # one file that is damaged leaves the others alone
+                        seeds[str(seed)] |= {"state": "failed", "message": str(error)}
+                        continue
+                    seeds[str(seed)] |= {"run": str(path.relative_to(self.path))}
+                    seeds[str(seed)] |= {name: result[name] for name in KEPT}
+                    for start in starts:
                         versions += [start["versions"]] if start["versions"] not in versions else []
                         by = start.get("processor", "not recorded")
                         processors += [by] if by not in processors else []
@@ -227,8 +271,23 @@ class Study:
 
     def write_summary(self) -> None:
         """Write study.json by what is there now; one process after the other, so that the newest is the last."""
-        with Lock(self._folder, "study").waited_for():
-            write_atomically(self.path / "study.json", to_json(self.summary()))
+        written = False
+        while not written:
+            with contextlib.suppress(LockLost), Lock(self._folder, "study").waited_for() as lock:
+                lock.write(self.path / "study.json", to_json(self.summary()))
+                written = True
+
+
+def read_run(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The result of a finished run, and what its manifest says of each start.
+
+    Raises:
+        ValueError: one of the files is damaged.
+    """
+    remedy = f"delete {path.name}, and --retry trains it again"
+    manifest = read_stored(path / "manifest.json", {"starts": [{"versions": dict}]}, remedy)
+    form = KEPT | {"seconds": int | float, "device": str}
+    return read_stored(path / "result.json", form, remedy), manifest["starts"]
 
 
 def default_path(root: Path, experiment: str, definition: Any) -> Path:

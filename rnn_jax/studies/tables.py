@@ -1,11 +1,11 @@
 """A study as tables: one row for each cell, and one for each value of a varied field, over all values of the others."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnn_jax.studies import statistics
+from rnn_jax.studies.markup import latex_text, markdown_code, markdown_table, markdown_text, one_line
 
 HEAD = ("n", "mean", "median", "IQM", "p", "p, Holm", "better", "parameters")
 NOTE = (
@@ -122,15 +122,18 @@ def markdown(study: Mapping[str, Any], figures: Sequence[str] = ()) -> str:
         study: what study.json holds.
         figures: to show, as paths from where the text will be.
     """
-    parts = [f"# {study['question']}", f"{metric(study)}, reference: {study['reference']}"]
+    said = markdown_code(study["command"])
+    parts = [
+        f"# {markdown_text(study['question'])}",
+        markdown_text(f"{metric(study)}, reference: {study['reference']}"),
+    ]
     for title, rows in _tables(study):
-        lines = [f"| {' | '.join([title, *HEAD])} |", "|---" * (len(HEAD) + 1) + "|"]
-        lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in _cells(row))} |" for row in rows]
-        parts.append("\n".join([*lines, "", f"`{study['command']}`"]))
+        cells = [[markdown_text(name), *numbers] for name, *numbers in map(_cells, rows)]
+        parts += [markdown_table([markdown_text(title), *HEAD], cells), said]
     parts.append(NOTE)
     if told := remarks(study):
-        parts.append("\n".join(f"* {line}" for line in told))
-    parts += [f"![{figure}]({figure})\n\n`{study['command']}`" for figure in figures]
+        parts.append("\n".join(f"* {markdown_text(line)}" for line in told))
+    parts += [f"![{figure}]({figure})\n\n{said}" for figure in figures]
     return "\n\n".join(parts) + "\n"
 
 
@@ -139,11 +142,11 @@ def latex(study: Mapping[str, Any]) -> str:
     parts = ["% needs \\usepackage{booktabs}"]
     for title, rows in _tables(study):
         lines = [f"\\begin{{tabular}}{{l{'r' * len(HEAD)}}}", "\\toprule"]
-        lines += [" & ".join(map(_escaped, [title, *HEAD])) + r" \\", "\\midrule"]
-        lines += [" & ".join(map(_escaped, _cells(row))) + r" \\" for row in rows]
-        lines += ["\\bottomrule", "\\end{tabular}", "", f"{{\\footnotesize\\texttt{{{_escaped(study['command'])}}}}}"]
+        lines += [" & ".join(map(latex_text, [title, *HEAD])) + r" \\", "\\midrule"]
+        lines += [" & ".join(map(latex_text, _cells(row))) + r" \\" for row in rows]
+        lines += ["\\bottomrule", "\\end{tabular}", "", f"{{\\footnotesize\\texttt{{{latex_text(study['command'])}}}}}"]
         parts.append("\n".join(lines))
-    parts.append("\n".join(f"% {line}" for line in [metric(study), NOTE, *remarks(study)]))
+    parts.append("\n".join(f"% {one_line(line)}" for line in [metric(study), NOTE, *remarks(study)]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -198,20 +201,18 @@ def costs_markdown(study: Mapping[str, Any], found: Mapping[str, Mapping[str, An
         study: what study.json holds.
         found: of each cell, by its name.
     """
-    lines = [
-        "| config | runs | seconds a run | seconds | memory, MB | device |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for name, one in found.items():
         each = one["seconds"]
         spent = ("", "") if each is None else (f"{each:.1f}", f"{each * one['runs']:.1f}")
         needed = "" if one["bytes"] is None else f"{one['bytes'] / 1e6:.1f}"
-        lines.append(f"| {' | '.join([name, str(one['runs']), *spent, needed, one['device']])} |")
+        rows.append([markdown_text(name), str(one["runs"]), *spent, needed, markdown_text(one["device"])])
     said = (
         "Seeds that were trained side by side share the seconds of all; updates, evaluations and checkpoints count. "
         "Memory is what XLA plans for the loss of one batch of one seed and its gradient, beside parameters and batch."
     )
-    return "\n".join([*lines, "", f"`{study['command']}`", "", said]) + "\n"
+    heads = ("config", "runs", "seconds a run", "seconds", "memory, MB", "device")
+    return "\n\n".join([markdown_table(heads, rows), markdown_code(study["command"]), said]) + "\n"
 
 
 def seconds_a_run(results: Sequence[Mapping[str, Any]]) -> float:
@@ -244,10 +245,3 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 def number(value: float, digits: int = 4) -> str:
     """A value for a table; NaN is a dash."""
     return "–" if math.isnan(value) else f"{value:#.{digits}g}".rstrip(".")
-
-
-def _escaped(text: str) -> str:
-    """Text for LaTeX."""
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--"}
-    escaped = re.sub(r"[\\~^–]|[&%$#_{}]", lambda found: special.get(found[0], "\\" + found[0]), text)
-    return escaped.replace("--", "-{}-") if "python -m" in text else escaped

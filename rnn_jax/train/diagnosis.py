@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import optax
 
+from rnn_jax.analysis.figures import draws, save_figure
 from rnn_jax.analysis.gradient_flow import layer_gradient_norms
 from rnn_jax.train.optimizer import OptimizerConfig, make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh
@@ -161,6 +162,7 @@ def summary(record: Mapping[str, Any]) -> str:
     return text
 
 
+@draws
 def draw_diagnosis(records: Sequence[Mapping[str, Any]], clip_norm: float, file: Path) -> None:
     """Draw gradient norms and their clip, the length of updates by group, and the gradient's way through time.
 
@@ -192,8 +194,7 @@ def draw_diagnosis(records: Sequence[Mapping[str, Any]], clip_norm: float, file:
             flows.semilogy(np.where(flow > 0, flow, np.nan), style, color=f"C{i}", label=label)
         flows.legend(fontsize="x-small")
     flows.set(title="norm of dL/dh at step t", xlabel="step t")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
 def _spikes(norms: Mapping[str, Any], clip_norm: float) -> list[str]:

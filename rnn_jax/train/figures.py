@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from rnn_jax.analysis.figures import draws, save_figure
 
+
+@draws
 def draw_curves(records: list[dict[str, Any]], file: Path, *, title: str, unit: str, lines: dict[str, float]) -> None:
     """Training and validation loss against the update, with published or baseline figures as horizontal lines.
 
@@ -28,10 +31,10 @@ def draw_curves(records: list[dict[str, Any]], file: Path, *, title: str, unit: 
         axes.axhline(value, linestyle="--", linewidth=1, color=f"C{i + 2}", label=f"{name} {value:.3f}")
     axes.set(title=title, xlabel="update", ylabel=unit)
     axes.legend(fontsize="small")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
+@draws
 def draw_alignment(weights: np.ndarray, pieces: tuple[list[str], list[str]], file: Path) -> None:
     """Where each piece of a target looked in its source, as in Bahdanau et al. 2014, figure 3.
 
@@ -48,5 +51,4 @@ def draw_alignment(weights: np.ndarray, pieces: tuple[list[str], list[str]], fil
     axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(source)), source, rotation=90)
     axes.set_yticks(range(len(target)), target)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)

@@ -174,6 +174,56 @@ def test_failures_are_noted_and_do_not_stop_the_rest(tmp_path, monkeypatch):
     assert again == wanted
 
 
+def with_task(monkeypatch, **changes):
+    """The tiny experiment with another task."""
+
+    def prepare(config):
+        prepared = tiny_study.prepare(config)
+        return dataclasses.replace(prepared, task=dataclasses.replace(prepared.task, **changes))
+
+    monkeypatch.setattr(tiny_study, "EXPERIMENT", dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare))
+
+
+def broken(error):
+    def fails(*_):
+        raise error
+
+    return fails
+
+
+@pytest.mark.parametrize("field", ["loss", "batch"])
+def test_a_mistake_shows_before_anything_is_trained(tmp_path, capsys, monkeypatch, field):
+    few = [TINY, "--vary", "degree=1,2", "--seeds", "2", "--set", "steps=4"]
+    with_task(monkeypatch, **{field: broken(ValueError("it is wrong"))})
+    assert command(tmp_path / "s", *few) == 1 and not (tmp_path / "s").exists()
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: degree=1: it is wrong [{__file__}:") and "nothing was trained" in said
+    with_task(monkeypatch, **{field: broken(TypeError("it is wrong"))})
+    with pytest.raises(TypeError, match="it is wrong"):  # with its traceback
+        run_command(ablate, [*few, "--study", str(tmp_path / "s")])
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("layout", ["vmap", "single"])
+def test_a_study_of_which_nothing_is_left_has_failed(tmp_path, capsys, monkeypatch, layout):
+    few = [TINY, "--vary", "degree=1,2", "--seeds", "2", "--set", "steps=4", "--layout", layout]
+    with_task(monkeypatch, evaluate=broken(TypeError("it is wrong")))  # which is called after some updates only
+    assert command(tmp_path, *few) == 1
+    said = capsys.readouterr().err
+    assert "4 of 4 runs failed, the first, degree=1, seed 0: TypeError: it is wrong; mend it and go on with" in said
+    assert said.count("Traceback") == 2, "one for each config"
+    assert (tmp_path / "table.md").exists() and command(tmp_path, *few) == 1
+
+
+def test_a_study_says_what_it_is_going_to_do(tmp_path, capsys):
+    assert command(tmp_path / "a", TINY, "--seeds", "1", "--set", "steps=4") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"1 config x 1 seed: 1 run of 4 updates, in {tmp_path / 'a'}" and "--vary FIELD=VALUE" in said[1]
+    assert command(tmp_path / "b", TINY, "--seeds", "2", "--vary", "steps=4,8") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"2 configs x 2 seeds: 4 runs of 4 to 8 updates, in {tmp_path / 'b'}" and "varies" not in said[1]
+
+
 def test_seeds_that_cannot_share_a_program_are_trained_one_by_one(tmp_path, capsys):
     assert command(tmp_path, TINY, "--set", "shapes=other", "--seeds", "2") == 0
     (cell,) = json.loads((tmp_path / "study.json").read_text())["cells"]

@@ -97,5 +97,7 @@ def test_studies_that_do_not_fit_are_refused(folders, tmp_path, change, message,
 
 def test_a_folder_that_is_no_study_is_named(folders, tmp_path, capsys):
     assert call(folders[0], tmp_path / "nowhere") == 1
-    assert "nowhere/study.json is not there: name a study's folder" in capsys.readouterr().err
+    assert (
+        "nowhere/study.json cannot be read: No such file or directory; name a study's folder" in capsys.readouterr().err
+    )
     assert call(folders[0]) == 1 and "expected two or more" in capsys.readouterr().err

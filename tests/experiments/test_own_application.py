@@ -58,7 +58,10 @@ def test_it_trains_resumes_and_is_evaluated(python, trained):
 
 @pytest.mark.exhaustive
 def test_its_runs_are_inspected_and_its_configs_compared(folder, python, trained):
-    assert "gates" in python("experiments.inspect", str(trained)) and list((trained / "figures").glob("inspect-*.png"))
+    refused = python("experiments.inspect", str(trained), wanted=1)
+    assert "experiment='my_lab.first_value' is asked for by a file" in refused and "--trust" in refused
+    assert "gates" in python("experiments.inspect", str(trained), "--trust")
+    assert list((trained / "figures").glob("inspect-*.png"))
     small = ["--set", "steps=20", "--set", "evaluate_every=20", "--set", "hidden_size=4"]
     said = python("experiments.ablate", "my_lab.first_value", "--vary", "cell=elman,gru", *small, "--seeds", "2")
     (study,) = (folder / "studies").iterdir()

@@ -53,6 +53,18 @@ def test_seeds_are_added_to_a_result_of_the_same_config(tmp_path):
         report.collect("text_generation/some-text", runs[1:2], add=True, results=tmp_path)
 
 
+def test_damaged_files_are_named(tmp_path):
+    for file in ("result.json", "config.json", "manifest.json"):
+        run = finished_run(tmp_path / f"run-{file[0]}", 0, 1.0)
+        for content in ("", "null", "[" * 100_000):
+            (run / file).write_text(content)
+            with pytest.raises(ValueError, match=f"{run / file} is damaged: .*; name runs that have finished"):
+                report.collect("text_generation/some-text", [run], results=tmp_path)
+    (tmp_path / "other.json").write_text('{"experiment": "other", "results": [null]}')
+    with pytest.raises(ValueError, match=r"other.json is damaged: results\[0\] is None; bring back"):
+        report.table_text(tmp_path)
+
+
 def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
     rows = [
         {"task": "a", "metric": "nats/char", "higher_is_better": False, "mean": value, "std": None, "n": 1,

@@ -87,6 +87,35 @@ def test_a_study_is_drawn_from_its_pages(tmp_path):
     assert (tmp_path / "out" / "figures" / "cells" / "figures" / "curves.png").read_bytes() == b"png"
 
 
+def test_a_study_reads_and_writes_nothing_outside(tmp_path):
+    study, out = tmp_path / "studies" / "cells", tmp_path / "out"
+    (study / "figures").mkdir(parents=True)
+    for file in (tmp_path / "secret.png", study / "figures" / "a b.png", tmp_path / "mine.png"):
+        file.write_bytes(b"secret" if file.stem == "secret" else b"png")
+    (study / "link.png").symlink_to(tmp_path / "secret.png")
+    (study / "costs.md").symlink_to(tmp_path / "secret.png")
+    (study / "up").symlink_to(tmp_path)
+    outside = [
+        "../../secret.png",
+        str(tmp_path / "secret.png"),
+        "link.png",
+        "up/secret.png",
+        "figures/../../../secret.png",
+    ]
+    outside += ["%2e%2e/%2e%2e/secret.png", "nothing.png", "figures", "https://x.example/a.png", "a%00b.png", ".."]
+    shown = "\n".join(f"![x]({address})" for address in outside)
+    (study / "table.md").write_text(f"{shown}\n\n![y](<figures/a b.png>)\n\n![z](figures/../figures/a%20b.png)")
+    (out / "figures" / "cells" / "figures").mkdir(parents=True)
+    (out / "figures" / "cells" / "figures" / "a b.png").symlink_to(tmp_path / "mine.png")
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    document = Document(page.page({"Study": page.written(study, out)}))
+    assert [source for source in document.sources if source] == ["figures/cells/figures/a%20b.png"] * 2
+    assert "secret" not in page.written(study, out) and (tmp_path / "mine.png").read_bytes() == b"mine"
+    assert [file.read_bytes() for file in out.rglob("*") if file.is_file()] == [b"png"]
+    (study / "poem.txt").symlink_to(tmp_path / "secret.png")
+    assert page.examples(study, out) == '<div class="figures">\n</div>\n'
+
+
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not opened in a browser")
 def test_a_browser_sorts_its_tables(folder, tmp_path):
     def shown(view: str) -> list[list[str]]:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -228,3 +229,30 @@ def test_another_search_has_another_folder(whole, tmp_path, capsys):
     assert "has seed=0, asked for is 1: name another folder" in capsys.readouterr().err
     (tmp_path / "letter").write_text("")
     assert command(tmp_path, *BASE) == 1 and "holds no journal.log" in capsys.readouterr().err
+
+
+def test_killed_as_it_writes_its_journal_it_goes_on_by_a_relative_path(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "JAX_NUM_CPU_DEVICES": "4"}
+    program = textwrap.dedent(f"""
+        import os, sys
+        from experiments.cli import run_command
+        from experiments.tune import tune
+        sync, left = os.fsync, int(sys.argv[1])
+
+        def killed(descriptor):  # while the journal is locked, with half a line in it
+            global left
+            if sys._getframe(1).f_code.co_name == "append_logs":
+                left -= 1
+                if not left:
+                    os.truncate("s/journal.log", os.path.getsize("s/journal.log") - 7)
+                    os._exit(9)
+            sync(descriptor)
+
+        os.fsync = killed
+        run_command(tune, [{TINY!r}, "--search", "degree=1,2,3", "--trials", "2", "--study", "s"])
+    """)
+    for moment, code in ((3, 9), (9, 9), (0, 0)):
+        words = [sys.executable, "-c", program, str(moment)]
+        done = subprocess.run(words, cwd=tmp_path, env=environment, timeout=100, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+    assert [row["state"] for row in found(tmp_path / "s")["trials"]] == ["finished"] * 2

@@ -1,6 +1,7 @@
 """A saved step gives in another process, without this library, what it gave here."""
 
 import functools
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import rnn_jax
 from rnn_jax.interop.stablehlo import load_step, save_step
@@ -142,3 +145,43 @@ def test_a_sequence_of_any_size_is_exported(cell, method):
 def test_a_carry_in_the_place_of_its_function_is_refused(params, tmp_path):
     with pytest.raises(ValueError, match=r"initial_carry has type tuple: expected a function .* cell.initial_carry"):
         save_step(tmp_path / "step.rnn", functools.partial(STACK, params), STACK.initial_carry(()), X)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_file_with_other_bytes_is_refused_or_the_same_step(saved, tmp_path_factory, data):
+    file, whole = tmp_path_factory.getbasetemp() / "other.rnn", saved.read_bytes()
+    place = data.draw(st.integers(0, len(whole) - 1) | st.integers(len(whole) - 300, len(whole) - 1))
+    changed = bytes([data.draw(st.integers(0, 255))])
+    file.write_bytes(
+        whole[:place] + data.draw(st.sampled_from([b"", changed + whole[place + 1 :], whole[place + 1 :]]))
+    )
+    try:
+        step = load_step(file)
+    except ValueError as error:
+        assert str(error).startswith(f"path={str(file)!r}")
+    else:
+        wanted = load_step(saved)
+        assert step.metadata == wanted.metadata
+
+
+STEP = {"format": 1, "x": {"shape": [3], "dtype": "float32"}, "initial_carry": [], "sha256": ""}
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    ["", "null", "[]", "1", "{}", DEEP, '{"format": null}', STEP, STEP | {"x": None}, STEP | {"initial_carry": [{}]}],
+    ids=lambda one: str(one)[:20],
+)
+@pytest.mark.parametrize("program", [b"", b"garbage", b"\xff" * 1000, "whole"], ids=lambda one: str(one)[:8])
+def test_what_is_no_step_is_told(saved, tmp_path, metadata, program):
+    if program == "whole":
+        program = zipfile.ZipFile(saved).read("step.stablehlo")
+    if isinstance(metadata, dict):
+        metadata = json.dumps(metadata | {"sha256": hashlib.sha256(program).hexdigest()})
+    with zipfile.ZipFile(tmp_path / "step.rnn", "w") as archive:
+        archive.writestr("metadata.json", metadata)
+        archive.writestr("step.stablehlo", program)
+    with pytest.raises(ValueError, match=r"^path='.*step.rnn'"):
+        load_step(tmp_path / "step.rnn")

@@ -1,0 +1,49 @@
+"""JSON files of a study, which may have been damaged, edited or swapped since they were written."""
+
+import json
+from pathlib import Path
+from types import EllipsisType
+from typing import Any
+
+
+def read_stored(file: Path, form: Any, remedy: str) -> Any:
+    """What a JSON file holds, if it has a form.
+
+    Args:
+        file: of a study.
+        form: a type, or several as `int | None`; `[form]` for a list of such; `{"name": form}` for an object that has
+            these and perhaps others; `{...: form}` for one with any names.
+        remedy: what to do if it is not so.
+
+    Raises:
+        ValueError: the file cannot be read, is not JSON (the message has the line), or has another form.
+    """
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}; {remedy}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is damaged: {error}; {remedy}") from None
+    if place := _misfit(found, form):
+        raise ValueError(f"{file} is damaged: {place}; {remedy}")
+    return found
+
+
+def _misfit(value: Any, form: Any, place: str = "") -> str:
+    """Where a value is not of a form, and what it is there; "" if it is."""
+    kind = dict if isinstance(form, dict) else list if isinstance(form, list) else form
+    if not isinstance(value, kind):
+        return f"{place or 'it'} is {value!r:.40}"
+    inside: list[tuple[Any, Any, Any]] = []
+    if isinstance(form, list):
+        inside = [(i, one, form[0]) for i, one in enumerate(value)]
+    elif isinstance(form, dict):
+        for name, one in form.items():
+            if isinstance(name, EllipsisType):
+                inside += [(key, value[key], one) for key in value]
+            elif name not in value:
+                return f"{place or 'it'} has no {name}"
+            else:
+                inside.append((name, value[name], one))
+    found = (_misfit(one, wanted, f"{place}[{name!r}]" if place else str(name)) for name, one, wanted in inside)
+    return next(filter(None, found), "")

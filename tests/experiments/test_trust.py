@@ -1,0 +1,78 @@
+"""A directory of a run is data: nothing is imported because a file names it, unless --trust says so."""
+
+import json
+import sys
+
+import pytest
+
+from experiments.ablate import ablate
+from experiments.cli import run_command
+from experiments.inspect import inspect
+from experiments.registry import load_experiment
+from rnn_jax import LSTM, make_cell
+from tests.experiments.as_user import Commands
+
+CELL = "their_cells:Theirs"
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """An application beside a module that notes that it was imported."""
+    code = (
+        f"import pathlib, rnn_jax\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\nclass Theirs(rnn_jax.LSTM): pass\n"
+    )
+    (tmp_path / "their_cells.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield Commands(load_experiment("gradient_flow"))
+    sys.modules.pop("their_cells", None)
+
+
+@pytest.fixture
+def run(commands, tmp_path):
+    """A run that has been received: its cell is in a module."""
+    small = "--hidden-size 4 --length 8 --steps 2 --evaluate-every 2 --steps-per-dispatch 2 --batch-size 4"
+    assert commands("train", "--cell", CELL, *small.split(), "--cpu-devices", 1, "--name", "own") == 0, (
+        "what is on the command line is consented to"
+    )
+    sys.modules.pop("their_cells")
+    (tmp_path / "ran").unlink()
+    return tmp_path / "runs" / "gradient_flow" / "own"
+
+
+def test_no_command_imports_what_a_run_names(commands, run, tmp_path, capsys):
+    sets = tmp_path / "sets.json"
+    sets.write_text(json.dumps({"theirs": {"cell": CELL}}))
+    for words in (
+        ["resume", run],
+        ["evaluate", run],
+        ["draw", run],
+        ["train", "--config", run / "config.json", "--name", "new"],
+    ):
+        said = commands.refused(capsys, *words)
+        assert f"cell='{CELL}' is asked for by a file, and would import their_cells" in said and "--trust" in said
+        assert not (tmp_path / "ran").exists() and not run.with_name("new").exists()
+    for command, words in ((inspect, [str(run)]), (ablate, ["gradient_flow", "--sets", str(sets)])):
+        with pytest.raises(SystemExit) as stopped:
+            run_command(command, words)
+        assert stopped.value.code == 1 and "--trust" in capsys.readouterr().err and not (tmp_path / "ran").exists()
+    assert commands("evaluate", run, "--trust") == 0 and (tmp_path / "ran").exists()
+
+
+def test_a_run_does_not_say_which_application_is_imported(run, tmp_path, capsys):
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["starts"][-1]["module"] = "their_cells"
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(SystemExit) as stopped:
+        run_command(inspect, [str(run)])
+    assert stopped.value.code == 1 and not (tmp_path / "ran").exists()
+    assert "experiment='their_cells' is asked for by a file" in capsys.readouterr().err
+
+
+def test_who_names_it_again_consents(commands, run, tmp_path):
+    assert commands("train", "--config", run / "config.json", "--cell", CELL, "--name", "new") == 0
+    assert (tmp_path / "ran").exists()
+
+
+def test_what_is_written_in_python_needs_no_flag(commands):
+    assert isinstance(make_cell(f"{CELL}", 2, 3), LSTM)

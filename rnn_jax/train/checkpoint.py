@@ -279,12 +279,23 @@ class Checkpoints:
         return "" if self.latest_step is None else f"; step {self.latest_step}, saved before, is untouched"
 
 
-def _alone() -> ocp.Context:
-    """Orbax without its barriers, to read in one process what another may fail to read."""
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Orbax without its barriers, to read in one process what another may fail to read, and without its log.
+
+    Of a damaged file it logs a traceback, whether it needs the file or not; whoever reads here says what is damaged.
+    """
     context = ocp.Context()
     context.multiprocessing.primary_host = jax.process_index()
     context.multiprocessing.active_processes = {jax.process_index()}
-    return context
+    of_orbax = logging.getLogger("absl")
+    level = of_orbax.level
+    of_orbax.setLevel(logging.CRITICAL)
+    try:
+        with context:
+            yield
+    finally:
+        of_orbax.setLevel(level)
 
 
 def _passing_error(error: BaseException | None) -> BaseException | None:

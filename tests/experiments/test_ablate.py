@@ -218,6 +218,7 @@ def test_a_study_of_which_nothing_is_left_has_failed(tmp_path, capsys, monkeypat
 def test_a_study_says_what_it_is_going_to_do(tmp_path, capsys):
     assert command(tmp_path / "a", TINY, "--seeds", "1", "--set", "steps=4") == 0
     said = capsys.readouterr().out.splitlines()
+    assert not any("damaged" in line for line in said)
     assert said[0] == f"1 config x 1 seed: 1 run of 4 updates, in {tmp_path / 'a'}" and "--vary FIELD=VALUE" in said[1]
     assert command(tmp_path / "b", TINY, "--seeds", "2", "--vary", "steps=4,8") == 0
     said = capsys.readouterr().out.splitlines()

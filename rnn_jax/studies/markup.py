@@ -14,7 +14,7 @@ def one_line(text: str) -> str:
 
 def markdown_text(text: str) -> str:
     """Text for Markdown, also inside of a table; an underscore inside of a word needs no escape."""
-    return re.sub(r"[\\`*\[<>#&|~!]|(?<![^\W_])_|_(?![^\W_])", lambda found: "\\" + found[0], one_line(text))
+    return re.sub(r"[\\`*\[<>#&|~!$]|(?<![^\W_])_|_(?![^\W_])", lambda found: "\\" + found[0], one_line(text))
 
 
 def markdown_code(text: str) -> str:

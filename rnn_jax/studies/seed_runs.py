@@ -128,6 +128,7 @@ class SeedGroup:
         with self._noting([seed], {seed: run}):
             if isinstance(outcome, Exception):
                 raise outcome
+            self.check()
             with contextlib.redirect_stdout(sys.stderr):  # standard output is for what the study says
                 finish_run(self.experiment, config, prepared, run, outcome)
             self.check()
@@ -140,12 +141,13 @@ class SeedGroup:
         try:
             yield
         except BaseException as error:
+            if isinstance(error, Exception):
+                self.check()  # whose lock is lost, its runs are another's
             for seed, run in runs.items():
                 if seed in seeds and seed not in self.failures:
                     run.close_manifest(reason_of(error))
             if isinstance(error, SeedsDiffer) or not isinstance(error, Exception):
                 raise
-            self.check()
             words = f"{type(error).__name__}: {error}".replace(f"{self.folder}/", "")
             if not any(self.failures.values()):  # the others of a config fail as the first one does
                 traceback.print_exc()

@@ -176,12 +176,12 @@ class Study:
 
     def _train(self, condition: Condition, lock: Lock, retry: bool, report: Callable[[str], None]) -> int:
         file = self._folder / f"{condition.key}.json"
-        with contextlib.suppress(FileNotFoundError):
-            try:
+        try:
+            if file.exists():
                 read_stored(file, RECORD, f"it is kept as {file.name}.damaged, and its runs are gone through again")
-            except ValueError as error:
-                report(f"{condition.name}: {error}")
-                file.replace(file.with_name(f"{file.name}.damaged"))
+        except ValueError as error:
+            report(f"{condition.name}: {error}")
+            file.replace(file.with_name(f"{file.name}.damaged"))
         record = self.record(condition)
         if retry:
             failed = [

@@ -139,7 +139,7 @@ def read_object(argument: str, file: Path, form: str) -> dict[str, Any]:
         values = json.loads(file.read_text("utf-8"))
     except OSError as error:
         raise ValueError(f"{named} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{named} is not JSON: {error}") from None
     if not isinstance(values, dict):
         raise ValueError(f"{named}: expected {form}")

@@ -215,9 +215,33 @@ def test_a_study_of_which_nothing_is_left_has_failed(tmp_path, capsys, monkeypat
     assert (tmp_path / "table.md").exists() and command(tmp_path, *few) == 1
 
 
+def test_who_has_lost_its_lock_writes_nothing_down(tmp_path, monkeypatch, capsys):
+    fit, finish, events = seed_runs.fit, seed_runs.finish_run, []
+
+    def slept(*arguments, **options):
+        outcome = fit(*arguments, **options)
+        events.append("trained")
+        if len(events) == 1:  # and meanwhile another has taken the lock, and given it back
+            (token,) = (one for one in tmp_path.glob("cells/*.lock/*-*-*") if one.parent.stem != "study")
+            token.rename(token.with_name("99-free"))
+        return outcome
+
+    def finished(*arguments):
+        events.append("finished")
+        finish(*arguments)
+
+    monkeypatch.setattr(seed_runs, "fit", slept)
+    monkeypatch.setattr(seed_runs, "finish_run", finished)
+    assert command(tmp_path, TINY, "--set", "steps=4", "--seeds", "1", "--layout", "single") == 0
+    assert events == ["trained", "trained", "finished"] and "another has taken it" in capsys.readouterr().out
+    (manifest,) = tmp_path.glob("runs/*/*/manifest.json")
+    assert [one["exit_reason"] for one in json.loads(manifest.read_text())["starts"]] == [None, "finished"]
+
+
 def test_a_study_says_what_it_is_going_to_do(tmp_path, capsys):
     assert command(tmp_path / "a", TINY, "--seeds", "1", "--set", "steps=4") == 0
     said = capsys.readouterr().out.splitlines()
+    assert not any("damaged" in line for line in said)
     assert said[0] == f"1 config x 1 seed: 1 run of 4 updates, in {tmp_path / 'a'}" and "--vary FIELD=VALUE" in said[1]
     assert command(tmp_path / "b", TINY, "--seeds", "2", "--vary", "steps=4,8") == 0
     said = capsys.readouterr().out.splitlines()

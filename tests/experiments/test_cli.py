@@ -34,6 +34,7 @@ def test_flags_go_before_the_file(tmp_path, capsys):
         ('{"degree": 2.5}', "degree=2.5: expected int"),
         ('{"degree": 0}', "degree=0: expected at least 1"),
         ('{"degree": ', "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("[1]", "expected {"),
         (None, "cannot be read: No such file"),
     ],

@@ -15,15 +15,15 @@ import numpy as np
 
 Number = int | float
 
-_consent = contextvars.ContextVar[Sequence[str] | None]("consent", default=None)
+_PYTHON: Sequence[str] = ("what is written in Python",)  # has been consented to by whoever wrote it
+_consent = contextvars.ContextVar[Sequence[str] | None]("consent", default=_PYTHON)
 
 
 @contextlib.contextmanager
 def consenting_to(words: Sequence[str] | None) -> Iterator[None]:
-    """Inside, `check_trusted` lets through what these words of a command line name; None: everything, the default.
+    """Inside, `check_trusted` lets through what these words of a command line name; None: everything.
 
-    A program that reads files of others says so: a directory of a run is data, and no reason to run code. What is
-    written in Python has been consented to by whoever wrote it.
+    A program that reads files of others says so: a directory of a run is data, and no reason to run code.
     """
     token = _consent.set(words)
     try:
@@ -32,10 +32,22 @@ def consenting_to(words: Sequence[str] | None) -> Iterator[None]:
         _consent.reset(token)
 
 
+@contextlib.contextmanager
+def reading_a_file() -> Iterator[None]:
+    """Inside, `check_trusted` lets nothing through where no command line has said what it may."""
+    with consenting_to(() if _consent.get() is _PYTHON else _consent.get()):
+        yield
+
+
 def check_trusted(name: str, value: str, module: str) -> None:
     """Raise a ValueError if to use `value` is to import a module that only a file asks for; see `consenting_to`."""
     words = _consent.get()
-    if words is None or module in sys.modules or any(value in re.split(r"[=,(]", word) for word in words):
+    if (
+        words is None
+        or words is _PYTHON
+        or module in sys.modules
+        or any(value in re.split(r"[=,(]", word) for word in words)
+    ):
         return
     raise ValueError(
         f"{name}={value!r} is asked for by a file, and would import {module}, which can do anything that you can: "

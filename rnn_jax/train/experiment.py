@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from rnn_jax.cells import count_parameters
-from rnn_jax.checks import check_choice
+from rnn_jax.checks import check_choice, reading_a_file
 from rnn_jax.train.checkpoint import CheckpointError, NoneIntact
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
@@ -215,6 +215,7 @@ class Experiment:
         """The same config with other values of some fields, from words; of another task, with its own defaults."""
         return replace_fields(config, **read_values(type(config), values))
 
+    @reading_a_file()
     def open(self, path: Path) -> tuple[Run, Any]:
         """A run directory and its config.
 
@@ -230,6 +231,7 @@ class Experiment:
             )
         return run, self.configure(stored)
 
+    @reading_a_file()
     def load(self, run: Path, *, trust_changes: bool = False) -> Trained:
         """The best model of the run at a path, and what it takes to use it.
 

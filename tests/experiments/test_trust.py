@@ -10,6 +10,7 @@ from experiments.cli import run_command
 from experiments.inspect import inspect
 from experiments.registry import load_experiment
 from rnn_jax import LSTM, make_cell
+from rnn_jax.checks import consenting_to
 from tests.experiments.as_user import Commands
 
 CELL = "their_cells:Theirs"
@@ -76,3 +77,12 @@ def test_who_names_it_again_consents(commands, run, tmp_path):
 
 def test_what_is_written_in_python_needs_no_flag(commands):
     assert isinstance(make_cell(f"{CELL}", 2, 3), LSTM)
+
+
+def test_python_that_loads_a_run_imports_nothing_either(run, tmp_path):
+    with pytest.raises(ValueError, match="asked for by a file, and would import their_cells"):
+        load_experiment("gradient_flow").load(run)
+    assert not (tmp_path / "ran").exists()
+    with consenting_to(None):
+        load_experiment("gradient_flow").load(run)
+    assert (tmp_path / "ran").exists()

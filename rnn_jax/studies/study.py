@@ -143,10 +143,10 @@ class Study:
         return 0
 
     def rehearse(self, condition: Condition) -> None:
-        """Prepare a condition and take the gradient of one batch; nothing is kept, but a mistake shows at once."""
+        """Prepare a condition and trace the gradient of one batch: nothing is trained, but a mistake shows at once."""
         task = self.experiment.prepare(replace_fields(condition.config, seed=self.seeds[0])).task
         arguments = (task.params, task.carry, task.batch(0), key_for(0, "training"))
-        jax.block_until_ready(jax.jit(jax.grad(task.loss, has_aux=True))(*arguments))
+        jax.eval_shape(jax.grad(task.loss, has_aux=True), *arguments)
 
     @property
     def _folder(self) -> Path:

@@ -138,11 +138,12 @@ def check_task(task: Task, config: FitConfig) -> None:
     Raises:
         ValueError: the batch cannot be divided by the number of devices, or whatever the loss refuses.
     """
-    optimizer, mesh = make_optimizer(config, config.steps), data_mesh()
+    make_optimizer(config, config.steps)
+    mesh, batch = data_mesh(), task.batch(0)
     jax.tree.map(lambda leaf: place(leaf, batch_sharding(mesh, 0)), task.carry)
-    batches = place_batches([task.batch(0)], task.batch_axes, mesh)
-    state = initial_state(task.params, optimizer, task.carry)
-    jax.eval_shape(make_dispatch(task.loss, optimizer, key_for(config.seed, "training")), state, batches)
+    place_batches([batch], task.batch_axes, mesh)
+    # The loss alone, without its gradient: the shapes of what it refuses are there on the way forward.
+    jax.eval_shape(task.loss, task.params, task.carry, batch, key_for(config.seed, "training"))
 
 
 def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Params:

@@ -42,7 +42,7 @@ def test_every_page_of_a_run_is_written_and_drawn(trained, capsys):
     [
         (["nowhere"], "is not a run"),
         (["RUN", "--steps", "0"], "steps=0"),
-        (["STRANGE"], "experiment='strange': expected one of"),
+        (["STRANGE"], "experiment='strange' is asked for by a file"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, arguments, message):

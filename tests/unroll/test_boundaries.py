@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import rnn_jax
 from rnn_jax import GRU, LRU, LSTM, Bidirectional, Stack
 from rnn_jax.data.padding import pack, unpack
+from rnn_jax.testing import quick_jit
 
 D = 3
 CELLS = [
@@ -65,15 +66,25 @@ def test_without_steps_the_carry_stays_and_without_rows_there_is_nothing(cell, m
         method = "newton"
     params = cell.init(jax.random.key(0))
     carry = jax.tree.map(lambda a: a + 1, cell.initial_carry((2,)))
-    for options in ({}, {"reverse": True, "checkpoint_every": 2, "resets": np.zeros((0, 2), bool)}):
-        after, ys = rnn_jax.unroll(cell, params, np.zeros((0, 2, D), np.float32), carry, method=method, **options)
+    nothing = np.zeros((0, 2, D), np.float32), np.zeros((5, 0, D), np.float32)
+
+    @quick_jit
+    def run(params, carry):
+        unroll = functools.partial(rnn_jax.unroll, cell, method=method)
+        backwards = {"reverse": True, "checkpoint_every": 2, "resets": np.zeros((0, 2), bool)}
+        anew = jax.grad(lambda params: unroll(params, nothing[1], checkpoint_every=2).ys.sum())(params)
+        return [unroll(params, nothing[0], carry, **options) for options in ({}, backwards)], anew
+
+    results, gradient = run(params, carry)
+    for after, ys in results:
         jax.tree.map(np.testing.assert_array_equal, after, carry)
         assert ys.shape == (0, 2, 4)
-    for every in (None, 2):
-        run = functools.partial(rnn_jax.unroll, cell, method=method, checkpoint_every=every)
-        assert run(params, np.zeros((5, 0, D), np.float32)).ys.shape == (5, 0, 4)
-        gradient = jax.grad(lambda params, run=run: run(params, np.zeros((5, 0, D), np.float32)).ys.sum())(params)
-        assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradient))
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradient))
+    assert jax.eval_shape(functools.partial(rnn_jax.unroll, cell, method=method), params, nothing[1]).ys.shape == (
+        5,
+        0,
+        4,
+    )
 
 
 def test_lists_are_lengths_and_resets():

@@ -38,7 +38,7 @@ def with_gradient(cell, method, every, params, xs, lengths, resets):
     return jax.grad(loss, has_aux=True)(params)
 
 
-@pytest.mark.parametrize("every", [None, 4])
+@pytest.mark.parametrize("every", [None, pytest.param(4, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(("cell", "method"), CELLS, ids=str)
 def test_in_shard_map(cell, method, every):
     mesh = jax.make_mesh((4,), ("rows",), axis_types=(AxisType.Auto,))
@@ -49,7 +49,7 @@ def test_in_shard_map(cell, method, every):
     close(quick_jit(spread)(params, xs, lengths, resets), quick_jit(run)(params, xs, lengths, resets))
 
 
-@pytest.mark.parametrize("every", [None, 4])
+@pytest.mark.parametrize("every", [None, pytest.param(4, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(("cell", "method"), CELLS, ids=str)
 def test_with_explicit_shardings(cell, method, every):
     params, run = cell.init(jax.random.key(0)), quick_jit(functools.partial(with_gradient, cell, method, every))

@@ -1,11 +1,12 @@
-"""Attacks on runs: killed at random moments, their files damaged. Whatever goes on ends as if nothing had happened.
+"""Attacks on runs and studies: killed at random moments, their files damaged. What goes on ends as if nothing had been.
 
-    python -m tests.experiments.attack_runs --kills 200 --damages 500
+    python -m tests.experiments.attacks --kills 200 --damages 500 --study-damages 100
 
 Processes are forked from one that has imported everything and started nothing, so that each costs a second. A kill may
 come at any moment, the first and the last ones among them; the same commands that a user would type go on. A file is
-flipped in one bit, cut, emptied, deleted, or replaced by that of another run; then the run is evaluated, and an
-unfinished one resumed. Both must give what they give without the damage, or end with a message that is no traceback.
+flipped in one bit, cut, emptied, deleted, or replaced by that of another run; then the run is evaluated, and resumed,
+or the command of the study given again. Each must give what it gives without the damage, or end with a message that is
+no traceback.
 """
 
 import dataclasses
@@ -24,6 +25,7 @@ import jax
 import tyro
 
 from experiments import cli
+from experiments.ablate import ablate
 from experiments.memory import EXPERIMENT
 
 SMALL = (
@@ -33,7 +35,15 @@ SMALL = (
 TIMED = ("seconds", "updates_per_second", "seconds_per_update")
 
 
-def started(log: Path, *arguments: object) -> int:
+def train(words: list[str]) -> None:
+    cli.main(EXPERIMENT, words)
+
+
+def study(words: list[str]) -> None:
+    cli.run_command(ablate, words)
+
+
+def started(log: Path, *arguments: object, program: Callable[[list[str]], None] = train) -> int:
     """The process id of an own process with this command; what it says goes into `log`."""
     pid = os.fork()
     if pid:
@@ -43,7 +53,7 @@ def started(log: Path, *arguments: object) -> int:
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(out, 1)
         os.dup2(out, 2)
-        cli.main(EXPERIMENT, [str(argument) for argument in arguments])
+        program([str(argument) for argument in arguments])
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException:
@@ -146,6 +156,39 @@ def damaged(folder: Path, damages: int, seed: int) -> list[str]:
     return faults
 
 
+def study_damaged(folder: Path, damages: int, seed: int) -> list[str]:
+    """Faults found by so many damages, each of one file of a study beside its runs' checkpoints."""
+    draw, log, faults = random.Random(seed), folder / "log", []
+    whole, copy = folder / "study", folder / "study-copy"
+    flags = [
+        f"{name.removeprefix('--').replace('-', '_')}={value}"
+        for name, value in zip(SMALL[::2], SMALL[1::2], strict=True)
+    ]
+    words = ["memory", "--vary", "hidden_size=3,4", "--seeds", "2", "--layout", "single"]
+    words += [word for flag in flags if not flag.startswith("hidden_size") for word in ("--set", flag)]
+    code = ended(started(log, *words, "--study", whole, program=study))
+    assert code == 0, log.read_text()
+    wanted = (whole / "table.md").read_text()
+    files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and path.suffix != ".png"]
+    files = sorted(file for file in files if "checkpoints" not in file.parts)
+    cases = [(file, kind) for file in files for kind in DAMAGES]
+    for file, kind in draw.sample(cases, min(damages, len(cases))):
+        data, twin = (whole / file).read_bytes(), draw.choice([one for one in files if one.suffix == file.suffix])
+        after = DAMAGES[kind](data, draw, (whole / twin).read_bytes()) if data else b"?"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(whole, copy)
+        (copy / file).unlink()
+        if after is not None:
+            (copy / file).write_bytes(after)
+        code = ended(started(log, *words, "--study", copy, program=study))
+        text = log.read_text(errors="replace")
+        if "Traceback" in text or code < 0:
+            faults.append(f"{file} {kind}, study: {code}: {text.splitlines()[-1:]}")
+        elif code == 0 and (copy / "table.md").read_text() != wanted and "damaged" not in text:
+            faults.append(f"{file} {kind}, study: another table without a word: {text[-300:]!r}")
+    return faults
+
+
 def said(
     log: Path, words: list[str], run: Path, copy: Path, file: Path | None = None, data: bytes | None = None
 ) -> tuple[int, str]:
@@ -176,7 +219,9 @@ class Attack:
     kills: int = 200
     """Kills at random moments."""
     damages: int = 500
-    """Damages of one file each."""
+    """Damages of one file of a run each."""
+    study_damages: int = 100
+    """Damages of one file of a study each."""
     seed: int = 0
     """Of the moments and places."""
 
@@ -190,6 +235,7 @@ def main(attack: Attack) -> int:
         for name, found in (
             ("kills", lambda: killed_at_random(Path(folder), attack.kills, attack.seed)),
             ("damages", lambda: damaged(Path(folder), attack.damages, attack.seed)),
+            ("study_damages", lambda: study_damaged(Path(folder), attack.study_damages, attack.seed)),
         ):
             new = found()
             print(f"{name}: {getattr(attack, name)} tried, {len(new)} faults", flush=True)

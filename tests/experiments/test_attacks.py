@@ -1,0 +1,15 @@
+"""The attacks in short: some kills and damages, none of which may go through in silence."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.slow
+def test_some_attacks():
+    short = "--kills 6 --damages 8 --study-damages 4"
+    attack = [sys.executable, "-m", "tests.experiments.attacks", *short.split()]
+    found = subprocess.run(attack, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert found.returncode == 0 and found.stdout.count(" 0 faults") == 3, found.stdout + found.stderr

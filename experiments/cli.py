@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import jax
 import tyro
 
 from rnn_jax.checks import consenting_to
@@ -215,6 +216,13 @@ def _mendable() -> Iterator[None]:
         yield
     except (ValueError, CheckpointError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        said = str(error).partition("\n")[0]
+        if not (isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in said):
+            raise
+        remedy = "lower batch_size, or the length or size of what is trained"
+        print(f"error: memory does not suffice: {said or 'of this process'}; {remedy}", file=sys.stderr)
         raise SystemExit(1) from None
 
 

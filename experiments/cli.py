@@ -98,6 +98,8 @@ def _resume_command(experiment: Experiment) -> Callable[..., int]:
             trust_changes: go on though config.json, the data or a module of yours is not what it was trained with.
         """
         opened, config = experiment.open(run)  # its path is absolute, so that RUN may be "." too
+        if opened.path.parent.name != experiment.name:
+            raise ValueError(f"run={str(run)!r}: a run goes on in a folder RUNS/{experiment.name}/NAME; move it there")
         options = RunOptions(
             runs=opened.path.parent.parent, name=opened.path.name, resume=True, trust_changes=trust_changes
         )

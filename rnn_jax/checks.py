@@ -138,6 +138,23 @@ def check_tree(name: str, tree: Any, expected: Any, remedy: str = "") -> None:
             raise ValueError(f"{name}{path} has shape {np.shape(given[path])}: expected {leaf.shape}{remedy}")
 
 
+def check_carry(carry: Any, expected: Any, remedy: str = "") -> None:
+    """Raise a ValueError unless `carry` has the leaves of `expected`, floating-point where these are.
+
+    Args:
+        carry: of arrays.
+        expected: of their shapes.
+        remedy: ends the message about a shape.
+    """
+    check_tree("carry", carry, expected, remedy)
+    given = leaves_by_name(carry)
+    for path, leaf in leaves_by_name(expected).items():
+        kind = jnp.issubdtype(leaf.dtype, jnp.floating)
+        if jnp.issubdtype(jnp.result_type(given[path]), jnp.floating) != kind:
+            wanted = "floating point" if kind else str(leaf.dtype)
+            raise ValueError(f"carry{path} has dtype {jnp.result_type(given[path])}: expected {wanted}")
+
+
 def leaves_by_name(tree: Any) -> Mapping[str, Any]:
     """The leaves of a tree by their paths."""
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}

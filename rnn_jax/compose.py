@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from rnn_jax.cells.base import Cell, Composite, GatedCell, Run, check_call, plain_fields
 from rnn_jax.checks import check_choice, check_rate, is_shape
 from rnn_jax.typing import Array, Carry, Checked, DType, Float, Inputs, Key, Output, Params
+from rnn_jax.unroll.scope import spread_like
 
 
 def dropout(
@@ -35,7 +36,7 @@ def dropout(
         return xs
     shape = xs.shape if kind == "step" else (1, *xs.shape[1:])
     keep = jax.random.bernoulli(key, 1 - rate, shape)
-    return jnp.where(jnp.broadcast_to(keep, xs.shape), xs / (1 - rate), jnp.zeros_like(xs))
+    return jnp.where(spread_like(keep, xs), xs / (1 - rate), jnp.zeros_like(xs))
 
 
 @dataclasses.dataclass(frozen=True)

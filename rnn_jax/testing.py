@@ -181,6 +181,7 @@ def check_bad_input(cell: Cell, seed: int) -> None:
         ("carry", cell.initial_carry((1,)), x),
         ("carry", cell.initial_carry(()), x),
         ("carry", {"not": cell.initial_carry((BATCH,))}, x),
+        ("carry", jax.tree.map(lambda a: a.astype(np.int32 if _is_floating(a) else np.float32), carry), x),
     ]
     if is_shape(cell.input_shape):
         bad.append(("x", carry, x.astype(np.int32)))

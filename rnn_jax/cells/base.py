@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells.papers import Paper
-from rnn_jax.checks import check_input, check_size, check_tree
+from rnn_jax.checks import check_carry, check_input, check_size
 from rnn_jax.typing import (
     Array,
     Carry,
@@ -257,7 +257,7 @@ def param_shapes(cell: Cell) -> Params:
 def check_call(cell: Cell, carry: Carry, x: Checked[Any, "*B D"]) -> None:
     """Raise a ValueError unless `x` is an input of the cell, and `carry` a carry for its leading dims."""
     batch_shape = check_input("x", x, cell.input_shape)
-    check_tree("carry", carry, carry_shapes(cell, batch_shape), f", as x has leading dims {batch_shape}")
+    check_carry(carry, carry_shapes(cell, batch_shape), f", as x has leading dims {batch_shape}")
 
 
 def plain_fields(cell: Cell) -> None:

@@ -17,7 +17,7 @@ from rnn_jax.unroll.fixed_point import NewtonReport
 from rnn_jax.unroll.method import Method, MethodResult
 from rnn_jax.unroll.newton import Newton
 from rnn_jax.unroll.precision import wide
-from rnn_jax.unroll.scope import Scope, boundaries, placed_like, where_rows
+from rnn_jax.unroll.scope import Scope, boundaries, placed_like, rows_of, rows_placed, where_rows
 from rnn_jax.unroll.sequential import Sequential
 from rnn_jax.unroll.traced import Trace, Traced
 
@@ -185,9 +185,12 @@ def _unroll(
     )
     length, *batch = check_input("xs", xs, cell.input_shape)
     batch_shape, valid = tuple(batch), None
+    rows = rows_of(xs, 1, len(batch_shape))
+    lengths, resets, segment_ids = jax.tree.map(jnp.asarray, (lengths, resets, segment_ids))
+    lengths, (resets, segment_ids) = rows_placed(rows, lengths, 0), rows_placed(rows, (resets, segment_ids), 1)
     if lengths is not None:
         steps = jnp.arange(length).reshape((-1,) + (1,) * len(batch_shape))
-        valid = jnp.less(*jnp.broadcast_arrays(steps, jnp.asarray(lengths)[None]))
+        valid = rows_placed(rows, jnp.less(*jnp.broadcast_arrays(steps, lengths[None])), 1)
         # Zeros in the padding keep its NaN and infinities out of the gradient, where 0 · NaN would let them back in.
         xs = where_rows(valid, xs, jax.tree.map(jnp.zeros_like, xs))
     if segment_ids is not None:
@@ -196,7 +199,7 @@ def _unroll(
         carry = cell.initial_carry(batch_shape, at_least_float32(jnp.result_type(float, *jax.tree.leaves(xs))))
     carry = placed_like((params, xs, valid, resets), jax.tree.map(jnp.asarray, carry), len(batch_shape), xs)
     dtypes = jax.tree.map(lambda leaf: leaf.dtype, carry)
-    along = Scope(length, batch_shape, valid, resets, checkpoint_every)
+    along = Scope(length, batch_shape, valid, resets, checkpoint_every, rows)
     against = along.against(reverse)
     chosen, reports = resolve(method, METHODS), []
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells.base import Cell, carry_shapes, param_shapes
-from rnn_jax.checks import check_input, check_size, check_tree
+from rnn_jax.checks import check_carry, check_input, check_size, check_tree
 from rnn_jax.typing import Carry, Checked, Params
 from rnn_jax.unroll.method import Method
 
@@ -42,7 +42,7 @@ def check_arguments(
     swapped = "; where xs is [B, T, ...], say time_axis=1" if time_axis == 0 and len(leading) > 1 else ""
     check_tree("params", params, param_shapes(cell))
     if carry is not None:
-        check_tree("carry", carry, carry_shapes(cell, batch_shape), f" for xs with leading dims {leading}{swapped}")
+        check_carry(carry, carry_shapes(cell, batch_shape), f" for xs with leading dims {leading}{swapped}")
     if lengths is not None:
         _check_lengths(lengths, length, batch_shape, swapped)
     if resets is not None and segment_ids is not None:

@@ -87,7 +87,7 @@ class Newton:
         if scope.length == 0:
             steps = Sequential().run(cell, params, xs, carry, scope, reverse, key)
             return steps._replace(report=NewtonReport.none())
-        noise = None if key is None else cell.noise(key, scope.length, scope.batch_shape)
+        noise = scope.noise(cell, key)
         row = jax.eval_shape(cell.initial_carry)
         steps = VectorSteps(cell, key is not None, row)
         start = steps.vector(carry, scope.batch_shape)

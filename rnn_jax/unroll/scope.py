@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Bool, Carry, Int, Shaped
+from rnn_jax.typing import Bool, Carry, Int, Key, Shaped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Scope:
         valid: bool `[T, B]`, true before each row's length; None where all steps are valid.
         resets: bool `[T, B]`, true where the carry starts anew; None where it never does.
         checkpoint_every: steps between two kept carries; None keeps all.
+        rows: how B lies on a mesh with explicit axes; None elsewhere.
     """
 
     length: int
@@ -29,6 +30,12 @@ class Scope:
     valid: Bool[jax.Array, "T *B"] | None
     resets: Bool[jax.Array, "T *B"] | None
     checkpoint_every: int | None
+    rows: PartitionSpec | None = None
+
+    def noise(self, cell: Cell, key: Key | None) -> Any:
+        """What is random in the steps of `cell`, `[T, B, ...]`, placed as the rows are; None without a key."""
+        noise = None if key is None else cell.noise(key, self.length, self.batch_shape)
+        return rows_placed(self.rows, noise, 1)
 
     def start(self, cell: Cell, carry: Carry) -> Carry:
         """The initial carry of `cell`, in the dtypes of `carry` and placed as it is."""
@@ -75,18 +82,32 @@ def placed_like(others: Any, carry: Carry, batch_dims: int, xs: Any = None) -> C
         batch_dims: how many dims B is.
         xs: inputs `[T, B, ...]`; None where `others` is a carry already placed.
     """
-    axes = varying_axes(others)
     like, first = (others, 0) if xs is None else (xs, 1)
-    explicit = [spec for leaf in jax.tree.leaves(like)[:1] if (spec := _explicit(leaf))]
+    return rows_placed(rows_of(like, first, batch_dims), vary(carry, varying_axes(others)), 0)
+
+
+def rows_of(tree: Any, first: int, batch_dims: int) -> PartitionSpec | None:
+    """How the rows of the arrays of a tree lie on a mesh with explicit axes; None elsewhere.
+
+    Args:
+        tree: arrays that lie alike.
+        first: which dim is the first of B.
+        batch_dims: how many dims B is.
+    """
+    spec = next(map(_explicit, jax.tree.leaves(tree)), None)
+    return None if spec is None else PartitionSpec(*spec[first : first + batch_dims])
+
+
+def rows_placed(rows: PartitionSpec | None, tree: Any, first: int) -> Any:
+    """Arrays whose rows, from the dim `first` on, lie as `rows` says."""
+    if rows is None:
+        return tree
 
     def place(leaf: jax.Array) -> jax.Array:
-        leaf = vary(leaf, axes)
-        for spec in explicit:
-            rows = spec[first : first + batch_dims]
-            leaf = jax.reshard(leaf, PartitionSpec(*rows, *(None,) * (leaf.ndim - batch_dims)))
-        return leaf
+        others = leaf.ndim - first - len(rows)
+        return jax.reshard(leaf, PartitionSpec(*(None,) * first, *rows, *(None,) * others))
 
-    return jax.tree.map(place, carry)
+    return jax.tree.map(place, tree)
 
 
 def spread_like(a: Shaped[jax.Array, "..."], like: Shaped[jax.Array, "*B n"]) -> Shaped[jax.Array, "*B n"]:

@@ -18,12 +18,12 @@ def in_segments(segment: Segment, carry: Carry, inputs: Any, every: int | None, 
     segment of all, whose steps are kept.
     """
     length = jax.tree.leaves(inputs)[0].shape[0]
-    known = isinstance(length, int)  # else a symbol, which cannot be compared: a rest is taken, of any length
-    if every is None or (known and every >= length):
+    # A symbol, as T may be in `jax.export`, cannot be compared; a program that is exported has no gradient to keep for.
+    if every is None or not isinstance(length, int) or every >= length:
         return segment(carry, inputs)
     segment = jax.checkpoint(segment)
     whole = length // every * every
-    rest = not known or whole < length
+    rest = whole < length
     body = jax.tree.map(lambda a: a[:whole].reshape(length // every, every, *a.shape[1:]), inputs)
     tail = jax.tree.map(lambda a: a[whole:], inputs)
     tail_ys = None

@@ -36,7 +36,7 @@ class Sequential:
         key: Key | None,
     ) -> MethodResult:
         noisy = key is not None and type(cell).noisy_step is not Cell.noisy_step
-        noise = cell.noise(key, scope.length, scope.batch_shape) if noisy else None
+        noise = scope.noise(cell, key) if noisy else None
         start = None if scope.resets is None else scope.start(cell, carry)
         gated = isinstance(cell, GatedCell) and type(cell).step is GatedCell.step and not noisy
 

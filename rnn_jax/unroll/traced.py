@@ -67,7 +67,7 @@ class Traced:
         key: Key | None,
     ) -> MethodResult:
         z = cell.project(params, xs)
-        noise = None if key is None else cell.noise(key, scope.length, scope.batch_shape)
+        noise = scope.noise(cell, key)
         start = None if scope.resets is None else scope.start(cell, carry)
         tap = None if self.taps is None else next(self.taps, None)
 

@@ -65,3 +65,19 @@ def test_with_explicit_shardings(cell, method, every):
 def close(found, wanted):
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-4, atol=1e-5)
+
+
+def test_masks_and_noise_lie_where_the_inputs_lie():
+    noisy = Zoneout(rnn_jax.RecurrentDropout(rnn_jax.GRU(D, H), 0.3), 0.2)
+    cell = Stack([noisy, Bidirectional(rnn_jax.GRU(H, H)), rnn_jax.GRU(2 * H, H)], dropout=0.3)
+    params, ids = cell.init(jax.random.key(0)), np.cumsum(resets, axis=0)
+
+    @quick_jit
+    def run(params, xs):
+        unroll = functools.partial(rnn_jax.unroll, cell, params, xs, key=jax.random.key(1), lengths=lengths.tolist())
+        return unroll(resets=resets).ys, unroll(segment_ids=ids, reverse=True).ys
+
+    wanted = run(params, xs)
+    with jax.set_mesh(jax.make_mesh((4,), ("rows",), axis_types=(AxisType.Explicit,))):
+        found = run(jax.device_put(params, PartitionSpec()), jax.device_put(xs, ROWS))
+    close(found, wanted)

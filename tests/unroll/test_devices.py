@@ -81,3 +81,12 @@ def test_masks_and_noise_lie_where_the_inputs_lie():
     with jax.set_mesh(jax.make_mesh((4,), ("rows",), axis_types=(AxisType.Explicit,))):
         found = run(jax.device_put(params, PartitionSpec()), jax.device_put(xs, ROWS))
     close(found, wanted)
+
+
+def test_vmapped_over_an_axis_that_is_spread():
+    cell = rnn_jax.GRU(D, H)
+    params, many = cell.init(jax.random.key(0)), np.stack([xs, xs + 1, 2 * xs, -xs])
+    run = quick_jit(jax.vmap(lambda xs: rnn_jax.unroll(cell, params, xs, resets=resets).ys))
+    wanted = run(many)
+    with jax.set_mesh(jax.make_mesh((4,), ("models",), axis_types=(AxisType.Explicit,))):
+        close(run(jax.device_put(many, PartitionSpec("models"))), wanted)

@@ -5,13 +5,14 @@ zoneout, without a key nothing is random, and a streamed step (`cell(params, car
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, Composite, GatedCell, Run, check_call, plain_fields
+from rnn_jax.cells.base import Cell, Composite, GatedCell, Run, carry_shapes, check_call, plain_fields
 from rnn_jax.checks import check_choice, check_rate, is_shape
 from rnn_jax.typing import Array, Carry, Checked, DType, Float, Inputs, Key, Output, Params
 from rnn_jax.unroll.scope import spread_like
@@ -321,7 +322,7 @@ class _Noisy(_Wrapper):
 
     def _masks(self, key: Key, batch_shape: tuple[int, ...], rates: Carry, length: int = 1) -> Any:
         """Bool arrays `[length, B, ...]` like the carry's leaves, true with probability 1 − rate; None without one."""
-        carry = jax.eval_shape(lambda: self.initial_carry(batch_shape))
+        carry = carry_shapes(self.cell, batch_shape)
         leaves, tree = jax.tree.flatten(carry)
         keys = tree.unflatten(jax.random.split(key, len(leaves)))
 
@@ -330,7 +331,7 @@ class _Noisy(_Wrapper):
 
         return jax.tree.map(draw, rates, keys, carry, is_leaf=_is_none)
 
-    def _rates(self, rates: Sequence[float]) -> Carry:
+    def _rates(self, rates: Iterable[float]) -> Carry:
         """A tree like the carry with the rate of each leaf that is state, None elsewhere."""
         left = iter(rates)
         return jax.tree.map(lambda is_state: next(left) if is_state else None, _states(self.cell))
@@ -359,8 +360,7 @@ class RecurrentDropout(_Noisy):
             )
 
     def noise(self, key: Key, length: int, batch_shape: tuple[int, ...]) -> Any:
-        rates = jax.tree.map(lambda is_state: self.rate if is_state else None, _states(self.cell))
-        masks = self._masks(key, batch_shape, rates)
+        masks = self._masks(key, batch_shape, self._rates(itertools.repeat(self.rate)))
         return jax.tree.map(lambda m: jnp.broadcast_to(m, (length, *m.shape[1:])), masks)
 
     def noisy_step(self, params: Params, carry: Carry, z: Any, noise: Any) -> tuple[Carry, Output]:
@@ -436,7 +436,7 @@ def is_random(cell: Cell) -> bool:
 
 
 def _states(cell: Cell) -> Carry:
-    return cell.state(jax.eval_shape(cell.initial_carry))
+    return cell.state(carry_shapes(cell, ()))
 
 
 def _is_none(leaf: Any) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 
 from rnn_jax.analysis.figures import draws, save_figure
 from rnn_jax.analysis.tracing import trace, trace_names
-from rnn_jax.cells.base import Cell
+from rnn_jax.cells.base import Cell, carry_shapes
 from rnn_jax.checks import check_size
 from rnn_jax.nnx import unrolled_by
 from rnn_jax.typing import Array, Carry, Params, at_least_float32
@@ -203,6 +203,6 @@ def _vector_steps(cell: Cell, params: Params, xs: Array, carry: Carry) -> tuple[
     xs = jnp.asarray(xs)
     batch_shape = xs.shape[1 : xs.ndim - len(cell.input_shape)]
     carry = cell.initial_carry(batch_shape, at_least_float32(xs.dtype)) if carry is None else carry
-    steps = VectorSteps(cell, False, jax.eval_shape(cell.initial_carry))
+    steps = VectorSteps(cell, False, carry_shapes(cell, ()))
     params = cell.prepare(params)
     return steps, params, cell.project(params, xs), steps.vector(carry, batch_shape)

@@ -69,7 +69,7 @@ class Cell(abc.ABC):
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods of `unroll` that this cell can use."""
-        leaves = jax.tree.leaves(jax.eval_shape(self.initial_carry))
+        leaves = jax.tree.leaves(carry_shapes(self, ()))
         smooth = all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves)
         return ("sequential", "newton") if smooth else ("sequential",)
 

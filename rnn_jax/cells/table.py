@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells import CELLS, Cell, count_parameters
+from rnn_jax.cells.base import carry_shapes, param_shapes
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- cells: written by `python -m rnn_jax.cells.table` -->", "<!-- end of cells -->"
@@ -37,7 +38,7 @@ def table() -> str:
     elman = _flops(CELLS["elman"](SIZE, SIZE))
     for name, cell_type in CELLS.items():
         cell = cell_type(SIZE, SIZE)
-        carry = count_parameters(jax.eval_shape(cell.initial_carry))
+        carry = count_parameters(carry_shapes(cell, ()))
         if not cell_type.papers:
             raise ValueError(
                 f"cell={cell_type.__name__}: it has no papers, expected papers = (Paper(...),) in the class"
@@ -59,8 +60,7 @@ def write(readme: Path = README) -> None:
 
 def _flops(cell: Cell) -> float:
     """Operations of one step of one row, as XLA counts them before it optimises."""
-    carry = jax.eval_shape(cell.initial_carry)
-    params = jax.eval_shape(cell.init, jax.random.key(0))
+    carry, params = carry_shapes(cell, ()), param_shapes(cell)
     prepared = jax.eval_shape(cell.prepare, params)
     x = jax.ShapeDtypeStruct(cell.input_shape, jnp.float32)
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import Cell
+from rnn_jax.cells.base import Cell, param_shapes
 from rnn_jax.typing import Params
 
 Entries = dict[str, jax.Array]
@@ -33,7 +33,7 @@ def read_entries(source: str, found: Mapping[str, Any], cell: Cell, write: Calla
 
 def check_params(cell: Cell, params: Params) -> None:
     """Raise a ValueError unless `params` has the names and shapes of `cell.init`."""
-    wanted = jax.eval_shape(cell.init, jax.random.key(0))
+    wanted = param_shapes(cell)
     _check_shapes(f"params of {cell}", _by_path(params), _by_path(wanted))
 
 

@@ -1,9 +1,10 @@
 """JSON files of a study, which may have been damaged, edited or swapped since they were written."""
 
-import json
 from pathlib import Path
 from types import EllipsisType
 from typing import Any
+
+from rnn_jax.train.fields import read_json
 
 
 def read_stored(file: Path, form: Any, remedy: str) -> Any:
@@ -18,12 +19,7 @@ def read_stored(file: Path, form: Any, remedy: str) -> Any:
     Raises:
         ValueError: the file cannot be read, is not JSON (the message has the line), or has another form.
     """
-    try:
-        found = json.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}; {remedy}") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is damaged: {error}; {remedy}") from None
+    found = read_json(file, str(file), "is damaged", f"; {remedy}")
     if place := _misfit(found, form):
         raise ValueError(f"{file} is damaged: {place}; {remedy}")
     return found

@@ -135,15 +135,24 @@ def read_object(argument: str, file: Path, form: str) -> dict[str, Any]:
         ValueError: there is no such file, or it holds something else.
     """
     named = f"{argument}={str(file)!r}"
-    try:
-        values = json.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise ValueError(f"{named} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{named} is not JSON: {error}") from None
+    values = read_json(file, named, "is not JSON")
     if not isinstance(values, dict):
         raise ValueError(f"{named}: expected {form}")
     return values
+
+
+def read_json(file: Path, named: str, fault: str, remedy: str = "") -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        ValueError: it cannot be read, or `named` has the `fault` that it is no JSON, with the line; `remedy` ends it.
+    """
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(f"{named} cannot be read: {error.strerror}{remedy}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{named} {fault}: {error}{remedy}") from None
 
 
 def read_pairs(text: str) -> dict[str, str]:

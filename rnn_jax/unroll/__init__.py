@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells.base import Cell, Composite
-from rnn_jax.checks import check_input
 from rnn_jax.typing import Carry, Checked, Float, Key, Params, at_least_float32
 from rnn_jax.unroll.associative import Associative
 from rnn_jax.unroll.auto import Auto
@@ -179,25 +178,24 @@ def _unroll(
     key: Key | None = None,
 ) -> tuple[Unrolled, list[Any]]:
     lengths, resets, segment_ids = map(_as_array, (lengths, resets, segment_ids))
-    check_arguments(cell, params, xs, carry, lengths, resets, segment_ids, method, METHODS, checkpoint_every, time_axis)
+    length, batch_shape = check_arguments(
+        cell, params, xs, carry, lengths, resets, segment_ids, method, METHODS, checkpoint_every, time_axis
+    )
     xs, resets, segment_ids = jax.tree.map(
         lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0), (xs, resets, segment_ids)
     )
-    length, *batch = check_input("xs", xs, cell.input_shape)
-    batch_shape, valid = tuple(batch), None
-    rows = rows_of(xs, 1, len(batch_shape))
-    lengths, resets, segment_ids = jax.tree.map(jnp.asarray, (lengths, resets, segment_ids))
-    lengths, (resets, segment_ids) = rows_placed(rows, lengths, 0), rows_placed(rows, (resets, segment_ids), 1)
+    rows, valid = rows_of(xs, len(batch_shape)), None
+    resets, segment_ids = rows_placed(rows, (resets, segment_ids), 1)
     if lengths is not None:
         steps = jnp.arange(length).reshape((-1,) + (1,) * len(batch_shape))
-        valid = rows_placed(rows, jnp.less(*jnp.broadcast_arrays(steps, lengths[None])), 1)
+        valid = rows_placed(rows, jnp.less(*jnp.broadcast_arrays(steps, jnp.asarray(lengths)[None])), 1)
         # Zeros in the padding keep its NaN and infinities out of the gradient, where 0 · NaN would let them back in.
         xs = where_rows(valid, xs, jax.tree.map(jnp.zeros_like, xs))
     if segment_ids is not None:
         resets = boundaries(segment_ids, reverse)
     if carry is None:
         carry = cell.initial_carry(batch_shape, at_least_float32(jnp.result_type(float, *jax.tree.leaves(xs))))
-    carry = placed_like((params, xs, valid, resets), jax.tree.map(jnp.asarray, carry), len(batch_shape), xs)
+    carry = placed_like((params, xs, valid, resets), jax.tree.map(jnp.asarray, carry), rows)
     dtypes = jax.tree.map(lambda leaf: leaf.dtype, carry)
     along = Scope(length, batch_shape, valid, resets, checkpoint_every, rows)
     against = along.against(reverse)

@@ -25,8 +25,8 @@ def check_arguments(
     methods: Mapping[str, Method],
     checkpoint_every: int | None,
     time_axis: int,
-) -> None:
-    """Raise a ValueError for the first argument of `unroll` that is wrong."""
+) -> tuple[int, tuple[int, ...]]:
+    """T and B, or a ValueError for the first argument of `unroll` that is wrong."""
     if not isinstance(cell, Cell):
         raise ValueError(f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)")
     if time_axis not in (0, 1):
@@ -59,6 +59,7 @@ def check_arguments(
         raise ValueError(f"method={method!r}: {type(cell).__name__} can use {', '.join(map(repr, cell.methods))}")
     if checkpoint_every is not None:
         check_size("checkpoint_every", checkpoint_every)
+    return length, batch_shape
 
 
 def resolve(method: Any, methods: Mapping[str, Method]) -> Method:

@@ -27,7 +27,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell
+from rnn_jax.cells.base import Cell, carry_shapes
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.fixed_point import NewtonReport, fixed_point, previous
@@ -88,8 +88,7 @@ class Newton:
             steps = Sequential().run(cell, params, xs, carry, scope, reverse, key)
             return steps._replace(report=NewtonReport.none())
         noise = scope.noise(cell, key)
-        row = jax.eval_shape(cell.initial_carry)
-        steps = VectorSteps(cell, key is not None, row)
+        steps = VectorSteps(cell, key is not None, carry_shapes(cell, ()))
         start = steps.vector(carry, scope.batch_shape)
         axes = varying_axes(start)
         params = vary(params, axes)  # a linear solve is not transposed rightly with parameters that do not

@@ -40,7 +40,7 @@ class Scope:
     def start(self, cell: Cell, carry: Carry) -> Carry:
         """The initial carry of `cell`, in the dtypes of `carry` and placed as it is."""
         start = jax.tree.map(lambda s, c: s.astype(c.dtype), cell.initial_carry(self.batch_shape), carry)
-        return placed_like(carry, start, len(self.batch_shape))
+        return placed_like(carry, start, self.rows)
 
     def against(self, reverse: bool) -> "Scope":
         """The scope of a part that runs the other way.
@@ -70,32 +70,24 @@ def boundaries(segment_ids: Int[jax.Array, "T *B"], reverse: bool) -> Bool[jax.A
     return jnp.concatenate([changes, nowhere] if reverse else [nowhere, changes])
 
 
-def placed_like(others: Any, carry: Carry, batch_dims: int, xs: Any = None) -> Carry:
+def placed_like(others: Any, carry: Carry, rows: PartitionSpec | None) -> Carry:
     """`carry` as a loop over `others` needs it in the work of several devices.
 
     In `jax.shard_map` a loop carries what varies over all mesh axes that anything it reads varies over. Where shardings
-    are explicit, the rows of a carry lie where the rows of `xs` lie.
+    are explicit, the rows of a carry lie where those of the inputs lie.
 
     Args:
         others: all that the loop reads.
         carry: what enters the loop, `[B, ...]`.
-        batch_dims: how many dims B is.
-        xs: inputs `[T, B, ...]`; None where `others` is a carry already placed.
+        rows: of the inputs, see `rows_of`.
     """
-    like, first = (others, 0) if xs is None else (xs, 1)
-    return rows_placed(rows_of(like, first, batch_dims), vary(carry, varying_axes(others)), 0)
+    return rows_placed(rows, vary(carry, varying_axes(others)), 0)
 
 
-def rows_of(tree: Any, first: int, batch_dims: int) -> PartitionSpec | None:
-    """How the rows of the arrays of a tree lie on a mesh with explicit axes; None elsewhere.
-
-    Args:
-        tree: arrays that lie alike.
-        first: which dim is the first of B.
-        batch_dims: how many dims B is.
-    """
-    spec = next(map(_explicit, jax.tree.leaves(tree)), None)
-    return None if spec is None else PartitionSpec(*spec[first : first + batch_dims])
+def rows_of(xs: Any, batch_dims: int) -> PartitionSpec | None:
+    """How the rows of inputs `[T, B, ...]` with so many dims B lie on a mesh with explicit axes; None elsewhere."""
+    spec = next(map(_explicit, jax.tree.leaves(xs)), None)
+    return None if spec is None else PartitionSpec(*spec[1 : 1 + batch_dims])
 
 
 def rows_placed(rows: PartitionSpec | None, tree: Any, first: int) -> Any:

@@ -98,9 +98,8 @@ class AssociativeMemory(LinearCell):
         keys = self.heads * self.key_dim
         ends = itertools.accumulate((keys, keys, self.hidden_size, *self.gate_sizes))
         parts = jnp.split(product, list(ends)[:-1], axis=-1)
-        return [part.reshape(*part.shape[:-1], self.heads, part.shape[-1] // self.heads) for part in parts[:3]] + parts[
-            3:
-        ]
+        by_head = (part.reshape(*part.shape[:-1], self.heads, part.shape[-1] // self.heads) for part in parts[:3])
+        return [*by_head, *parts[3:]]
 
     def initial_memory(self, batch_shape: tuple[int, ...], dtype: DType) -> Memory:
         """S = 0."""

@@ -1,18 +1,37 @@
-"""One file, one question: `python -m experiments.NAME`."""
+"""One file, one question: `python -m experiments.NAME`.
 
+Ctrl-C ends a program in one line wherever it comes: while modules are imported, data are read or figures are drawn.
+"""
+
+import os
+import signal
 import sys
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
+INTERRUPTED = "interrupted; what was saved stays"
 _before: Any = sys.excepthook
 
 
 def _in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Ctrl-C ends in one line wherever it comes: while modules are imported, data are read or figures are drawn."""
     if issubclass(kind, KeyboardInterrupt):
-        print("interrupted; what was saved stays", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
     else:
         _before(kind, error, trace)
 
 
-sys.excepthook = _in_one_line  # here, before anything that takes its time to import
+def _at_once(number: int, frame: FrameType | None) -> None:
+    # Modules of C++ lose an exception that is raised while they are imported, or crash on it.
+    os.write(2, f"{INTERRUPTED}\n".encode())
+    os._exit(128 + number)
+
+
+def imported() -> None:
+    """The modules of a program are there: from here on Ctrl-C is the exception that it usually is."""
+    if signal.getsignal(signal.SIGINT) is _at_once:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+sys.excepthook = _in_one_line
+if sys.argv[:1] == ["-m"]:  # Python's name for a program that it is still looking for
+    signal.signal(signal.SIGINT, _at_once)

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import jax
 import tyro
 
+from experiments import imported
 from rnn_jax.checks import consenting_to
 from rnn_jax.train import CheckpointError, Diverged, Experiment, RunOptions, train_experiment
 from rnn_jax.train.fields import field_types, make_config, read_object, read_values
@@ -214,6 +215,7 @@ def _call(command: Callable, arguments: list[str], program: str, page: str | Non
 @contextlib.contextmanager
 def _mendable() -> Iterator[None]:
     """What a user can mend ends in one line."""
+    imported()
     try:
         yield
     except (ValueError, CheckpointError, Diverged, OSError) as error:

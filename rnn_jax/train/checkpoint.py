@@ -13,13 +13,14 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import tensorstore
 from jaxtyping import PyTree
 from orbax.checkpoint import v1
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 STEP = re.compile(r"0|[1-9][0-9]*")
 BARRIER_SECONDS = 300  # how long processes wait for one that is still writing, or has failed to
+RECORD_FILE = "_CHECKPOINT_METADATA"  # Orbax's name for the file with `custom_metadata`
 LEFTOVER = re.compile(r"[0-9]+\.(orbax-checkpoint-tmp.*|deleting)")
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 """What the system says of a checkpoint that lacks a file; of anything else that it says, the files may be whole."""
@@ -221,8 +223,8 @@ class Checkpoints:
 
     def _record(self, step: int) -> dict:
         """What `save` noted about a step; any Exception means that it is damaged."""
-        with _alone():
-            stored = ocp.metadata(self.directory / str(step)).custom_metadata
+        # Orbax's own `metadata` opens every array for it, and of a damaged one that nobody asked for it makes a noise.
+        stored = json.loads((self.directory / str(step) / RECORD_FILE).read_bytes())["custom_metadata"]
         if stored["sha256"] != hashlib.sha256(stored["record"].encode()).hexdigest():
             raise ValueError("the record does not match its digest")
         record = json.loads(stored["record"])
@@ -241,6 +243,7 @@ class Checkpoints:
     def _arrays(self, step: int) -> dict[str, np.ndarray]:
         """The arrays of a step, on the host; any Exception means that it is damaged."""
         digests = self._record(step)["digests"]
+        _read_through(self.directory / str(step) / "state", digests)
         with _alone():
             arrays = ocp.load(self.directory / str(step))
         for path, expected in digests.items():
@@ -277,6 +280,17 @@ class Checkpoints:
 
     def _untouched(self) -> str:
         return "" if self.latest_step is None else f"; step {self.latest_step}, saved before, is untouched"
+
+
+def _read_through(folder: Path, names: Iterable[str]) -> None:
+    """Raise what TensorStore says of the first of these arrays in an Orbax folder that cannot be read.
+
+    Orbax opens all arrays at once and closes its event loop at the first error; the others, arriving at a closed loop,
+    each print a traceback that no one can catch. So what would fail fails here, one by one.
+    """
+    for name in names:
+        store = {"driver": "ocdbt", "base": f"file://{folder}/", "path": f"{name}/"}
+        tensorstore.open({"driver": "zarr3", "kvstore": store}).result().read().result()
 
 
 @contextlib.contextmanager

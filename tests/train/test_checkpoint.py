@@ -1,6 +1,5 @@
 """Whatever happens to the files, a loaded state is one that was saved: equal to the last bit, or an error."""
 
-import gc
 import logging
 import random
 import resource
@@ -22,9 +21,6 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
-
-# Orbax abandons its tasks when one of them fails, and they complain when they are collected.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))
 
@@ -66,12 +62,6 @@ def assert_same(state, expected):
         if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
             a, b = jax.random.key_data(a), jax.random.key_data(b)
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes(), path
-
-
-@pytest.fixture(autouse=True)
-def collect_abandoned_tasks():
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="module")

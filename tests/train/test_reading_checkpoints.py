@@ -1,16 +1,15 @@
 """What reading a checkpoint does to it: nothing, but that a writer sets aside what is damaged, and only that."""
 
-import gc
 import os
 import resource
+import shutil
+import subprocess
+import sys
 
 import pytest
 
 from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
 from tests.train.test_checkpoint import DAMAGES, assert_same, largest, make_state
-
-# Orbax abandons its tasks when one of them fails, and they complain when they are collected.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture
@@ -18,8 +17,7 @@ def checkpoints(tmp_path):
     made = Checkpoints(tmp_path / "checkpoints")
     for step in (1, 2):
         made.save(step, make_state(step), {"step": step})
-    yield made
-    gc.collect()
+    return made
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
@@ -32,6 +30,26 @@ def test_whoever_only_reads_leaves_a_damaged_step_in_its_place(checkpoints, dama
     assert sorted(checkpoints.directory.rglob("*")) == before
     with pytest.raises(ValueError, match="read_only=True: step 3 is not saved"):
         reading.save(3, make_state(3), {})
+
+
+def test_damage_is_told_in_one_line(checkpoints, tmp_path, capfd):
+    """Others than the reader speak too, in threads, as long as the program runs: so it is a program of its own."""
+    for name, damage in DAMAGES.items():
+        shutil.copytree(checkpoints.directory, tmp_path / name)
+        damage(tmp_path / name / "2")
+    shutil.copytree(checkpoints.directory, tmp_path / "not asked for")
+    DAMAGES["emptied"](tmp_path / "not asked for/1")
+    code = (
+        "import sys; from rnn_jax.train.checkpoint import Checkpoints\n"
+        "from tests.train.test_checkpoint import make_state\n"
+        "for folder in sys.argv[1:]: print(Checkpoints(folder, read_only=True).load(make_state(0)).step)"
+    )
+    folders = [*(tmp_path / name for name in DAMAGES), tmp_path / "not asked for"]
+    subprocess.run([sys.executable, "-c", code, *folders], check=True, timeout=120)
+    out, err = capfd.readouterr()
+    assert out.split() == [*(["1"] * len(DAMAGES)), "2"]
+    for line, folder in zip(err.splitlines(), folders[:-1], strict=True):
+        assert f"{folder}: step 2 is damaged (" in line and line.endswith("); this is step 1")
 
 
 def assert_left_alone(checkpoints):

@@ -21,7 +21,7 @@ import tyro
 from experiments.cli import as_command, run_commands
 from experiments.registry import load_experiment
 from rnn_jax.studies.markup import markdown_table, markdown_text
-from rnn_jax.studies.stored import read_stored
+from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.fields import default_values
 
 RESULTS = Path(__file__).parent / "results"
@@ -44,7 +44,8 @@ def collect(
     experiment, _, name = task.partition("/")
     if not name or not runs:
         raise ValueError(f"task={task!r}, {len(runs)} runs: expected EXPERIMENT/TASK and at least one run directory")
-    finished = [read_stored(run / "result.json", {"value": int | float}, WHOLE) for run in runs]
+    read = [read_run(run, {"value": int | float}, WHOLE) for run in runs]
+    finished, starts = [result for result, _ in read], [every[-1] for _, every in read]
     configs = [read_stored(run / "config.json", dict, WHOLE) for run in runs]
     for run, config in zip(runs, configs, strict=True):
         for field in config:
@@ -52,7 +53,6 @@ def collect(
                 raise ValueError(
                     f"{run}: {field}={config[field]!r}, in {runs[0]} {configs[0][field]!r}; only seeds may differ"
                 )
-    starts = [read_stored(run / "manifest.json", {"starts": [dict]}, WHOLE)["starts"][-1] for run in runs]
     first = finished[0]
     each: dict[str, list[Any]] = {
         "values": [result["value"] for result in finished],

@@ -5,6 +5,7 @@ from types import EllipsisType
 from typing import Any
 
 from rnn_jax.train.fields import read_json
+from rnn_jax.train.run import config_hash
 
 
 def read_stored(file: Path, form: Any, remedy: str) -> Any:
@@ -23,6 +24,26 @@ def read_stored(file: Path, form: Any, remedy: str) -> Any:
     if place := _misfit(found, form):
         raise ValueError(f"{file} is damaged: {place}; {remedy}")
     return found
+
+
+def read_run(path: Path, form: Any, remedy: str, of_start: Any = dict) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The result of a finished run, and what its manifest says of each start.
+
+    Args:
+        path: of the run.
+        form: of its result, see `read_stored`.
+        remedy: what to do if it is not so.
+        of_start: the form of what the manifest says of a start.
+
+    Raises:
+        ValueError: one of the files is damaged, or they are of two runs.
+    """
+    manifest = read_stored(path / "manifest.json", {"starts": [of_start]}, remedy)
+    result = read_stored(path / "result.json", form, remedy)
+    known = [manifest.get("config_hash"), *map(config_hash, manifest.get("configs", []))]
+    if any(known) and result.get("config_hash", known[0]) not in known:
+        raise ValueError(f"{path}: result.json and manifest.json are of two runs; {remedy}")
+    return result, manifest["starts"]
 
 
 def _misfit(value: Any, form: Any, place: str = "") -> str:

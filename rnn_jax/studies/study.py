@@ -21,7 +21,7 @@ import jax
 from rnn_jax.checks import check_choice
 from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.seed_runs import SEED_LAYOUTS, SeedGroup
-from rnn_jax.studies.stored import read_stored
+from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.experiment import Experiment
 from rnn_jax.train.fields import replace_fields
 from rnn_jax.train.run import config_hash, plain, to_json
@@ -222,7 +222,7 @@ class Study:
 
     def _is_whole(self, condition: Condition, seed: int) -> bool:
         with contextlib.suppress(ValueError):
-            return bool(read_run(self.run_path(condition, seed)))
+            return bool(read_finished(self.run_path(condition, seed)))
         return False
 
     def run_path(self, condition: Condition, seed: int) -> Path:
@@ -245,7 +245,7 @@ class Study:
                     seeds[str(seed)]["message"] = failure
                 if state == "done":
                     try:
-                        result, starts = read_run(path := self.run_path(condition, seed))
+                        result, starts = read_finished(path := self.run_path(condition, seed))
                     except ValueError as error:  # one file that is damaged leaves the others alone
                         seeds[str(seed)] |= {"state": "failed", "message": str(error)}
                         continue
@@ -278,16 +278,14 @@ class Study:
                 written = True
 
 
-def read_run(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def read_finished(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The result of a finished run, and what its manifest says of each start.
 
     Raises:
         ValueError: one of the files is damaged.
     """
-    remedy = f"delete {path.name}, and --retry trains it again"
-    manifest = read_stored(path / "manifest.json", {"starts": [{"versions": dict}]}, remedy)
     form = KEPT | {"seconds": int | float, "device": str}
-    return read_stored(path / "result.json", form, remedy), manifest["starts"]
+    return read_run(path, form, f"delete {path.name}, and --retry trains it again", {"versions": dict})
 
 
 def default_path(root: Path, experiment: str, definition: Any) -> Path:

@@ -60,6 +60,15 @@ def test_damaged_files_are_named(tmp_path):
             (run / file).write_text(content)
             with pytest.raises(ValueError, match=f"{run / file} is damaged: .*; name runs that have finished"):
                 report.collect("text_generation/some-text", [run], results=tmp_path)
+    run = finished_run(tmp_path / "run-of-two", 0, 1.0)
+    for config_hash in ("abc", "def"):
+        stored = json.loads((run / "result.json").read_text()) | {"config_hash": config_hash}
+        (run / "result.json").write_text(json.dumps(stored))
+        (run / "manifest.json").write_text('{"starts": [{}], "config_hash": "def"}')
+        if config_hash == "abc":
+            with pytest.raises(ValueError, match=r"result.json and manifest.json are of two runs; name runs that have"):
+                report.collect("text_generation/some-text", [run], results=tmp_path)
+    report.collect("text_generation/some-text", [run], results=tmp_path)
     (tmp_path / "other.json").write_text('{"experiment": "other", "results": [null]}')
     with pytest.raises(ValueError, match=r"other.json is damaged: results\[0\] is None; bring back"):
         report.table_text(tmp_path)

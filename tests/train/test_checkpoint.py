@@ -1,7 +1,6 @@
-import gc
-
 """Whatever happens to the files, a loaded state is one that was saved: equal to the last bit, or an error."""
 
+import gc
 import logging
 import random
 import resource

@@ -10,7 +10,7 @@ where equal means equal; they take a few seconds a cell, most of it compilation.
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import jax
@@ -19,10 +19,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, PartitionSpec
 
-from rnn_jax.cells.base import Cell, GatedCell, describe
+from rnn_jax.cells.base import Cell, Composite, GatedCell, describe
 from rnn_jax.checks import check_choice, check_input, is_shape, leaves_by_name
 from rnn_jax.typing import Carry, Params
-from rnn_jax.unroll import unroll
+from rnn_jax.unroll import methods_of, unroll
 
 Reference = Callable[[Params, Carry, np.ndarray], tuple[Carry, np.ndarray]]
 
@@ -47,8 +47,8 @@ def assert_cell_contract(
         reference: the equations in NumPy, `(params, carry, x) -> (carry, y)` on float64 arrays, written from the
             paper; compared to 1e-12.
         seed: of the random parameters and inputs.
-        part: "core" leaves out second derivatives, Newton's method, huge and narrow inputs, edges and devices, three
-            quarters of the time; "rest" is these alone.
+        part: "core" leaves out second derivatives, Newton's method, fused loops, huge and narrow inputs, edges and
+            devices, three quarters of the time; "rest" is these alone.
     """
     check_choice("part", part, ("all", "core", "rest"))
     if part != "rest":
@@ -75,6 +75,7 @@ def assert_cell_contract(
                 check_reference(example, reference)
         if part != "core":
             check_newton(example)
+            check_fused(example)
             check_curvature(example)
 
 
@@ -216,7 +217,7 @@ def _back(tree: Any) -> Any:
 def check_no_steps(cell: Cell, seed: int) -> None:
     """No steps, no rows, one step of one row: every method takes them, in segments too."""
     params = jax.eval_shape(cell.init, jax.random.key(seed))
-    for method in cell.methods:
+    for method in methods_of(cell):
         for length, batch, masked in ((0, BATCH, True), (LENGTH, 0, True), (LENGTH, 0, False), (1, 1, False)):
             xs = inputs_of(cell, (length, batch), functools.partial(_shape_struct, jnp.float32))
             masks = {"lengths": np.zeros(batch, int), "resets": np.zeros((length, batch), bool)}
@@ -234,7 +235,7 @@ def check_devices(cell: Cell, seed: int) -> None:
     xs = inputs_of(cell, (LENGTH, BATCH), functools.partial(_shape_struct, jnp.float32))
     resets = jax.ShapeDtypeStruct((LENGTH, BATCH), bool)
     rows, mesh = PartitionSpec(None, "rows"), jax.make_mesh((1,), ("rows",), axis_types=(AxisType.Auto,))
-    for method in cell.methods:
+    for method in methods_of(cell):
 
         def run(params: Params, xs: Any, resets: Any, method: str = method):
             anew = unroll(cell, params, xs, resets=resets, method=method)
@@ -333,8 +334,13 @@ def check_causal(example: Example) -> None:
         assert (changed[t] != ys[t]).any(), f"the output of step {t} does not depend on its own input"
 
 
-def check_unroll(example: Example) -> None:
-    """Every method is a loop over the cell: lengths, resets, both directions, segments, a carry given or not."""
+def check_unroll(example: Example, methods: Sequence[str] = ()) -> None:
+    """Every method is a loop over the cell: lengths, resets, both directions, segments, a carry given or not.
+
+    Args:
+        example: of the cell.
+        methods: these alone.
+    """
     cell, params, options = example.cell, example.params, lengths_and_resets()
     start = cell.initial_carry((BATCH,), jnp.float64)
     wanted = {
@@ -342,7 +348,7 @@ def check_unroll(example: Example) -> None:
         ", reverse=True, checkpoint_every=3": loop(cell, params, example.xs, example.carry, reverse=True, **options),
         ", no carry given": loop(cell, params, example.xs, start),
     }
-    for method in _methods(cell):
+    for method in methods or _methods(cell):
         bound = functools.partial(unroll, cell, method=method)
 
         @quick_jit
@@ -355,6 +361,13 @@ def check_unroll(example: Example) -> None:
             _assert_close(found, by_loop, f"{method} against a loop{what}")
         spoilt = results(params, _with_nan(example.xs, 0, 2), example.carry)[0]
         _assert_close(spoilt.ys[3:], forward.ys[3:], f"{method}: outputs after a reset, with NaN before it")
+
+
+def check_fused(example: Example) -> None:
+    """The fused loop, where a cell has one and there is a compiler, is a loop over the cell, with its derivatives."""
+    if "fused" in methods_of(example.cell) and not isinstance(example.cell, Composite):
+        check_unroll(example, ("fused",))
+        check_gradients(example, ("fused",))
 
 
 def check_newton(example: Example) -> None:
@@ -379,14 +392,18 @@ def lengths_and_resets() -> dict[str, Any]:
 
 
 def _methods(cell: Cell) -> list[str]:
-    """The methods whose derivatives and options are checked for each cell; newton's have their own tests."""
+    """The methods whose derivatives and options are checked for each cell; the others have checks of their own."""
     return [method for method in cell.methods if method != "newton"]
 
 
-def check_gradients(example: Example) -> None:
+def check_gradients(example: Example, methods: Sequence[str] = ()) -> None:
     """First derivatives, forward and reverse, agree with finite differences along random directions.
 
-    With every method of the cell; leaves that training may not change are left out and have no gradient.
+    Leaves that training may not change are left out and have no gradient.
+
+    Args:
+        example: of the cell.
+        methods: these instead of all that it can use.
     """
 
     def derivatives(loss: Any, first_method: bool, point: jax.Array, fixed: Any, v: jax.Array):
@@ -397,7 +414,7 @@ def check_gradients(example: Example) -> None:
             slopes["forward"] = jax.jvp(lambda p: loss(p, fixed), (point,), (v,))[1]
         return slopes, of_fixed
 
-    for method, wanted, _, (slopes, of_fixed) in _along_lines(example, derivatives):
+    for method, wanted, _, (slopes, of_fixed) in _along_lines(example, derivatives, methods):
         for name, found in slopes.items():
             _assert_close(found, wanted, f"{method}: first derivative, {name}", rtol=1e-6, atol=1e-8)
         assert not any(np.any(g) for g in of_fixed), "a leaf that training may not change has a gradient"
@@ -418,7 +435,7 @@ def check_curvature(example: Example) -> None:
             _assert_close(found, wanted, f"{method}: second derivative, {name}", rtol=1e-4, atol=1e-6)
 
 
-def _along_lines(example: Example, derivatives: Callable[..., Any]):
+def _along_lines(example: Example, derivatives: Callable[..., Any], methods: Sequence[str] = ()):
     """For each method and two directions: its name, finite differences of both orders, and `derivatives`.
 
     They are those of the sum of sines of all that `unroll` returns, by the parameters that may change, the carry and
@@ -433,7 +450,8 @@ def _along_lines(example: Example, derivatives: Callable[..., Any]):
     point, unravel = ravel_pytree((moved, _at(example.xs, slice(3))))
     random = np.random.default_rng(0)
 
-    for method in _methods(cell):
+    methods = methods or _methods(cell)
+    for method in methods:
 
         def loss(point: jax.Array, fixed: list[jax.Array], method: str = method) -> jax.Array:
             moved, xs = unravel(point)
@@ -448,7 +466,7 @@ def _along_lines(example: Example, derivatives: Callable[..., Any]):
         @quick_jit
         def all_at_once(line: jax.Array, fixed: Any, v: jax.Array, loss: Any = loss, method: str = method):
             values = jax.lax.map(lambda p: loss(p, fixed), line)
-            return values, derivatives(loss, method == cell.methods[0], line[2], fixed, v)
+            return values, derivatives(loss, method == methods[0], line[2], fixed, v)
 
         for _ in range(2):
             v = random.normal(size=point.shape)

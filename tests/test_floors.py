@@ -17,6 +17,7 @@ FLOORS = [
     {"metrics"},
     {"data"},
     {"cells"},
+    {"native"},
     {"unroll"},
     {"compose"},
     {"nnx"},

@@ -13,6 +13,7 @@ from rnn_jax.unroll.associative import Associative
 from rnn_jax.unroll.auto import Auto
 from rnn_jax.unroll.checks import check_arguments, resolve
 from rnn_jax.unroll.fixed_point import NewtonReport
+from rnn_jax.unroll.fused import Fused, fused_report
 from rnn_jax.unroll.method import Method, MethodResult
 from rnn_jax.unroll.newton import Newton
 from rnn_jax.unroll.precision import wide
@@ -24,6 +25,7 @@ __all__ = [
     "METHODS",
     "Associative",
     "Auto",
+    "Fused",
     "Method",
     "MethodResult",
     "Newton",
@@ -33,6 +35,8 @@ __all__ = [
     "Trace",
     "Traced",
     "Unrolled",
+    "fused_report",
+    "methods_of",
     "newton_report",
     "unroll",
     "unroll_with_reports",
@@ -44,6 +48,7 @@ METHODS: dict[str, Method] = {
     "sequential": Sequential(),
     "associative": Associative(),
     "newton": NEWTON,
+    "fused": Fused(),
 }
 """The methods that have a name."""
 
@@ -91,8 +96,10 @@ def unroll(
             the number is not that of the step before, in each direction. The first segment starts from `carry`.
         reverse: go from the last valid step to the first; `ys[t]` still belongs to `xs[t]`.
         method: "sequential", for every cell; "associative", parallel over time, for a `LinearCell`; "newton", or
-            `Newton(...)` with options, parallel over time by iterations, for cells that are not linear; "auto" takes
-            the fastest by measurements, and never changes results beyond rounding. Any other `Method`, yours too.
+            `Newton(...)` with options, parallel over time by iterations, for cells that are not linear; "fused", one
+            call of native code for the whole loop on a CPU, for a `GatedCell` whose gates are pointwise over units,
+            compiled when it is first needed; "auto" takes the fastest by measurements, and never changes results
+            beyond rounding. Any other `Method`, yours too.
         checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
             memory for T steps falls from T to about T / n + n. None keeps everything.
         time_axis: where time stands in `xs`, `resets` and `ys`: 0 or 1.
@@ -131,6 +138,11 @@ def unroll_with_reports(
         ValueError: as `unroll`.
     """
     return _unroll(cell, params, xs, carry, method=method, **options)
+
+
+def methods_of(cell: Cell) -> tuple[str, ...]:
+    """The names of the methods that a cell can use, "sequential" first; "auto" is not among them."""
+    return tuple(name for name, method in METHODS.items() if name != "auto" and method.applies(cell))
 
 
 def newton_report(

@@ -1,7 +1,9 @@
 """`method="auto"`: the method that is faster for a cell, T, B and the device at hand, by measurements.
 
 `crossovers.json` says from which T on the associative method is at least as fast as going step by step, for each kind
-of device, cell and B. `python -m benchmarks.linear --write` measures and writes it anew.
+of device, cell and B. `python -m benchmarks.linear --write` measures and writes it anew. `fused.json` says from how
+many steps and rows on the fused loop of a gated cell is, whatever its kernel, and how large that may be with fewer
+rows: `python -m benchmarks.fused --write`.
 """
 
 import dataclasses
@@ -15,6 +17,7 @@ import jax
 from rnn_jax.cells.base import Cell
 from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.associative import Associative
+from rnn_jax.unroll.fused import Fused, NoFusedLoop, is_available, kernel_size, say_once, why_not
 from rnn_jax.unroll.method import MethodResult
 from rnn_jax.unroll.scope import Scope, is_known
 from rnn_jax.unroll.sequential import Sequential
@@ -22,6 +25,7 @@ from rnn_jax.unroll.sequential import Sequential
 CROSSOVERS: dict[str, dict[str, dict[str, int | None]]] = json.loads(
     importlib.resources.files("rnn_jax.unroll").joinpath("crossovers.json").read_text()
 )
+FUSED: dict[str, int] = json.loads(importlib.resources.files("rnn_jax.unroll").joinpath("fused.json").read_text())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Auto:
         key: Key | None,
     ) -> MethodResult:
         chosen = choose(cell, scope.length, scope.batch_shape) if is_known(scope) else "sequential"
+        if chosen == "fused":
+            try:
+                return Fused().run(cell, params, xs, carry, scope, reverse, key)
+            except NoFusedLoop as error:  # the compiler fails, or the params are of another dtype than most
+                say_once(str(error))
         method = Associative() if chosen == "associative" else Sequential()
         return method.run(cell, params, xs, carry, scope, reverse, key)
 
@@ -53,12 +62,20 @@ def choose(cell: Cell, length: int, batch_shape: tuple[int, ...], platform: str 
     linear cells that were not measured. On kinds of devices that were not measured, linear cells take the associative
     method: there it is the one that uses the whole device.
     """
+    platform = platform or jax.default_backend()
     if "associative" not in cell.methods:
-        return "sequential"
-    measured = CROSSOVERS.get(platform or jax.default_backend())
+        return "fused" if platform == "cpu" and _fuses(cell, length, math.prod(batch_shape)) else "sequential"
+    measured = CROSSOVERS.get(platform)
     if measured is None:
         return "associative"
     least_by_rows = next((measured[kind.__name__] for kind in type(cell).__mro__ if kind.__name__ in measured), {})
     rows = [int(rows) for rows in least_by_rows if int(rows) <= math.prod(batch_shape)]
     least = least_by_rows[str(max(rows))] if rows else next(iter(least_by_rows.values()), None)
     return "sequential" if least is None or length < least else "associative"
+
+
+def _fuses(cell: Cell, length: int, rows: int) -> bool:
+    """Whether a fused loop is the faster one: with few rows or steps a large kernel takes longer to be laid out."""
+    if length < FUSED["length"] or not is_available() or why_not(cell):
+        return False
+    return rows >= FUSED["rows"] or kernel_size(cell) <= FUSED["kernel"]

@@ -10,6 +10,7 @@ import numpy as np
 from rnn_jax.cells.base import Cell, carry_shapes, param_shapes
 from rnn_jax.checks import check_carry, check_input, check_size, check_tree
 from rnn_jax.typing import Carry, Checked, Params
+from rnn_jax.unroll.fused import Fused, no_compiler, why_not
 from rnn_jax.unroll.method import Method
 
 
@@ -55,8 +56,15 @@ def check_arguments(
                 raise ValueError(
                     f"{name} is {dtype}{list(shape)}: expected {wanted}{list(leading)}, the leading dims of xs"
                 )
-    if not resolve(method, methods).applies(cell):
-        raise ValueError(f"method={method!r}: {type(cell).__name__} can use {', '.join(map(repr, cell.methods))}")
+    chosen = resolve(method, methods)
+    if not chosen.applies(cell):
+        usable = ", ".join(repr(name) for name, one in methods.items() if name != "auto" and one.applies(cell))
+        why = (
+            f"; not this one, for {reason}"
+            if isinstance(chosen, Fused) and (reason := why_not(cell) or no_compiler())
+            else ""
+        )
+        raise ValueError(f"method={method!r}: {type(cell).__name__} can use {usable}{why}")
     if checkpoint_every is not None:
         check_size("checkpoint_every", checkpoint_every)
     return length, batch_shape

@@ -1,0 +1,195 @@
+"""`method="fused"`: the whole loop over a gated cell as one call of native code, on a CPU.
+
+The loop is compiled for the cell: its gates, and their derivatives, from the cell's own functions; see
+`rnn_jax.native`.
+"""
+
+import dataclasses
+import functools
+import logging
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rnn_jax.cells.base import Cell, Composite, param_shapes
+from rnn_jax.native.build import FLAGS, NoCompiler, cache_folder, compiler
+from rnn_jax.native.plan import Plan, plan_of
+from rnn_jax.native.primitives import LOOP, Options, registered
+from rnn_jax.native.units import NotPointwise
+from rnn_jax.typing import Carry, Checked, Key, Params
+from rnn_jax.unroll.method import MethodResult
+from rnn_jax.unroll.scope import Scope, is_known, rows_of, varying_axes
+from rnn_jax.unroll.segments import in_segments
+from rnn_jax.unroll.sequential import Sequential
+
+log = logging.getLogger(__name__)
+
+FEW_ROWS, SMALL_KERNEL = 8, 2**13
+"""With so few rows a step waits for the kernel to be read: one of so many numbers is better read once for all steps."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fused:
+    """`unroll(..., method="fused")`: for a `GatedCell` whose gates are pointwise over its units.
+
+    On other devices than one CPU, in `jax.export` and where a step is random, it is the sequential method.
+    """
+
+    def applies(self, cell: Cell) -> bool:
+        return not (why_not(cell) or no_compiler())
+
+    def run(
+        self,
+        cell: Cell,
+        params: Params,
+        xs: Checked[Any, "T *B D"],
+        carry: Carry,
+        scope: Scope,
+        reverse: bool,
+        key: Key | None,
+    ) -> MethodResult:
+        noisy = key is not None and type(cell).noisy_step is not Cell.noisy_step
+        spread = varying_axes((params, xs, carry)) or rows_of(xs, len(scope.batch_shape)) is not None
+        if noisy or spread or not is_known(scope) or not scope.length * math.prod(scope.batch_shape):
+            return Sequential().run(cell, params, xs, carry, scope, reverse, key)
+        plan = plan_for(cell, params, xs, carry)
+        return MethodResult(*_run(plan, params, xs, carry, scope, reverse))
+
+
+class NoFusedLoop(ValueError):
+    """A cell that has no fused loop, or none that can be built here; the message says why."""
+
+
+def plan_for(cell: Cell, params: Params, xs: Any, carry: Carry) -> Plan:
+    """The plan of a cell for these arrays; its library is built where the device is a CPU.
+
+    Raises:
+        NoFusedLoop: there is none, or it cannot be built; the message says why.
+    """
+    try:
+        plan = plan_of(cell, params, jax.tree.leaves(carry)[0].dtype, xs.dtype)
+        if jax.default_backend() == "cpu":
+            registered(plan)
+    except NotPointwise as error:
+        raise NoFusedLoop(f"method='fused': {type(cell).__name__} has no fused loop: {error}") from None
+    except NoCompiler as error:
+        raise NoFusedLoop(f"method='fused': {error}") from None
+    return plan
+
+
+def _run(plan: Plan, params: Params, xs: Any, carry: Carry, scope: Scope, reverse: bool) -> tuple[Carry, jax.Array]:
+    cell, rows = plan.cell, math.prod(scope.batch_shape)
+    in_kernel, in_bias, kernel, bias, vectors = (one[None] for one in plan.weights(params))
+    product = [kernel, bias] if plan.r_size else []
+    packed = [vectors] if plan.vectors_size else []
+    hoisted = plan.input_product is None or (rows < FEW_ROWS and cell.input_size * plan.z_size > SMALL_KERNEL)
+    start = [] if scope.resets is None else _flat(scope.start(cell, carry), 0, rows)
+    z = jax.eval_shape(cell.project, params, jax.ShapeDtypeStruct(xs.shape[1:], xs.dtype))
+    y_dtype = jax.eval_shape(cell.step, params, carry, z)[1].dtype
+
+    def segment(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
+        xs, valid, resets = inputs
+        given = _flat(cell.project(params, xs).astype(plan.dtype) if hoisted else xs, 1, rows)
+        if resets is not None and valid is not None:
+            resets = resets & valid
+        masks = [_flat(mask, 1, rows, 0)[0] for mask in (valid, resets) if mask is not None]
+        weights = [] if hoisted else [in_kernel, in_bias]
+        operands = [*given, *weights, *product, *packed, *_flat(carry, 0, rows), *start, *masks]
+        options = Options(plan, hoisted, valid is not None, resets is not None, reverse)
+        *last, ys = LOOP.bind(*operands, options=options)
+        last = [one.reshape(like.shape) for one, like in zip(last, jax.tree.leaves(carry), strict=True)]
+        ys = ys.reshape(ys.shape[1], *scope.batch_shape, ys.shape[-1]).astype(y_dtype)
+        return jax.tree.unflatten(plan.carry_tree, last), ys
+
+    return in_segments(segment, carry, (xs, scope.valid, scope.resets), scope.checkpoint_every, reverse)
+
+
+def _flat(tree: Any, leading: int, rows: int, trailing: int = 1) -> list[jax.Array]:
+    """The leaves with one axis of loops before all, and one of rows in place of the batch dims."""
+
+    def flat(leaf: jax.Array) -> jax.Array:
+        return leaf.reshape(1, *leaf.shape[:leading], rows, *leaf.shape[leaf.ndim - trailing :])
+
+    return list(map(flat, jax.tree.leaves(tree)))
+
+
+def why_not(cell: Cell) -> str:
+    """Why a cell has no fused loop, wherever it runs; "" if it has one."""
+    if isinstance(cell, Composite):
+        reasons = ((type(part).__name__, why_not(part)) for part in _parts(cell))
+        return next((f"its {name}: {reason}" for name, reason in reasons if reason), "")
+    try:
+        _plan_alone(cell)
+    except NotPointwise as error:
+        return str(error)
+    return ""
+
+
+def _parts(cell: Cell) -> list[Cell]:
+    """The cells that a composite is made of."""
+    record: Any = cell
+    values = [getattr(cell, field.name) for field in dataclasses.fields(record)]
+    return [
+        part for value in values for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, Cell)
+    ]
+
+
+def kernel_size(cell: Cell) -> int:
+    """Numbers in the recurrent kernel of a cell that has a fused loop."""
+    plan = _plan_alone(cell)
+    return plan.x_size * plan.r_size
+
+
+def _plan_alone(cell: Cell) -> Plan:
+    return plan_of(cell, jax.eval_shape(cell.prepare, param_shapes(cell)), jnp.float32, jnp.float32)
+
+
+def no_compiler() -> str:
+    """Why no library can be built here; "" if it can."""
+    try:
+        compiler()
+    except NoCompiler as error:
+        return str(error)
+    return ""
+
+
+def fused_report(cell: Cell | None = None) -> str:
+    """What `method="fused"` has to work with here: the compiler, where its libraries are, and whether it is used.
+
+    Args:
+        cell: say of this cell whether it has a fused loop, too.
+    """
+    if reason := no_compiler():
+        lines = [f"compiler: none; {reason}"]
+    else:
+        by = compiler()
+        lines = [f"compiler: {' '.join(by.command)} ({by.version})", f"flags: {' '.join(FLAGS)}"]
+        lines.append(f"libraries: {cache_folder()}")
+    backend, devices = jax.default_backend(), jax.local_device_count()
+    used = (
+        "used"
+        if (backend, devices) == ("cpu", 1)
+        else "used where asked for, not by auto, for there is not one CPU device"
+    )
+    lines.append(f"devices: {devices} of kind {backend}; {used}")
+    if cell is not None:
+        reason = why_not(cell)
+        lines.append(f"{type(cell).__name__}: " + (f"no fused loop, {reason}" if reason else "has a fused loop"))
+    return "\n".join(lines)
+
+
+def is_available() -> bool:
+    """Whether a fused loop can be built and run here; where a compiler is missing, that is said once."""
+    if jax.default_backend() != "cpu" or jax.device_count() != 1:
+        return False
+    if (reason := no_compiler()) and "RNN_JAX_FUSED" not in reason:
+        say_once(reason)
+    return not reason
+
+
+@functools.cache
+def say_once(reason: str) -> None:
+    """Say that something which could be faster is not, and why."""
+    log.warning("gated cells run as scans, without fused loops: %s; rnn_jax.fused_report() says more", reason)

@@ -1,0 +1,229 @@
+"""The fused loop is the sequential method, whatever the cell, the options, the derivative and the devices."""
+
+import dataclasses
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+import rnn_jax
+from rnn_jax.cells.base import GatedHiddenCell
+from rnn_jax.unroll import auto, methods_of
+
+pytestmark = pytest.mark.skipif(
+    "fused" not in methods_of(rnn_jax.LSTM(2, 3)), reason="there is no C++ compiler: " + rnn_jax.fused_report()
+)
+
+# Sums of z and r, parts of z and r alone, vectors of the params, a product of something pointwise, no product at all.
+KINDS = ["lstm", "gru", "peephole_lstm", "gru3", "indrnn"]
+FUSED = [name for name in rnn_jax.CELLS if "fused" in methods_of(rnn_jax.CELLS[name](2, 3))]
+OPTIONS = [
+    {},
+    {"lengths": np.array([9, 0, 4, 1, 9])},
+    {"resets": np.random.default_rng(0).random((9, 5)) < 0.3, "reverse": True},
+    {"lengths": np.array([9, 0, 4, 1, 9]), "resets": np.random.default_rng(1).random((9, 5)) < 0.3},
+]
+
+
+def drawn(cell, length=9, batch=(5,), dtype=jnp.float32):
+    """Params, inputs and a carry, none of them zero."""
+    params, carry = cell.init(jax.random.key(0), dtype), cell.initial_carry(batch, dtype)
+    leaves, tree = jax.tree.flatten((params, carry, jnp.zeros((length, *batch, cell.input_size), dtype)))
+    random = np.random.default_rng(0)
+    leaves = [leaf + jnp.asarray(0.5 * random.normal(size=leaf.shape), dtype) for leaf in leaves]
+    return tree.unflatten(leaves)
+
+
+def everything(cell, method, **options):
+    """The function that gives the last carry, the outputs, and the gradients of all arguments."""
+
+    def loss(params, carry, xs):
+        found = rnn_jax.unroll(cell, params, xs, carry, method=method, **options)
+        return sum(jnp.sin(leaf).sum() for leaf in jax.tree.leaves(found)), found
+
+    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
+
+
+def assert_same(cell, drawn, rtol=1e-4, atol=2e-5, **options):
+    wanted = everything(cell, "sequential", **options)(*drawn)
+    chex.assert_trees_all_close(everything(cell, "fused", **options)(*drawn), wanted, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["plain", "lengths", "resets back", "both"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in KINDS)) for name in FUSED]
+)
+def test_values_and_gradients_are_those_of_the_sequential_method(name, options):
+    # 37 units fill two vectors and a part of a third; 5 rows are cut in two, unevenly.
+    cell = rnn_jax.CELLS[name](3, 37)
+    assert_same(cell, drawn(cell), **options)
+
+
+def test_all_cells_with_one_dense_product_and_pointwise_gates_have_it():
+    gated = {name for name, cell in rnn_jax.CELLS.items() if issubclass(cell, rnn_jax.GatedCell)}
+    assert gated - set(FUSED) == {"layer_norm_lstm", "conv_lstm", "clockwork", "slstm"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Own(GatedHiddenCell):
+    """A user's cell, with operations that no cell of the library has, and a number among its params."""
+
+    input_size: int
+    hidden_size: int
+
+    def init(self, key, param_dtype=jnp.float32):
+        keys = jax.random.split(key, 2)
+        shapes = (self.input_size, 2 * self.hidden_size), (self.hidden_size, 2 * self.hidden_size)
+        kernels = [jax.random.normal(k, shape, param_dtype) / 3 for k, shape in zip(keys, shapes, strict=True)]
+        return {
+            "input": {"kernel": kernels[0]},
+            "recurrent": {"kernel": kernels[1]},
+            "sharpness": jnp.asarray(1.5, param_dtype),
+        }
+
+    def gate(self, params, carry, z, r):
+        a, b = jnp.split(z + r, 2, axis=-1)
+        gate = jax.nn.softplus(a) ** 2 / (1 + jax.nn.softplus(a) ** 2)
+        new = jnp.where(b > 0, jnp.log1p(jnp.abs(b)), jnp.exp(jnp.clip(b, -3, 3)) - jax.lax.rsqrt(1 + b * b))
+        y = jnp.minimum(gate * carry + (1 - gate) * jax.nn.sigmoid(jnp.asarray(params["sharpness"], z.dtype) * new), 2)
+        return y, y
+
+
+def test_a_users_cell_has_it_too():
+    assert_same(Own(3, 21), drawn(Own(3, 21)), lengths=np.array([9, 0, 4, 1, 9]))
+
+
+@pytest.mark.parametrize("size", [(1, (1,)), (1, (4,)), (6, ()), (5, (2, 3)), (0, (3,)), (3, (0,)), (40, (33,))])
+def test_all_sizes(size):
+    cell = rnn_jax.GRU(2, 17)
+    assert_same(cell, drawn(cell, *size))
+
+
+def test_a_large_kernel_with_few_rows_has_its_inputs_projected_before():
+    cell = rnn_jax.LSTM(64, 128)
+    assert_same(cell, drawn(cell, 4, (2,)))
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "gru3"])
+def test_derivatives_of_every_order_and_kind(name, x64):
+    cell = rnn_jax.CELLS[name](2, 3)
+    params, carry, xs = drawn(cell, 4, (3,), jnp.float64)
+
+    def all_of_it(method):
+        def loss(params, xs):
+            found = rnn_jax.unroll(cell, params, xs, carry, lengths=np.array([4, 2, 0]), method=method)
+            return sum(jnp.sin(leaf).sum() for leaf in jax.tree.leaves(found))
+
+        def slope(params):
+            return sum((g**2).sum() for g in jax.tree.leaves(jax.grad(loss)(params, xs)))
+
+        several = jax.tree.map(lambda a: jnp.stack([a, 2 * a, -a]), params)
+        return {
+            "forward": jax.jvp(loss, (params, xs), (params, xs)),
+            "forward over reverse": jax.jvp(jax.grad(loss), (params, xs), (params, xs)),
+            "reverse over reverse": jax.grad(slope)(params),
+            "reverse over forward": jax.grad(lambda p: jax.jvp(lambda q: loss(q, xs), (p,), (p,))[1])(params),
+            "params side by side": jax.vmap(jax.grad(loss, (0, 1)), (0, None))(several, xs),
+            "inputs side by side": jax.vmap(jax.grad(loss, (0, 1)), (None, 1))(params, jnp.stack([xs, -xs], 1)),
+        }
+
+    found, wanted = (jax.jit(functools.partial(all_of_it, method))() for method in ("fused", "sequential"))
+    chex.assert_trees_all_close(found, wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_segments_keep_the_gradient():
+    cell = rnn_jax.GRU(2, 5)
+    assert_same(cell, drawn(cell), checkpoint_every=4, reverse=True, lengths=np.array([9, 0, 4, 1, 9]))
+
+
+def test_nan_stays_in_its_row_and_its_time():
+    cell = rnn_jax.LSTM(2, 19)
+    params, carry, xs = drawn(cell)
+    run = jax.jit(functools.partial(rnn_jax.unroll, cell, method="fused", lengths=np.array([9, 9, 4, 1, 9])))
+    clean, spoilt = run(params, xs, carry), run(params, xs.at[3, 1].set(jnp.nan).at[5, 2].set(jnp.nan), carry)
+    assert np.isnan(spoilt.ys[3:, 1]).all()
+    assert_equal = functools.partial(np.testing.assert_array_equal)
+    assert_equal(spoilt.ys[:3], clean.ys[:3])
+    assert_equal(np.delete(spoilt.ys, 1, 1), np.delete(clean.ys, 1, 1))
+
+
+def test_narrow_inputs_are_gathered_in_float32():
+    cell = rnn_jax.GRU(3, 20)
+    params, _, xs = drawn(cell, 64)
+    found = rnn_jax.unroll(cell, params, xs.astype(jnp.bfloat16), method="fused")
+    wanted = rnn_jax.unroll(cell, params, xs.astype(jnp.bfloat16), method="sequential")
+    assert found.ys.dtype == jnp.bfloat16 and found.carry.dtype == jnp.float32
+    chex.assert_trees_all_close(found.carry, wanted.carry, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        (rnn_jax.LayerNormLSTM(2, 3), "not this one, for it takes div of a sum over the units"),
+        (rnn_jax.ConvLSTM(2, 3), "not this one, for a leaf of its carry"),
+        (rnn_jax.MGU(2, 3), "not this one, for its step is not a recurrent product and a gate"),
+        (rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.MinGRU(3, 3)]), "not this one, for its MinGRU: its step is not"),
+    ],
+    ids=["sum over units", "maps", "two products", "in a stack"],
+)
+def test_a_cell_without_one_says_why(cell, reason):
+    params = cell.init(jax.random.key(0))
+    xs = jnp.zeros((4, 1, *cell.input_shape))
+    with pytest.raises(ValueError, match=f"method='fused': {type(cell).__name__} can use 'sequential'.*; {reason}"):
+        rnn_jax.unroll(cell, params, xs, method="fused")
+
+
+def test_stacks_and_both_directions():
+    cell = rnn_jax.Stack([rnn_jax.Bidirectional(rnn_jax.LSTM(2, 4), rnn_jax.GRU(2, 4)), rnn_jax.Elman(8, 5)])
+    params, xs = cell.init(jax.random.key(0)), drawn(rnn_jax.GRU(2, 3))[2]
+    options = {"lengths": np.array([9, 0, 4, 1, 9])}
+    found, wanted = (rnn_jax.unroll(cell, params, xs, method=m, **options) for m in ("fused", "sequential"))
+    chex.assert_trees_all_close(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
+def test_rows_on_four_devices(kind):
+    cell = rnn_jax.LSTM(2, 5)
+    params, carry, xs = drawn(cell, 6, (8,))
+    mesh = jax.make_mesh((4,), ("rows",), axis_types=(kind,))
+    spread = jax.device_put(xs, NamedSharding(mesh, PartitionSpec(None, "rows")))
+    wanted = everything(cell, "sequential")(params, carry, xs)
+    with jax.set_mesh(mesh):
+        found = everything(cell, "fused")(
+            params, jax.device_put(carry, NamedSharding(mesh, PartitionSpec("rows"))), spread
+        )
+    chex.assert_trees_all_close(jax.device_get(found), jax.device_get(wanted), rtol=1e-5, atol=1e-5)
+
+
+def test_an_exported_program_needs_no_library():
+    cell = rnn_jax.GRU(2, 5)
+    params, carry, xs = drawn(cell)
+    run = jax.jit(lambda params, xs, carry: rnn_jax.unroll(cell, params, xs, carry, method="fused").ys)
+    exported = jax.export.export(run)(params, xs, carry)
+    assert "rnn_jax.fused" not in exported.mlir_module()
+    found = jax.export.deserialize(exported.serialize()).call(params, xs, carry)
+    chex.assert_trees_all_close(found, run(params, xs, carry), rtol=1e-5, atol=1e-6)
+
+
+def test_the_loop_is_one_call():
+    cell = rnn_jax.LSTM(2, 5)
+    params, carry, xs = drawn(cell)
+    text = everything(cell, "fused").lower(params, carry, xs).as_text()
+    assert text.count("rnn_jax.fused") == 2 and "while" not in text, "one call forward, one back"
+
+
+def test_auto_takes_it_where_it_is_the_faster_one(monkeypatch):
+    monkeypatch.setattr(auto, "FUSED", {"length": 16, "rows": 12, "kernel": 1000})
+    monkeypatch.setattr(auto, "is_available", lambda: True)
+    small, large = rnn_jax.GRU(2, 8), rnn_jax.GRU(2, 100)
+    chosen = [
+        auto.choose(cell, length, (rows,), "cpu")
+        for cell, length, rows in ((large, 16, 12), (large, 15, 12), (large, 16, 11), (small, 16, 1))
+    ]
+    assert chosen == ["fused", "sequential", "sequential", "fused"]
+    assert auto.choose(rnn_jax.LayerNormLSTM(2, 8), 100, (100,), "cpu") == "sequential"
+    assert auto.choose(large, 100, (100,), "gpu") == "sequential"

@@ -113,7 +113,7 @@ def _with_config(
     command: Callable, experiment: Experiment, flags: Mapping[str, str], file: Path | None, stored: dict[str, Any]
 ) -> Callable:
     """A command whose argument `config` is of the type that flags and the values of a file ask for."""
-    values = experiment.upgrade(stored)
+    values = experiment.today(stored)
     config_type = experiment.config_type(flags, values)
     known = field_types(config_type)
     default: Any = inspect.Parameter.empty
@@ -122,7 +122,7 @@ def _with_config(
         task = next(task for task, one in experiment.Config.items() if one is config_type)
         whose = f"task {task}"
         if values != stored:  # of an earlier version, which may have the fields of all tasks
-            values = experiment.upgrade(stored | {"task": task})
+            values = experiment.today(stored | {"task": task})
         values = {name: value for name, value in values.items() if name != "task"}  # which the type has
         if {"h", "help"} & flags.keys() and "task" in known:
             config_type = _with_choices(config_type, "task", tuple(experiment.Config))

@@ -99,7 +99,7 @@ def read_results(file: Path) -> dict[str, Any]:
 def command(experiment: str, config: dict[str, Any]) -> str:
     """The command of a run, with the flags that differ from the experiment's defaults."""
     found = load_experiment(experiment)
-    config = found.upgrade(config)
+    config = found.today(config)
     defaults = default_values(found.config_type(config))
     values = {field: value for field, value in config.items() if field != "seed"}
     return f"{as_command(found.module, values=values, defaults=defaults)} --seed SEED"

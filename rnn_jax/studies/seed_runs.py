@@ -13,7 +13,7 @@ from rnn_jax.checks import check_choice
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, finish_run, reason_of, start_run
 from rnn_jax.train.fields import replace_fields
-from rnn_jax.train.loop import Outcome, fit
+from rnn_jax.train.loop import Outcome, check_task, fit
 from rnn_jax.train.multi_seed import LAYOUTS, SeedsDiffer, fit_seeds
 from rnn_jax.train.programs import update_bytes
 from rnn_jax.train.run import Run, is_begun
@@ -122,7 +122,8 @@ class SeedGroup:
         facts: dict[str, Any] = {"layout": self.layout, "beside": list(self.seeds)}
         if seed == self.seeds[0]:  # it is the same for the others
             facts["update_bytes"] = update_bytes(prepared.task)
-        return start_run(self.experiment, config, prepared, options, **facts)
+        methods = check_task(prepared.task, fit_config(config))
+        return start_run(self.experiment, config, prepared, options, methods=methods, **facts)
 
     def _finish(self, seed: int, config: Any, prepared: Prepared, run: Run, outcome: Outcome | Exception) -> None:
         with self._noting([seed], {seed: run}):

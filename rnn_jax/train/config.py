@@ -1,9 +1,9 @@
 """How long and how to train: a part of the config of every experiment."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
-from rnn_jax.checks import check_size
+from rnn_jax.checks import check_choice, check_size
 from rnn_jax.train.optimizer import OptimizerConfig
 from rnn_jax.train.seeds import check_seed
 
@@ -26,6 +26,9 @@ class FitConfig(OptimizerConfig):
     """Updates between two evaluations; each one is followed by a checkpoint."""
     patience: int = 0
     """Stop after so many evaluations without a better one; 0 never does."""
+    method: Literal["auto", "sequential"] = "auto"
+    """How gated cells go through time on a single CPU device: by fused loops where these are faster, or step by step.
+    The two differ by rounding."""
     cpu_devices: int = 2
     """On a CPU, the parts of a batch that cores work on side by side; batch_size is a multiple of it. The environment
     variable JAX_NUM_CPU_DEVICES goes before it."""
@@ -33,6 +36,7 @@ class FitConfig(OptimizerConfig):
     def __post_init__(self):
         super().__post_init__()
         check_seed(self.seed)
+        check_choice("method", self.method, ("auto", "sequential"))
         for name in ("steps", "steps_per_dispatch", "evaluate_every", "cpu_devices"):
             check_size(name, getattr(self, name))
         if self.patience < 0:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from rnn_jax.train.run import Run, check_storable, config_hash, plain
 from rnn_jax.train.seeds import key_for
 from rnn_jax.train.writer import only_writer
 from rnn_jax.typing import Carry, Params
+from rnn_jax.unroll import automatic, fused_build
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -211,6 +212,14 @@ class Experiment:
         config_type = self.config_type(values)
         return make_config(config_type, read_values(config_type, values))
 
+    def today(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a config.json as they are today, whatever version wrote it.
+
+        Before there was a field `method`, all runs went step by step.
+        """
+        before = {} if "method" in stored or "cpu_devices" not in stored else {"method": "sequential"}
+        return self.upgrade(stored | before)
+
     def replace(self, config: Any, values: Mapping[str, Any]) -> Any:
         """The same config with other values of some fields, from words; of another task, with its own defaults."""
         return replace_fields(config, **read_values(type(config), values))
@@ -223,7 +232,7 @@ class Experiment:
             ValueError: there is no run, or it is one of another experiment.
         """
         run = Run.open(path)
-        stored = self.upgrade(run.config)
+        stored = self.today(run.config)
         config_type = self.config_type(stored)
         if set(stored) != set(field_types(config_type)):
             raise ValueError(
@@ -299,9 +308,10 @@ def train_experiment(
             print(ended, file=sys.stderr)
         return 0
     prepared = experiment.prepare(config)
-    check_task(prepared.task, fit_config(config))  # before anything is written, and before what was there is deleted
+    # Before anything is written, and before what was there is deleted.
+    methods = check_task(prepared.task, fit_config(config))
     with contextlib.nullcontext() if prune else only_writer(path):
-        return _train(experiment, config, prepared, options, prune, () if steps is None else ("steps",))
+        return _train(experiment, config, prepared, options, prune, () if steps is None else ("steps",), methods)
 
 
 def _train(
@@ -311,8 +321,10 @@ def _train(
     options: RunOptions,
     prune: Prune | None,
     may_differ: Collection[str],
+    methods: Sequence[str],
 ) -> int:
-    run, fitting, diagnosis = start_run(experiment, config, prepared, options, may_differ), fit_config(config), None
+    run = start_run(experiment, config, prepared, options, may_differ, methods=methods)
+    fitting, diagnosis = fit_config(config), None
     if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
         key = key_for(fitting.seed, "training")
         diagnosis = Diagnosis(prepared.task.loss, fitting, fitting.steps, key, run)
@@ -335,18 +347,21 @@ def start_run(
     prepared: Prepared,
     options: RunOptions,
     may_differ: Collection[str] = (),
+    *,
+    methods: Sequence[str],
     **facts: Any,
 ) -> Run:
-    """Make or open the directory of a run, say what begins, and note it in the manifest, with further facts."""
+    """Make or open the directory of a run, say what begins, and note it in the manifest with further facts."""
     modules = user_modules(flatten(config))
+    fused = fused_build() if any(line.endswith(": fused") for line in methods) else None
     if options.resume:
         path = Run.place(options.runs, experiment.name, options.name)
-        for line in refuse_changes(Run(path, options.trust_changes), prepared.data, modules):
+        for line in refuse_changes(Run(path, options.trust_changes), prepared.data, modules, fused=fused):
             print(f"{path}: {line}", file=sys.stderr)
     run = Run.create(
         options.runs, experiment.name, options.name, config,
         resume=options.resume, overwrite=options.overwrite, may_differ=may_differ,
-        upgrade=experiment.upgrade,
+        upgrade=experiment.today,
     )  # fmt: skip
     fitting, size = fit_config(config), count_parameters(prepared.task.params)
     if jax.process_index() == 0:
@@ -355,7 +370,15 @@ def start_run(
         print(begun, file=sys.stderr)
     for file, content in prepared.files.items():
         run.write_json(file, content)
-    run.write_manifest(module=experiment.module, seed=fitting.seed, data=prepared.data, modules=modules, **facts)
+    run.write_manifest(
+        module=experiment.module,
+        seed=fitting.seed,
+        data=prepared.data,
+        modules=modules,
+        methods=methods,
+        fused=fused,
+        **facts,
+    )
     return dataclasses.replace(run, trusted=options.trust_changes)
 
 
@@ -387,7 +410,8 @@ def finish_run(
             print(f"{run.path}: {outcome.progress.note}", file=sys.stderr)
         if diagnosis and diagnosis.records:
             draw_diagnosis(diagnosis.records, diagnosis.clip_norm, run.figures / "diagnosis.png")
-        result = {"experiment": experiment.name, **prepared.finish(outcome, run), **measured}
+        with automatic(fit_config(config).method):
+            result = {"experiment": experiment.name, **prepared.finish(outcome, run), **measured}
         if plain(result["value"]) is None:
             raise Diverged(
                 f"the result has {result['metric']}={result['value']}, no finite number: the best model says nothing "

@@ -15,11 +15,12 @@ from rnn_jax.train.config import FitConfig
 from rnn_jax.train.diagnosis import Diagnosis
 from rnn_jax.train.optimizer import make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh, place
-from rnn_jax.train.replica import Clock, Program, Progress, Prune, Replica, Task, drive
+from rnn_jax.train.replica import Clock, Program, Progress, Prune, Replica, Task, by_method, drive
 from rnn_jax.train.run import Run
 from rnn_jax.train.seeds import key_for
 from rnn_jax.train.state import Batch, TrainState, initial_state, kept_params, make_dispatch
 from rnn_jax.typing import Carry, Params
+from rnn_jax.unroll import methods_taken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,7 @@ def fit(
         Diverged: the loss or a gradient is not finite; the last good checkpoint is kept.
         ValueError: the batch cannot be divided by the number of devices.
     """
-    mesh = data_mesh()
+    task, mesh = by_method(task, config.method), data_mesh()
     optimizer = make_optimizer(config, config.steps)
     copied = batch_sharding(mesh, None)
     fresh = initial_state(task.params, optimizer, task.carry)
@@ -132,8 +133,11 @@ def fit(
     return Outcome(local, state, replica.progress, reason, exit_code)
 
 
-def check_task(task: Task, config: FitConfig) -> None:
+def check_task(task: Task, config: FitConfig) -> list[str]:
     """Raise what `fit` would raise before its first update; nothing is computed and nothing written.
+
+    Returns:
+        Which method each cell takes, see `rnn_jax.unroll.methods_taken`.
 
     Raises:
         ValueError: the batch cannot be divided by the number of devices, or whatever the loss refuses.
@@ -143,7 +147,10 @@ def check_task(task: Task, config: FitConfig) -> None:
     jax.tree.map(lambda leaf: place(leaf, batch_sharding(mesh, 0)), task.carry)
     place_batches([batch], task.batch_axes, mesh)
     # The loss alone, without its gradient: the shapes of what it refuses are there on the way forward.
-    jax.eval_shape(task.loss, task.params, task.carry, batch, key_for(config.seed, "training"))
+    with methods_taken() as taken:
+        loss = by_method(task, config.method).loss
+        jax.eval_shape(loss, task.params, task.carry, batch, key_for(config.seed, "training"))
+    return list(taken)
 
 
 def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Params:

@@ -24,7 +24,7 @@ from rnn_jax.train.config import FitConfig
 from rnn_jax.train.loop import Outcome
 from rnn_jax.train.optimizer import make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh, place
-from rnn_jax.train.replica import Clock, Diverged, Program, Progress, Replica, Task, drive
+from rnn_jax.train.replica import Clock, Diverged, Program, Progress, Replica, Task, by_method, drive
 from rnn_jax.train.run import Run
 from rnn_jax.train.seeds import key_for
 from rnn_jax.train.state import Batch, TrainState, initial_state, kept_params, make_dispatch
@@ -74,6 +74,7 @@ def fit_seeds(
     if len({dataclasses.replace(one, seed=0) for one in configs}) > 1:
         raise ValueError(f"configs differ in more than the seed: {configs!r:.200}")
     optimizer = make_optimizer(configs[0], configs[0].steps)
+    tasks = [by_method(task, configs[0].method) for task in tasks]
     check_same_program(tasks)
     fresh = [initial_state(task.params, optimizer, task.carry) for task in tasks]
     rows = Rows(layout, len(tasks), tasks[0].batch_axes)

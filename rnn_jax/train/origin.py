@@ -2,19 +2,26 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import EllipsisType
 from typing import Any
 
 from rnn_jax.data.sources import file_digest
 from rnn_jax.train.run import Run, config_hash
 
 
-def refuse_changes(run: Run, data: Mapping[str, str], modules: Mapping[str, Mapping[str, str]]) -> list[str]:
+def refuse_changes(
+    run: Run,
+    data: Mapping[str, str],
+    modules: Mapping[str, Mapping[str, str]],
+    fused: Mapping[str, str] | EllipsisType | None = ...,
+) -> list[str]:
     """The lines that say what is no longer as it was when the run was last trained.
 
     Args:
         run: whose manifest says how it was.
         data: SHA-256 of what is there now of the data, by name; what it does not name is not compared.
         modules: see `user_modules`.
+        fused: by what fused loops are built now, see `rnn_jax.unroll.fused_build`; not compared by default.
 
     Raises:
         ValueError: there is such a line, and the run is not one to be trusted nevertheless.
@@ -29,6 +36,8 @@ def refuse_changes(run: Run, data: Mapping[str, str], modules: Mapping[str, Mapp
         for name in modules.keys() & start.get("modules", {}).keys():
             if modules[name]["sha256"] != start["modules"][name]["sha256"]:
                 lines.append(f"module {name}: its source has changed; manifest.json has what it was")
+        if fused is not ... and fused != start.get("fused"):
+            lines.append(f"fused loops: {_built(start.get('fused'))} then, {_built(fused)} now")
     if lines and not run.trusted:
         remedy = "put them back, or say --trust-changes to go on with what is there now"
         raise ValueError("\n  ".join([f"{run.path} was trained with something else; {remedy}", *lines]))
@@ -49,6 +58,10 @@ def files_now(config: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, s
                 if file.is_file():
                     found[name] = file_digest(file)
     return found
+
+
+def _built(by: Mapping[str, str] | None) -> str:
+    return "none" if by is None else f"by {by['version']} for a processor with features {by['features']}"
 
 
 def _config_changes(run: Run) -> list[str]:

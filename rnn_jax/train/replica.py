@@ -21,6 +21,7 @@ from rnn_jax.train.run import Run
 from rnn_jax.train.signals import StopRequest, stop_on_signals
 from rnn_jax.train.state import Batch, Loss, TrainState, kept_params
 from rnn_jax.typing import Carry, Params
+from rnn_jax.unroll import automatic
 
 Prune = Callable[[int, dict[str, float]], bool]
 """Of the step and the scores of an evaluation: whether to stop there."""
@@ -49,6 +50,20 @@ class Task:
     carry: Carry = ()
     monitor: str = "validation_loss"
     higher_is_better: bool = False
+
+
+def by_method(task: Task, method: str) -> Task:
+    """The task with everything that it computes going through time as `FitConfig.method` says."""
+
+    def within(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(*arguments: Any) -> Any:
+            with automatic(method):
+                return function(*arguments)
+
+        return run
+
+    return dataclasses.replace(task, loss=within(task.loss), evaluate=within(task.evaluate))
 
 
 FAR_WORSE = 10  # times the loss of the start

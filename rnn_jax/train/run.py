@@ -212,9 +212,13 @@ class Run:
 
     def close_manifest(self, reason: str) -> None:
         """Note the time and the reason of the end of what `write_manifest` began."""
+        self.note(end=_now(), exit_reason=reason)
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to what `write_manifest` began."""
         if is_writer():
             manifest = self.read_json("manifest.json")
-            manifest["starts"][-1] |= {"end": _now(), "exit_reason": reason}
+            manifest["starts"][-1] |= facts
             write_atomically(self.path / "manifest.json", to_json(manifest))
 
     def log(self, metrics: Mapping[str, Any]) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 from rnn_jax.cells.base import Cell, Composite
 from rnn_jax.typing import Carry, Checked, Float, Key, Params, at_least_float32
 from rnn_jax.unroll.associative import Associative
-from rnn_jax.unroll.auto import Auto
+from rnn_jax.unroll.auto import Auto, automatic
 from rnn_jax.unroll.checks import check_arguments, resolve
 from rnn_jax.unroll.fixed_point import NewtonReport
-from rnn_jax.unroll.fused import Fused, fused_report
-from rnn_jax.unroll.method import Method, MethodResult
+from rnn_jax.unroll.fused import Fused, fused_build, fused_report
+from rnn_jax.unroll.method import Method, MethodResult, methods_taken, note_taken
 from rnn_jax.unroll.newton import Newton
 from rnn_jax.unroll.precision import wide
 from rnn_jax.unroll.scope import Scope, boundaries, placed_like, rows_of, rows_placed, where_rows
@@ -35,8 +35,11 @@ __all__ = [
     "Trace",
     "Traced",
     "Unrolled",
+    "automatic",
+    "fused_build",
     "fused_report",
     "methods_of",
+    "methods_taken",
     "newton_report",
     "unroll",
     "unroll_with_reports",
@@ -217,6 +220,8 @@ def _unroll(
         if isinstance(cell, Composite):
             return cell.unroll_parts(run, params, xs, carry, reverse_part, key)
         scope = along if reverse_part == reverse else against
+        if not isinstance(chosen, Auto):  # which knows better
+            note_taken(type(chosen).__name__.lower(), cell, scope)
         result = MethodResult(*chosen.run(cell, cell.prepare(params), xs, carry, scope, reverse_part, key))
         reports.append(result.report)
         ys = result.ys

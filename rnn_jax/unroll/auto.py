@@ -6,6 +6,7 @@ many steps and rows on the fused loop of a gated cell is, whatever its kernel, a
 rows: `python -m benchmarks.fused --write`.
 """
 
+import contextlib
 import dataclasses
 import importlib.resources
 import json
@@ -15,16 +16,18 @@ from typing import Any
 import jax
 
 from rnn_jax.cells.base import Cell
+from rnn_jax.checks import check_choice
 from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.associative import Associative
 from rnn_jax.unroll.fused import Fused, NoFusedLoop, is_available, kernel_size, say_once, why_not
-from rnn_jax.unroll.method import MethodResult
+from rnn_jax.unroll.method import MethodResult, note_taken
 from rnn_jax.unroll.scope import Scope, is_known
 from rnn_jax.unroll.sequential import Sequential
 
 CROSSOVERS: dict[str, dict[str, dict[str, int | None]]] = json.loads(
     importlib.resources.files("rnn_jax.unroll").joinpath("crossovers.json").read_text()
 )
+_by_steps = jax.make_user_context(False)
 FUSED: dict[str, int] = json.loads(importlib.resources.files("rnn_jax.unroll").joinpath("fused.json").read_text())
 
 
@@ -48,10 +51,13 @@ class Auto:
         chosen = choose(cell, scope.length, scope.batch_shape) if is_known(scope) else "sequential"
         if chosen == "fused":
             try:
-                return Fused().run(cell, params, xs, carry, scope, reverse, key)
+                result = Fused().run(cell, params, xs, carry, scope, reverse, key)
+                note_taken(chosen, cell, scope)
+                return result
             except NoFusedLoop as error:  # the compiler fails, or the params are of another dtype than most
                 say_once(str(error))
         method = Associative() if chosen == "associative" else Sequential()
+        note_taken(type(method).__name__.lower(), cell, scope)
         return method.run(cell, params, xs, carry, scope, reverse, key)
 
 
@@ -74,8 +80,17 @@ def choose(cell: Cell, length: int, batch_shape: tuple[int, ...], platform: str 
     return "sequential" if least is None or length < least else "associative"
 
 
+def automatic(method: str) -> contextlib.AbstractContextManager[None]:
+    """What "auto" may choose inside of this context: all methods ("auto"), or no fused loops ("sequential").
+
+    Rounding differs between the two; a run that is to be made again by the one it began with says which.
+    """
+    check_choice("method", method, ("auto", "sequential"))
+    return _by_steps(method == "sequential")
+
+
 def _fuses(cell: Cell, length: int, rows: int) -> bool:
     """Whether a fused loop is the faster one: with few rows or steps a large kernel takes longer to be laid out."""
-    if length < FUSED["length"] or not is_available() or why_not(cell):
+    if _by_steps.value or length < FUSED["length"] or not is_available() or why_not(cell):
         return False
     return rows >= FUSED["rows"] or kernel_size(cell) <= FUSED["kernel"]

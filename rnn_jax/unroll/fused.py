@@ -6,6 +6,7 @@ The loop is compiled for the cell: its gates, and their derivatives, from the ce
 
 import dataclasses
 import functools
+import hashlib
 import logging
 import math
 from typing import Any
@@ -14,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, Composite, param_shapes
-from rnn_jax.native.build import FLAGS, NoCompiler, cache_folder, compiler
+from rnn_jax.native.build import FLAGS, NoCompiler, cache_folder, compiler, processor
 from rnn_jax.native.plan import Plan, plan_of
 from rnn_jax.native.primitives import LOOP, Options, registered
 from rnn_jax.native.units import NotPointwise
@@ -178,6 +179,14 @@ def fused_report(cell: Cell | None = None) -> str:
         reason = why_not(cell)
         lines.append(f"{type(cell).__name__}: " + (f"no fused loop, {reason}" if reason else "has a fused loop"))
     return "\n".join(lines)
+
+
+def fused_build() -> dict[str, str] | None:
+    """By what fused loops are built here, as JSON can hold it; None where "auto" takes none."""
+    if not is_available():
+        return None
+    by, features = compiler(), hashlib.sha256(processor().encode()).hexdigest()[:12]
+    return {"compiler": " ".join(by.command), "version": by.version, "flags": " ".join(FLAGS), "features": features}
 
 
 def is_available() -> bool:

@@ -1,5 +1,8 @@
 """What a method of `unroll` is: a value that says how one cell goes through time."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -7,6 +10,26 @@ import jax
 from rnn_jax.cells.base import Cell
 from rnn_jax.typing import Carry, Checked, Float, Key, Params
 from rnn_jax.unroll.scope import Scope
+
+_taken: contextvars.ContextVar[dict[str, None] | None] = contextvars.ContextVar("methods taken", default=None)
+
+
+@contextlib.contextmanager
+def methods_taken() -> Iterator[dict[str, None]]:
+    """Gather which method each cell takes that is traced meanwhile, as as "GRU 8 to 16, T=64, B=(32,): fused"."""
+    taken: dict[str, None] = {}
+    token = _taken.set(taken)
+    try:
+        yield taken
+    finally:
+        _taken.reset(token)
+
+
+def note_taken(method: str, cell: Cell, scope: Scope) -> None:
+    """Note that a cell takes this method, for `methods_taken`."""
+    if (taken := _taken.get()) is not None:
+        sizes = f"{cell.input_size} to {cell.output_size}"
+        taken[f"{type(cell).__name__} {sizes}, T={scope.length}, B={scope.batch_shape}: {method}"] = None
 
 
 class MethodResult(NamedTuple):

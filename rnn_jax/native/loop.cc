@@ -60,15 +60,15 @@ INLINE V abs_(V a) { return a < broadcast(0) ? -a : a + broadcast(0); }
 INLINE V sign_(V a) { return a > broadcast(0) ? broadcast(1) : (a < broadcast(0) ? broadcast(-1) : a); }
 INLINE M finite_(V a) { return (a - a) == broadcast(0); }
 INLINE V sqrt_(V a) { return each(a, [](R x) { return std::sqrt(x); }); }
-INLINE V log_(V a) { return each(a, [](R x) { return std::log(x); }); }
-INLINE V log1p_(V a) { return each(a, [](R x) { return std::log1p(x); }); }
-INLINE V expm1_(V a) { return each(a, [](R x) { return std::expm1(x); }); }
 INLINE V sin_(V a) { return each(a, [](R x) { return std::sin(x); }); }
 INLINE V cos_(V a) { return each(a, [](R x) { return std::cos(x); }); }
 INLINE V floor_(V a) { return each(a, [](R x) { return std::floor(x); }); }
 #ifdef RNN_DOUBLE
 INLINE V tanh_(V a) { return each(a, [](R x) { return std::tanh(x); }); }
 INLINE V exp_(V a) { return each(a, [](R x) { return std::exp(x); }); }
+INLINE V expm1_(V a) { return each(a, [](R x) { return std::expm1(x); }); }
+INLINE V log_(V a) { return each(a, [](R x) { return std::log(x); }); }
+INLINE V log1p_(V a) { return each(a, [](R x) { return std::log1p(x); }); }
 #else
 // tanh as a quotient of polynomials in x^2 up to where it is one; off by at most 3 units in the last place.
 INLINE V tanh_(V x) {
@@ -95,8 +95,9 @@ INLINE V tanh_(V x) {
   return x * p / q;
 #endif
 }
-// exp(x) = 2^n exp(r) with |r| <= log(2) / 2; 2^n in two factors, so that neither overflows before the result does.
-INLINE V exp_(V x) {
+// exp(x) = 2^n exp(r) with |r| <= log(2) / 2: the power n, and exp(r) - 1.
+struct Power { M n; V rest; };
+INLINE Power power(V x) {
   const V shift = broadcast(12582912.f);  // 1.5 * 2^23: adding it rounds to a whole number
   V y = x > broadcast(89.f) ? broadcast(89.f) : (x < broadcast(-104.f) ? broadcast(-104.f) : x);
   const V t = y * broadcast(1.44269504088896341f) + shift;
@@ -109,9 +110,47 @@ INLINE V exp_(V x) {
   p = p * y + broadcast(4.1665795894e-2f);
   p = p * y + broadcast(1.6666665459e-1f);
   p = p * y + broadcast(5.0000001201e-1f);
-  p = p * y * y + y + broadcast(1.f);
-  const M half = n >> 1;
-  return p * from_bits((half + 127) << 23) * from_bits((n - half + 127) << 23);
+  return {n, p * y * y + y};
+}
+INLINE V two_to(M n) { return from_bits((n + 127) << 23); }
+INLINE V exp_(V x) {
+  const Power e = power(x);
+  const M half = e.n >> 1;  // 2^n in two factors: neither overflows before the result does
+  return (e.rest + broadcast(1)) * two_to(half) * two_to(e.n - half);
+}
+INLINE V expm1_(V x) {
+  const Power e = power(x);
+  const M n = e.n > 127 ? M{} + 127 : e.n;
+  const V two = two_to(n), small = e.rest * two + (two - broadcast(1));
+  return x > broadcast(88) ? exp_(x) : small;
+}
+// log(x) = e log(2) + log(m) with m in [sqrt(1/2), sqrt(2)).
+INLINE V log_(V x) {
+  const V tiny = broadcast(1.17549435e-38f), up = x < tiny ? x * broadcast(8388608.f) : x;
+  M e = ((bits(up) >> 23) & 255) - 126;
+  V m = from_bits((bits(up) & 0x007fffff) | 0x3f000000);
+  const M low = m < broadcast(0.707106781186547524f);
+  e = (low ? e - 1 : e) - (x < tiny ? M{} + 23 : M{});
+  const V f = (low ? m + m : m) - broadcast(1), s = f * f;
+  V p = broadcast(7.0376836292e-2f);
+  p = p * f + broadcast(-1.1514610310e-1f);
+  p = p * f + broadcast(1.1676998740e-1f);
+  p = p * f + broadcast(-1.2420140846e-1f);
+  p = p * f + broadcast(1.4249322787e-1f);
+  p = p * f + broadcast(-1.6668057665e-1f);
+  p = p * f + broadcast(2.0000714765e-1f);
+  p = p * f + broadcast(-2.4999993993e-1f);
+  p = p * f + broadcast(3.3333331174e-1f);
+  const V n = __builtin_convertvector(e, V);
+  const V y = f + (f * s * p + n * broadcast(-2.12194440e-4f) - broadcast(0.5f) * s) + n * broadcast(0.693359375f);
+  const V inf = broadcast(std::numeric_limits<R>::infinity()), nan = broadcast(std::numeric_limits<R>::quiet_NaN());
+  return x > broadcast(0) ? (x == inf ? inf : y) : (x == broadcast(0) ? -inf : (x < broadcast(0) ? nan : x));
+}
+// What 1 + x loses is made good (Goldberg 1991, theorem 4).
+INLINE V log1p_(V x) {
+  const V u = broadcast(1) + x, d = u - broadcast(1);
+  const M exact = (d == broadcast(0)) | (u == broadcast(std::numeric_limits<R>::infinity()));
+  return d == broadcast(0) ? x : (exact ? u : log_(u) * (x / d));
 }
 #endif
 INLINE V logistic_(V x) { return broadcast(R(0.5)) * tanh_(broadcast(R(0.5)) * x) + broadcast(R(0.5)); }

@@ -20,7 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import Cell, GatedCell
+from rnn_jax.cells.base import Cell, Composite, GatedCell
+from rnn_jax.checks import is_shape
 from rnn_jax.native.split import Product, Split, product_of
 from rnn_jax.native.units import COSTLY, Graph, Node, NotPointwise, Reader, evaluate
 
@@ -76,7 +77,7 @@ class Plan:
         hoisted: whether z is given, because it is no plain product of the inputs.
     """
 
-    def __init__(self, cell: GatedCell, params: Any, dtype: Any, x_dtype: Any):
+    def __init__(self, cell: Cell, params: Any, dtype: Any, x_dtype: Any):
         leaves, self.params_tree = jax.tree.flatten(params)
         self.cell, self.dtype, self.units = cell, np.dtype(dtype), cell.hidden_size
         carry = jax.eval_shape(lambda: cell.initial_carry((), dtype))
@@ -90,29 +91,28 @@ class Plan:
         if not hasattr(z, "shape") or len(z.shape) != 1 or z.shape[0] % self.units:
             raise NotPointwise("its projected input is not one array some times the units wide")
         z = jax.ShapeDtypeStruct(z.shape, dtype)
-        r = jax.eval_shape(cell.recur, params, carry)
         self.leaves = tuple(leaf.shape[0] // self.units for leaf in carry_leaves)
         self.leaf_sizes = tuple(leaf.shape[0] for leaf in carry_leaves)
 
         self.input_product = self._input_product(leaves, x_dtype)
-        recur = Split(self._on_leaves(cell.recur), leaves, carry_leaves)
-        self.product = product_of(recur, "recurrent product")
-        if self.product is None:  # no product with the carry: all is one pointwise step
-            gate = Split(self._on_leaves(cell.step), leaves, [*carry_leaves, z])
-            r = None
-        else:
-            gate = Split(self._on_leaves(cell.gate), leaves, [*carry_leaves, z, r])
+        self.product, r = None, None
+        gate = Split(self._on_leaves(cell.step), leaves, [*carry_leaves, z])  # without a product, all is the gate
+        if isinstance(cell, GatedCell) and type(cell).step is GatedCell.step:
+            self.product = product_of(Split(self._on_leaves(cell.recur), leaves, carry_leaves), "recurrent product")
+            if self.product is not None:
+                r = jax.eval_shape(cell.recur, params, carry)
+                gate = Split(self._on_leaves(cell.gate), leaves, [*carry_leaves, z, r])
         self._gate = gate
         self.gate_vectors = gate.used(gate.varying, gate.outputs)
         self.x_vectors = self._used_before()
         avals = [gate.avals[i] for i in self.gate_vectors]
-        avals += [recur.avals[i] for i in self.x_vectors]
+        avals += [self.product.split.avals[i] for i in self.x_vectors] if self.product else []
         if wrong := [aval for aval in avals if aval.dtype != dtype or (aval.shape and aval.shape[-1] % self.units)]:
             raise NotPointwise(f"it reads {wrong[0].dtype}{list(wrong[0].shape)} of the params in every step")
         self.vector_avals = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]
         self.y_aval = jax.eval_shape(self.gate, self.vector_avals, carry_leaves, z, r)[1]
         self.z_size, self.r_size = z.shape[0], 0 if r is None else r.shape[0]
-        self.x_size = 0 if self.product is None else recur.avals[self.product.x].shape[0]
+        self.x_size = 0 if self.product is None else self.product.split.avals[self.product.x].shape[0]
         self.y_size = self.y_aval.shape[0]
         self.vector_sizes = [int(np.prod(aval.shape)) if aval.shape else self.units for aval in avals]
         self.vectors_size = sum(self.vector_sizes)
@@ -308,7 +308,7 @@ class Plan:
 
 
 @functools.lru_cache(256)
-def _plan(cell: GatedCell, tree: Any, params: tuple[Any, ...], dtype: Any, x_dtype: Any) -> Plan | str:
+def _plan(cell: Cell, tree: Any, params: tuple[Any, ...], dtype: Any, x_dtype: Any) -> Plan | str:
     leaves = [jax.ShapeDtypeStruct(shape, kind) for shape, kind in params]
     try:
         return Plan(cell, tree.unflatten(leaves), dtype, x_dtype)
@@ -322,8 +322,8 @@ def plan_of(cell: Cell, params: Any, dtype: Any, x_dtype: Any) -> Plan:
     Raises:
         NotPointwise: it has none; the message says why.
     """
-    if not isinstance(cell, GatedCell) or type(cell).step is not GatedCell.step:
-        raise NotPointwise("its step is not a recurrent product and a gate (it is no GatedCell)")
+    if isinstance(cell, Composite) or jax.tree.structure(cell.input_shape, is_leaf=is_shape).num_leaves != 1:
+        raise NotPointwise("it is made of cells, or reads a tree of arrays")
     leaves, tree = jax.tree.flatten(params)
     found = _plan(cell, tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves), np.dtype(dtype), np.dtype(x_dtype))
     if isinstance(found, str):

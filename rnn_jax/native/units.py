@@ -273,7 +273,7 @@ class Reader:
             nodes[at] = self.graph.add(op, *(int(array[at]) for array in arrays))
         return Parts(shape, nodes)
 
-    def _power(self, base: Parts, exponent: int, shape: tuple[int, ...]) -> Parts:
+    def _power(self, base: Parts, exponent: Any, shape: tuple[int, ...]) -> Parts:
         if abs(exponent) > 8 or exponent == 0:
             raise NotPointwise(f"a power of {exponent} is not among the operations")
         result = base
@@ -294,7 +294,7 @@ class Reader:
             return Parts(shape, np.array(self.graph.constant(number), object))
         raise NotPointwise(f"it converts {old} to {new}")
 
-    def _split(self, parts: Parts, axis: int, sizes: Sequence[Any], shapes: list[tuple[int, ...]]) -> list[Parts]:
+    def _split(self, parts: Parts, axis: Any, sizes: Sequence[Any], shapes: list[tuple[int, ...]]) -> list[Parts]:
         starts = np.cumsum([0, *sizes])[:-1]
         found = []
         for start, size, shape in zip(starts, sizes, shapes, strict=True):
@@ -303,7 +303,7 @@ class Reader:
             found.append(self._slice(parts, low, high) if parts.nodes.ndim else Parts(shape, parts.nodes))
         return found
 
-    def _slice(self, parts: Parts, low: Sequence[int], high: Sequence[int]) -> Parts:
+    def _slice(self, parts: Parts, low: Sequence[Any], high: Sequence[Any]) -> Parts:
         shape = tuple(end - start for start, end in zip(low, high, strict=True))
         if low[-1] % self.units or high[-1] % self.units:
             raise NotPointwise(f"a slice [{low[-1]}:{high[-1]}] does not cut between the parts of {self.units} units")
@@ -316,7 +316,7 @@ class Reader:
             raise NotPointwise("it concatenates what is not some times the units wide")
         return Parts(shape, np.concatenate([self.full(parts) for parts in inputs], axis=axis))
 
-    def _pad(self, inputs: list[Parts], config: Sequence[tuple[int, int, int]], shape: tuple[int, ...]) -> Parts:
+    def _pad(self, inputs: list[Parts], config: Sequence[Any], shape: tuple[int, ...]) -> Parts:
         parts, value = inputs
         low, high, interior = config[-1]
         if (
@@ -332,7 +332,7 @@ class Reader:
         widths = [(0, 0)] * (nodes.ndim - 1) + [(low // self.units, high // self.units)]
         return Parts(shape, np.pad(nodes, widths, constant_values=value.nodes.item()))
 
-    def _broadcast(self, parts: Parts, dims: Sequence[int], shape: tuple[int, ...]) -> Parts:
+    def _broadcast(self, parts: Parts, dims: Sequence[Any], shape: tuple[int, ...]) -> Parts:
         if not dims or dims[-1] != len(shape) - 1 or parts.shape[-1] != shape[-1]:
             raise NotPointwise(f"it broadcasts {parts.shape} to {shape} over units")
         expanded = [1] * len(shape)
@@ -362,7 +362,7 @@ class Reader:
             raise NotPointwise(f"it takes {op} of a sum over the units")
         return Parts((), np.array(self.graph.add("total", self.graph.add(op, *inner)), object))
 
-    def _sum(self, parts: Parts, axes: Sequence[int], shape: tuple[int, ...]) -> Parts:
+    def _sum(self, parts: Parts, axes: Sequence[Any], shape: tuple[int, ...]) -> Parts:
         nodes = np.moveaxis(self.full(parts), axes, range(len(axes)))
         nodes = nodes.reshape(-1, *nodes.shape[len(axes) :])
         total = Parts(shape, nodes[0])

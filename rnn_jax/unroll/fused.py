@@ -13,13 +13,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from rnn_jax.cells.base import Cell, Composite, param_shapes
+from rnn_jax.cells.base import Cell, Composite, carry_shapes, param_shapes
+from rnn_jax.cells.linear.base import LinearCell
 from rnn_jax.native.build import FLAGS, NoCompiler, cache_folder, compiler, processor
 from rnn_jax.native.plan import Plan, plan_of
 from rnn_jax.native.primitives import LOOP, Options, registered
 from rnn_jax.native.units import NotPointwise
-from rnn_jax.typing import Carry, Checked, Key, Params
+from rnn_jax.typing import Carry, Checked, DType, Key, Params
 from rnn_jax.unroll.method import MethodResult
 from rnn_jax.unroll.scope import Scope, is_known, rows_of, varying_axes
 from rnn_jax.unroll.segments import in_segments
@@ -33,7 +35,9 @@ FEW_ROWS, SMALL_KERNEL = 8, 2**13
 
 @dataclasses.dataclass(frozen=True)
 class Fused:
-    """`unroll(..., method="fused")`: for a `GatedCell` whose gates are pointwise over its units.
+    """`unroll(..., method="fused")`: for cells that are pointwise over units, but for one recurrent product.
+
+    That is a `GatedCell` with pointwise gates, and a linear cell with a vector for its carry.
 
     On other devices than one CPU, in `jax.export` and where a step is random, it is the sequential method.
     """
@@ -70,7 +74,7 @@ def plan_for(cell: Cell, params: Params, xs: Any, carry: Carry) -> Plan:
         NoFusedLoop: there is none, or it cannot be built; the message says why.
     """
     try:
-        plan = plan_of(cell, params, jax.tree.leaves(carry)[0].dtype, xs.dtype)
+        plan = _plan(cell, params, jax.tree.leaves(carry)[0].dtype, xs.dtype)
         if jax.default_backend() == "cpu":
             registered(plan)
     except NotPointwise as error:
@@ -87,12 +91,15 @@ def _run(plan: Plan, params: Params, xs: Any, carry: Carry, scope: Scope, revers
     packed = [vectors] if plan.vectors_size else []
     hoisted = plan.input_product is None or (rows < FEW_ROWS and cell.input_size * plan.z_size > SMALL_KERNEL)
     start = [] if scope.resets is None else _flat(scope.start(cell, carry), 0, rows)
+    read = cell.cell.read if isinstance(cell, Carries) else None
+    hoisted = hoisted or read is not None
     z = jax.eval_shape(cell.project, params, jax.ShapeDtypeStruct(xs.shape[1:], xs.dtype))
     y_dtype = jax.eval_shape(cell.step, params, carry, z)[1].dtype
 
     def segment(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
         xs, valid, resets = inputs
-        given = _flat(cell.project(params, xs).astype(plan.dtype) if hoisted else xs, 1, rows)
+        z = cell.project(params, xs) if hoisted else None
+        given = _flat(xs if z is None else z.astype(plan.dtype), 1, rows)
         if resets is not None and valid is not None:
             resets = resets & valid
         masks = [_flat(mask, 1, rows, 0)[0] for mask in (valid, resets) if mask is not None]
@@ -101,8 +108,13 @@ def _run(plan: Plan, params: Params, xs: Any, carry: Carry, scope: Scope, revers
         options = Options(plan, hoisted, valid is not None, resets is not None, reverse)
         *last, ys = LOOP.bind(*operands, options=options)
         last = [one.reshape(like.shape) for one, like in zip(last, jax.tree.leaves(carry), strict=True)]
-        ys = ys.reshape(ys.shape[1], *scope.batch_shape, ys.shape[-1]).astype(y_dtype)
-        return jax.tree.unflatten(plan.carry_tree, last), ys
+        ys = ys.reshape(ys.shape[1], *scope.batch_shape, ys.shape[-1])
+        if read is None:
+            ys = ys.astype(y_dtype)
+        else:
+            carries = jnp.split(ys, np.cumsum(plan.leaf_sizes)[:-1], axis=-1)
+            ys = read(params, plan.carry_tree.unflatten(carries), z)
+        return plan.carry_tree.unflatten(last), ys
 
     return in_segments(segment, carry, (xs, scope.valid, scope.resets), scope.checkpoint_every, reverse)
 
@@ -144,7 +156,48 @@ def kernel_size(cell: Cell) -> int:
 
 
 def _plan_alone(cell: Cell) -> Plan:
-    return plan_of(cell, jax.eval_shape(cell.prepare, param_shapes(cell)), jnp.float32, jnp.float32)
+    return _plan(cell, jax.eval_shape(cell.prepare, param_shapes(cell)), jnp.float32, jnp.float32)
+
+
+def _plan(cell: Cell, params: Params, dtype: Any, x_dtype: Any) -> Plan:
+    """The plan of a cell; of a linear one whose outputs mix units, that of its carries."""
+    try:
+        return plan_of(cell, params, dtype, x_dtype)
+    except NotPointwise:
+        if not isinstance(cell, LinearCell):
+            raise
+        return plan_of(Carries(cell), params, dtype, x_dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Carries(Cell):
+    """A linear cell with its carries, side by side, as outputs: what the loop is about when `read` can follow it."""
+
+    cell: LinearCell
+
+    def __post_init__(self):
+        pass  # the cell has been checked
+
+    @property
+    def input_size(self) -> int:  # pyrefly: ignore[bad-override]
+        return self.cell.input_size
+
+    @property
+    def hidden_size(self) -> int:  # pyrefly: ignore[bad-override]
+        return jax.tree.leaves(carry_shapes(self.cell, ()))[0].shape[-1]
+
+    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
+        return self.cell.init(key, param_dtype)
+
+    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
+        return self.cell.initial_carry(batch_shape, dtype)
+
+    def project(self, params: Params, xs: Any) -> Any:
+        return self.cell.project(params, xs)
+
+    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Any]:
+        carry = self.cell.apply(self.cell.elements(params, z), carry)
+        return carry, jnp.concatenate(jax.tree.leaves(carry), axis=-1)
 
 
 def no_compiler() -> str:

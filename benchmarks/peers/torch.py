@@ -96,7 +96,7 @@ class TorchPeer(Peer):
 
     def memory(self, xs: jax.Array, targets: jax.Array) -> int | None:
         if self.device == "cpu":
-            return None  # its allocator keeps no count there, and the process's peak is that of all libraries in it
+            return None  # its allocator keeps no count there
         torch.cuda.empty_cache()
         before = torch.cuda.memory_allocated()
         program = self.training(xs, targets, single=False)

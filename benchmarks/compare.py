@@ -18,6 +18,7 @@ a user gets, `method="auto"`; beside it are its methods, and `split`. Measures:
 
 import dataclasses
 import functools
+import os
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -39,7 +40,8 @@ from rnn_jax.typing import Params
 UPDATES = 8
 STREAMING_CALLS = 100
 COMPILATIONS = 3
-TOLERANCE = 2e-4
+TOLERANCES = {"float32": 2e-4, "bfloat16": 0.1}
+"""How far apart outputs and gradients may be, in parts of the largest number."""
 MEASURES = ("forward", "training", "single", "streaming", "compile", "memory")
 SHORT = ("forward", "training", "streaming")
 SPLIT = ("forward", "training", "single")
@@ -79,6 +81,7 @@ class Config:
         shapes: B,T,D,H each.
         measures: which ones.
         peers: which libraries and methods beside rnn_jax.
+        dtype: float32 or bfloat16, of weights and inputs; not all libraries compute with the second.
         seconds: how long about the rounds of one measure of one case take.
         output: the result file; the device's by default.
         fresh: measure all anew instead of going on.
@@ -89,6 +92,7 @@ class Config:
     shapes: tuple[str, ...] = tuple(",".join(map(str, shape)) for shape in SHAPES)
     measures: tuple[str, ...] = MEASURES
     peers: tuple[str, ...] = PEERS[1:]
+    dtype: str = "float32"
     seconds: float = 20.0
     output: Path | None = None
     fresh: bool = False
@@ -102,30 +106,32 @@ def main(config: Config) -> None:
             config, shapes=config.shapes[:1], measures=SHORT, seconds=0.5, output=output, fresh=True
         )
     jax.config.update("jax_default_matmul_precision", "float32")
-    results = Results(config.output or result_file("compare"), "compare", config.fresh, processes="own")
+    own = result_file("compare" if config.dtype == "float32" else config.dtype)
+    results = Results(config.output or own, "compare", config.fresh, processes="own")
     for text in config.shapes:
         for name in config.cells:
-            _measure(config, results, name, Shape(*map(int, text.split(","))))
+            measure(config, results, name, Shape(*map(int, text.split(","))))
     print(table(results.stored))
     figure(results.stored, results.path.with_suffix(".png"))
     print(f"{results.path}\n{results.path.with_suffix('.png')}")
 
 
-def _measure(config: Config, results: Results, name: str, shape: Shape) -> None:
+def measure(config: Config, results: Results, name: str, shape: Shape) -> None:
     """All measures of one cell in one shape that are not in the results yet."""
-    cases = {measure: f"{measure} {name} {shape}" for measure in config.measures}
+    dtype = {} if config.dtype == "float32" else {"dtype": config.dtype}
+    cases = {measure: " ".join([measure, name, str(shape), *dtype.values()]) for measure in config.measures}
     cases = {measure: case for measure, case in cases.items() if case not in results}
     if not cases:
         return
     cell, params, xs, targets = problem(name, shape)
     with tempfile.TemporaryDirectory() as folder:
-        store_case(Path(folder), cell, params=params, xs=xs, targets=targets)
+        store_case(Path(folder), cell, config.dtype, params=params, xs=xs, targets=targets)
         workers = [Worker(name, Path(folder)) for name in ("rnn_jax", *config.peers)]
         try:
-            able = ready(workers, cell, params, xs[0], targets, shape)
+            able = ready(workers, cell, xs[0], targets, TOLERANCES[config.dtype])
             for measure, case in cases.items():
                 found = _rows(measure, case, able, config.seconds)
-                results.add({**row, "measure": measure, "cell": name, "shape": str(shape)} for row in found)
+                results.add({**row, "measure": measure, "cell": name, "shape": str(shape), **dtype} for row in found)
                 print(f"{case}: {summary(found)}", flush=True)
         finally:
             for worker in workers:
@@ -148,18 +154,16 @@ def problem(name: str, shape: Shape, seed: int = 0) -> tuple[Any, Params, jax.Ar
 Able = dict[Worker, dict[str, Any]]
 
 
-def ready(
-    workers: list[Worker], cell: rnn_jax.Cell, params: Params, xs: jax.Array, targets: jax.Array, shape: Shape
-) -> Able:
+def ready(workers: list[Worker], cell: rnn_jax.Cell, xs: jax.Array, targets: jax.Array, tolerance: float) -> Able:
     """The processes that compute what rnn_jax does, with what they say of themselves."""
     references: dict[Any, dict[str, np.ndarray]] = {}
     able: Able = {}
     for worker in workers:
         about = _asked(worker, worker.answer)
-        if about is not None and shape.batch % about["devices"] == 0:
+        if about is not None and xs.shape[1] % about["devices"] == 0:
             same = getattr(rnn_jax, about["cell"])(cell.input_size, cell.hidden_size)
             arrays = dict(np.load(worker.folder / f"{worker.name}.npz"))
-            check_equal(worker.name, same, arrays, xs, targets, references)
+            check_equal(worker.name, same, arrays, xs, targets, references, tolerance)
             able[worker] = about
     return able
 
@@ -171,6 +175,7 @@ def check_equal(
     xs: jax.Array,
     targets: jax.Array,
     references: dict[Any, dict[str, np.ndarray]],
+    tolerance: float = TOLERANCES["float32"],
 ) -> None:
     """A network gives the outputs and gradients that rnn_jax gives, step by step, for the same cell and weights.
 
@@ -181,6 +186,7 @@ def check_equal(
         xs: the inputs.
         targets: the targets.
         references: what was computed for earlier libraries.
+        tolerance: how far apart they may be, in parts of the largest number.
 
     Raises:
         ValueError: one does not; the message names the library and the array, and how far apart they are.
@@ -196,11 +202,11 @@ def check_equal(
         if leaf in held and not held[leaf].any() and not array.any():
             continue  # a bias that the library does not have
         apart = float(np.max(np.abs(array - wanted[leaf])) / np.max(np.abs(wanted[leaf])))
-        if not apart <= TOLERANCE:
+        if not apart <= tolerance:
             kind = "outputs" if leaf == "['ys']" else f"gradient of {leaf}"
             raise ValueError(
                 f"{name}: {kind} differ from rnn_jax's by {apart:.2g} of the largest, expected at most "
-                f"{TOLERANCE:g}; its weights or its equations are not the same, and nothing was timed"
+                f"{tolerance:g}; its weights or its equations are not the same, and nothing was timed"
             )
 
 
@@ -263,4 +269,5 @@ _say = functools.cache(functools.partial(print, flush=True))
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # all processes share the memory of a GPU
     main(tyro.cli(Config))

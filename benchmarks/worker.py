@@ -99,17 +99,17 @@ class Worker:
         return f"its process ended with {how}" + "".join(f": {line}" for line in last)
 
 
-def store_case(folder: Path, cell: rnn_jax.Cell, **trees: Any) -> None:
-    """Write what every library's process reads: the cell's name and sizes, and arrays as they are in float32."""
-    sizes = {"cell": type(cell).__name__, "input_size": cell.input_size, "hidden_size": cell.hidden_size}
-    (folder / "case.json").write_text(json.dumps(sizes))
+def store_case(folder: Path, cell: rnn_jax.Cell, dtype: str = "float32", **trees: Any) -> None:
+    """Write what every library's process reads: the cell's name and sizes, and arrays, which it takes in that dtype."""
+    sizes = {"input_size": cell.input_size, "hidden_size": cell.hidden_size}
+    (folder / "case.json").write_text(json.dumps({"cell": type(cell).__name__, "dtype": dtype} | sizes))
     np.savez(folder / "case.npz", **flat(trees))
 
 
 def flat(tree: Any) -> dict[str, Any]:
-    """The leaves of a tree by their paths."""
+    """The leaves of a tree by their paths, in float32: files of NumPy know no bfloat16."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+    return {jax.tree_util.keystr(path): np.asarray(leaf, np.float32) for path, leaf in leaves}
 
 
 def params_from(arrays: Any, cell: rnn_jax.Cell) -> Any:
@@ -135,9 +135,9 @@ def main(name: str, folder: Path) -> None:
     try:
         case = json.loads((folder / "case.json").read_text())
         cell = getattr(rnn_jax, case["cell"])(case["input_size"], case["hidden_size"])
-        arrays = dict(np.load(folder / "case.npz"))
+        arrays = {name: jnp.asarray(array, case["dtype"]) for name, array in np.load(folder / "case.npz").items()}
         peer = build(name, cell, params_from(arrays, cell))
-        library = Library(peer, jnp.asarray(arrays["['xs']"]), jnp.asarray(arrays["['targets']"]))
+        library = Library(peer, arrays["['xs']"], arrays["['targets']"])
         first = {"cell": type(peer.cell).__name__, "devices": peer.devices, "compiles": isinstance(peer, JaxPeer)}
         found = {"found": peer.results(library.xs[0], library.targets), "params": peer.params}
         np.savez(folder / f"{name}.npz", **flat(found))

@@ -20,7 +20,7 @@ import dataclasses
 import functools
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,18 +110,23 @@ def main(config: Config) -> None:
     results = Results(config.output or own, "compare", config.fresh, processes="own")
     for text in config.shapes:
         for name in config.cells:
-            measure(config, results, name, Shape(*map(int, text.split(","))))
+            shape = Shape(*map(int, text.split(",")))
+            left = [measure for measure in config.measures if case_of(config, measure, name, shape) not in results]
+            for found in measured(config, left, name, shape):
+                results.add(found)
+                print(f"{found[0]['case']}: {summary(found)}", flush=True)
     print(table(results.stored))
     figure(results.stored, results.path.with_suffix(".png"))
     print(f"{results.path}\n{results.path.with_suffix('.png')}")
 
 
-def measure(config: Config, results: Results, name: str, shape: Shape) -> None:
-    """All measures of one cell in one shape that are not in the results yet."""
-    dtype = {} if config.dtype == "float32" else {"dtype": config.dtype}
-    cases = {measure: " ".join([measure, name, str(shape), *dtype.values()]) for measure in config.measures}
-    cases = {measure: case for measure, case in cases.items() if case not in results}
-    if not cases:
+def case_of(config: Config, measure: str, name: str, shape: Shape) -> str:
+    return " ".join([measure, name, str(shape), *([] if config.dtype == "float32" else [config.dtype])])
+
+
+def measured(config: Config, measures: Iterable[str], name: str, shape: Shape) -> Iterator[list[Row]]:
+    """The rows of one cell in one shape, measure by measure, in processes that live as long."""
+    if not measures:
         return
     cell, params, xs, targets = problem(name, shape)
     with tempfile.TemporaryDirectory() as folder:
@@ -129,10 +134,9 @@ def measure(config: Config, results: Results, name: str, shape: Shape) -> None:
         workers = [Worker(name, Path(folder)) for name in ("rnn_jax", *config.peers)]
         try:
             able = ready(workers, cell, xs[0], targets, TOLERANCES[config.dtype])
-            for measure, case in cases.items():
-                found = _rows(measure, case, able, config.seconds)
-                results.add({**row, "measure": measure, "cell": name, "shape": str(shape), **dtype} for row in found)
-                print(f"{case}: {summary(found)}", flush=True)
+            for measure in measures:
+                found = _rows(measure, case_of(config, measure, name, shape), able, config.seconds)
+                yield [{**row, "measure": measure, "cell": name, "shape": str(shape)} for row in found]
         finally:
             for worker in workers:
                 worker.close()

@@ -30,7 +30,7 @@ from rnn_jax.unroll.fused import kernel_size
 METHODS = ("fused", "sequential")
 WORKS = ("forward", "training")
 FUSED = Path(rnn_jax.__file__).parent / "unroll" / "fused.json"
-LARGEST = 2**31
+LARGEST = 2**30
 """Products of numbers in a forward pass, at most: those of longer sequences tell what these tell."""
 LONG = 64
 """Steps from which on a sequence says which rows and kernels are enough."""

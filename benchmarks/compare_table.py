@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import PEERS
+from benchmarks.peers import METHODS, PEERS
 from benchmarks.results import Row
 from benchmarks.timing import Ratio, geometric_mean, ratio
 
-NOT_OTHERS_ON_JAX = ("torch", "split")
+NOT_OTHERS_ON_JAX = ("torch", "split", *METHODS)
 TITLES = {
     "forward": "Forward",
     "training": "Training, 8 updates in one dispatch",
@@ -38,7 +38,10 @@ def table(stored: dict[str, Any]) -> str:
     """Markdown: geometric means over cases, then a table for each measure."""
     cases = _cases(stored)
     names = [name for name in PEERS[1:] if any(row["program"] == name for row in stored["rows"])]
+    own = stored.get("processes") == "own"
     lines = [
+        "Each library ran in a process of its own, in turns." if own else "All libraries ran in one process, in turns.",
+        *(['`rnn_jax` is `unroll` with `method="auto"`, beside it are its methods.'] if own else []),
         "Time or memory of each library over that of rnn_jax: above 1, rnn_jax is faster or smaller. Geometric means "
         "over the cases; the fastest JAX library is chosen case by case.",
         "",
@@ -91,7 +94,7 @@ def figure(stored: dict[str, Any], path: Path) -> None:
                 continue
             values = [ratio.value for _, ratio in points]
             errors = [[r.value - r.low for _, r in points], [r.high - r.value for _, r in points]]
-            heights = [-place - 0.1 * (i - len(PEERS) / 2) for place, _ in points]
+            heights = [-place - 0.09 * (i - len(PEERS) / 2) for place, _ in points]
             axes.errorbar(values, heights, xerr=errors, fmt="o", markersize=4, label=name, color=f"C{i}")
         axes.axvline(1, color="black", linewidth=0.8)
         axes.set_xscale("log", base=2)

@@ -72,13 +72,15 @@ def main(config: Config) -> None:
         CROSSOVERS.write_text(crossovers_text())
 
 
-def measure(case: str, work: str, name: str, length: int, batch: int, size: int, seconds: float) -> list[Row]:
+def measure(
+    case: str, work: str, name: str, length: int, batch: int, size: int, seconds: float, dtype: str = "float32"
+) -> list[Row]:
     """The rows of one case: both methods and, for long sequences, a GRU."""
-    xs = jnp.asarray(np.random.default_rng(0).normal(size=(length, batch, size)), jnp.float32)
+    xs = jnp.asarray(np.random.default_rng(0).normal(size=(length, batch, size)), dtype)
 
     def program(name: str, method: str) -> Callable[[], object]:
         cell = rnn_jax.CELLS[name](size, size)
-        params = cell.init(jax.random.key(0))
+        params = cell.init(jax.random.key(0), jnp.dtype(dtype))
 
         def forward(params: Any, xs: jax.Array) -> jax.Array:
             return rnn_jax.unroll(cell, params, xs, method=method).ys

@@ -24,7 +24,11 @@ def main(old: tyro.conf.Positional[Path], new: tyro.conf.Positional[Path], toler
         new: The result file of what may have become slower.
         tolerance: How much a ratio may fall, or bytes may grow, as a part of the old value.
     """
-    before, after = (_by_name(read(path)["rows"]) for path in (old, new))
+    files = [read(path) for path in (old, new)]
+    if files[0].get("processes") != files[1].get("processes"):
+        print(f"{old} and {new} cannot be compared: in one of them each program had a process of its own")
+        return 1
+    before, after = (_by_name(stored["rows"]) for stored in files)
     both = [name for name in before if name in after]
     found = [line for name in both for line in slower(before[name], after[name], tolerance)]
     print("\n".join(found))

@@ -5,7 +5,8 @@
        "seconds": [...], "ratios": {"torch": {"value": 1.5, "low": 1.4, "high": 1.6}, ...}}, ...]}
 
 The times are seconds. A row may hold more, such as bytes; `ratios` stands in the row of the program under test, each
-another program's time over its own. A run that was killed goes on with the first case that is not there.
+another program's time over its own. A run that was killed goes on with the first case that is not there. Where each
+program had a process of its own the file says so, `"processes": "own"`; else all were in one.
 """
 
 import json
@@ -33,19 +34,21 @@ class Results:
         rows: its rows.
 
     Raises:
-        ValueError: the file is of another benchmark, or was measured with other versions or another device.
+        ValueError: the file is of another benchmark, or was measured with other versions, on another device or with
+            other processes.
     """
 
-    def __init__(self, path: Path, benchmark: str, fresh: bool = False):
-        self.path, self.benchmark, self.environment = path, benchmark, environment()
+    def __init__(self, path: Path, benchmark: str, fresh: bool = False, processes: str = "one"):
+        self.path, self.benchmark, self.environment, self.processes = path, benchmark, environment(), processes
         self.rows: list[Row] = []
         if fresh or not path.exists():
             return
         stored = read(path)
-        for name, here in (("benchmark", benchmark), ("environment", self.environment)):
-            if stored[name] != here:
+        for name, here in (("benchmark", benchmark), ("environment", self.environment), ("processes", processes)):
+            there = stored.get(name, "one")  # "processes" is the only one that a file may lack
+            if there != here:
                 raise ValueError(
-                    f"{path} has {name} {_difference(stored[name], here)}: "
+                    f"{path} has {name} {_difference(there, here)}: "
                     "rows of both in one file could not be compared; name another file, or measure all anew (--fresh)"
                 )
         self.rows = stored["rows"]
@@ -53,7 +56,8 @@ class Results:
     @property
     def stored(self) -> dict[str, Any]:
         """What the file holds."""
-        return {"benchmark": self.benchmark, "environment": self.environment, "rows": self.rows}
+        processes = {} if self.processes == "one" else {"processes": self.processes}
+        return {"benchmark": self.benchmark, "environment": self.environment, **processes, "rows": self.rows}
 
     def __contains__(self, case: str) -> bool:
         return any(row["case"] == case for row in self.rows)

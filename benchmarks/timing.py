@@ -54,19 +54,29 @@ def interleaved(
     Returns:
         For each name the seconds of each round.
     """
-    names = list(programs)
-    for name in names if not warm else ():
-        jax.block_until_ready(programs[name]())
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(repeats):
-        for name in order(names, turn):
-            program, result = programs[name], None
-            time.sleep(PAUSE)
-            began = time.perf_counter()
+    for program in programs.values() if not warm else ():
+        jax.block_until_ready(program())
+
+    def timer(program: Program) -> Callable[[], float]:
+        def seconds() -> float:
+            result, began = None, time.perf_counter()
             for _ in range(calls):
                 result = program()
             jax.block_until_ready(result)
-            seconds[name].append((time.perf_counter() - began) / calls)
+            return (time.perf_counter() - began) / calls
+
+        return seconds
+
+    return in_turns({name: timer(program) for name, program in programs.items()}, repeats)
+
+
+def in_turns(timers: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """As `interleaved`, of what takes its own time, as a process does."""
+    seconds: dict[str, list[float]] = {name: [] for name in timers}
+    for turn in range(repeats):
+        for name in order(list(timers), turn):
+            time.sleep(PAUSE)
+            seconds[name].append(timers[name]())
     return seconds
 
 
@@ -80,7 +90,12 @@ def affordable(programs: Mapping[str, Program], seconds: float, calls: int = 1, 
             jax.block_until_ready(program())
         if time.perf_counter() - began > seconds:
             return least
-    return max(least, min(most, int(seconds / (time.perf_counter() - began + PAUSE * len(programs)))))
+    return rounds_within(seconds, time.perf_counter() - began + PAUSE * len(programs), least, most)
+
+
+def rounds_within(seconds: float, one: float, least: int = 5, most: int = 31) -> int:
+    """How many rounds of `one` second each fit in so many seconds, at least and at most so many."""
+    return max(least, min(most, int(seconds / one)))
 
 
 def order(names: Sequence[str], turn: int) -> list[str]:

@@ -35,7 +35,7 @@ def build(cell: rnn_jax.Cell, params: Params) -> JaxPeer:
         return (hidden, cells), ys
 
     def start(batch: int) -> Any:
-        return tuple(jnp.zeros((1, batch, cell.hidden_size)) for _ in range(2))
+        return tuple(jnp.zeros((1, batch, cell.hidden_size), weights.dtype) for _ in range(2))
 
     def step(weights: jax.Array, carry: Any, x: jax.Array) -> tuple[Any, jax.Array]:
         carry, ys = run(weights, carry, x[:, None])

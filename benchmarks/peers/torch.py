@@ -48,8 +48,8 @@ class TorchPeer(Peer):
         ys, of_xs = self._backward(module, inputs, wanted)
         names, pull = mapped(lambda params: state_dict_from_params(self.cell, params), self.params)
         parameters = dict(module.named_parameters())
-        gradients = {name: jnp.asarray(parameters[name].grad.cpu().numpy()) for name in names}
-        arrays = [jnp.asarray(tensor.detach().cpu().numpy()) for tensor in (ys, of_xs)]
+        gradients = {name: self.array(parameters[name].grad) for name in names}
+        arrays = [self.array(tensor.detach()) for tensor in (ys, of_xs)]
         return {"ys": arrays[0], "params": pull(gradients), "xs": arrays[1]}
 
     def forward(self, xs: jax.Array) -> Program:
@@ -78,7 +78,7 @@ class TorchPeer(Peer):
 
     def streaming(self, x: jax.Array) -> Program:
         _, kind = KINDS[type(self.cell)]
-        module = kind(self.cell.input_size, self.cell.hidden_size).to(self.device)
+        module = kind(self.cell.input_size, self.cell.hidden_size).to(self.device, self.dtype)
         entries = state_dict_from_params(self.cell, self.params, single_step=True)
         module.load_state_dict({name: self.tensor(array) for name, array in entries.items()})
         inputs, carry = self.tensor(x), None
@@ -96,7 +96,7 @@ class TorchPeer(Peer):
 
     def memory(self, xs: jax.Array, targets: jax.Array) -> int | None:
         if self.device == "cpu":
-            return None  # its allocator keeps no count there, and the process's peak is that of all libraries in it
+            return None  # its allocator keeps no count there
         torch.cuda.empty_cache()
         before = torch.cuda.memory_allocated()
         program = self.training(xs, targets, single=False)
@@ -107,13 +107,20 @@ class TorchPeer(Peer):
     def module(self) -> Any:
         """A new module with the weights."""
         kind, _ = KINDS[type(self.cell)]
-        module = kind(self.cell.input_size, self.cell.hidden_size).to(self.device)
+        module = kind(self.cell.input_size, self.cell.hidden_size).to(self.device, self.dtype)
         entries = state_dict_from_params(self.cell, self.params)
         module.load_state_dict({name: self.tensor(array) for name, array in entries.items()})
         return module
 
     def tensor(self, array: jax.Array) -> Any:
-        return torch.tensor(np.asarray(array), device=self.device)
+        return torch.tensor(np.asarray(array, np.float32), device=self.device, dtype=self.dtype)
+
+    @property
+    def dtype(self) -> Any:
+        return getattr(torch, jax.tree.leaves(self.params)[0].dtype.name)
+
+    def array(self, tensor: Any) -> jax.Array:
+        return jnp.asarray(tensor.float().cpu().numpy(), jax.tree.leaves(self.params)[0].dtype)
 
     def _backward(self, module: Any, xs: Any, targets: Any) -> tuple[Any, Any]:
         """Outputs and the gradient of the inputs; those of the weights are left in the module."""

@@ -14,6 +14,7 @@ from benchmarks.compare_table import table
 from benchmarks.peers import PEERS, Unavailable, build
 from benchmarks.results import Results, read
 from benchmarks.timing import rows
+from benchmarks.worker import Worker, flat, store_case
 
 SHAPE = Shape(batch=4, length=5, input_size=2, hidden_size=4)
 
@@ -21,12 +22,10 @@ SHAPE = Shape(batch=4, length=5, input_size=2, hidden_size=4)
 @pytest.fixture(autouse=True)
 def usual_rules():
     """Other libraries rely on JAX's usual promotion; what a benchmark sets for its process is taken back."""
-    names = ("jax_enable_compilation_cache", "jax_default_matmul_precision")
-    before = {name: getattr(jax.config, name) for name in names}
+    before = jax.config.jax_default_matmul_precision
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+    jax.config.update("jax_default_matmul_precision", before)
 
 
 @pytest.mark.parametrize("name", PEERS[1:])
@@ -36,7 +35,12 @@ def test_a_library_computes_the_same_gru(name):
         peer = build(name, cell, params)
     except Unavailable as reason:
         pytest.skip(f"{name}: {reason}")
-    check_equal({name: peer}, xs[0], targets)
+    check(name, peer, xs[0], targets)
+
+
+def check(name, peer, xs, targets):
+    arrays = flat({"found": peer.results(xs, targets), "params": peer.params})
+    check_equal(name, peer.cell, arrays, xs, targets, {})
 
 
 def swapped(params):
@@ -56,28 +60,65 @@ def test_another_network_is_not_timed(change, message):
     cell, params, xs, targets = problem("lstm", SHAPE)
     ours = build("rnn_jax", cell, params)
     with pytest.raises(ValueError, match=message):
-        check_equal({"theirs": dataclasses.replace(ours, **change(ours))}, xs[0], targets)
+        check("theirs", dataclasses.replace(ours, **change(ours)), xs[0], targets)
 
 
 def test_a_whole_comparison_with_nothing_but_jax(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("benchmarks.compare.build", lambda name, cell, params: build("rnn_jax", cell, params))
     monkeypatch.setattr("benchmarks.compare.COMPILATIONS", 1)
-    monkeypatch.setattr(jax, "clear_caches", lambda: None)  # other tests' programs
     path = tmp_path / "results.json"
-    config = Config(cells=("elman",), shapes=("3,5,2,4",), peers=("flax",), seconds=0.0, output=path)
+    peers = ("sequential", "cudnn")
+    config = Config(cells=("elman",), shapes=("3,5,2,4",), peers=peers, seconds=0.0, output=path)
     main(config)
     measured = path.read_text()
     main(config)  # goes on after the last case: nothing is left to measure
     assert path.read_text() == measured
     stored = json.loads(measured)
-    assert [row["measure"] for row in stored["rows"][::2]] == [
-        "forward", "training", "single", "streaming", "compile", "memory",
-    ]  # fmt: skip
+    assert [(row["measure"], row["program"]) for row in stored["rows"]] == [
+        (measure, program)
+        for measure in ("forward", "training", "single", "streaming", "compile", "memory")
+        for program in ("rnn_jax", "sequential")
+        if (measure, program) != ("streaming", "sequential")  # a step is the same by any method
+    ]
+    assert stored["processes"] == "own"
     assert os.path.getsize(path.with_suffix(".png")) > 1000
     lines = table(stored).splitlines()
     assert sum(line.startswith("| elman B3 T5 D2 H4 |") for line in lines) == 6
-    assert "| memory | 1 | 1.00 | 1.00 |" in lines
-    assert "elman B3 T5 D2 H4: rnn_jax" in capsys.readouterr().out
+    assert lines[0].startswith("Each library ran in a process of its own")
+    said = capsys.readouterr().out
+    assert "cudnn is left out: it needs an NVIDIA GPU" in said and "elman B3 T5 D2 H4: rnn_jax" in said
+
+
+def test_rows_of_one_process_and_of_many_are_not_mixed(tmp_path, capsys):
+    for name, processes in (("one", "one"), ("own", "own")):
+        Results(tmp_path / name, "compare", processes=processes).add([{"case": "some", "program": "rnn_jax"}])
+    with pytest.raises(ValueError, match="has processes 'one', here 'own'"):
+        Results(tmp_path / "one", "compare", processes="own")
+    assert Results(tmp_path / "own", "compare", processes="own").rows
+    assert regression.main(tmp_path / "one", tmp_path / "own") == 1
+    assert "cannot be compared" in capsys.readouterr().out
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """The process of rnn_jax with a case, when it has said that it is ready."""
+    cell, params, xs, targets = problem("elman", SHAPE)
+    store_case(tmp_path, cell, params=params, xs=xs, targets=targets)
+    worker = Worker("rnn_jax", tmp_path)
+    yield worker
+    worker.close()
+    assert worker.process.returncode is not None
+
+
+def test_a_process_that_fails_or_dies_is_left_out_with_its_reason(worker):
+    assert worker.answer() == {"cell": "Elman", "devices": 1, "compiles": True}
+    with pytest.raises(Unavailable, match=r"AttributeError: .*'nonsense'"):
+        worker.ask("nonsense")
+    assert worker.ask("program", measure="forward")["seconds"] > 0
+    assert worker.ask("turn", calls=3)["seconds"] > 0  # it answers after a question that it did not know
+    worker.process.kill()
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="its process ended with signal SIGKILL"):
+            worker.ask("turn", calls=1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rnn_jax
-from benchmarks import linear
+from benchmarks import fused, linear
 from rnn_jax.unroll import auto
 
 MINGRU = rnn_jax.CELLS["mingru"](2, 3)
@@ -17,6 +17,13 @@ MINGRU = rnn_jax.CELLS["mingru"](2, 3)
 def test_the_table_is_what_the_result_files_say():
     assert linear.CROSSOVERS.read_text() == linear.crossovers_text(), "run `python -m benchmarks.linear --write`"
     assert auto.CROSSOVERS["cpu"]["MinGRU"], "no result file of a CPU"
+
+
+def test_the_bounds_of_fused_loops_are_what_the_result_files_say():
+    wanted = fused.fused_text()
+    if wanted is None:
+        pytest.skip("benchmarks/results/ has no file of `python -m benchmarks.fused`")
+    assert fused.FUSED.read_text() == wanted, "run `python -m benchmarks.fused --write`"
 
 
 class Mine(type(MINGRU)):

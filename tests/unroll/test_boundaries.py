@@ -16,9 +16,9 @@ from rnn_jax.testing import quick_jit
 D = 3
 CELLS = [
     (GRU(D, 4), False),
-    (GRU(D, 4), True),
+    pytest.param(GRU(D, 4), True, marks=pytest.mark.exhaustive),
     (LRU(D, 4), True),
-    (Bidirectional(LSTM(D, 4), GRU(D, 2)), False),
+    pytest.param(Bidirectional(LSTM(D, 4), GRU(D, 2)), False, marks=pytest.mark.exhaustive),
     (Bidirectional(LRU(D, 4), merge="sum"), True),
     (Stack([Bidirectional(GRU(D, 2)), Bidirectional(Stack([LSTM(4, 3), GRU(3, 2)]))]), False),
 ]

@@ -108,7 +108,10 @@ def test_a_large_kernel_with_few_rows_has_its_inputs_projected_before():
     assert_same(cell, drawn(cell, 4, (2,)))
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "gru3"])
+@pytest.mark.parametrize(
+    "name",
+    ["gru", pytest.param("lstm", marks=pytest.mark.exhaustive), pytest.param("gru3", marks=pytest.mark.exhaustive)],
+)
 def test_derivatives_of_every_order_and_kind(name, x64):
     cell = rnn_jax.CELLS[name](2, 3)
     params, carry, xs = drawn(cell, 4, (3,), jnp.float64)

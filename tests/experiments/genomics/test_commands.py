@@ -54,6 +54,7 @@ def test_the_strongest_places_are_those_of_the_rule(trained):
     assert places["donor"] == [7, 8] and places["acceptor"] == [5, 6]
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "genomics" / "run"
     command.interrupted(capsys, run, "--data", trained.parents[1] / "my.fasta", *SMALL)

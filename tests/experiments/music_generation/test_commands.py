@@ -68,6 +68,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     assert result["value"] == expected["value"] and result["scores"] == expected["scores"]
 
 
+@pytest.mark.exhaustive
 def test_a_transformer_of_equal_size(trained, tmp_path):
     flags = ["--data", trained.parents[2], "--runs", tmp_path, "--name", "run", "--transposition", "1"]
     matched = ["--model", "transformer", "--heads", "1", "--transformer-layers", "1"]

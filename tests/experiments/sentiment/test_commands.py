@@ -52,7 +52,11 @@ def test_a_run_says_everything_about_itself(trained):
 
 
 @pytest.mark.parametrize(
-    "options", [["--tokens", "subword", "--subwords", "60"], ["--tokens", "word", "--model", "transformer"]]
+    "options",
+    [
+        pytest.param(["--tokens", "subword", "--subwords", "60"], marks=pytest.mark.exhaustive),
+        ["--tokens", "word", "--model", "transformer"],
+    ],
 )
 def test_other_tokens_and_models(own, tmp_path, capsys, options):
     assert command("--data", own, "--runs", tmp_path, "--name", "run", *SMALL, *options) == 0

@@ -13,8 +13,8 @@ from tests.cells.references import lstm, reference
 
 ONE_OF_EACH_KIND = {
     "elman", "lstm", "lstmp", "full_gate_lstm", "gru", "gru_reset_before", "indrnn", "rhn", "fastgrnn", "ran",
-    "antisymmetric", "cayley", "conv_lstm", "conv_gru", "qrnn", "lem", "clockwork", "slstm", "mingru", "rg_lru", "s5", "s6",
-    "gla", "mlstm", "gated_deltanet",
+    "antisymmetric", "cayley", "conv_lstm", "conv_gru", "qrnn", "lem", "clockwork", "slstm", "mingru", "rg_lru", "s5",
+    "s6", "gla", "mlstm", "gated_deltanet",
 }  # fmt: skip
 OPTIONS_AND_COMPOSITES = pytest.mark.parametrize(
     "cell",

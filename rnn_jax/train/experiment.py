@@ -17,7 +17,7 @@ from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.fields import field_types, flatten, make_config, read_values, replace_fields
 from rnn_jax.train.going_on import again, ending, further
-from rnn_jax.train.loop import Outcome, best_params, check_task, fit
+from rnn_jax.train.loop import Outcome, best_or_next, check_task, fit
 from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.origin import files_now, refuse_changes
 from rnn_jax.train.parallel import join_processes, start_cpu_devices
@@ -83,6 +83,7 @@ class Trained:
         params: the best ones.
         preprocessor: what turns inputs into what the model reads, and its outputs into answers: a tokenizer and
             classes, the scaling of a series.
+        instead: of which step the parameters are where the best are damaged; else empty.
     """
 
     run: Run
@@ -90,6 +91,7 @@ class Trained:
     rebuild: Callable[[Params], Any]
     params: Params
     preprocessor: Any = None
+    instead: str = ""
 
     @property
     def model(self) -> Any:
@@ -120,7 +122,8 @@ class Trained:
         Raises:
             CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
         """
-        return cls(run, config, rebuild, best_params(params, carry, fit_config(config), run), preprocessor)
+        params, instead = best_or_next(params, carry, fit_config(config), run)
+        return cls(run, config, rebuild, params, preprocessor, instead)
 
 
 def _same(values: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def test_what_is_composed_goes_on_from_the_primer(trained, tmp_path, capsys):
     np.testing.assert_array_equal(whole[len(given) :], np.resize(given[-2:], (8, PITCHES)))
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "music_generation" / "run"
     command.interrupted(capsys, run, "--data", trained.parents[2], "--weight-noise", "0.01", *SMALL)

@@ -67,6 +67,7 @@ def test_other_tokens_and_models(own, tmp_path, capsys, options):
     assert re.match(r"(praise|blame) [01]\.\d{3}: a lovely day \[.*lovely [+-]", capsys.readouterr().out)
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, own, tmp_path, capsys):
     command.interrupted(capsys, run := tmp_path / "sentiment" / "run", "--data", own, *SMALL)
     result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))

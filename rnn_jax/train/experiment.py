@@ -20,7 +20,7 @@ from rnn_jax.train.going_on import again, ending, further
 from rnn_jax.train.loop import Outcome, best_or_next, check_task, fit
 from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.origin import files_now, refuse_changes
-from rnn_jax.train.parallel import join_processes, start_cpu_devices
+from rnn_jax.train.parallel import ending_with_others, join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
 from rnn_jax.train.run import Run, check_storable, config_hash, plain
 from rnn_jax.train.seeds import key_for
@@ -319,8 +319,10 @@ def _train(
     if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
         key = key_for(fitting.seed, "training")
         diagnosis = Diagnosis(prepared.task.loss, fitting, fitting.steps, key, run)
+    remedy = f"start all of them again with --resume: what was saved in {run.path} stays"
     try:
-        outcome = fit(prepared.task, fitting, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
+        with ending_with_others(run.close_manifest, remedy):
+            outcome = fit(prepared.task, fitting, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
         finish_run(experiment, config, prepared, run, outcome, diagnosis)
     except BaseException as error:
         run.close_manifest(reason_of(error))

@@ -176,7 +176,11 @@ def _of_run(command: Callable, experiment: Experiment) -> Callable:
 
     @functools.wraps(command)
     def on_run(run: Path, *positional: Any, trust_changes: bool = False, **named: Any) -> Any:
-        return command(experiment.load(run, trust_changes=trust_changes), *positional, **named)
+        trained = experiment.load(run, trust_changes=trust_changes)
+        code = command(trained, *positional, **named)
+        if trained.instead and command.__name__ == "evaluate":
+            print(f"scores {trained.instead}")
+        return code
 
     run = inspect.Parameter("run", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=RunPath)
     trust = inspect.Parameter("trust_changes", inspect.Parameter.KEYWORD_ONLY, annotation=TrustChanges, default=False)

@@ -47,11 +47,12 @@ class NoneIntact(CheckpointError):
 
 
 class Loaded(NamedTuple):
-    """What a checkpoint gives back: the step it was saved at, the state, and the JSON saved beside it."""
+    """What a checkpoint gives back: its step, the state, the JSON saved beside it, the damaged steps it stands for."""
 
     step: int
     state: PyTree
     info: dict
+    damaged: tuple[int, ...] = ()
 
 
 class Checkpoints:
@@ -161,7 +162,7 @@ class Checkpoints:
             raise ValueError(f"step={step} and best=True ask for two checkpoints; give one of them")
         wanted = named_leaves(like)
         types = {path: type_name(leaf) for path, leaf in wanted.items()}
-        damaged = []
+        damaged = {}
         for candidate, record in self._candidates(step, best, damaged):
             stored = {path: name for path, name in record["leaves"].items() if path in types or not part}
             if lines := differences(stored, types):
@@ -169,17 +170,20 @@ class Checkpoints:
             arrays = self._attempt(self._arrays, candidate, damaged)
             if arrays is not None:
                 if damaged and self.read_only:
-                    log.warning("%s: %s; this is step %s", self.directory, "; ".join(damaged), candidate)
+                    log.warning("%s: %s; this is step %s", self.directory, "; ".join(damaged.values()), candidate)
                 leaves = [place(arrays.get(path), leaf) for path, leaf in wanted.items()]
-                return Loaded(candidate, jax.tree.unflatten(jax.tree.structure(like), leaves), record["info"])
-        lines = [f"no intact {'checkpoint' if step is None else f'step {step}'} in {self.directory}", *damaged]
+                state = jax.tree.unflatten(jax.tree.structure(like), leaves)
+                return Loaded(candidate, state, record["info"], tuple(damaged))
+        lines = [f"no intact {'checkpoint' if step is None else f'step {step}'} in {self.directory}", *damaged.values()]
         if step is not None:
             others = reversed(self.steps())
-            intact = next((other for other in others if self._attempt(self._arrays, other, lines) is not None), None)
+            tried = {}
+            intact = next((other for other in others if self._attempt(self._arrays, other, tried) is not None), None)
+            lines.extend(tried.values())
             lines.append(f"the newest intact step is {intact}; load(like, step=...) takes one by its number")
         raise NoneIntact("\n  ".join(lines))
 
-    def _candidates(self, step: int | None, best: bool, damaged: list[str]) -> Iterator[tuple[int, dict]]:
+    def _candidates(self, step: int | None, best: bool, damaged: dict[int, str]) -> Iterator[tuple[int, dict]]:
         """The steps to be tried, each with its record: the newest first, but those saved as the best before others."""
         others = []
         for candidate in reversed(self.steps()):
@@ -251,7 +255,7 @@ class Checkpoints:
                 raise ValueError(f"{path} does not match its digest")
         return arrays
 
-    def _attempt(self, read: Callable[[int], dict], step: int, damaged: list[str]) -> dict | None:
+    def _attempt(self, read: Callable[[int], dict], step: int, damaged: dict[int, str]) -> dict | None:
         """`read(step)`, or None if a process found the step damaged, after it was set aside.
 
         Raises:
@@ -266,7 +270,7 @@ class Checkpoints:
                 advice = "it may be whole and stays as it is: mend that and try again, or move the folder away"
                 raise CheckpointError(f"{self.directory}/{step} cannot be read ({reason}); {advice}") from error
         if self.read_only:
-            damaged.append(f"step {step} is damaged ({reason})")
+            damaged[step] = f"step {step} is damaged ({reason})"
             return None
         name = f"{step}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         try:
@@ -274,8 +278,8 @@ class Checkpoints:
             outcome = f"set aside as {name}" if is_writer() else "set aside"
         except Exception as error:
             outcome = f"left in place ({_reason(error)})"
-        damaged.append(f"step {step} is damaged ({reason}), {outcome}")
-        log.warning("%s: %s", self.directory, damaged[-1])
+        damaged[step] = f"step {step} is damaged ({reason}), {outcome}"
+        log.warning("%s: %s", self.directory, damaged[step])
         return None
 
     def _untouched(self) -> str:

@@ -17,10 +17,10 @@ from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.fields import field_types, flatten, make_config, read_values, replace_fields
 from rnn_jax.train.going_on import again, ending, further
-from rnn_jax.train.loop import Outcome, best_params, check_task, fit
+from rnn_jax.train.loop import Outcome, best_or_next, check_task, fit
 from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.origin import files_now, refuse_changes
-from rnn_jax.train.parallel import join_processes, start_cpu_devices
+from rnn_jax.train.parallel import ending_with_others, join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
 from rnn_jax.train.run import Run, check_storable, config_hash, plain
 from rnn_jax.train.seeds import key_for
@@ -84,6 +84,7 @@ class Trained:
         params: the best ones.
         preprocessor: what turns inputs into what the model reads, and its outputs into answers: a tokenizer and
             classes, the scaling of a series.
+        instead: of which step the parameters are where the best are damaged; else empty.
     """
 
     run: Run
@@ -91,6 +92,7 @@ class Trained:
     rebuild: Callable[[Params], Any]
     params: Params
     preprocessor: Any = None
+    instead: str = ""
 
     @property
     def model(self) -> Any:
@@ -121,7 +123,8 @@ class Trained:
         Raises:
             CheckpointError: there is no intact checkpoint, or the model is another one (the message names the leaves).
         """
-        return cls(run, config, rebuild, best_params(params, carry, fit_config(config), run), preprocessor)
+        params, instead = best_or_next(params, carry, fit_config(config), run)
+        return cls(run, config, rebuild, params, preprocessor, instead)
 
 
 def _same(values: dict[str, Any]) -> dict[str, Any]:
@@ -328,8 +331,10 @@ def _train(
     if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
         key = key_for(fitting.seed, "training")
         diagnosis = Diagnosis(prepared.task.loss, fitting, fitting.steps, key, run)
+    remedy = f"start all of them again with --resume: what was saved in {run.path} stays"
     try:
-        outcome = fit(prepared.task, fitting, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
+        with ending_with_others(run.close_manifest, remedy):
+            outcome = fit(prepared.task, fitting, run, resume=options.resume, diagnosis=diagnosis, prune=prune)
         finish_run(experiment, config, prepared, run, outcome, diagnosis)
     except BaseException as error:
         run.close_manifest(reason_of(error))

@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from rnn_jax.train.agreement import anywhere
-from rnn_jax.train.checkpoint import Checkpoints
+from rnn_jax.train.checkpoint import Checkpoints, Loaded
 from rnn_jax.train.config import FitConfig
 from rnn_jax.train.diagnosis import Diagnosis
 from rnn_jax.train.optimizer import make_optimizer
@@ -154,7 +154,12 @@ def check_task(task: Task, config: FitConfig) -> list[str]:
 
 
 def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Params:
-    """The best parameters of a run on disk.
+    """The best parameters of a run on disk; those of `best_or_next`."""
+    return best_or_next(params, carry, config, run)[0]
+
+
+def best_or_next(params: Params, carry: Carry, config: FitConfig, run: Run) -> tuple[Params, str]:
+    """The best parameters of a run on disk, and why they may not be the best that it had; empty if they are.
 
     Args:
         params: parameters of the same model, for their names, shapes and dtypes.
@@ -170,7 +175,16 @@ def best_params(params: Params, carry: Carry, config: FitConfig, run: Run) -> Pa
     state = initial_state(params, make_optimizer(config, config.steps), carry)
     found = Checkpoints(run.checkpoints, read_only=True).load(state, best=True)
     run.check_own(found.step, found.info)
-    return kept_params(found.state)
+    return kept_params(found.state), _instead(found)
+
+
+def _instead(found: Loaded) -> str:
+    """Of which step a checkpoint is that stands in for another one."""
+    if not found.damaged:
+        return ""
+    best = found.info["progress"]["best_step"]
+    which = f"the best (step {best})" if best in found.damaged else f"step {', '.join(map(str, found.damaged))}"
+    return f"of step {found.step}, for {which} is damaged"
 
 
 def place_batches(batches: list[Batch], axes: dict[str, int | None], mesh: Mesh | None = None) -> Batch:

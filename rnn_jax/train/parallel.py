@@ -4,12 +4,20 @@ One device is a mesh of one, so there is no second code path. Several processes 
 each call `join_processes` before anything else of JAX; every process computes the same batches and keeps its part.
 """
 
+import contextlib
 import os
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+HEARTBEAT_SECONDS = 60
+"""After so long without a sign of life of a process, as where its machine has no power, the others end."""
+CUT_OFF = ("Gloo", "Connection closed by peer", "Connection reset by peer", "UNAVAILABLE", "heartbeat")
+"""What JAX says, among other things, where a process is gone."""
 
 
 def join_processes(address: str) -> None:
@@ -23,13 +31,40 @@ def join_processes(address: str) -> None:
         ValueError: address is neither.
     """
     if address == "auto":
-        jax.distributed.initialize()
+        jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT_SECONDS)
         return
     host, *numbers = address.split("/")
     if ":" not in host or len(numbers) != 2 or not all(n.isdigit() for n in numbers):
         raise ValueError(f"distributed={address!r}: expected 'auto' or HOST:PORT/PROCESS/COUNT")
     process, count = map(int, numbers)
-    jax.distributed.initialize(coordinator_address=host, num_processes=count, process_id=process)
+    jax.distributed.initialize(
+        coordinator_address=host,
+        num_processes=count,
+        process_id=process,
+        heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+    )
+
+
+@contextlib.contextmanager
+def ending_with_others(note: Callable[[str], None], remedy: str) -> Iterator[None]:
+    """End this process, in one line, where it finds that another one of its run is gone.
+
+    At once: at its usual end a process waits for the others, a dead one among them, and then says a page about it.
+
+    Args:
+        note: is told why.
+        remedy: how to go on.
+    """
+    try:
+        yield
+    except (jax.errors.JaxRuntimeError, ValueError) as error:  # which of them depends on what was computed
+        if jax.process_count() == 1 or not any(sign in str(error) for sign in CUT_OFF):
+            raise
+        said = "another process of this run has ended or cannot be reached"
+        note(said)
+        print(f"error: {said}; {remedy}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(1)
 
 
 def start_cpu_devices(count: int) -> None:

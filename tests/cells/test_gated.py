@@ -30,11 +30,12 @@ def test_options_follow_the_paper(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)
 
 
+@pytest.mark.parametrize("part", ["core", pytest.param("rest", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(
     "cell", [rnn_jax.RHN(D, H, depth=3, coupled=False), rnn_jax.FastGRNN(D, H, input_rank=2, recurrent_rank=1)]
 )
-def test_contract_of_options(cell):
-    assert_cell_contract(cell)
+def test_contract_of_options(cell, part):
+    assert_cell_contract(cell, part=part)
 
 
 def join(*blocks):

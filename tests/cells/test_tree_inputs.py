@@ -38,8 +38,9 @@ class Agent(HiddenCell):
 CELL = Agent(3)
 
 
-def test_contract():
-    assert_cell_contract(CELL)
+@pytest.mark.parametrize("part", ["core", pytest.param("rest", marks=pytest.mark.exhaustive)])
+def test_contract(part):
+    assert_cell_contract(CELL, part=part)
 
 
 def observations(leading, seed=0):

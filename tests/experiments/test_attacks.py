@@ -8,8 +8,14 @@ import pytest
 
 
 @pytest.mark.slow
-def test_some_attacks():
-    short = "--kills 6 --damages 8 --study-damages 4"
+@pytest.mark.parametrize(
+    "short",
+    [
+        "--kills 2 --damages 3 --study-damages 2",
+        pytest.param("--kills 6 --damages 8 --study-damages 4", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_some_attacks(short):
     attack = [sys.executable, "-m", "tests.experiments.attacks", *short.split()]
     found = subprocess.run(attack, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert found.returncode == 0 and found.stdout.count(" 0 faults") == 3, found.stdout + found.stderr

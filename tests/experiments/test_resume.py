@@ -108,15 +108,30 @@ def test_evaluate_takes_the_next_best_says_so_and_touches_nothing(tmp_path, caps
     assert scored(5.0, 1.0, 3.0, 4.0)(*words, "--steps", 16) == 0
     damage(run, 8)
     before = sorted(run.rglob("*"))
+    capsys.readouterr()
     assert plain("evaluate", run) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["scores of step 16, for the best (step 8) is damaged"]
     assert "step 8 is damaged" in caplog.text and "; this is step 16" in caplog.text
     assert sorted(run.rglob("*")) == before
-    damage(run, 12, 16)
+    damage(run, 16)
+    assert plain("evaluate", run) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["scores of step 12, for the best (step 8) is damaged"]
+    damage(run, 12)
     said = plain.refused(capsys, "evaluate", run)
     remedy = f"--config {run}/config.json --runs {tmp_path} --name run --overwrite"
     assert "no intact checkpoint" in said and said.endswith(remedy)
     assert f"train it anew with: python -m {tiny_study.EXPERIMENT.module} {remedy}" in said
     assert scored(1.0)(*remedy.split()) == 0 and plain("evaluate", run) == 0
+    assert "damaged" not in capsys.readouterr().out
+
+
+def test_evaluate_says_so_where_what_is_damaged_may_have_been_better(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    assert scored(5.0, 1.0, 3.0, 0.5)(*words, "--steps", 16) == 0
+    damage(run, 16)
+    capsys.readouterr()
+    assert plain("evaluate", run) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["scores of step 12, for step 16 is damaged"]
 
 
 def full_disk(*_, **__):

@@ -231,6 +231,7 @@ def test_another_search_has_another_folder(whole, tmp_path, capsys):
     assert command(tmp_path, *BASE) == 1 and "holds no journal.log" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_killed_as_it_writes_its_journal_it_goes_on_by_a_relative_path(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "JAX_NUM_CPU_DEVICES": "4"}
     program = textwrap.dedent(f"""

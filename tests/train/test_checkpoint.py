@@ -307,7 +307,7 @@ for step in itertools.count(first):
 def test_a_killed_process_leaves_whole_steps(tmp_path):
     draw, like = random.Random(1), {"a": jnp.zeros((300, 1000), jnp.int32)}
     checkpoints = Checkpoints(tmp_path)
-    for _ in range(5):
+    for _ in range(3):
         process = start(SAVE_FOREVER, tmp_path)
         finished = int(process.stdout.readline())
         time.sleep(draw.uniform(0.0, 0.5))

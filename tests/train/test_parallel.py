@@ -2,13 +2,16 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
+from rnn_jax.train import parallel
 from rnn_jax.train.parallel import join_processes
 
 TRAIN = [
@@ -22,8 +25,6 @@ TRAIN = [
     "8",
     "--length",
     "8",
-    "--steps",
-    "20",
     "--steps-per-dispatch",
     "5",
     "--evaluate-every",
@@ -39,7 +40,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start(folder, *flags):
+def start(folder, *flags, steps=20, devices=2):
     return subprocess.Popen(
         [
             sys.executable,
@@ -50,11 +51,15 @@ def start(folder, *flags):
             "--runs",
             *flags,
             *TRAIN,
+            "--steps",
+            str(steps),
+            "--patience",
+            "0",
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"JAX_NUM_CPU_DEVICES": "2"},
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)},
     )
 
 
@@ -78,6 +83,44 @@ def test_two_processes_train_like_one(tmp_path):
     for two, one in zip(records("two"), records("one"), strict=True):
         for name in one.keys() - {"seconds"}:
             np.testing.assert_allclose(two[name], one[name], rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+@pytest.mark.parametrize(("dead", "devices"), [(0, 1), (1, 2)])
+def test_when_one_process_dies_the_other_ends_soon(tmp_path, dead, devices):
+    """JAX itself ends it, unless what is computed fails before."""
+    (tmp_path / "corpus.txt").write_text("the quick brown fox jumps over the lazy dog.\n" * 60)
+    address, metrics = f"localhost:{free_port()}", tmp_path / "two/text_generation/run/metrics.jsonl"
+    both = [
+        start(tmp_path, tmp_path / "two", "--distributed", f"{address}/{i}/2", steps=1_000_000, devices=devices)
+        for i in range(2)
+    ]
+    try:
+        while not (metrics.exists() and metrics.read_text().count("\n") > 3):
+            assert [process.poll() for process in both] == [None, None], both[0].communicate()
+            time.sleep(0.1)
+        begun = time.monotonic()
+        both[dead].send_signal(signal.SIGKILL)
+        both[1 - dead].communicate(timeout=90)
+        assert time.monotonic() - begun < 90
+    finally:
+        for process in both:
+            process.kill()
+            process.communicate()
+    assert both[1 - dead].returncode != 0
+
+
+def test_what_fails_because_another_process_is_gone_is_told_in_one_line(monkeypatch, capsys):
+    noted, ended = [], []
+    monkeypatch.setattr(parallel.jax, "process_count", lambda: 2)
+    monkeypatch.setattr(parallel.os, "_exit", ended.append)
+    with parallel.ending_with_others(noted.append, "start again"):
+        raise ValueError("UNKNOWN: Gloo AllGather failed: pair.cc:547] Connection closed by peer [127.0.0.1]:32475")
+    said = "another process of this run has ended or cannot be reached"
+    assert noted == [said] and ended == [1] and capsys.readouterr().err == f"error: {said}; start again\n"
+    with pytest.raises(ValueError, match="of its own"), parallel.ending_with_others(noted.append, ""):
+        raise ValueError("a mistake of its own")
 
 
 @pytest.mark.parametrize("address", ["localhost", "localhost/0/2", "localhost:1234/0", "localhost:1234/one/2"])

@@ -58,9 +58,19 @@ def assert_same(cell, drawn, **options):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=5e-5 * size)
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=["plain", "lengths", "resets back", "both"])
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in KINDS)) for name in FUSED]
+    ("name", "options"),
+    [
+        # Of each kind the plain loop and the one with everything, of one kind all.
+        pytest.param(
+            name,
+            options,
+            id=f"{name}-{said}",
+            marks=[pytest.mark.exhaustive] * (name not in KINDS or (said not in ("plain", "both") and name != "gru")),
+        )
+        for name in FUSED
+        for said, options in zip(["plain", "lengths", "resets back", "both"], OPTIONS, strict=True)
+    ],
 )
 def test_values_and_gradients_are_those_of_the_sequential_method(name, options):
     # 37 units fill two vectors and a part of a third; 5 rows are cut in two, unevenly.
@@ -114,7 +124,10 @@ def test_a_large_kernel_with_few_rows_has_its_inputs_projected_before():
     assert_same(cell, drawn(cell, 4, (2,)))
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "gru3"])
+@pytest.mark.parametrize(
+    "name",
+    ["gru", pytest.param("lstm", marks=pytest.mark.exhaustive), pytest.param("gru3", marks=pytest.mark.exhaustive)],
+)
 def test_derivatives_of_every_order_and_kind(name, x64):
     cell = rnn_jax.CELLS[name](2, 3)
     params, carry, xs = drawn(cell, 4, (3,), jnp.float64)

@@ -44,10 +44,10 @@ def with_gradients(cell, method, arguments, **options):
 @pytest.mark.parametrize(
     ("cell", "method", "options"),
     [
-        (rnn_jax.Elman(2, 3), DENSE, {}),
+        pytest.param(rnn_jax.Elman(2, 3), DENSE, {}, marks=pytest.mark.exhaustive),
         (rnn_jax.LSTM(2, 3), DENSE, BACKWARD),
         (rnn_jax.GRU(2, 3), DIAGONAL, BACKWARD),
-        (rnn_jax.LEM(2, 3), DIAGONAL, {}),
+        pytest.param(rnn_jax.LEM(2, 3), DIAGONAL, {}, marks=pytest.mark.exhaustive),
         (rnn_jax.Bidirectional(rnn_jax.SLSTM(2, 2), rnn_jax.GRUResetBefore(2, 2)), DENSE, {}),
     ],
 )
@@ -60,7 +60,7 @@ def test_values_and_gradients_are_those_of_the_steps(x64, cell, method, options)
     close(found, wanted)
 
 
-@pytest.mark.parametrize("every", [None, 2])
+@pytest.mark.parametrize("every", [pytest.param(None, marks=pytest.mark.exhaustive), 2])
 def test_second_derivatives_of_all_modes(x64, every):
     """In segments too, where `lax.scan` drops the rule of a custom JVP."""
     cell = rnn_jax.Elman(2, 3)

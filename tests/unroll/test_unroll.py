@@ -69,8 +69,15 @@ def three_ways(cell, lengths, resets, reverse):
     return [with_gradients(run, cell) for run in (at_once, in_segments, in_two_calls)]
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("cell", [LSTM, GRU], ids=["lstm", "gru"])
+@pytest.mark.parametrize(
+    ("cell", "reverse"),
+    [
+        (LSTM, True),
+        (GRU, False),
+        pytest.param(LSTM, False, marks=pytest.mark.exhaustive),
+        pytest.param(GRU, True, marks=pytest.mark.exhaustive),
+    ],
+)
 @examples(max_examples=10)
 @given(lengths=some_lengths, resets=some_resets)
 def test_unroll_is_a_loop(cell, reverse, lengths, resets):

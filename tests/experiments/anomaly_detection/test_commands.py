@@ -57,6 +57,7 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert f"{result['value']:9.2f}  {result['metric']}" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, folder, tmp_path, capsys):
     run = tmp_path / "anomaly_detection" / "run"
     command.interrupted(capsys, run, "--csv", folder / "own.csv", *SMALL)

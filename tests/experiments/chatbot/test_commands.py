@@ -89,6 +89,7 @@ def test_in_a_pipe_replies_come_at_once_and_the_end_is_clean(folder):
         assert "Error" not in process.stderr.read()
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(folder, tmp_path, capsys):
     command.interrupted(capsys, run := tmp_path / "chatbot" / "run", "--data", folder.parent / "own.tsv", *SMALL)
     result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, folder / "ranking"))

@@ -101,6 +101,7 @@ def test_what_comes_after_the_end_of_the_data_or_of_newer_data(trained, tmp_path
     assert "has the columns ['load', 'clue'] of the series ['']: expected ['load', 'hint'] of ['']" in said
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "forecasting" / "run"
     own = [str(trained.parents[1] / "own.csv") if a == "DATA" else a for a in OWN]
@@ -109,6 +110,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     assert result["value"] == wanted["value"] and result["scores"] == wanted["scores"]
 
 
+@pytest.mark.exhaustive
 def test_a_normal_distribution_from_all_data_by_a_transformer_of_equal_size(folder, tmp_path):
     flags = ["--csv", folder / "own.csv", "--target", "load", "--runs", tmp_path, "--name", "run"]
     kind = ["--model", "transformer", "--heads", "1", "--transformer-layers", "1", "--hidden-size", "66"]

@@ -54,6 +54,7 @@ def test_the_strongest_places_are_those_of_the_rule(trained):
     assert places["donor"] == [7, 8] and places["acceptor"] == [5, 6]
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "genomics" / "run"
     command.interrupted(capsys, run, "--data", trained.parents[1] / "my.fasta", *SMALL)
@@ -72,6 +73,7 @@ def test_ones_own_sequences_are_classified_without_the_training_data(trained, tm
     assert two.startswith("acceptor  ") and two.endswith("  mine")
 
 
+@pytest.mark.exhaustive
 def test_a_transformer_of_equal_size_on_both_strands(tmp_path):
     rng = np.random.default_rng(0)
     rows = ["ab"[i % 2] + "\t" + "".join(rng.choice(list("ACGT"), 8)) for i in range(16)]

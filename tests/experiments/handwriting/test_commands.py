@@ -48,6 +48,7 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert f"\nlabel error rate %: {result['value']:.2f}  {{" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "handwriting" / "run"
     command.interrupted(capsys, run, "--task", "strings", "--data", trained.parents[1] / "my.json", *SMALL)

@@ -61,6 +61,7 @@ def test_what_is_composed_goes_on_from_the_primer(trained, tmp_path, capsys):
     np.testing.assert_array_equal(whole[len(given) :], np.resize(given[-2:], (8, PITCHES)))
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "music_generation" / "run"
     command.interrupted(capsys, run, "--data", trained.parents[2], "--weight-noise", "0.01", *SMALL)
@@ -68,6 +69,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     assert result["value"] == expected["value"] and result["scores"] == expected["scores"]
 
 
+@pytest.mark.exhaustive
 def test_a_transformer_of_equal_size(trained, tmp_path):
     flags = ["--data", trained.parents[2], "--runs", tmp_path, "--name", "run", "--transposition", "1"]
     matched = ["--model", "transformer", "--heads", "1", "--transformer-layers", "1"]

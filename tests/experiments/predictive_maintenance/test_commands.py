@@ -58,6 +58,7 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert capsys.readouterr().out.splitlines() == lines
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, folder, tmp_path, capsys):
     run = tmp_path / "predictive_maintenance" / "run"
     command.interrupted(capsys, run, "--data", folder, "--subset", "OWN", *SMALL)

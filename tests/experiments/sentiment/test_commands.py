@@ -52,7 +52,11 @@ def test_a_run_says_everything_about_itself(trained):
 
 
 @pytest.mark.parametrize(
-    "options", [["--tokens", "subword", "--subwords", "60"], ["--tokens", "word", "--model", "transformer"]]
+    "options",
+    [
+        pytest.param(["--tokens", "subword", "--subwords", "60"], marks=pytest.mark.exhaustive),
+        ["--tokens", "word", "--model", "transformer"],
+    ],
 )
 def test_other_tokens_and_models(own, tmp_path, capsys, options):
     assert command("--data", own, "--runs", tmp_path, "--name", "run", *SMALL, *options) == 0
@@ -63,6 +67,7 @@ def test_other_tokens_and_models(own, tmp_path, capsys, options):
     assert re.match(r"(praise|blame) [01]\.\d{3}: a lovely day \[.*lovely [+-]", capsys.readouterr().out)
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, own, tmp_path, capsys):
     command.interrupted(capsys, run := tmp_path / "sentiment" / "run", "--data", own, *SMALL)
     result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained))

@@ -48,6 +48,7 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert f"{result['value']:7.2f}  accuracy" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "sequential_images" / "run"
     command.interrupted(capsys, run, "--data", trained.parents[1], *SMALL)

@@ -92,6 +92,7 @@ def test_silence_has_an_answer(trained, tmp_path, capsys):
         assert set(capsys.readouterr().out.split()) <= set(TONES)
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "speech" / "run"
     command.interrupted(capsys, run, "--task", "strings", "--data", trained.parents[1], *SMALL)

@@ -55,6 +55,7 @@ def test_translates_an_argument_and_a_pipe(trained, capsys, monkeypatch, tmp_pat
     assert "standard input, line 2: byte 0xff is not UTF-8" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     corpus = trained.parents[1] / "pairs.tsv"
     command.interrupted(capsys, run := tmp_path / "translation" / "run", "--corpus", corpus, *SMALL)

@@ -63,12 +63,15 @@ def films(tmp_path_factory):
     return folder / "video"
 
 
-def test_a_run_of_signs_says_everything_about_itself(signs):
+def test_a_run_of_signs_says_everything_about_itself(signs, capsys):
     result = json.loads((signs / "result.json").read_text())
     assert result["metric"] == "accuracy %" and result["higher_is_better"] and result["published"] == []
     assert result["value"] > 70 and set(result["baseline"]) == {"nearest track"}
     assert "of 24 wrong" in (signs / "sample.txt").read_text()
     assert all((signs / "figures" / f"{name}.png").stat().st_size > 5_000 for name in ("curves", "signs"))
+    capsys.readouterr()
+    assert command("evaluate", signs) == 0
+    assert f"accuracy %: {result['value']:.3f}" in capsys.readouterr().out
 
 
 def test_seeds_share_a_program_whatever_their_halves_measure(tmp_path):
@@ -87,13 +90,11 @@ def test_tracks_without_labels_are_watched(signs, tmp_path, capsys):
     assert len(lines) == 48 and sum((": left" in line) == bool(i % 2) for i, line in enumerate(lines)) > 36
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(signs, tmp_path, capsys):
     command.interrupted(capsys, run := tmp_path / "video" / "run", "--data", signs.parents[1] / "own.csv", *SMALL)
     result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, signs))
     assert result["value"] == wanted["value"] and result["scores"] == wanted["scores"]
-    capsys.readouterr()
-    assert command("evaluate", run) == 0
-    assert f"accuracy %: {wanted['value']:.3f}" in capsys.readouterr().out
 
 
 def test_without_a_validation_part_all_tracks_are_trained_on(signs, tmp_path):

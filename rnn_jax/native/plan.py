@@ -5,7 +5,8 @@ With x what enters the recurrent product (a leaf of the carry, or pointwise in t
     forward     rₜ = xₜᵀ K + b,    xₜ = before(v, cₜ₋₁)        cₜ, yₜ = gate(v, cₜ₋₁, zₜ, rₜ)
     backward    c̄ₜ₋₁, z̄ₜ, r̄ₜ, v̄ += ∂gateᵀ · (c̄ₜ, ȳₜ)           c̄ₜ₋₁ += ∂beforeᵀ · (K r̄ₜ)
 
-`gate` and `before` are read from the cell as expressions of one unit, and their derivatives from the jaxprs of their
+`gate` and `before` are those of a `GatedCell`, or are found in the `step` of another cell, around its one product with
+the carry. They are read from the cell as expressions of one unit, and their derivatives from the jaxprs of their
 vector-Jacobian products: nobody writes a cell twice. Where the gates see parts of z and of r as their sum alone, the
 sum is what the product gives. For the way back it is kept what is costly and depends on z or r; what can be worked out
 of that and of the carry before the step is worked out again.
@@ -22,7 +23,7 @@ import numpy as np
 
 from rnn_jax.cells.base import Cell, Composite, GatedCell
 from rnn_jax.checks import is_shape
-from rnn_jax.native.split import Product, Split, product_of
+from rnn_jax.native.split import Product, Split, product_of, product_within
 from rnn_jax.native.units import COSTLY, Graph, Node, NotPointwise, Reader, evaluate
 
 
@@ -97,13 +98,20 @@ class Plan:
         self.input_product = self._input_product(leaves, x_dtype)
         self.product, r = None, None
         gate = Split(self._on_leaves(cell.step), leaves, [*carry_leaves, z])  # without a product, all is the gate
+        self._gate_steps, self._gate_inputs = gate.varying, gate.other_inputs
         if isinstance(cell, GatedCell) and type(cell).step is GatedCell.step:
             self.product = product_of(Split(self._on_leaves(cell.recur), leaves, carry_leaves), "recurrent product")
             if self.product is not None:
                 r = jax.eval_shape(cell.recur, params, carry)
                 gate = Split(self._on_leaves(cell.gate), leaves, [*carry_leaves, z, r])
+                self._gate_steps, self._gate_inputs = gate.varying, gate.other_inputs
+        elif (product := product_within(gate, len(carry_leaves))) is not None:
+            self.product = product
+            r = jax.ShapeDtypeStruct((product.size,), dtype)
+            self._gate_steps = [step for step in gate.varying if step is not product.step]
+            self._gate_inputs = [*gate.other_inputs, *product.step.outputs]
         self._gate = gate
-        self.gate_vectors = gate.used(gate.varying, gate.outputs)
+        self.gate_vectors = gate.used(self._gate_steps, gate.outputs)
         self.x_vectors = self._used_before()
         avals = [gate.avals[i] for i in self.gate_vectors]
         avals += [self.product.split.avals[i] for i in self.x_vectors] if self.product else []
@@ -140,8 +148,8 @@ class Plan:
         """The leaves of the carry and the output of one row."""
         given = dict(zip(self.gate_vectors, vectors, strict=False))
         others = [*carry, z] if r is None else [*carry, z, r]
-        given |= dict(zip(self._gate.other_inputs, others, strict=True))
-        *after, y = self._gate.run_varying(self._gate.varying, given, self._gate.outputs)
+        given |= dict(zip(self._gate_inputs, others, strict=True))
+        *after, y = self._gate.run_varying(self._gate_steps, given, self._gate.outputs)
         return after, y
 
     def x(self, vectors: Sequence[Any], carry: Sequence[Any]) -> Any:
@@ -149,7 +157,7 @@ class Plan:
         assert self.product is not None
         split = self.product.split
         given = dict(zip(self.x_vectors, vectors[len(self.gate_vectors) :], strict=True))
-        given |= dict(zip(split.other_inputs, carry, strict=True))
+        given |= dict(zip(split.other_inputs, carry, strict=False))
         return split.run_varying(self.product.before, given, [self.product.x])[0]
 
     def kept(self, vectors: jax.Array | None, carry: Sequence[Any], z: Any, r: Any) -> jax.Array:

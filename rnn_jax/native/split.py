@@ -135,6 +135,7 @@ class Product:
     kernel: int
     biases: tuple[int, ...]
     size: int
+    step: Step
 
     def weights(self, params: Sequence[Any], dtype: Any) -> tuple[jax.Array, jax.Array]:
         """The kernel and the bias, from the leaves of params."""
@@ -143,6 +144,29 @@ class Product:
         for one in biases:
             bias = bias + one.reshape(-1)
         return kernel, bias
+
+
+def product_within(split: Split, inputs: int) -> Product | None:
+    """The one dense product within a function, if what enters it depends on so many of the first other inputs alone."""
+    dots = [step for step in split.varying if step.name == "dot_general"]
+    if len(dots) != 1 or not _is_dense(split, dots[0]):
+        return None
+    wanted, before = {dots[0].inputs[0]}, []
+    for step in reversed(split.varying):
+        if wanted & set(step.outputs):
+            wanted |= set(step.inputs)
+            before.append(step)
+    if wanted & set(split.other_inputs[inputs:]):
+        return None
+    size = split.avals[dots[0].outputs[0]].shape[0]
+    x, kernel = dots[0].inputs
+    return Product(split, tuple(reversed(before)), x, kernel, (), size, dots[0])
+
+
+def _is_dense(split: Split, step: Step) -> bool:
+    left, right = (split.avals[i] for i in step.inputs)
+    plain = step.eqn.params["dimension_numbers"] == (((0,), (0,)), ((), ())) and (left.ndim, right.ndim) == (1, 2)
+    return plain and split.kinds[step.inputs[1]] != VARYING
 
 
 def product_of(split: Split, what: str) -> Product | None:
@@ -156,10 +180,7 @@ def product_of(split: Split, what: str) -> Product | None:
         return None
     at = split.varying.index(dots[0])
     step = dots[0]
-    plain = len(dots) == 1 and step.name == "dot_general" and len(split.avals[step.inputs[0]].shape) == 1
-    plain = plain and step.eqn.params["dimension_numbers"] == (((0,), (0,)), ((), ()))
-    plain = plain and split.kinds[step.inputs[1]] != VARYING and len(split.avals[step.inputs[1]].shape) == 2
-    if not plain:
+    if len(dots) != 1 or step.name != "dot_general" or not _is_dense(split, step):
         raise NotPointwise(f"its {what} is not one product with one dense kernel")
     current, biases, before = step.outputs[0], [], list(split.varying[:at])
     for after in split.varying[at + 1 :]:
@@ -178,4 +199,4 @@ def product_of(split: Split, what: str) -> Product | None:
     if split.outputs != [current]:
         raise NotPointwise(f"its {what} is more than one product and a bias")
     size = split.avals[current].shape[0]
-    return Product(split, tuple(before), step.inputs[0], step.inputs[1], tuple(biases), size)
+    return Product(split, tuple(before), step.inputs[0], step.inputs[1], tuple(biases), size, step)

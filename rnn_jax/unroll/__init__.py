@@ -100,9 +100,9 @@ def unroll(
         reverse: go from the last valid step to the first; `ys[t]` still belongs to `xs[t]`.
         method: "sequential", for every cell; "associative", parallel over time, for a `LinearCell`; "newton", or
             `Newton(...)` with options, parallel over time by iterations, for cells that are not linear; "fused", one
-            call of native code for the whole loop on a CPU, for a `GatedCell` whose gates are pointwise over units,
-            compiled when it is first needed; "auto" takes the fastest by measurements, and never changes results
-            beyond rounding. Any other `Method`, yours too.
+            call of native code for the whole loop on a CPU, for cells that are pointwise over units but for one product
+            with the carry, compiled when it is first needed; "auto" takes the fastest by measurements, and never
+            changes results beyond rounding. Any other `Method`, yours too.
         checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
             memory for T steps falls from T to about T / n + n. None keeps everything.
         time_axis: where time stands in `xs`, `resets` and `ys`: 0 or 1.

@@ -37,7 +37,8 @@ FEW_ROWS, SMALL_KERNEL = 8, 2**13
 class Fused:
     """`unroll(..., method="fused")`: for cells that are pointwise over units, but for one recurrent product.
 
-    That is a `GatedCell` with pointwise gates, and a linear cell with a vector for its carry.
+    That is a `GatedCell` with pointwise gates, a cell of yours in whose `step` there is one product with the carry and
+    nothing else that mixes units, and a linear cell with a vector for its carry.
 
     On other devices than one CPU, in `jax.export` and where a step is random, it is the sequential method.
     """

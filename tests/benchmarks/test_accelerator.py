@@ -31,7 +31,9 @@ def test_the_smallest_form_needs_no_accelerator(tmp_path, monkeypatch, capsys):
     assert "left out: cuDNN" in said and "**`newton` in float32**" in said and "**`compare` in bfloat16**" in said
     rows = read(path)["rows"]
     assert {(row["program"], row["dtype"]) for row in rows if row["part"] == "check" and row["cell"] == "mingru"} == {
-        (method, dtype) for method in ("auto", "sequential", "associative") for dtype in ("float32", "bfloat16")
+        (method, dtype)
+        for method in ("auto", "sequential", "associative", "fused")
+        for dtype in ("float32", "bfloat16")
     }
     assert "| `mingru` | float32 | associative |" in accelerator.table(read(path))
     with pytest.raises(SystemExit, match="no accelerator"):

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import rnn_jax
-from rnn_jax.unroll import methods_of
+from rnn_jax.unroll.fused import no_compiler
 
 SMALL = (
     "--task adding --length 20 --cell gru --hidden-size 4 --held-out 64 --batch-size 32 --patience 0 "
@@ -25,7 +24,7 @@ def memory(*words, **environment):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif("fused" not in methods_of(rnn_jax.GRU(2, 3)), reason="there is no C++ compiler")
+@pytest.mark.skipif(bool(no_compiler()), reason=no_compiler())
 def test_a_run_by_fused_loops_goes_on_by_fused_loops(tmp_path):
     assert memory("--runs", tmp_path, *SMALL).returncode == 0
     run = tmp_path / "memory/run"

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import rnn_jax
 from rnn_jax.native import build
-from rnn_jax.unroll import methods_of
+from rnn_jax.unroll.fused import no_compiler
 
-pytestmark = pytest.mark.skipif("fused" not in methods_of(rnn_jax.LSTM(2, 3)), reason="there is no C++ compiler")
+pytestmark = pytest.mark.skipif(bool(no_compiler()), reason=no_compiler())
 
 TEXT = """
 #include <cstdint>

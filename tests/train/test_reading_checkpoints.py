@@ -11,6 +11,9 @@ import pytest
 from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
 from tests.train.test_checkpoint import DAMAGES, assert_same, largest, make_state
 
+# Orbax abandons its tasks when a file cannot be opened, and they complain when they are collected, in any test.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture
 def checkpoints(tmp_path):

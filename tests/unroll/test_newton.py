@@ -257,7 +257,7 @@ def test_a_report_covers_all_layers_and_segments():
     [
         (rnn_jax.LRU(2, 3), "newton", "method='newton': LRU can use 'sequential', 'associative'"),
         (rnn_jax.Clockwork(2, 3), DENSE, "Clockwork can use 'sequential'$"),
-        (rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.MinGRU(3, 3)]), "newton", "Stack can use 'sequential'$"),
+        (rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.MinGRU(3, 3)]), "newton", "Stack can use 'sequential', 'fused'$"),
     ],
 )
 def test_cells_that_cannot_use_it_say_so(cell, method, message):

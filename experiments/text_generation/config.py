@@ -41,4 +41,4 @@ class Config:
     length: int = 64
     """Characters of a row in one batch: how far gradients reach back."""
     model: LanguageModelConfig = LanguageModelConfig()
-    fit: FitConfig = FitConfig(steps=1200, evaluate_every=400, learning_rate=5e-3)
+    fit: FitConfig = FitConfig(cpu_devices=1, steps=1200, evaluate_every=400, learning_rate=5e-3)

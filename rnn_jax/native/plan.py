@@ -74,8 +74,8 @@ class Plan:
         units: H, the width of a part.
         code: the expressions.
         leaves: parts of each leaf of the carry.
-        sizes: numbers in z, r, x, y and the packed vectors.
-        hoisted: whether z is given, because it is no plain product of the inputs.
+        leaf_sizes: numbers in each leaf of a row's carry; `z_size` and so on are those in z, r, x, y and the vectors.
+        input_product: how z is made of the inputs; None where that is no plain product.
     """
 
     def __init__(self, cell: Cell, params: Any, dtype: Any, x_dtype: Any):
@@ -125,6 +125,11 @@ class Plan:
         self.vector_sizes = [int(np.prod(aval.shape)) if aval.shape else self.units for aval in avals]
         self.vectors_size = sum(self.vector_sizes)
         self.code = self._code(carry_leaves, z, r)
+
+    @property
+    def r_apart(self) -> bool:
+        """Whether r has a gradient that is not that of z."""
+        return bool(self.r_size) and not self.code.same_bars
 
     # What JAX runs.
 
@@ -319,7 +324,9 @@ class Plan:
 def _plan(cell: Cell, tree: Any, params: tuple[Any, ...], dtype: Any, x_dtype: Any) -> Plan | str:
     leaves = [jax.ShapeDtypeStruct(shape, kind) for shape, kind in params]
     try:
-        return Plan(cell, tree.unflatten(leaves), dtype, x_dtype)
+        # Whoever asks first may be on a mesh; what is found holds for all that ask later, elsewhere.
+        with jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((), ())):
+            return Plan(cell, tree.unflatten(leaves), dtype, x_dtype)
     except NotPointwise as error:
         return str(error)
 

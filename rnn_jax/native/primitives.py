@@ -26,8 +26,6 @@ from rnn_jax.native.build import build
 from rnn_jax.native.plan import Plan
 from rnn_jax.native.source import source
 
-HOISTED, VALID, RESETS, REVERSE, SAVE = (1 << bit for bit in range(5))
-
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -42,12 +40,17 @@ class Options:
 
     @property
     def flags(self) -> int:
-        chosen = zip((self.hoisted, self.valid, self.resets, self.reverse, self.save), range(5), strict=True)
-        return sum(on << bit for on, bit in chosen)
+        """As `Flags` of loop.cc."""
+        return sum(on << bit for bit, on in enumerate((self.hoisted, self.valid, self.resets, self.reverse, self.save)))
 
     @property
     def leaves(self) -> int:
         return len(self.plan.leaves)
+
+    @property
+    def kept(self) -> int:
+        """How many results `loop` has more of with `save`."""
+        return self.leaves + bool(self.plan.code.saved)
 
     def operands(self, flat: Sequence[Any]) -> "Operands":
         """The operands of `loop` by their names."""
@@ -74,9 +77,6 @@ class Operands:
     valid: list[Any]
     resets: list[Any]
 
-    def flat(self) -> list[Any]:
-        return [one for field in dataclasses.fields(self) for one in getattr(self, field.name)]
-
 
 # What the primitives compute, for one loop, without the leading axis.
 
@@ -102,6 +102,11 @@ def _product(plan: Plan, product: Sequence[Any], vectors: Any, carry: Sequence[A
         return None
     kernel, bias = product
     return dense(_rows(lambda carry: plan.x(vectors, carry), [0])(list(carry)), kernel, bias)
+
+
+def _xs(plan: Plan, vectors: Any, before: Sequence[Any]) -> Any:
+    """What enters the product at each step, from carries [T, B, n]."""
+    return _rows(_rows(lambda carry: plan.x(vectors, carry), [0]), [0])(list(before))
 
 
 def loop_by_scan(options: Options, *flat: Any) -> list[Any]:
@@ -136,26 +141,24 @@ def loop_by_scan(options: Options, *flat: Any) -> list[Any]:
 def _linear_operands(options: Options) -> int:
     """How many operands of `tangent` are derivatives: of the carry, z, r, and the vectors."""
     plan = options.plan
-    return options.leaves + 1 + bool(plan.r_size and not plan.code.same_bars) + bool(plan.vectors_size)
+    return options.leaves + 1 + plan.r_apart + bool(plan.vectors_size)
 
 
 def tangent_by_scan(options: Options, *flat: Any) -> list[Any]:
     """`tangent`: derivatives of the last carry and ys. Its point is the operands of `loop` and what that kept."""
     plan, count = options.plan, _linear_operands(options)
     point, dots = flat[: len(flat) - count], flat[len(flat) - count :]
-    kept = options.leaves + bool(plan.code.saved)
-    given, before = options.operands(point[: len(point) - kept]), point[len(point) - kept :][: options.leaves]
+    given, before = options.operands(point), point[len(point) - options.kept :][: options.leaves]
     vectors = plan.unpacked(given.vectors[0]) if given.vectors else []
     carry_dot, rest = list(dots[: options.leaves]), list(dots[options.leaves :])
     z_dot = rest.pop(0)
-    r_dot = rest.pop(0) if plan.r_size and not plan.code.same_bars else None
+    r_dot = rest.pop(0) if plan.r_apart else None
     vectors_dot = plan.unpacked(rest.pop(0)) if plan.vectors_size else []
     z = _projected(given.inputs)
     r = None
     if given.product:
         kernel, bias = given.product
-        x = _rows(_rows(lambda carry: plan.x(vectors, carry), [0]), [0])(list(before))
-        r = dense(x, kernel, bias)
+        r = dense(_xs(plan, vectors, before), kernel, bias)
         if r_dot is None:
             r_dot = jnp.zeros_like(r)
 
@@ -193,15 +196,14 @@ def gradient_by_scan(options: Options, *flat: Any) -> list[Any]:
     """`gradient`: the transpose of `tangent`, operands its point and the gradients of its results."""
     count = options.leaves + 1
     point, bars = flat[:-count], flat[-count:]
-    plan, given = options.plan, None
-    given = options.operands(point)
+    plan, given = options.plan, options.operands(point)
     shape = jax.eval_shape(_projected, given.inputs).shape[:2]
 
     def zeros(size: int) -> Any:
         return jnp.zeros((*shape, size), plan.dtype)
 
     dots = [*(jnp.zeros_like(one) for one in given.carry), zeros(plan.z_size)]
-    dots += [zeros(plan.r_size)] if plan.r_size and not plan.code.same_bars else []
+    dots += [zeros(plan.r_size)] if plan.r_apart else []
     # A row of vectors for each row of the batch, as the native loop gives their gradients.
     linear = jax.linear_transpose(
         lambda *dots: tangent_by_scan(options, *point, *dots),
@@ -250,20 +252,18 @@ def _loop_call(*flat: Any, options: Options) -> list[Any]:
 def _gradient_call(*flat: Any, options: Options) -> list[Any]:
     plan, count = options.plan, options.leaves + 1
     point, bars = flat[:-count], flat[-count:]
-    kept = options.leaves + bool(plan.code.saved)
-    given = options.operands(point)
-    native = [*given.product[:1], *given.vectors, *point[len(point) - kept :], *given.valid, *given.resets, *bars]
+    given, kept = options.operands(point), point[len(point) - options.kept :]
+    native = [*given.product[:1], *given.vectors, *kept, *given.valid, *given.resets, *bars]
     shapes = _abstract("gradient", flat, options)
     # The library gives r̄ before z̄, and one of them where they are the same.
     leaves, z, rest = shapes[: options.leaves], shapes[options.leaves], shapes[options.leaves + 1 :]
-    separate = bool(plan.r_size) and not plan.code.same_bars
-    order = [*leaves, *([rest[0]] if separate else []), z, *rest[separate:]]
+    order = [*leaves, *rest[: plan.r_apart], z, *rest[plan.r_apart :]]
     found = list(
         jax.ffi.ffi_call(f"{registered(plan)}.Backward", order)(
             *native, flags=np.int64(options.flags), units=np.int64(plan.units)
         )
     )
-    if separate:
+    if plan.r_apart:
         at = options.leaves
         found[at], found[at + 1] = found[at + 1], found[at]
     return found
@@ -276,10 +276,13 @@ def _abstract(name: str, flat: Sequence[Any], options: Options) -> list[jax.Shap
     """Shapes of the results."""
     plan, dtype = options.plan, options.plan.dtype
     loops, length, rows = flat[0].shape[:3]
-    along = functools.partial(lambda size: jax.ShapeDtypeStruct((loops, length, rows, size), dtype))
+
+    def along(size: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((loops, length, rows, size), dtype)
+
     carry = [jax.ShapeDtypeStruct((loops, rows, size), dtype) for size in plan.leaf_sizes]
     if name == "gradient":
-        separate = [along(plan.r_size)] if plan.r_size and not plan.code.same_bars else []
+        separate = [along(plan.r_size)] if plan.r_apart else []
         vectors = [jax.ShapeDtypeStruct((loops, rows, plan.vectors_size), dtype)] if plan.vectors_size else []
         return [*carry, along(plan.z_size), *separate, *vectors]
     kept = []
@@ -333,8 +336,7 @@ def _is_native(context: Any) -> bool:
 def _axes(name: str, options: Options) -> tuple[list[int | None], list[int | None]]:
     """Where the rows of each operand and of each result of a primitive stand; None for params, which have none."""
     plan, leaves = options.plan, options.leaves
-    kept = [2] * (leaves + bool(plan.code.saved))
-    separate, packed = bool(plan.r_size) and not plan.code.same_bars, bool(plan.vectors_size)
+    kept, separate, packed = [2] * options.kept, plan.r_apart, bool(plan.vectors_size)
     params = [None] * (2 * (not options.hoisted) + 2 * bool(plan.r_size) + packed)
     point = [2, *params, *[1] * (leaves * (1 + options.resets)), *[2] * (options.valid + options.resets)]
     if name == "loop":
@@ -430,7 +432,7 @@ def _total(terms: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 def _product_of(xs: Any, kernel: Any) -> Any:
-    """Xs [S, T, B, D] with kernel [S, D, G]."""
+    """The product of [S, T, B, D] with a kernel [S, D, G]."""
     flat = xs.reshape(xs.shape[0], -1, xs.shape[-1])
     return jnp.matmul(flat, kernel).reshape(*xs.shape[:-1], kernel.shape[-1])
 
@@ -440,11 +442,8 @@ def _entering(plan: Plan, given: Operands, before: Sequence[Any]) -> Any:
     if plan.code.before_leaf is not None:
         return before[plan.code.before_leaf]
 
-    def row(vectors: Any, *carry: Any) -> Any:
-        return _rows(_rows(lambda carry: plan.x(vectors, carry), [0]), [0])(list(carry))
-
     vectors = jax.vmap(plan.unpacked)(given.vectors[0]) if given.vectors else []
-    return jax.vmap(row)(vectors, *before)
+    return jax.vmap(functools.partial(_xs, plan))(vectors, list(before))
 
 
 def _tangent_transpose(bars: Sequence[Any], *flat: Any, options: Options) -> Any:

@@ -59,8 +59,8 @@ class Split:
         count = len(params)
         for place, var in enumerate(closed.jaxpr.invars):
             names[var] = self._new(var.aval, KNOWN if place < count else VARYING)
-        self.inputs = [names[var] for var in closed.jaxpr.invars]
-        self.param_inputs, self.other_inputs = self.inputs[:count], self.inputs[count:]
+        inputs = [names[var] for var in closed.jaxpr.invars]
+        self.param_inputs, self.other_inputs = inputs[:count], inputs[count:]
         self.outputs = self._read(closed.jaxpr, closed.consts, names)
 
     def used(self, steps: Sequence[Step], outputs: Sequence[int]) -> list[int]:

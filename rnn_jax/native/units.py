@@ -219,7 +219,7 @@ class Reader:
         first = inputs[0]
         if name == "one_minus_square":  # of JAX from 0.12 on, in the derivative of tanh
             one = Parts(shape, np.array(self.graph.constant(1.0), object))
-            return self._map("sub", [one, self._map("mul", [inputs[0], inputs[0]], shape)], shape)
+            return self._map("sub", [one, self._map("mul", [first, first], shape)], shape)
         if name == "integer_pow":
             return self._power(first, params["y"], shape)
         if name == "convert_element_type":
@@ -233,14 +233,7 @@ class Reader:
             "slice",
         ):
             return Parts(shape, first.nodes)  # one number everywhere
-        if (
-            name in ("reshape", "squeeze", "expand_dims")
-            and not params.get("dimensions")
-            and shape
-            and not shape[-1] % self.units
-        ):
-            return Parts(shape, first.nodes.reshape(*shape[:-1], shape[-1] // self.units))
-        if name == "squeeze" and shape and not shape[-1] % self.units:
+        if name in ("reshape", "squeeze", "expand_dims") and shape and not shape[-1] % self.units:
             return Parts(shape, first.nodes.reshape(*shape[:-1], shape[-1] // self.units))
         if name == "broadcast_in_dim":
             return self._broadcast(first, params["broadcast_dimensions"], shape)

@@ -16,7 +16,7 @@ _taken: contextvars.ContextVar[dict[str, None] | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def methods_taken() -> Iterator[dict[str, None]]:
-    """Gather which method each cell takes that is traced meanwhile, as as "GRU 8 to 16, T=64, B=(32,): fused"."""
+    """Gather which method each cell takes that is traced meanwhile, as "GRU 8 to 16, T=64, B=(32,): fused"."""
     taken: dict[str, None] = {}
     token = _taken.set(taken)
     try:

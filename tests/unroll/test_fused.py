@@ -234,6 +234,12 @@ def test_rows_on_four_devices(kind):
     chex.assert_trees_all_close(jax.device_get(found), jax.device_get(wanted), rtol=1e-5, atol=1e-5)
 
 
+def test_a_plan_that_is_first_made_on_a_mesh_is_the_same():
+    mesh = jax.make_mesh((4,), ("rows",), axis_types=(AxisType.Explicit,))
+    with jax.set_mesh(mesh):
+        assert "fused" in methods_of(rnn_jax.LSTM(2, 97))  # of a size that no other test asks for
+
+
 def test_an_exported_program_needs_no_library():
     cell = rnn_jax.GRU(2, 5)
     params, carry, xs = drawn(cell)

@@ -7,6 +7,7 @@ Absolute times on a shared machine mean little. What one round measures was meas
 taken over rounds, and its interval by resampling whole rounds.
 """
 
+import functools
 import os
 import platform
 import re
@@ -57,17 +58,17 @@ def interleaved(
     for program in programs.values() if not warm else ():
         jax.block_until_ready(program())
 
-    def timer(program: Program) -> Callable[[], float]:
-        def seconds() -> float:
-            result, began = None, time.perf_counter()
-            for _ in range(calls):
-                result = program()
-            jax.block_until_ready(result)
-            return (time.perf_counter() - began) / calls
+    timers = {name: functools.partial(seconds_of, program, calls) for name, program in programs.items()}
+    return in_turns(timers, repeats)
 
-        return seconds
 
-    return in_turns({name: timer(program) for name, program in programs.items()}, repeats)
+def seconds_of(program: Program, calls: int) -> float:
+    """The seconds of one call, of so many in a row, the last of which is waited for."""
+    result, began = None, time.perf_counter()
+    for _ in range(calls):
+        result = program()
+    jax.block_until_ready(result)
+    return (time.perf_counter() - began) / calls
 
 
 def in_turns(timers: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:

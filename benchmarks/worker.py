@@ -29,7 +29,7 @@ import numpy as np
 
 import rnn_jax
 from benchmarks.peers import JaxPeer, Peer, Unavailable, build
-from benchmarks.timing import Program, cores
+from benchmarks.timing import Program, cores, seconds_of
 from rnn_jax.cells.base import param_shapes
 
 ROOT = Path(__file__).parent.parent
@@ -168,14 +168,14 @@ class Library:
             self.called = self.peer.forward(self.xs[0])
         else:
             self.called = self.peer.training(self.xs, self.targets, measure == "single")
-        self._seconds(1)
-        self.once = self._seconds(1)
+        seconds_of(self.called, 1)
+        self.once = seconds_of(self.called, 1)
         return {"seconds": self.once}
 
     def turn(self, calls: int) -> dict[str, float]:
         if calls * self.once < SHORT_TURN:
-            self._seconds(calls)
-        return {"seconds": self._seconds(calls)}
+            seconds_of(self.called, calls)
+        return {"seconds": seconds_of(self.called, calls)}
 
     def compile(self) -> dict[str, float]:
         jax.clear_caches()
@@ -185,13 +185,6 @@ class Library:
 
     def memory(self) -> dict[str, int | None]:
         return {"bytes": self.peer.memory(self.xs, self.targets)}
-
-    def _seconds(self, calls: int) -> float:
-        result, began = None, time.perf_counter()
-        for _ in range(calls):
-            result = self.called()
-        jax.block_until_ready(result)
-        return (time.perf_counter() - began) / calls
 
 
 def rest(most: float = 2.0) -> None:

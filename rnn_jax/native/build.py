@@ -20,7 +20,6 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
 
 import jax
 import jaxlib.version
@@ -95,20 +94,15 @@ def cache_folder() -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        return _own_folder(str(error))
+        return Path(_own_folder(str(error)).name)
 
 
 @functools.cache
-def _own_folder(reason: str) -> Path:
+def _own_folder(reason: str) -> tempfile.TemporaryDirectory[str]:
     warnings.warn(
         f"libraries of fused loops are not kept: {reason}; RNN_JAX_FUSED_CACHE names another folder", stacklevel=2
     )
-    own = tempfile.TemporaryDirectory(prefix="rnn_jax-fused-")
-    _KEPT.append(own)
-    return Path(own.name)
-
-
-_KEPT: list[Any] = []
+    return tempfile.TemporaryDirectory(prefix="rnn_jax-fused-")
 
 
 def library_path(text: str) -> Path:

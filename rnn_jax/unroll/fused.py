@@ -90,10 +90,10 @@ def _run(plan: Plan, params: Params, xs: Any, carry: Carry, scope: Scope, revers
     in_kernel, in_bias, kernel, bias, vectors = (one[None] for one in plan.weights(params))
     product = [kernel, bias] if plan.r_size else []
     packed = [vectors] if plan.vectors_size else []
-    hoisted = plan.input_product is None or (rows < FEW_ROWS and cell.input_size * plan.z_size > SMALL_KERNEL)
     start = [] if scope.resets is None else _flat(scope.start(cell, carry), 0, rows)
     read = cell.cell.read if isinstance(cell, Carries) else None
-    hoisted = hoisted or read is not None
+    few = rows < FEW_ROWS and cell.input_size * plan.z_size > SMALL_KERNEL
+    hoisted = few or plan.input_product is None or read is not None
     z = jax.eval_shape(cell.project, params, jax.ShapeDtypeStruct(xs.shape[1:], xs.dtype))
     y_dtype = jax.eval_shape(cell.step, params, carry, z)[1].dtype
 
@@ -134,11 +134,8 @@ def why_not(cell: Cell) -> str:
     if isinstance(cell, Composite):
         reasons = ((type(part).__name__, why_not(part)) for part in _parts(cell))
         return next((f"its {name}: {reason}" for name, reason in reasons if reason), "")
-    try:
-        _plan_alone(cell)
-    except NotPointwise as error:
-        return str(error)
-    return ""
+    found = _plan_alone(cell)
+    return found if isinstance(found, str) else ""
 
 
 def _parts(cell: Cell) -> list[Cell]:
@@ -151,13 +148,18 @@ def _parts(cell: Cell) -> list[Cell]:
 
 
 def kernel_size(cell: Cell) -> int:
-    """Numbers in the recurrent kernel of a cell that has a fused loop."""
+    """Numbers in the recurrent kernel of a cell; 0 without a fused loop."""
     plan = _plan_alone(cell)
-    return plan.x_size * plan.r_size
+    return 0 if isinstance(plan, str) else plan.x_size * plan.r_size
 
 
-def _plan_alone(cell: Cell) -> Plan:
-    return _plan(cell, jax.eval_shape(cell.prepare, param_shapes(cell)), jnp.float32, jnp.float32)
+@functools.lru_cache(256)
+def _plan_alone(cell: Cell) -> Plan | str:
+    """The plan of a cell with params as it makes them, worked out once, or why there is none."""
+    try:
+        return _plan(cell, jax.eval_shape(cell.prepare, param_shapes(cell)), jnp.float32, jnp.float32)
+    except NotPointwise as error:
+        return str(error)
 
 
 def _plan(cell: Cell, params: Params, dtype: Any, x_dtype: Any) -> Plan:

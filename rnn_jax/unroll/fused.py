@@ -19,7 +19,8 @@ from rnn_jax.cells.base import Cell, Composite, carry_shapes, param_shapes
 from rnn_jax.cells.linear.base import LinearCell
 from rnn_jax.native.build import FLAGS, NoCompiler, cache_folder, compiler, processor
 from rnn_jax.native.plan import Plan, plan_of
-from rnn_jax.native.primitives import LOOP, Options, registered
+from rnn_jax.native.primitives import LOOP, registered
+from rnn_jax.native.scans import Options
 from rnn_jax.native.units import NotPointwise
 from rnn_jax.typing import Carry, Checked, DType, Key, Params
 from rnn_jax.unroll.method import MethodResult

@@ -1,16 +1,18 @@
-"""Where the associative method is faster than going step by step, and what linear cells save beside a GRU.
+"""Which method is the fastest for a linear cell, and what such cells save beside a GRU.
 
     python -m benchmarks.linear                      # all cases; goes on where it was stopped
     python -m benchmarks.linear --cells mingru --lengths 4096 --batches 8
 
-Cells as initialized, D = H, over normal inputs, in float32: a forward pass, and the loss with all gradients. The two
-methods of a linear cell and a GRU of the same width in turns. `unroll`'s method "auto" goes by these results:
-`python -m benchmarks.linear --write` puts them in its table.
+Cells as initialized, D = H, over normal inputs, in float32: a forward pass, and the loss with all gradients. The
+methods of a linear cell and a GRU of the same width, step by step and as "auto" runs it, in turns. `unroll`'s method
+"auto" goes by these results: `python -m benchmarks.linear --write` puts them in its table. On a CPU the fused loop is
+measured on one device alone, JAX_NUM_CPU_DEVICES=1, where "auto" takes it.
 """
 
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,15 @@ import tyro
 import rnn_jax
 from benchmarks.newton import carry_size
 from benchmarks.results import FOLDER, Results, Row, read, result_file
-from benchmarks.timing import Ratio, affordable, geometric_mean, interleaved, rows
+from benchmarks.timing import Ratio, affordable, geometric_mean, interleaved, ratio, rows
 from rnn_jax.cells.linear.base import LinearCell
+from rnn_jax.unroll import methods_of
+from rnn_jax.unroll.fused import is_available
 
 CELLS = tuple(name for name, cell in rnn_jax.CELLS.items() if issubclass(cell, LinearCell))
 WORKS = ("forward", "training")
-CROSSOVERS = Path(rnn_jax.__file__).parent / "unroll" / "crossovers.json"
+METHODS = ("associative", "sequential", "fused")
+FASTEST = Path(rnn_jax.__file__).parent / "unroll" / "linear.json"
 LONG = 1024
 """Steps from which on a GRU runs beside the linear cell."""
 LARGEST = 2**28
@@ -69,13 +74,13 @@ def main(config: Config) -> None:
             ratios = next(row["ratios"] for row in reversed(results.rows) if "ratios" in row)
             print(case, *(f"{other} {Ratio(**ratio)}" for other, ratio in ratios.items()), flush=True)
     if config.write:
-        CROSSOVERS.write_text(crossovers_text())
+        FASTEST.write_text(fastest_text())
 
 
 def measure(
     case: str, work: str, name: str, length: int, batch: int, size: int, seconds: float, dtype: str = "float32"
 ) -> list[Row]:
-    """The rows of one case: both methods and, for long sequences, a GRU."""
+    """The rows of one case: all methods of the cell and, for long sequences, a GRU."""
     xs = jnp.asarray(np.random.default_rng(0).normal(size=(length, batch, size)), dtype)
 
     def program(name: str, method: str) -> Callable[[], object]:
@@ -91,68 +96,75 @@ def measure(
         compiled = jax.jit({"forward": forward, "training": training}[work])
         return lambda: compiled(params, xs)
 
-    programs = {method: program(name, method) for method in ("associative", "sequential")}
+    methods = methods_of(rnn_jax.CELLS[name](size, size))
+    programs = {method: program(name, method) for method in METHODS if method in methods and _is_measured(method)}
     if length >= LONG:
-        programs["gru"] = program("gru", "sequential")
+        programs |= {"gru": program("gru", "sequential"), "gru auto": program("gru", "auto")}
     # A call of microseconds is repeated within its turn.
     calls = max(1, 512 // length)
     times = interleaved(programs, affordable(programs, seconds, calls), calls, warm=True)
-    measured = rows(case, times, reference="associative")
+    measured = rows(case, times, reference=METHODS[0])
     measured[0] |= {"work": work, "cell": name, "length": length, "batch": batch, "hidden_size": size}
     return measured
+
+
+def _is_measured(method: str) -> bool:
+    """Whether "auto" could take a method here."""
+    return method != "fused" or is_available()
 
 
 def table(stored: dict[str, Any]) -> str:
     """Markdown: a line for each cell, T and B, forward and training side by side."""
     lines = [
-        "Times of the step-by-step method, and of a GRU as wide, over that of the associative method: above 1, the "
-        "associative method is faster.\n",
-        "| cell | T | B | forward: sequential | GRU | training: sequential | GRU |",
-        "|---|---|---|---|---|---|---|",
+        "The fastest method by the geometric mean of both works, and over its time those of the others and of a GRU as "
+        "wide: step by step, and by `auto`. Above 1, the named method is faster.\n",
+        "| cell | T | B | fastest | forward: others | GRU | by auto | training: others | GRU | by auto |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (name, length, batch), works in measured_cases(stored).items():
-        ratios = [works[work]["ratios"].get(other) for work in WORKS for other in ("sequential", "gru")]
-        columns = " | ".join("" if ratio is None else str(Ratio(**ratio)) for ratio in ratios)
-        lines.append(f"| `{name}` | {length:,} | {batch} | {columns} |")
+        first, *others = in_order(works)
+        columns = []
+        for work in WORKS:
+            times = works[work]
+            columns.append(", ".join(f"{other} {ratio(times[other], times[first]).value:.2f}" for other in others))
+            columns += [str(ratio(times[gru], times[first])) if gru in times else "" for gru in ("gru", "gru auto")]
+        lines.append(f"| `{name}` | {length:,} | {batch} | {first} | {' | '.join(columns)} |")
     return "\n".join(lines)
 
 
-def measured_cases(stored: dict[str, Any]) -> dict[tuple[str, int, int], dict[str, Row]]:
-    """By cell, T and B: the associative method's rows of both works."""
-    cases: dict[tuple[str, int, int], dict[str, Row]] = {}
-    for row in (row for row in stored["rows"] if row["program"] == "associative"):
-        cases.setdefault((row["cell"], row["length"], row["batch"]), {})[row["work"]] = row
+Seconds = dict[str, list[float]]
+
+
+def measured_cases(stored: dict[str, Any]) -> dict[tuple[str, int, int], dict[str, Seconds]]:
+    """By cell, T and B, and by work: the seconds of each program, round by round."""
+    by_case: dict[str, Seconds] = {}
+    for row in stored["rows"]:
+        by_case.setdefault(row["case"], {})[row["program"]] = row["seconds"]
+    cases: dict[tuple[str, int, int], dict[str, Seconds]] = {}
+    for row in (row for row in stored["rows"] if "work" in row):
+        key = row["cell"], row["length"], row["batch"]
+        cases.setdefault(key, {})[row["work"]] = by_case[row["case"]]
     return {key: works for key, works in sorted(cases.items()) if works.keys() >= set(WORKS)}
 
 
-def crossovers_text(folder: Path = FOLDER) -> str:
-    """For each kind of device, cell and B, the T from which on the associative method is the faster one, or null.
+def in_order(works: dict[str, Seconds]) -> list[str]:
+    """The methods, the fastest first, by the geometric mean of the works."""
+    methods = [method for method in METHODS if all(method in times for times in works.values())]
+    return sorted(methods, key=lambda m: geometric_mean([float(np.median(times[m])) for times in works.values()]))
 
-    Faster is by the geometric mean of forward and training. With several devices of a kind, the last file counts.
-    """
-    found: dict[str, dict[str, dict[str, int | None]]] = {}
+
+def fastest_text(folder: Path = FOLDER) -> str:
+    """For each kind of device, cell, B and T the methods, the fastest first. Of several devices of a kind the last."""
+    found: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = {}
     for path in sorted(folder.glob("*-linear.json")):
         stored = read(path)
         platform = "cpu" if stored["environment"]["device"].startswith("cpu") else "gpu"
-        wins: dict[tuple[str, int], dict[int, bool]] = {}
-        for (name, length, batch), works in measured_cases(stored).items():
-            gain = geometric_mean([works[work]["ratios"]["sequential"]["value"] for work in WORKS])
-            wins.setdefault((name, batch), {})[length] = gain >= 1
         found[platform] = {}
-        for (name, batch), by_length in sorted(wins.items()):
+        for (name, length, batch), works in measured_cases(stored).items():
             cell = found[platform].setdefault(rnn_jax.CELLS[name].__name__, {})
-            cell[str(batch)] = _from_here_on(by_length)
-    return json.dumps(found, indent=1) + "\n"
-
-
-def _from_here_on(wins: dict[int, bool]) -> int | None:
-    """The least T from which on all are wins."""
-    least = None
-    for length in sorted(wins, reverse=True):
-        if not wins[length]:
-            break
-        least = length
-    return least
+            cell.setdefault(str(batch), {})[str(length)] = in_order(works)
+    lines = json.dumps(found, indent=1)
+    return re.sub(r"\[[^]]*\]", lambda methods: " ".join(methods[0].split()), lines) + "\n"  # a list in one line
 
 
 if __name__ == "__main__":

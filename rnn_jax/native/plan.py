@@ -10,6 +10,9 @@ the carry. They are read from the cell as expressions of one unit, and their der
 vector-Jacobian products: nobody writes a cell twice. Where the gates see parts of z and of r as their sum alone, the
 sum is what the product gives. For the way back it is kept what is costly and depends on z or r; what can be worked out
 of that and of the carry before the step is worked out again.
+
+A loop without a product needs no step of one unit for another. It keeps the first carry of each tile of steps alone,
+and goes through a tile again on its way back. Its z may end in numbers that all units share.
 """
 
 import dataclasses
@@ -23,8 +26,10 @@ import numpy as np
 
 from rnn_jax.cells.base import Cell, Composite, GatedCell
 from rnn_jax.checks import is_shape
+from rnn_jax.native.adapters import States
+from rnn_jax.native.graph import COSTLY, Graph, Node, evaluate
 from rnn_jax.native.split import Product, Split, product_of, product_within
-from rnn_jax.native.units import COSTLY, Graph, Node, NotPointwise, Reader, evaluate
+from rnn_jax.native.units import NotPointwise, Reader, unit_axis
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Code:
         saved: nodes to be kept for the way back.
         carry_bar: gradients of the carry before the step, but for what comes through the product.
         z_bar: gradients of z.
+        shared_bar: gradients of what units share of z, by what each unit adds to them.
         r_bar: gradients of r.
         vector_bar: gradients of the vectors.
         x_carry_bar: gradients of the carry through x.
@@ -56,6 +62,7 @@ class Code:
     saved: tuple[int, ...]
     carry_bar: tuple[tuple[int, ...], ...]
     z_bar: tuple[int, ...]
+    shared_bar: tuple[int, ...]
     r_bar: tuple[int, ...]
     vector_bar: tuple[int, ...]
     x_carry_bar: tuple[tuple[int, ...], ...]
@@ -74,6 +81,8 @@ class Plan:
         units: H, the width of a part.
         code: the expressions.
         leaves: parts of each leaf of the carry.
+        shared: numbers at the end of z that all units share.
+        tile: steps of a loop without a product of which the first carry is kept; 0 with a product, where all are.
         leaf_sizes: numbers in each leaf of a row's carry; `z_size` and so on are those in z, r, x, y and the vectors.
         input_product: how z is made of the inputs; None where that is no plain product.
     """
@@ -89,21 +98,25 @@ class Plan:
                 f"a leaf of its carry is {odd[0].dtype}{list(odd[0].shape)}, not some times {self.units}"
             )
         z = jax.eval_shape(cell.project, params, jax.ShapeDtypeStruct((cell.input_size,), x_dtype))
-        if not hasattr(z, "shape") or len(z.shape) != 1 or z.shape[0] % self.units:
+        self.shared = cell.shared_size if isinstance(cell, States) else 0
+        if not hasattr(z, "shape") or len(z.shape) != 1 or (z.shape[0] - self.shared) % self.units:
             raise NotPointwise("its projected input is not one array some times the units wide")
-        z = jax.ShapeDtypeStruct(z.shape, dtype)
+        self.z_size = z.shape[0]
+        zs = [jax.ShapeDtypeStruct((size,), dtype) for size in (self.z_size - self.shared, self.shared)]
+        zs = zs if isinstance(cell, States) else zs[:1]
         self.leaves = tuple(leaf.shape[0] // self.units for leaf in carry_leaves)
         self.leaf_sizes = tuple(leaf.shape[0] for leaf in carry_leaves)
 
         self.input_product = self._input_product(leaves, x_dtype)
         self.product, r = None, None
-        gate = Split(self._on_leaves(cell.step), leaves, [*carry_leaves, z])  # without a product, all is the gate
+        step = cell.step_of if isinstance(cell, States) else cell.step
+        gate = Split(self._on_leaves(step), leaves, [*carry_leaves, *zs])  # without a product, all is the gate
         self._gate_steps, self._gate_inputs = gate.varying, gate.other_inputs
         if isinstance(cell, GatedCell) and type(cell).step is GatedCell.step:
             self.product = product_of(Split(self._on_leaves(cell.recur), leaves, carry_leaves), "recurrent product")
             if self.product is not None:
                 r = jax.eval_shape(cell.recur, params, carry)
-                gate = Split(self._on_leaves(cell.gate), leaves, [*carry_leaves, z, r])
+                gate = Split(self._on_leaves(cell.gate), leaves, [*carry_leaves, *zs, r])
                 self._gate_steps, self._gate_inputs = gate.varying, gate.other_inputs
         elif (product := product_within(gate, len(carry_leaves))) is not None:
             self.product = product
@@ -115,16 +128,26 @@ class Plan:
         self.x_vectors = self._used_before()
         avals = [gate.avals[i] for i in self.gate_vectors]
         avals += [self.product.split.avals[i] for i in self.x_vectors] if self.product else []
-        if wrong := [aval for aval in avals if aval.dtype != dtype or (aval.shape and aval.shape[-1] % self.units)]:
-            raise NotPointwise(f"it reads {wrong[0].dtype}{list(wrong[0].shape)} of the params in every step")
+        self._vector_axes = [unit_axis(aval.shape, self.units, isinstance(cell, States)) for aval in avals]
+        for aval, axis in zip(avals, self._vector_axes, strict=True):
+            if aval.dtype != dtype or (axis is None and np.prod(aval.shape) > self.units):
+                raise NotPointwise(f"it reads {aval.dtype}{list(aval.shape)} of the params in every step")
         self.vector_avals = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]
-        self.y_aval = jax.eval_shape(self.gate, self.vector_avals, carry_leaves, z, r)[1]
-        self.z_size, self.r_size = z.shape[0], 0 if r is None else r.shape[0]
+        self.y_aval = jax.eval_shape(self._gate_of, self.vector_avals, carry_leaves, zs, r)[1]
+        if self.y_aval.ndim != 1 or self.y_aval.shape[0] % self.units:
+            raise NotPointwise(f"its output {list(self.y_aval.shape)} is not some times {self.units} units wide")
+        self.r_size = 0 if r is None else r.shape[0]
         self.x_size = 0 if self.product is None else self.product.split.avals[self.product.x].shape[0]
         self.y_size = self.y_aval.shape[0]
-        self.vector_sizes = [int(np.prod(aval.shape)) if aval.shape else self.units for aval in avals]
+        self.vector_sizes = [
+            int(np.prod(aval.shape)) * (self.units if axis is None else 1)
+            for aval, axis in zip(avals, self._vector_axes, strict=True)
+        ]
         self.vectors_size = sum(self.vector_sizes)
-        self.code = self._code(carry_leaves, z, r)
+        self.code = self._code(carry_leaves, zs, r)
+        self.tile = 0 if self.r_size else self._tile()
+        if self.tile:
+            self.input_product = None  # one product for all steps is the faster one where there is no other
 
     @property
     def r_apart(self) -> bool:
@@ -141,18 +164,30 @@ class Plan:
         again = self.product.weights(leaves, self.dtype) if self.product else empty
         vectors = self._gate.run_known(leaves, self.gate_vectors)
         vectors += self.product.split.run_known(leaves, self.x_vectors) if self.product else []
-        flat = [vector.reshape(-1) if vector.ndim else jnp.broadcast_to(vector, self.units) for vector in vectors]
+        flat = [self._in_parts(vector, axis) for vector, axis in zip(vectors, self._vector_axes, strict=True)]
         return *into, *again, jnp.concatenate(flat) if flat else jnp.zeros(0, self.dtype)
 
     def unpacked(self, vectors: jax.Array) -> list[jax.Array]:
         """The vectors that were packed."""
-        parts = jnp.split(vectors, np.cumsum(self.vector_sizes)[:-1]) if self.vector_sizes else []
-        return [p.reshape(aval.shape) if aval.shape else p[0] for p, aval in zip(parts, self.vector_avals, strict=True)]
+        packed = jnp.split(vectors, np.cumsum(self.vector_sizes)[:-1]) if self.vector_sizes else []
+        found = []
+        for parts, aval, axis in zip(packed, self.vector_avals, self._vector_axes, strict=True):
+            others = [size for dim, size in enumerate(aval.shape) if dim != axis]
+            parts = parts.reshape(*others, -1)
+            found.append(parts[..., 0] if axis is None else jnp.moveaxis(parts, -1, axis))
+        return found
 
     def gate(self, vectors: Sequence[Any], carry: Sequence[Any], z: Any, r: Any) -> tuple[list[Any], Any]:
         """The leaves of the carry and the output of one row."""
+        zs = jnp.split(z, [self.z_size - self.shared]) if isinstance(self.cell, States) else [z]
+        return self._gate_of(vectors, carry, zs, r)
+
+    def _gate_of(
+        self, vectors: Sequence[Any], carry: Sequence[Any], zs: Sequence[Any], r: Any
+    ) -> tuple[list[Any], Any]:
+        """The same, given apart what the units have of z and what they share."""
         given = dict(zip(self.gate_vectors, vectors, strict=False))
-        others = [*carry, z] if r is None else [*carry, z, r]
+        others = [*carry, *zs] if r is None else [*carry, *zs, r]
         given |= dict(zip(self._gate_inputs, others, strict=True))
         *after, y = self._gate.run_varying(self._gate_steps, given, self._gate.outputs)
         return after, y
@@ -184,6 +219,17 @@ class Plan:
 
     # How it is worked out.
 
+    def _in_parts(self, vector: jax.Array, axis: int | None) -> jax.Array:
+        """A vector as the loop reads it: part after part, a number for all units as one for each of them."""
+        if axis is None:
+            return jnp.broadcast_to(vector[..., None], (*vector.shape, self.units)).reshape(-1)
+        return jnp.moveaxis(vector, axis, -1).reshape(-1)
+
+    def _tile(self) -> int:
+        """Steps whose carries, and what else is worked out again, fit into the nearest memory: 24 kB of vectors."""
+        fitting = 384 // (sum(self.leaves) + len(self.code.saved))
+        return 1 << max(3, min(6, fitting.bit_length() - 1))
+
     def _on_leaves(self, function: Any) -> Any:
         """`function(params, carry, ...)` from leaves to a flat list of leaves."""
         count = self.carry_tree.num_leaves
@@ -214,32 +260,38 @@ class Plan:
             return []
         return self.product.split.used(self.product.before, [self.product.x])
 
-    def _code(self, carry: Sequence[Any], z: Any, r: Any) -> Code:
+    def _code(self, carry: Sequence[Any], zs: Sequence[Any], r: Any) -> Code:
         graph = Graph()
         reader = Reader(graph, self.units)
-        firsts = np.cumsum([0, *self.vector_sizes]) // self.units
+        firsts, axes = np.cumsum([0, *self.vector_sizes]) // self.units, self._vector_axes
         vectors = [
-            reader.leaves("vector", int(first), aval) for first, aval in zip(firsts, self.vector_avals, strict=False)
+            reader.leaves("vector", int(first), aval, axis)
+            for first, aval, axis in zip(firsts[:-1], self.vector_avals, axes, strict=True)
         ]
         before = [reader.leaves("carry", i, leaf) for i, leaf in enumerate(carry)]
-        z_parts = [reader.leaves("z", 0, z)]
+        z_axes = [0, None][: len(zs)]
+        z_parts = [reader.leaves(*at) for at in zip(["z", "shared"], [0, 0], zs, z_axes, strict=False)]
         r_parts = [] if r is None else [reader.leaves("r", 0, r)]
         bars = [reader.leaves("carry_bar", i, leaf) for i, leaf in enumerate(carry)]
         y_bar = reader.leaves("y_bar", 0, self.y_aval)
 
-        def read(function: Any, avals: Sequence[Any], inputs: Sequence[Any], derivative: bool = False) -> list[Any]:
+        def read(function: Any, avals: Sequence[Any], inputs: Sequence[Any], axes: Sequence[Any] | None) -> list[Any]:
+            """The nodes of the outputs; with `axes` these are derivatives."""
             closed = jax.make_jaxpr(function)(*avals)
-            graph.derivative = derivative
+            graph.derivative = axes is not None
             found = reader.read(closed.jaxpr, closed.consts, inputs)
             graph.derivative = False
-            return [tuple(map(self._each(graph), reader.full(parts).ravel())) for parts in found]
+            numbers = [reader.numbers(*one) for one in zip(found, axes or [0] * len(found), strict=True)]
+            return [self._each(graph, parts, axis) for parts, axis in zip(numbers, axes or numbers, strict=True)]
 
-        sizes = len(self.vector_avals), len(carry)
-        of_gate = [*self.vector_avals, *carry, z, *([] if r is None else [r])]
+        sizes = len(self.vector_avals), len(carry), len(zs)
+        of_gate = [*self.vector_avals, *carry, *zs, *([] if r is None else [r])]
+        of_axes = [*axes, *[0] * len(carry), *z_axes, *([] if r is None else [0])]
 
         def gate(*args: Any) -> Any:
-            vectors, carry, (z, *r) = args[: sizes[0]], args[sizes[0] : sum(sizes)], args[sum(sizes) :]
-            after, y = self.gate(vectors, carry, z, r[0] if r else None)
+            rest = iter(args)
+            vectors, carry, zs = ([next(rest) for _ in range(size)] for size in sizes)
+            after, y = self._gate_of(vectors, carry, zs, next(rest, None))
             return [*after, y]
 
         def gate_bar(*args: Any) -> Any:
@@ -247,11 +299,11 @@ class Plan:
             return jax.vjp(gate, *primals)[1](list(bars))
 
         leaves = [*vectors, *before, *z_parts, *r_parts]
-        *after, y = read(gate, of_gate, leaves)
-        back = read(gate_bar, [*of_gate, *carry, self.y_aval], [*leaves, *bars, y_bar], True)
-        vector_bar = [node for parts in back[: sizes[0]] for node in parts]
-        carry_bar = back[sizes[0] : sum(sizes)]
-        z_bar, r_bar = back[sum(sizes)], back[sum(sizes) + 1] if r is not None else ()
+        *after, y = read(gate, of_gate, leaves, None)
+        back = iter(read(gate_bar, [*of_gate, *carry, self.y_aval], [*leaves, *bars, y_bar], of_axes))
+        vector_bar = [node for _ in axes for node in next(back)]
+        carry_bar, z_bar = [next(back) for _ in carry], next(back)
+        shared_bar, r_bar = next(back) if len(zs) > 1 else (), next(back, ())
 
         x, before_leaf, x_vector_bar, x_carry_bar = (), None, [], [() for _ in carry]
         if self.product is not None:
@@ -265,26 +317,32 @@ class Plan:
             def make_bar(*args: Any) -> Any:
                 return jax.vjp(make, *args[:-1])[1](args[-1])
 
-            (x,) = read(make, of_x, [*vectors, *before])
-            back = read(make_bar, [*of_x, aval], [*vectors, *before, reader.leaves("x_bar", 0, aval)], True)
+            (x,) = read(make, of_x, [*vectors, *before], None)
+            x_bar = reader.leaves("x_bar", 0, aval)
+            back = read(make_bar, [*of_x, aval], [*vectors, *before, x_bar], [*axes, *[0] * len(carry)])
             x_vector_bar = [node for parts in back[: sizes[0]] for node in parts]
             x_carry_bar = back[sizes[0] :]
-            whole = [tuple(int(node) for node in parts.nodes.ravel()) for parts in before]
+            whole = [reader.numbers(parts) for parts in before]
             before_leaf = whole.index(x) if x in whole else None
 
-        roots = [node for parts in (*after, y, *carry_bar, z_bar, r_bar, vector_bar) for node in parts]
-        sums = self._sums(graph, roots)
-        gradients = [node for parts in (*carry_bar, z_bar, r_bar, vector_bar) for node in parts]
-        saved = self._saved(graph, gradients, sums)
+        gradients = [node for parts in (*carry_bar, z_bar, shared_bar, r_bar, vector_bar) for node in parts]
+        sums = self._sums(graph, [node for parts in (*after, y, gradients) for node in parts])
+        saved = self._saved(graph, gradients, sums, given=() if self.product else ("z", "shared"))
         return Code(
-            graph, tuple(after), y, x, before_leaf, sums, saved, tuple(carry_bar), z_bar, r_bar,
+            graph, tuple(after), y, x, before_leaf, sums, saved, tuple(carry_bar), z_bar, shared_bar, r_bar,
             tuple(vector_bar), tuple(x_carry_bar), tuple(x_vector_bar),
         )  # fmt: skip
 
     @staticmethod
-    def _each(graph: Graph) -> Any:
-        """Of a sum over the units, what each of them adds."""
-        return lambda number: graph.nodes[number].args[0] if graph.nodes[number].op == "total" else int(number)
+    def _each(graph: Graph, numbers: Sequence[int], axis: Any) -> tuple[int, ...]:
+        """Of sums over the units, as the gradients of numbers are that they share, what each unit adds."""
+        if axis is not None:
+            if any(graph.nodes[number].op == "total" for number in numbers):
+                raise NotPointwise("it sums over the units")
+            return tuple(numbers)
+        if any(graph.nodes[n].op != "total" and graph.value(n) != 0.0 for n in numbers):
+            raise NotPointwise("the gradient of a number that units share is no sum over them")
+        return tuple(graph.nodes[n].args[0] if graph.nodes[n].op == "total" else n for n in numbers)
 
     @staticmethod
     def _sums(graph: Graph, roots: Sequence[int]) -> dict[int, tuple[int, int]]:
@@ -303,8 +361,13 @@ class Plan:
         return found
 
     @staticmethod
-    def _saved(graph: Graph, gradients: Sequence[int], sums: dict[int, tuple[int, int]]) -> tuple[int, ...]:
-        """What the gradients need of z and r, as results of what is costly where there are some."""
+    def _saved(
+        graph: Graph, gradients: Sequence[int], sums: dict[int, tuple[int, int]], given: tuple[str, ...]
+    ) -> tuple[int, ...]:
+        """What the gradients need of z and r, as results of what is costly where there are some.
+
+        What is `given` on the way back too is not needed for itself.
+        """
         late: set[int] = set()  # known on the way back only
         raw: set[int] = set()  # z and r are needed for it
         chosen: set[int] = set()
@@ -312,12 +375,13 @@ class Plan:
             node = graph.nodes[number]
             if node.op in ("carry_bar", "y_bar") or late & set(node.args):
                 late.add(number)
-            elif number in sums or node.op in ("z", "r"):
+            elif number in sums or node.op in ("z", "shared", "r"):
                 raw.add(number)
             elif raw & set(node.args):
                 (chosen if node.op in COSTLY else raw).add(number)
         needed = graph.reached(gradients, frozenset(chosen | set(sums)))
-        return tuple(n for n in needed if n in chosen or (n in raw and (n in sums or graph.nodes[n].op in ("z", "r"))))
+        itself = {n for n in raw if n in sums or graph.nodes[n].op in {"z", "r"} - set(given)}
+        return tuple(n for n in needed if n in chosen or n in itself)
 
 
 @functools.lru_cache(256)

@@ -50,7 +50,8 @@ def _gradient_call(*flat: Any, options: Options) -> list[Any]:
     plan, count = options.plan, options.leaves + 1
     point, bars = flat[:-count], flat[-count:]
     given, kept = options.operands(point), point[len(point) - options.kept :]
-    native = [*given.product[:1], *given.vectors, *kept, *given.valid, *given.resets, *bars]
+    again = [*given.inputs, *given.vectors, *kept, *given.start] if plan.tile else []  # the steps of a tile, once more
+    native = [*(again or [*given.product[:1], *given.vectors, *kept]), *given.valid, *given.resets, *bars]
     shapes = _abstract("gradient", flat, options)
     # The library gives r̄ before z̄, and one of them where they are the same.
     leaves, z, rest = shapes[: options.leaves], shapes[options.leaves], shapes[options.leaves + 1 :]
@@ -83,7 +84,10 @@ def _abstract(name: str, flat: Sequence[Any], options: Options) -> list[jax.Shap
         vectors = [jax.ShapeDtypeStruct((loops, rows, plan.vectors_size), dtype)] if plan.vectors_size else []
         return [*carry, along(plan.z_size), *separate, *vectors]
     kept = []
-    if name == "loop" and options.save:
+    if name == "loop" and options.save and plan.tile:
+        tiles = -(-length // plan.tile)
+        kept = [jax.ShapeDtypeStruct((loops, tiles, rows, size), dtype) for size in plan.leaf_sizes]
+    elif name == "loop" and options.save:
         kept = [along(size) for size in plan.leaf_sizes]
         kept += [along(plan.units * len(plan.code.saved))] if plan.code.saved else []
     return [*carry, along(plan.y_size), *kept]

@@ -28,7 +28,7 @@ class Options:
 
     @property
     def flags(self) -> int:
-        """As `Flags` of loop.cc."""
+        """As `Flags` of common.cc."""
         return sum(on << bit for bit, on in enumerate((self.hoisted, self.valid, self.resets, self.reverse, self.save)))
 
     @property
@@ -38,7 +38,7 @@ class Options:
     @property
     def kept(self) -> int:
         """How many results `loop` has more of with `save`."""
-        return self.leaves + bool(self.plan.code.saved)
+        return self.leaves + bool(self.plan.code.saved and not self.plan.tile)
 
     def operands(self, flat: Sequence[Any]) -> "Operands":
         """The operands of `loop` by their names."""
@@ -95,8 +95,22 @@ def xs_of(plan: Plan, vectors: Any, before: Sequence[Any]) -> Any:
 
 
 def loop_by_scan(options: Options, *flat: Any) -> list[Any]:
-    """`loop` as a scan: the leaves of the last carry, ys, and with `save` each carry before a step and what is kept."""
+    """`loop` as a scan: the leaves of the last carry, ys, and with `save` each carry before a step and what is kept.
+
+    Of a plan with tiles these are the first carries of the tiles alone.
+    """
     plan, given = options.plan, options.operands(flat)
+    carry, ys, before, saved = _steps(options, given)
+    if not options.save:
+        return [*carry, ys]
+    if plan.tile:
+        return [*carry, ys, *((one[::-1] if options.reverse else one)[:: plan.tile] for one in before)]
+    return [*carry, ys, *before, *([] if saved is None else [saved])]
+
+
+def _steps(options: Options, given: Operands) -> tuple[list[Any], Any, list[Any], Any]:
+    """The leaves of the last carry, ys, of each carry before a step, and what is kept of each step."""
+    plan = options.plan
     vectors = plan.unpacked(given.vectors[0]) if given.vectors else []
 
     def step(carry: list[Any], inputs: Any) -> tuple[list[Any], Any]:
@@ -106,7 +120,7 @@ def loop_by_scan(options: Options, *flat: Any) -> list[Any]:
         gate = _rows(lambda carry, z, r: plan.gate(vectors, carry, z, r), [0, 0, None if r is None else 0])
         after, y = gate(before, z, r)
         saved = None
-        if options.save and plan.code.saved:
+        if options.save and plan.code.saved and not plan.tile:
             packed = given.vectors[0] if given.vectors else None
             saved = _rows(lambda carry, z, r: plan.kept(packed, carry, z, r), [0, 0, None if r is None else 0])(
                 before, z, r
@@ -119,8 +133,7 @@ def loop_by_scan(options: Options, *flat: Any) -> list[Any]:
     carry, (ys, before, saved) = jax.lax.scan(
         step, list(given.carry), (_projected(given.inputs), *masks), reverse=options.reverse
     )
-    kept = [*before, *([] if saved is None else [saved])] if options.save else []
-    return [*carry, ys, *kept]
+    return carry, ys, before, saved
 
 
 def linear_operands(options: Options) -> int:
@@ -134,6 +147,8 @@ def tangent_by_scan(options: Options, *flat: Any) -> list[Any]:
     plan, count = options.plan, linear_operands(options)
     point, dots = flat[: len(flat) - count], flat[len(flat) - count :]
     given, before = options.operands(point), point[len(point) - options.kept :][: options.leaves]
+    if plan.tile:
+        _, _, before, _ = _steps(options, given)
     vectors = plan.unpacked(given.vectors[0]) if given.vectors else []
     carry_dot, rest = list(dots[: options.leaves]), list(dots[options.leaves :])
     z_dot = rest.pop(0)

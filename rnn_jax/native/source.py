@@ -1,13 +1,14 @@
-"""The C++ of one cell's loop: the constants and the expressions that loop.cc leaves open."""
+"""The C++ of one cell's loop: the constants and the expressions that gated.cc and pointwise.cc leave open."""
 
 import importlib.resources
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from rnn_jax.native.graph import Graph
 from rnn_jax.native.plan import Code, Plan
-from rnn_jax.native.units import Graph
 
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">",
@@ -21,11 +22,12 @@ MASKS = {"eq", "ne", "lt", "le", "gt", "ge", "is_finite"}
 
 def source(plan: Plan) -> str:
     """The text of a shared library with `Forward` and `Backward` for a plan."""
-    template = importlib.resources.files("rnn_jax.native").joinpath("loop.cc").read_text()
-    head, tail = template.split("struct Row {")
+    template = "pointwise.cc" if plan.tile else "gated.cc"
+    folder = importlib.resources.files("rnn_jax.native")
+    common, loops = (folder.joinpath(name).read_text() for name in ("common.cc", template))
+    constants, functions = _of_pointwise(plan) if plan.tile else _of_gated(plan)
     define = "#define RNN_DOUBLE\n" if plan.dtype == np.float64 else ""
-    row, tail = tail.split("@GENERATED@")
-    return f"{define}{head}{_constants(plan)}\nstruct Row {{{row}{_functions(plan.code)}{tail}"
+    return define + common + loops.replace("@CONSTANTS@", constants).replace("@GENERATED@", functions)
 
 
 def z_alone(plan: Plan) -> list[int]:
@@ -34,7 +36,8 @@ def z_alone(plan: Plan) -> list[int]:
     return [part for part in range(plan.z_size // plan.units) if part not in together]
 
 
-def _constants(plan: Plan) -> str:
+def _of_gated(plan: Plan) -> tuple[str, str]:
+    """The constants and the functions of gated.cc."""
     code, units = plan.code, plan.units
     sums = sorted(code.sums.values())
     z_parts, r_parts = plan.z_size // units, plan.r_size // units
@@ -54,7 +57,7 @@ def _constants(plan: Plan) -> str:
         "SUMS_IN_ORDER": int([z for z, _ in sums] == list(range(len(sums)))),
         "SAME_BARS": int(code.same_bars),
     }
-    tables = {
+    tables: dict[str, Sequence[int]] = {
         "LEAF_PARTS": plan.leaves,
         "SUM_Z": [z for z, _ in sums],
         "SUM_R": [r for _, r in sums],
@@ -62,6 +65,10 @@ def _constants(plan: Plan) -> str:
         "ALONE_R": alone_r,
         "Z_IS_ALONE": [int(part in alone_z) for part in range(z_parts)],
     }
+    return _constants(numbers, tables), _gated_functions(code)
+
+
+def _constants(numbers: dict[str, int], tables: dict[str, Sequence[int]]) -> str:
     lines = [f"constexpr int {name} = {value};" for name, value in numbers.items()]
     lines += [
         f"constexpr int {name}[] = {{{', '.join(map(str, [*values] or [0]))}}};" for name, values in tables.items()
@@ -69,7 +76,7 @@ def _constants(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _functions(code: Code) -> str:
+def _gated_functions(code: Code) -> str:
     graph, sums = code.graph, {number: i for i, number in enumerate(sorted(code.sums, key=code.sums.__getitem__))}
     r_alone = sorted(set(_parts(graph, "r")) - {r for _, r in code.sums.values()})
     saved = {number: f"load<FULL>(r.saved + {i} * H + j, n)" for i, number in enumerate(code.saved)}
@@ -120,35 +127,122 @@ def _functions(code: Code) -> str:
         for part, node in enumerate(parts)
     ]
     more += [(f"r.vector_bar + {part} * H", node) for part, node in enumerate(code.x_vector_bar)]
+    signature = "template <{}> INLINE void {}(const Row& r, int j, int n, int64_t H{}) {{".format
+    x = [(f"r.x + {i} * H", x) for i, x in enumerate(code.x)]
+    make_x, step, step_back, x_back = (
+        signature("bool FULL", "make_x", ""),
+        signature("bool FULL, bool SAVE", "step", ", int64_t r_at"),
+        signature("bool FULL", "step_back", ""),
+        signature("bool FULL", "x_back", ""),
+    )
     return "\n".join(
         [
-            _function(
-                "make_x", "bool FULL", "", graph, leaf, stops, [(f"r.x + {i} * H", x) for i, x in enumerate(code.x)]
-            ),
-            _function(
-                "step", "bool FULL, bool SAVE", ", int64_t r_at", graph, leaf, stops, forward, kept=[*old, *keep]
-            ),
-            _function("step_back", "bool FULL", "", graph, back_leaf, stops | set(saved), gradients, vectors),
-            _function("x_back", "bool FULL", "", graph, back_leaf, frozenset(), [], more),
+            _function(make_x, graph, leaf, stops, IN_ROWS, x),
+            _function(step, graph, leaf, stops, IN_ROWS, forward, kept=[*old, *keep]),
+            _function(step_back, graph, back_leaf, stops | set(saved), IN_ROWS, gradients, vectors),
+            _function(x_back, graph, back_leaf, frozenset(), IN_ROWS, [], more),
         ]
     )
 
 
+def _of_pointwise(plan: Plan) -> tuple[str, str]:
+    """The constants and the functions of pointwise.cc."""
+    code, units = plan.code, plan.units
+    numbers = {
+        "LEAVES": len(plan.leaves),
+        "CARRY_PARTS": sum(plan.leaves),
+        "Z_PARTS": (plan.z_size - plan.shared) // units,
+        "SCALARS": plan.shared,
+        "Y_PARTS": plan.y_size // units,
+        "VECTOR_PARTS": plan.vectors_size // units,
+        "SAVED_PARTS": len(code.saved),
+        "TILE": plan.tile,
+    }
+    graph, starts = code.graph, np.cumsum([0, *plan.leaves])
+    saved = {number: f"r.saved[{i}]" for i, number in enumerate(code.saved)}
+
+    def leaf(number: int) -> str:
+        kind, which = graph.nodes[number].op, graph.nodes[number].attr
+        return {
+            "carry": lambda: f"c[{starts[which[0]] + which[1]}]",
+            "carry_bar": lambda: f"c[{starts[which[0]] + which[1]}]",
+            "vector": lambda: f"v[{sum(which)}]",
+            "z": lambda: f"whole(r.z + {which[1]} * r.stride)",
+            "shared": lambda: f"broadcast(r.scalars[{which[1]}])",
+            "y_bar": lambda: f"whole(r.y_bar + {which[1]} * r.stride)",
+        }[kind]()
+
+    def back_leaf(number: int) -> str:
+        if graph.nodes[number].op == "carry":
+            which = graph.nodes[number].attr
+            return f"r.before[{starts[which[0]] + which[1]}]"
+        return saved.get(number) or leaf(number)
+
+    def flat(parts: Sequence[Sequence[int]], place: str) -> list[tuple[str, int]]:
+        return [(place.format(i), node) for i, node in enumerate(node for part in parts for node in part)]
+
+    olds = [[graph.leaf("carry", leaf, part) for part in range(count)] for leaf, count in enumerate(plan.leaves)]
+    carry, y = flat(code.carry, "c[{}]"), flat([code.y], "r.y + {} * r.stride")
+    keep = [*flat(olds, "r.before[{}]"), *flat([code.saved], "r.saved[{}]")]
+    bars = [*flat(code.carry_bar, "c[{}]"), *flat([code.z_bar], "r.z_bar + {} * r.stride")]
+    added = [*flat([code.vector_bar], "v_bar[{}]"), *flat([code.shared_bar], "r.totals[{}]")]
+    step = "template <bool SAVE> INLINE void step(const Row& r, V* c, const V* v) {"
+    back = "INLINE void step_back(const Row& r, V* c, const V* v, V* v_bar) {"
+    functions = [
+        _function(step, graph, leaf, frozenset(), IN_VECTORS, carry, kept=keep, unkept=y),
+        _function(back, graph, back_leaf, frozenset(saved), IN_VECTORS, bars, added),
+    ]
+    return _constants(numbers, {"LEAF_PARTS": plan.leaves}), "\n".join(functions)
+
+
+class Access(NamedTuple):
+    """How a vector of units is written to a place, and added to it."""
+
+    store: Callable[[str, str], str]
+    add: Callable[[str, str], str]
+
+
+IN_ROWS = Access("store<FULL>({0} + j, {1}, n)".format, "store<FULL>({0} + j, load<FULL>({0} + j, n) + {1}, n)".format)
+
+
+def _store(place: str, value: str) -> str:
+    return f"{place} = {value}" if place.endswith("]") else f"store<true>({place}, {value}, VW)"
+
+
+def _add(place: str, value: str) -> str:
+    return f"{place} += r.there ? {value} : V{{}}" if place.startswith("r.totals") else f"{place} += {value}"
+
+
+IN_VECTORS = Access(_store, _add)
+
+
 def _function(
-    name: str,
-    template: str,
-    more: str,
+    signature: str,
     graph: Graph,
     leaf: Callable[[int], str],
     stops: frozenset[int],
+    access: Access,
     stored: Sequence[tuple[str, int]],
     added: Sequence[tuple[str, int]] = (),
     kept: Sequence[tuple[str, int]] = (),
+    unkept: Sequence[tuple[str, int]] = (),
 ) -> str:
-    """One function over the units from j on: everything is read before anything is written."""
+    """One function over a vector of units: everything is read before anything is written.
+
+    Args:
+        signature: its first line.
+        graph: of the nodes.
+        leaf: how an input is read.
+        stops: nodes that are read, too.
+        access: how is written.
+        stored: places and nodes.
+        added: those that are added to what is there.
+        kept: those that are stored with SAVE alone.
+        unkept: those that are stored without it alone.
+    """
     added = [(place, node) for place, node in added if graph.value(node) != 0.0]
-    lines = [f"template <{template}> INLINE void {name}(const Row& r, int j, int n, int64_t H{more}) {{"]
-    for number in graph.reached([node for _, node in (*stored, *added, *kept)], stops):
+    lines = [signature]
+    for number in graph.reached([node for _, node in (*stored, *added, *kept, *unkept)], stops):
         node = graph.nodes[number]
         if number in stops or graph.is_leaf(number):
             text = leaf(number)
@@ -157,13 +251,13 @@ def _function(
         else:
             text = _expression(node.op, [f"v{arg}" for arg in node.args])
         lines.append(f"  const {'M' if _is_mask(graph, number) else 'V'} v{number} = {text};")
-    if kept:
-        lines.append("  if (SAVE) {")
-        lines += [f"    store<FULL>({place} + j, v{node}, n);" for place, node in kept]
-        lines.append("  }")
-    lines += [f"  store<FULL>({place} + j, v{node}, n);" for place, node in stored]
-    for place, node in added:
-        lines.append(f"  store<FULL>({place} + j, load<FULL>({place} + j, n) + v{node}, n);")
+    for condition, some in (("SAVE", kept), ("!SAVE", unkept)):
+        if some:
+            lines.append(f"  if ({condition}) {{")
+            lines += [f"    {access.store(place, f'v{node}')};" for place, node in some]
+            lines.append("  }")
+    lines += [f"  {access.store(place, f'v{node}')};" for place, node in stored]
+    lines += [f"  {access.add(place, f'v{node}')};" for place, node in added]
     return "\n".join([*lines, "}"])
 
 

@@ -1,18 +1,22 @@
 """What a function computes for one unit: a jaxpr over vectors of H units as expressions of scalars.
 
 The gates of a cell are pointwise over the units, so that what they do is said by what they do for unit j. Here a jaxpr
-is read so: an array `[k H]` is k parts, each an expression of the parts of the inputs at the same j. What mixes units,
-as a sum over them does, has no such expression and is refused by name.
+is read so: an array `[k H]` is k parts, each an expression of the parts of the inputs at the same j, and a state
+`[H, N]` is N of them. Numbers that all units share may stand beside. What mixes units, as a sum over them does, has no
+such expression and is refused by name.
 """
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.extend import core as jex
+
+from rnn_jax.native.graph import Graph
 
 ELEMENTWISE = {
     "add", "add_any", "sub", "mul", "div", "neg", "max", "min", "abs", "sign", "exp", "log", "log1p", "expm1", "tanh",
@@ -30,115 +34,34 @@ CALLS = {
     "checkpoint": "jaxpr",
     "remat2": "jaxpr",
 }
-COSTLY = {"div", "exp", "log", "log1p", "expm1", "tanh", "logistic", "sqrt", "rsqrt", "sin", "cos"}
 
 
 class NotPointwise(ValueError):
     """A function that is not one of single units; the message says by what."""
 
 
-class Node(NamedTuple):
-    """One value of one unit: an operation on other nodes, by their numbers in the graph; or a leaf."""
-
-    op: str
-    args: tuple[int, ...] = ()
-    attr: Any = None
-
-
-@dataclasses.dataclass
-class Graph:
-    """Expressions that share what is equal; a node's arguments come before it."""
-
-    nodes: list[Node] = dataclasses.field(default_factory=list)
-    derivative: bool = False  # what is read now is a derivative: zeros in it are exact, whatever they meet
-    index: dict[Node, int] = dataclasses.field(default_factory=dict)
-
-    def add(self, op: str, *args: int, attr: Any = None) -> int:
-        """The number of this node, new or not. What is constant is worked out."""
-        if op == "add_any":
-            op = "add"
-        if (simple := self._simpler(op, args)) is not None:
-            return simple
-        if op in ("add", "mul", "max", "min") and args[0] > args[1]:
-            args = args[::-1]
-        node = Node(op, args, attr)
-        if node not in self.index:
-            self.index[node] = len(self.nodes)
-            self.nodes.append(node)
-        return self.index[node]
-
-    def leaf(self, kind: str, *which: Any) -> int:
-        """An input: of this kind, and which of them."""
-        return self.add(kind, attr=which)
-
-    def constant(self, value: Any) -> int:
-        """A number, or a truth value."""
-        value = bool(value) if isinstance(value, bool | np.bool_) else float(value)
-        return self.add("constant", attr=(type(value).__name__, repr(value)))
-
-    def is_leaf(self, number: int) -> bool:
-        """Whether a node is an input."""
-        return not self.nodes[number].args and self.nodes[number].op != "constant"
-
-    def value(self, number: int) -> float | None:
-        """The number that a node is, if it is a constant."""
-        node = self.nodes[number]
-        return float(node.attr[1]) if node.op == "constant" and node.attr[0] == "float" else None
-
-    def _simpler(self, op: str, args: tuple[int, ...]) -> int | None:
-        """A node that has the same value for every input, NaN and infinities among them."""
-        values = [self.value(arg) for arg in args]
-        if op == "mul" and 1.0 in values:
-            return args[1 - values.index(1.0)]
-        if self.derivative and op == "mul" and 0.0 in values:
-            return self.constant(0.0)
-        if self.derivative and op == "add" and 0.0 in values:
-            return args[1 - values.index(0.0)]
-        if self.derivative and op == "neg" and values == [0.0]:
-            return args[0]
-        if op == "neg" and self.nodes[args[0]].op == "neg":
-            return self.nodes[args[0]].args[0]
-        return None
-
-    def reached(self, roots: Sequence[int], stop: frozenset[int] = frozenset()) -> list[int]:
-        """The nodes that the roots need, in order; nothing behind those in `stop` is looked at."""
-        found, waiting = set(), list(roots)
-        while waiting:
-            if (number := waiting.pop()) not in found:
-                found.add(number)
-                waiting += () if number in stop else self.nodes[number].args
-        return sorted(found)
-
-
-def evaluate(graph: Graph, roots: Sequence[int], leaf: Callable[[Node], jax.Array], dtype: Any) -> list[jax.Array]:
-    """The values of nodes for all units at once, by JAX.
-
-    Args:
-        graph: of the nodes.
-        roots: the nodes.
-        leaf: the value of an input.
-        dtype: of the numbers among the constants.
-    """
-    named = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "not": "bitwise_not"}
-    values: dict[int, jax.Array] = {}
-    for number in graph.reached(roots):
-        node = graph.nodes[number]
-        if node.op == "constant":
-            kind, text = node.attr
-            values[number] = jax.numpy.asarray(text == "True" if kind == "bool" else np.asarray(float(text), dtype))
-        elif not node.args:
-            values[number] = leaf(node)
-        else:
-            function = getattr(jax.lax, named.get(node.op, node.op))
-            values[number] = function(*jax.numpy.broadcast_arrays(*(values[arg] for arg in node.args)))
-    return [values[root] for root in roots]
-
-
 class Parts(NamedTuple):
-    """An array as expressions: a node for each entry of an array `[..., n / H]` of nodes, or one node for all."""
+    """An array as expressions of one unit.
+
+    Attributes:
+        shape: of the array.
+        axis: where the units lie, so many times over as there are parts; None where all units share the entries.
+        nodes: an array of as many axes: along `axis` a node for each part, along others for each entry, or one for all.
+    """
 
     shape: tuple[int, ...]
+    axis: int | None
     nodes: np.ndarray
+
+
+LARGEST = 2**12
+"""Numbers in an array whose entries are single numbers, not units: each is read on its own."""
+
+
+def unit_axis(shape: Sequence[int], units: int, first: bool = False) -> int | None:
+    """The last axis, or the first, that is some times the units long; None if none is."""
+    axes = [axis for axis, size in enumerate(shape) if size and not size % units]
+    return None if not axes else axes[0 if first else -1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,16 +71,23 @@ class Reader:
     graph: Graph
     units: int
 
-    def leaves(self, kind: str, which: int, aval: Any) -> Parts:
-        """An input `[..., k H]` as leaves `(which, part)`."""
+    def leaves(self, kind: str, which: int, aval: Any, axis: int | None = 0) -> Parts:
+        """An input as leaves `(which, part)`, numbered in the order of the array with its units moved to the end."""
         shape = tuple(aval.shape)
-        if kind == "vector" and not shape:  # a number for all units, which the loop reads as one for each
-            return Parts(shape, np.array(self.graph.leaf(kind, which, 0), object))
-        if not shape or shape[-1] % self.units:
+        if axis is not None and (axis >= len(shape) or shape[axis] % self.units):
             raise NotPointwise(f"an array of shape {shape} is not some times {self.units} units wide")
-        parts = (*shape[:-1], shape[-1] // self.units)
-        numbers = [self.graph.leaf(kind, which, part) for part in range(math.prod(parts))]
-        return Parts(shape, np.array(numbers, object).reshape(parts))
+        counts = [self._count(shape, dim, axis) for dim in range(len(shape))]
+        order = list(range(len(shape)))
+        if axis is not None:
+            order.append(order.pop(axis))
+        numbers = [self.graph.leaf(kind, which, part) for part in range(math.prod(counts))]
+        nodes = np.array(numbers, object).reshape([counts[dim] for dim in order])
+        return Parts(shape, axis, nodes if axis is None else np.moveaxis(nodes, -1, axis))
+
+    def numbers(self, parts: Parts, axis: int | None = 0) -> tuple[int, ...]:
+        """The nodes of an output, in the order in which `leaves` numbers those of an input."""
+        nodes = self._full(parts._replace(axis=axis, nodes=self._along(parts, axis)))
+        return tuple(map(int, (nodes if axis is None else np.moveaxis(nodes, axis, -1)).ravel()))
 
     def read(self, jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Parts]) -> list[Parts]:
         """The outputs of a jaxpr.
@@ -183,33 +113,17 @@ class Reader:
             known.update(zip(eqn.outvars, outs, strict=True))
         return [get(atom) for atom in jaxpr.outvars]
 
-    def _constant(self, value: Any, aval: Any) -> Parts:
-        """A constant array, each part of which is one number."""
-        value = np.asarray(value)
-        if value.size and (value == value.ravel()[0]).all():
-            return Parts(tuple(aval.shape), np.array(self.graph.constant(value.ravel()[0]), object))
-        if not value.ndim or value.shape[-1] % self.units:
-            raise NotPointwise(f"a constant of shape {value.shape} is not some times {self.units} units wide")
-        cut = value.reshape(*value.shape[:-1], -1, self.units)
-        if not (cut == cut[..., :1]).all():
-            raise NotPointwise("a constant differs between units")
-        nodes = np.empty(cut.shape[:-1], object)
-        for at in np.ndindex(nodes.shape):
-            nodes[at] = self.graph.constant(cut[at][0])
-        return Parts(value.shape, nodes)
-
     def _equation(self, eqn: Any, inputs: list[Parts]) -> list[Parts]:
         name, params = eqn.primitive.name, eqn.params
         if name in CALLS:
             inner = params[CALLS[name]]
             inner, consts = (inner.jaxpr, inner.consts) if hasattr(inner, "consts") else (inner, ())
             return self.read(inner, consts, inputs)
-        shapes = [tuple(var.aval.shape) for var in eqn.outvars]
         if name in SAME:
             return list(inputs)
         if name == "split":
-            return self._split(inputs[0], params["axis"], params["sizes"], shapes)
-        return [self._one(name, params, inputs, shapes[0], eqn.outvars[0].aval.dtype, eqn)]
+            return self._split(inputs[0], params["axis"], params["sizes"])
+        return [self._one(name, params, inputs, tuple(eqn.outvars[0].aval.shape), eqn.outvars[0].aval.dtype, eqn)]
 
     def _one(self, name: str, params: Any, inputs: list[Parts], shape: tuple[int, ...], dtype: Any, eqn: Any) -> Parts:
         if name in ELEMENTWISE:
@@ -218,56 +132,107 @@ class Reader:
             raise NotPointwise(f"{name} is not among the operations")
         first = inputs[0]
         if name == "one_minus_square":  # of JAX from 0.12 on, in the derivative of tanh
-            one = Parts(shape, np.array(self.graph.constant(1.0), object))
-            return self._map("sub", [one, self._map("mul", [first, first], shape)], shape)
+            return self._map("sub", [self._everywhere(1.0, shape), self._map("mul", [first, first], shape)], shape)
         if name == "integer_pow":
             return self._power(first, params["y"], shape)
         if name == "convert_element_type":
             return self._convert(first, eqn.invars[0].aval.dtype, dtype, shape)
-        if not first.nodes.ndim and name in (
-            "broadcast_in_dim",
-            "reshape",
-            "squeeze",
-            "expand_dims",
-            "transpose",
-            "slice",
-        ):
-            return Parts(shape, first.nodes)  # one number everywhere
-        if name in ("reshape", "squeeze", "expand_dims") and shape and not shape[-1] % self.units:
-            return Parts(shape, first.nodes.reshape(*shape[:-1], shape[-1] // self.units))
+        if name in ("reshape", "squeeze", "expand_dims"):
+            return self._reshape(first, shape)
         if name == "broadcast_in_dim":
-            return self._broadcast(first, params["broadcast_dimensions"], shape)
+            return self._placed(first, params["broadcast_dimensions"], shape)
+        if name == "transpose":
+            return self._placed(first, np.argsort(params["permutation"]).tolist(), shape)
         if name == "slice" and not params["strides"]:
             return self._slice(first, params["start_indices"], params["limit_indices"])
         if name == "concatenate":
             return self._concatenate(inputs, params["dimension"], shape)
-        if name == "pad":
+        if name == "pad" and not any(interior for _, _, interior in params["padding_config"]):
             return self._pad(inputs, params["padding_config"], shape)
-        if name == "transpose" and params["permutation"][-1] == len(shape) - 1:
-            return Parts(shape, first.nodes.transpose(params["permutation"]))
-        if name == "reduce_sum" and len(first.shape) - 1 not in params["axes"]:
+        if name == "reduce_sum":
             return self._sum(first, params["axes"], shape)
-        if name == "reduce_sum" and not shape:
-            return self._total(first)
+        if name == "dot_general":
+            with contextlib.suppress(NotPointwise):
+                return self._product(inputs, params["dimension_numbers"], shape)
         raise NotPointwise(f"{name} of {', '.join(str(var.aval) for var in eqn.invars)} is not one of single units")
 
-    def full(self, parts: Parts) -> np.ndarray:
-        """The nodes of all parts, where one stood for all of them."""
-        if parts.nodes.ndim or not parts.shape:
+    # Arrays of nodes.
+
+    def _count(self, shape: Sequence[int], dim: int, axis: int | None) -> int:
+        """Nodes along a dim, at most."""
+        return shape[dim] // self.units if dim == axis else shape[dim]
+
+    def _everywhere(self, value: Any, shape: tuple[int, ...]) -> Parts:
+        """One number."""
+        return Parts(shape, None, np.full((1,) * len(shape), self.graph.constant(value), object))
+
+    def _full(self, parts: Parts) -> np.ndarray:
+        """The nodes of all parts and entries, where one stood for all of them."""
+        shape = [self._count(parts.shape, dim, parts.axis) for dim in range(len(parts.shape))]
+        if parts.axis is None and math.prod(shape) > LARGEST:
+            raise NotPointwise(f"it has {math.prod(shape)} numbers that are not units")
+        return np.broadcast_to(parts.nodes, shape)
+
+    def _along(self, parts: Parts, axis: int | None) -> np.ndarray:
+        """The nodes, with the units along this axis."""
+        if parts.axis == axis or (axis is not None and parts.axis is None and parts.nodes.shape[axis] == 1):
             return parts.nodes
-        return np.full((*parts.shape[:-1], parts.shape[-1] // self.units), parts.nodes.item(), object)
+        if axis is None or parts.axis is not None:
+            raise NotPointwise(f"an array of shape {parts.shape} has its units along two axes")
+        nodes = np.moveaxis(parts.nodes, axis, -1)
+        if nodes.shape[-1] % self.units:
+            raise NotPointwise(f"an array of shape {parts.shape} is not some times {self.units} units wide")
+        nodes = nodes.reshape(*nodes.shape[:-1], -1, self.units)
+        if not (nodes == nodes[..., :1]).all():
+            raise NotPointwise(f"a value of shape {parts.shape} differs between units")
+        return np.moveaxis(nodes[..., 0], -1, axis)
+
+    def _constant(self, value: Any, aval: Any) -> Parts:
+        """A constant array."""
+        value, shape = np.asarray(value), tuple(aval.shape)
+        if value.size and (value == value.ravel()[0]).all():
+            return self._everywhere(value.ravel()[0], shape)
+        if value.size > LARGEST:
+            raise NotPointwise(f"a constant of shape {value.shape} differs between its entries")
+        nodes = np.array([self.graph.constant(one) for one in value.ravel()], object)
+        return Parts(shape, None, nodes.reshape(shape))
 
     def _map(self, op: str, inputs: Sequence[Parts], shape: tuple[int, ...]) -> Parts:
-        uniform = [parts.nodes for parts in inputs if not parts.nodes.ndim]
-        if len(uniform) == len(inputs):
-            if any(self.graph.nodes[int(node.item())].op == "total" for node in uniform):
-                return self._of_totals(op, [int(node.item()) for node in uniform])
-            return Parts(shape, np.array(self.graph.add(op, *(int(node.item()) for node in uniform)), object))
-        arrays = np.broadcast_arrays(*(parts.nodes for parts in inputs))
+        axes = {parts.axis for parts in inputs} - {None}
+        if len(axes) > 1:
+            raise NotPointwise(f"{op} of arrays of shape {shape} has its units along two axes")
+        axis = next(iter(axes), None)
+        arrays = [
+            self._along(parts, axis) if parts.shape else parts.nodes.reshape((1,) * len(shape)) for parts in inputs
+        ]
+        return Parts(shape, axis, self._nodes(op, *arrays))
+
+    def _nodes(self, op: str, *arrays: Any) -> np.ndarray:
+        arrays = tuple(np.broadcast_arrays(*arrays))
         nodes = np.empty(arrays[0].shape, object)
         for at in np.ndindex(nodes.shape):
-            nodes[at] = self.graph.add(op, *(int(array[at]) for array in arrays))
-        return Parts(shape, nodes)
+            nodes[at] = self._node(op, [int(array[at]) for array in arrays])
+        return nodes
+
+    def _node(self, op: str, numbers: list[int]) -> int:
+        """One operation. What is linear in sums over the units is such a sum."""
+        graph, totals = self.graph, sum(self.graph.nodes[number].op == "total" for number in numbers)
+        if not totals:
+            return graph.add(op, *numbers)
+        rest = [number for number in numbers if graph.value(number) != 0.0]
+        if op in ("add", "add_any") and len(rest) == 1:
+            return rest[0]
+        inner = [graph.nodes[n].args[0] if graph.nodes[n].op == "total" else n for n in numbers]
+        linear = totals == 1 if op == "mul" else totals == len(numbers) and op in ("add", "add_any", "sub", "neg")
+        if not linear:
+            raise NotPointwise(f"it takes {op} of a sum over the units")
+        return self._total(graph.add(op, *inner))
+
+    def _total(self, each: int) -> int:
+        """A sum over all units, by what each of them adds: only as an output, the gradient of a number."""
+        return each if self.graph.value(each) == 0.0 else self.graph.add("total", each)
+
+    # Operations.
 
     def _power(self, base: Parts, exponent: Any, shape: tuple[int, ...]) -> Parts:
         if abs(exponent) > 8 or exponent == 0:
@@ -275,93 +240,124 @@ class Reader:
         result = base
         for _ in range(abs(exponent) - 1):
             result = self._map("mul", [result, base], shape)
-        one = Parts(shape, np.array(self.graph.constant(1.0), object))
-        return result if exponent > 0 else self._map("div", [one, result], shape)
+        return result if exponent > 0 else self._map("div", [self._everywhere(1.0, shape), result], shape)
 
     def _convert(self, parts: Parts, old: Any, new: Any, shape: tuple[int, ...]) -> Parts:
         if old == new:
             return parts
         if old == np.bool_ and jax.numpy.issubdtype(new, np.floating):
-            zero, one = (Parts(shape, np.array(self.graph.constant(value), object)) for value in (0.0, 1.0))
+            zero, one = (self._everywhere(value, shape) for value in (0.0, 1.0))
             return self._map("select_n", [parts, zero, one], shape)
-        if not parts.nodes.ndim and self.graph.nodes[int(parts.nodes.item())].op == "constant":
-            value = self.graph.nodes[int(parts.nodes.item())].attr[1]
-            number = np.asarray(value == "True" if value in ("True", "False") else float(value)).astype(new)
-            return Parts(shape, np.array(self.graph.constant(number), object))
-        raise NotPointwise(f"it converts {old} to {new}")
+        values = [self.graph.nodes[int(node)] for node in parts.nodes.ravel()]
+        if any(node.op != "constant" for node in values):
+            raise NotPointwise(f"it converts {old} to {new}")
+        texts = [node.attr[1] for node in values]
+        found = [np.asarray(text == "True" if text in ("True", "False") else float(text)).astype(new) for text in texts]
+        nodes = np.array([self.graph.constant(one) for one in found], object).reshape(parts.nodes.shape)
+        return Parts(shape, parts.axis, nodes)
 
-    def _split(self, parts: Parts, axis: Any, sizes: Sequence[Any], shapes: list[tuple[int, ...]]) -> list[Parts]:
-        starts = np.cumsum([0, *sizes])[:-1]
-        found = []
-        for start, size, shape in zip(starts, sizes, shapes, strict=True):
-            low, high = [0] * len(shape), list(shape)
-            low[axis], high[axis] = int(start), int(start + size)
-            found.append(self._slice(parts, low, high) if parts.nodes.ndim else Parts(shape, parts.nodes))
+    def _placed(self, parts: Parts, dims: Sequence[int], shape: tuple[int, ...]) -> Parts:
+        """The array with its axes at these dims of a shape, the same for all entries along the others."""
+        own = parts.axis
+        axis = None if own is None else dims[own]
+        if own is not None and parts.shape[own] != shape[dims[own]]:
+            raise NotPointwise(f"it broadcasts {parts.shape} to {shape} over units")
+        nodes, expanded = parts.nodes.transpose(np.argsort(dims)), [1] * len(shape)
+        for dim, size in zip(sorted(dims), nodes.shape, strict=True):
+            expanded[dim] = size
+        return Parts(shape, axis, nodes.reshape(expanded))
+
+    def _reshape(self, parts: Parts, shape: tuple[int, ...]) -> Parts:
+        old = [dim for dim, size in enumerate(parts.shape) if size != 1 or dim == parts.axis]
+        new = [dim for dim, size in enumerate(shape) if size != 1]
+        if [parts.shape[dim] for dim in old] == [shape[dim] for dim in new]:  # but for axes of one entry the same
+            axis = None if parts.axis is None else old.index(parts.axis)
+            nodes = parts.nodes.reshape([parts.nodes.shape[dim] for dim in old])
+            return self._placed(Parts(tuple(parts.shape[dim] for dim in old), axis, nodes), new, shape)
+        if parts.axis is None:
+            if parts.nodes.size == 1:
+                return Parts(shape, None, parts.nodes.reshape((1,) * len(shape)))
+            return Parts(shape, None, self._full(parts).reshape(shape))
+        # Units stay units where as many entries lie behind each of them as before.
+        behind = math.prod(parts.shape[parts.axis + 1 :])
+        axes = [a for a, size in enumerate(shape) if not size % self.units and math.prod(shape[a + 1 :]) == behind]
+        if not axes:
+            raise NotPointwise(f"it reshapes {parts.shape} to {shape} across units")
+        counts = [self._count(shape, dim, axes[0]) for dim in range(len(shape))]
+        return Parts(shape, axes[0], self._full(parts).reshape(counts))
+
+    def _split(self, parts: Parts, axis: Any, sizes: Sequence[Any]) -> list[Parts]:
+        found, start = [], 0
+        for size in sizes:
+            low, high = [0] * len(parts.shape), list(parts.shape)
+            low[axis], high[axis] = start, start + size
+            found.append(self._slice(parts, low, high))
+            start += size
         return found
 
     def _slice(self, parts: Parts, low: Sequence[Any], high: Sequence[Any]) -> Parts:
+        at = []
+        for dim, (start, end) in enumerate(zip(low, high, strict=True)):
+            step = self.units if dim == parts.axis else 1
+            if start % step or end % step:
+                raise NotPointwise(f"a slice [{start}:{end}] does not cut between the parts of {self.units} units")
+            at.append(slice(None) if parts.nodes.shape[dim] == 1 else slice(start // step, end // step))
         shape = tuple(end - start for start, end in zip(low, high, strict=True))
-        if low[-1] % self.units or high[-1] % self.units:
-            raise NotPointwise(f"a slice [{low[-1]}:{high[-1]}] does not cut between the parts of {self.units} units")
-        at = [slice(start, end) for start, end in zip(low[:-1], high[:-1], strict=True)]
-        at.append(slice(low[-1] // self.units, high[-1] // self.units))
-        return Parts(shape, parts.nodes[tuple(at)])
+        return Parts(shape, parts.axis, parts.nodes[tuple(at)])
 
-    def _concatenate(self, inputs: list[Parts], axis: int, shape: tuple[int, ...]) -> Parts:
-        if any(parts.shape[-1] % self.units for parts in inputs):
+    def _concatenate(self, inputs: list[Parts], dim: int, shape: tuple[int, ...]) -> Parts:
+        axes = {parts.axis for parts in inputs} - {None}
+        if not axes and not any(parts.shape[dim] % self.units for parts in inputs):
+            axes = {dim}  # of numbers that are the same for all units parts can be made, too
+        if len(axes) > 1 or (axes == {dim} and any(parts.shape[dim] % self.units for parts in inputs)):
             raise NotPointwise("it concatenates what is not some times the units wide")
-        return Parts(shape, np.concatenate([self.full(parts) for parts in inputs], axis=axis))
+        axis = next(iter(axes), None)
+        arrays = []
+        for parts in inputs:
+            nodes = self._along(parts, axis)
+            count = self._count(parts.shape, dim, axis)
+            arrays.append(np.broadcast_to(nodes, [count if d == dim else n for d, n in enumerate(nodes.shape)]))
+        common = np.broadcast_shapes(*([1 if d == dim else n for d, n in enumerate(a.shape)] for a in arrays))
+        arrays = [np.broadcast_to(a, [a.shape[d] if d == dim else n for d, n in enumerate(common)]) for a in arrays]
+        return Parts(shape, axis, np.concatenate(arrays, axis=dim))
 
     def _pad(self, inputs: list[Parts], config: Sequence[Any], shape: tuple[int, ...]) -> Parts:
         parts, value = inputs
-        low, high, interior = config[-1]
-        if (
-            any(any(one) for one in config[:-1])
-            or interior
-            or low % self.units
-            or high % self.units
-            or low < 0
-            or high < 0
-        ):
-            raise NotPointwise("it pads by what is not some times the units")
-        nodes = self.full(parts)
-        widths = [(0, 0)] * (nodes.ndim - 1) + [(low // self.units, high // self.units)]
-        return Parts(shape, np.pad(nodes, widths, constant_values=value.nodes.item()))
+        widths = []
+        for dim, (low, high, _) in enumerate(config):
+            step = self.units if dim == parts.axis else 1
+            if low < 0 or high < 0 or low % step or high % step:
+                raise NotPointwise("it pads by what is not some times the units")
+            widths.append((low // step, high // step))
+        return Parts(shape, parts.axis, np.pad(self._full(parts), widths, constant_values=value.nodes.item()))
 
-    def _broadcast(self, parts: Parts, dims: Sequence[Any], shape: tuple[int, ...]) -> Parts:
-        if not dims or dims[-1] != len(shape) - 1 or parts.shape[-1] != shape[-1]:
-            raise NotPointwise(f"it broadcasts {parts.shape} to {shape} over units")
-        expanded = [1] * len(shape)
-        for dim, size in zip(dims, parts.nodes.shape, strict=True):
-            expanded[dim] = size
-        full = (*shape[:-1], shape[-1] // self.units)
-        return Parts(shape, np.broadcast_to(parts.nodes.reshape(expanded), full))
+    def _product(self, inputs: list[Parts], numbers: Any, shape: tuple[int, ...]) -> Parts:
+        """A product of arrays of which no axis but that of the units is long, written out."""
+        (left_sum, right_sum), (left_batch, right_batch) = numbers
+        left, right = inputs
+        sides = [(left, left_batch, left_sum), (right, right_batch, right_sum)]
+        free = [[d for d in range(len(a.shape)) if d not in (*batch, *summed)] for a, batch, summed in sides]
+        sizes = [left.shape[d] for d in (*left_batch, *free[0])] + [right.shape[d] for d in free[1]]
+        both = (*sizes, *(left.shape[d] for d in left_sum))
+        placed, start = [], len(left_batch)
+        for (parts, batch, summed), own in zip(sides, free, strict=True):
+            dims = [0] * len(parts.shape)
+            for place, dim in [*enumerate(batch), *enumerate(own, start), *enumerate(summed, len(sizes))]:
+                dims[dim] = place
+            placed.append(self._placed(parts, dims, both))
+            start += len(own)
+        return self._sum(self._map("mul", placed, both), range(len(sizes), len(both)), shape)
 
-    def _total(self, parts: Parts) -> Parts:
-        """The sum over all units, as what each unit adds to it: only as an output, the gradient of a number."""
-        nodes = [int(node) for node in self.full(parts).ravel()]
-        each = nodes[0]
-        for node in nodes[1:]:
-            each = self.graph.add("add", each, node)
-        return Parts((), np.array(self.graph.add("total", each), object))
-
-    def _of_totals(self, op: str, numbers: list[int]) -> Parts:
-        """What is linear in totals is a total."""
-        nodes = [self.graph.nodes[number] for number in numbers]
-        inner = [node.args[0] if node.op == "total" else number for node, number in zip(nodes, numbers, strict=True)]
-        totals = sum(node.op == "total" for node in nodes)
-        if (
-            op not in ("add", "add_any", "sub", "neg", "mul")
-            or (op == "mul" and totals > 1)
-            or (op != "mul" and totals < len(nodes))
-        ):
-            raise NotPointwise(f"it takes {op} of a sum over the units")
-        return Parts((), np.array(self.graph.add("total", self.graph.add(op, *inner)), object))
-
-    def _sum(self, parts: Parts, axes: Sequence[Any], shape: tuple[int, ...]) -> Parts:
-        nodes = np.moveaxis(self.full(parts), axes, range(len(axes)))
-        nodes = nodes.reshape(-1, *nodes.shape[len(axes) :])
-        total = Parts(shape, nodes[0])
-        for other in nodes[1:]:
-            total = self._map("add", [total, Parts(shape, other)], shape)
-        return total
+    def _sum(self, parts: Parts, axes: Sequence[int], shape: tuple[int, ...]) -> Parts:
+        nodes, axis = parts.nodes, parts.axis
+        for dim in sorted(axes, reverse=True):
+            count, pieces = self._count(parts.shape, dim, axis), np.moveaxis(nodes, dim, 0)
+            nodes = np.array(pieces[0], object)
+            for piece in pieces[1:]:
+                nodes = self._nodes("add", nodes, piece)
+            if len(pieces) < count:
+                nodes = self._nodes("mul", nodes, np.full(nodes.shape, self.graph.constant(float(count)), object))
+        if axis in axes:
+            flat = [self._total(int(node)) for node in nodes.ravel()]
+            return Parts(shape, None, np.array(flat, object).reshape(nodes.shape))
+        return Parts(shape, None if axis is None else axis - sum(dim < axis for dim in axes), nodes)

@@ -1,8 +1,8 @@
 """`method="auto"`: the method that is faster for a cell, T, B and the device at hand, by measurements.
 
-`crossovers.json` says from which T on the associative method is at least as fast as going step by step, for each kind
-of device, cell and B. `python -m benchmarks.linear --write` measures and writes it anew. `fused.json` says from how
-many steps and rows on the fused loop of a gated cell is, whatever its kernel, and how large that may be with fewer
+`linear.json` has the methods of linear cells, the fastest first, for each kind of device, cell, B and T:
+`python -m benchmarks.linear --write` measures and writes it anew. `fused.json` says from how many steps and rows on the
+fused loop of another cell is faster than going step by step, whatever its kernel, and how large that may be with fewer
 rows: `python -m benchmarks.fused --write`.
 """
 
@@ -24,8 +24,8 @@ from rnn_jax.unroll.method import MethodResult, note_taken
 from rnn_jax.unroll.scope import Scope, is_known
 from rnn_jax.unroll.sequential import Sequential
 
-CROSSOVERS: dict[str, dict[str, dict[str, int | None]]] = json.loads(
-    importlib.resources.files("rnn_jax.unroll").joinpath("crossovers.json").read_text()
+LINEAR: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = json.loads(
+    importlib.resources.files("rnn_jax.unroll").joinpath("linear.json").read_text()
 )
 _by_steps = jax.make_user_context(False)
 FUSED: dict[str, int] = json.loads(importlib.resources.files("rnn_jax.unroll").joinpath("fused.json").read_text())
@@ -56,6 +56,8 @@ class Auto:
                 return result
             except NoFusedLoop as error:  # the compiler fails, or the params are of another dtype than most
                 say_once(str(error))
+                with automatic("sequential"):
+                    chosen = choose(cell, scope.length, scope.batch_shape)
         method = Associative() if chosen == "associative" else Sequential()
         note_taken(type(method).__name__.lower(), cell, scope)
         return method.run(cell, params, xs, carry, scope, reverse, key)
@@ -68,16 +70,23 @@ def choose(cell: Cell, length: int, batch_shape: tuple[int, ...], platform: str 
     linear cells that were not measured. On kinds of devices that were not measured, linear cells take the associative
     method: there it is the one that uses the whole device.
     """
-    platform = platform or jax.default_backend()
+    platform, rows = platform or jax.default_backend(), math.prod(batch_shape)
     if "associative" not in cell.methods:
-        return "fused" if platform == "cpu" and _fuses(cell, length, math.prod(batch_shape)) else "sequential"
-    measured = CROSSOVERS.get(platform)
+        return "fused" if platform == "cpu" and _fuses(cell, length, rows) else "sequential"
+    measured = LINEAR.get(platform)
     if measured is None:
         return "associative"
-    least_by_rows = next((measured[kind.__name__] for kind in type(cell).__mro__ if kind.__name__ in measured), {})
-    rows = [int(rows) for rows in least_by_rows if int(rows) <= math.prod(batch_shape)]
-    least = least_by_rows[str(max(rows))] if rows else next(iter(least_by_rows.values()), None)
-    return "sequential" if least is None or length < least else "associative"
+    by_rows = next((measured[kind.__name__] for kind in type(cell).__mro__ if kind.__name__ in measured), None)
+    if by_rows is None:
+        return "sequential"
+    methods = _nearest(_nearest(by_rows, rows), length)
+    return next(method for method in methods if method != "fused" or _may_fuse(cell))
+
+
+def _nearest(measured: dict[str, Any], size: int) -> Any:
+    """What was measured at the largest size up to this one; below all of them, at the least."""
+    sizes = sorted(map(int, measured))
+    return measured[str(max((one for one in sizes if one <= size), default=sizes[0]))]
 
 
 def automatic(method: str) -> contextlib.AbstractContextManager[None]:
@@ -91,6 +100,10 @@ def automatic(method: str) -> contextlib.AbstractContextManager[None]:
 
 def _fuses(cell: Cell, length: int, rows: int) -> bool:
     """Whether a fused loop is the faster one: with few rows or steps a large kernel takes longer to be laid out."""
-    if _by_steps.value or length < FUSED["length"] or not is_available() or why_not(cell):
+    if length < FUSED["length"] or not _may_fuse(cell):
         return False
     return rows >= FUSED["rows"] or kernel_size(cell) <= FUSED["kernel"]
+
+
+def _may_fuse(cell: Cell) -> bool:
+    return not _by_steps.value and is_available() and not why_not(cell)

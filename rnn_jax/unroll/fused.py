@@ -4,6 +4,7 @@ The loop is compiled for the cell: its gates, and their derivatives, from the ce
 `rnn_jax.native`.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -15,14 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import Cell, Composite, carry_shapes, param_shapes
-from rnn_jax.cells.linear.base import LinearCell
+from rnn_jax.cells.base import Cell, Composite, param_shapes
+from rnn_jax.native.adapters import Adapter, Carries, adapters
 from rnn_jax.native.build import FLAGS, NoCompiler, cache_folder, compiler, processor
 from rnn_jax.native.plan import Plan, plan_of
 from rnn_jax.native.primitives import LOOP, registered
 from rnn_jax.native.scans import Options
 from rnn_jax.native.units import NotPointwise
-from rnn_jax.typing import Carry, Checked, DType, Key, Params
+from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.method import MethodResult
 from rnn_jax.unroll.scope import Scope, is_known, rows_of, varying_axes
 from rnn_jax.unroll.segments import in_segments
@@ -88,15 +89,17 @@ def plan_for(cell: Cell, params: Params, xs: Any, carry: Carry) -> Plan:
 
 def _run(plan: Plan, params: Params, xs: Any, carry: Carry, scope: Scope, reverse: bool) -> tuple[Carry, jax.Array]:
     cell, rows = plan.cell, math.prod(scope.batch_shape)
+    of_user = cell.cell if isinstance(cell, Adapter) else cell
     in_kernel, in_bias, kernel, bias, vectors = (one[None] for one in plan.weights(params))
     product = [kernel, bias] if plan.r_size else []
     packed = [vectors] if plan.vectors_size else []
-    start = [] if scope.resets is None else _flat(scope.start(cell, carry), 0, rows)
     read = cell.cell.read if isinstance(cell, Carries) else None
     few = rows < FEW_ROWS and cell.input_size * plan.z_size > SMALL_KERNEL
     hoisted = few or plan.input_product is None or read is not None
-    z = jax.eval_shape(cell.project, params, jax.ShapeDtypeStruct(xs.shape[1:], xs.dtype))
-    y_dtype = jax.eval_shape(cell.step, params, carry, z)[1].dtype
+    z = jax.eval_shape(of_user.project, params, jax.ShapeDtypeStruct(xs.shape[1:], xs.dtype))
+    y_dtype = jax.eval_shape(of_user.step, params, carry, z)[1].dtype
+    carry = cell.packed(carry) if isinstance(cell, Adapter) else carry
+    start = [] if scope.resets is None else _flat(scope.start(cell, carry), 0, rows)
 
     def segment(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
         xs, valid, resets = inputs
@@ -118,7 +121,9 @@ def _run(plan: Plan, params: Params, xs: Any, carry: Carry, scope: Scope, revers
             ys = read(params, plan.carry_tree.unflatten(carries), z)
         return plan.carry_tree.unflatten(last), ys
 
-    return in_segments(segment, carry, (xs, scope.valid, scope.resets), scope.checkpoint_every, reverse)
+    inputs = xs, scope.valid, scope.resets
+    last, ys = in_segments(segment, carry, inputs, scope.checkpoint_every, reverse)
+    return cell.unpacked(last) if isinstance(cell, Adapter) else last, ys
 
 
 def _flat(tree: Any, leading: int, rows: int, trailing: int = 1) -> list[jax.Array]:
@@ -164,44 +169,18 @@ def _plan_alone(cell: Cell) -> Plan | str:
 
 
 def _plan(cell: Cell, params: Params, dtype: Any, x_dtype: Any) -> Plan:
-    """The plan of a cell; of a linear one whose outputs mix units, that of its carries."""
+    """The plan of a cell, as it is or as a native loop can have it.
+
+    Raises:
+        NotPointwise: there is none, however one looks at it; the message says why the cell as it is has none.
+    """
     try:
         return plan_of(cell, params, dtype, x_dtype)
     except NotPointwise:
-        if not isinstance(cell, LinearCell):
-            raise
-        return plan_of(Carries(cell), params, dtype, x_dtype)
-
-
-@dataclasses.dataclass(frozen=True)
-class Carries(Cell):
-    """A linear cell with its carries, side by side, as outputs: what the loop is about when `read` can follow it."""
-
-    cell: LinearCell
-
-    def __post_init__(self):
-        pass  # the cell has been checked
-
-    @property
-    def input_size(self) -> int:  # pyrefly: ignore[bad-override]
-        return self.cell.input_size
-
-    @property
-    def hidden_size(self) -> int:  # pyrefly: ignore[bad-override]
-        return jax.tree.leaves(carry_shapes(self.cell, ()))[0].shape[-1]
-
-    def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
-        return self.cell.init(key, param_dtype)
-
-    def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
-        return self.cell.initial_carry(batch_shape, dtype)
-
-    def project(self, params: Params, xs: Any) -> Any:
-        return self.cell.project(params, xs)
-
-    def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Any]:
-        carry = self.cell.apply(self.cell.elements(params, z), carry)
-        return carry, jnp.concatenate(jax.tree.leaves(carry), axis=-1)
+        for adapter in adapters(cell, params, x_dtype):
+            with contextlib.suppress(NotPointwise):
+                return plan_of(adapter, params, dtype, x_dtype)
+        raise
 
 
 def no_compiler() -> str:

@@ -18,8 +18,8 @@ from rnn_jax.unroll.fused import no_compiler
 pytestmark = pytest.mark.skipif(bool(no_compiler()), reason=no_compiler())
 
 # Sums of z and r, parts of z and r alone, vectors of the params, a product of something pointwise, no product at all,
-# outputs that are read from the carries afterwards.
-KINDS = ["lstm", "gru", "peephole_lstm", "gru3", "indrnn", "lru"]
+# outputs that are read from the carries afterwards, states of a unit and numbers that all units share.
+KINDS = ["lstm", "gru", "peephole_lstm", "gru3", "indrnn", "lru", "s6"]
 FUSED = [name for name in rnn_jax.CELLS if "fused" in methods_of(rnn_jax.CELLS[name](2, 3))]
 OPTIONS = [
     {},
@@ -80,7 +80,7 @@ def test_values_and_gradients_are_those_of_the_sequential_method(name, options):
 def test_all_cells_with_one_dense_product_and_pointwise_gates_have_it():
     gated = {name for name, cell in rnn_jax.CELLS.items() if issubclass(cell, rnn_jax.GatedCell)}
     assert gated - set(FUSED) == {"layer_norm_lstm", "conv_lstm", "clockwork", "slstm"}
-    assert set(FUSED) - gated == {"mingru", "minlstm", "rg_lru", "lru", "s5"}
+    assert set(FUSED) - gated == {"mingru", "minlstm", "rg_lru", "lru", "s5", "s4d", "s6"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +135,23 @@ def test_all_sizes(size):
     assert_same(cell, drawn(cell, *size))
 
 
+@pytest.mark.parametrize(
+    ("name", "rows", "sizes"),
+    [
+        ("s6", 1, {"state_size": 3}),  # few rows: the units are cut into parts, and what these add up is added up
+        ("s6", 5, {"state_size": 37}),  # as many states as units
+        pytest.param("s6", 2, {"state_size": 16, "negative_eigenvalues": True}, marks=pytest.mark.exhaustive),
+        ("s4d", 1, {"state_size": 4}),
+        pytest.param("indrnn", 4, {}, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_a_loop_without_a_product_goes_through_tiles(name, rows, sizes):
+    cell, random = rnn_jax.CELLS[name](3, 37, **sizes), np.random.default_rng(2)
+    options = {"lengths": random.integers(0, 101, rows), "resets": random.random((100, rows)) < 0.05}
+    assert_same(cell, drawn(cell, 100, (rows,)), **options)
+    assert_same(cell, drawn(cell, 100, (rows,)), reverse=True)
+
+
 def test_a_large_kernel_with_few_rows_has_its_inputs_projected_before():
     cell = rnn_jax.LSTM(64, 128)
     assert_same(cell, drawn(cell, 4, (2,)))
@@ -142,7 +159,12 @@ def test_a_large_kernel_with_few_rows_has_its_inputs_projected_before():
 
 @pytest.mark.parametrize(
     "name",
-    ["gru", pytest.param("lstm", marks=pytest.mark.exhaustive), pytest.param("gru3", marks=pytest.mark.exhaustive)],
+    [
+        "gru",
+        pytest.param("s6", marks=pytest.mark.exhaustive),
+        pytest.param("lstm", marks=pytest.mark.exhaustive),
+        pytest.param("gru3", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_derivatives_of_every_order_and_kind(name, x64):
     cell = rnn_jax.CELLS[name](2, 3)
@@ -201,7 +223,7 @@ def test_narrow_inputs_are_gathered_in_float32():
         (rnn_jax.LayerNormLSTM(2, 3), "not this one, for it takes div of a sum over the units"),
         (rnn_jax.ConvLSTM(2, 3), "not this one, for a leaf of its carry"),
         (rnn_jax.MGU(2, 3), "not this one, for dot_general of .* is not one of single units"),
-        (rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.S6(3, 3)]), "not this one, for its S6: a leaf of its carry"),
+        (rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.GLA(3, 4)]), "not this one, for its GLA: a leaf of its carry"),
     ],
     ids=["sum over units", "maps", "two products", "in a stack"],
 )

@@ -226,8 +226,8 @@ class Plan:
         return jnp.moveaxis(vector, axis, -1).reshape(-1)
 
     def _tile(self) -> int:
-        """Steps whose carries, and what else is worked out again, fit into the nearest memory: 24 kB of vectors."""
-        fitting = 384 // (sum(self.leaves) + len(self.code.saved))
+        """Steps whose carries, and what else is worked out again, fit into a memory near by: 128 kB of vectors."""
+        fitting = 2048 // (sum(self.leaves) + len(self.code.saved))
         return 1 << max(3, min(6, fitting.bit_length() - 1))
 
     def _on_leaves(self, function: Any) -> Any:

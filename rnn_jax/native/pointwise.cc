@@ -46,6 +46,15 @@ struct Loop {
   }
 };
 
+// The rows of a tile lie far apart: no processor foresees the next one. `write` is 1 for those that will be written.
+template <int write> static void fetch(const Loop& g, const R* array, int64_t width, int64_t s, int64_t tile, int64_t b) {
+  if (tile < 0 || tile >= g.tiles()) return;
+  for (int64_t t = tile * TILE; t < std::min(g.T, (tile + 1) * TILE); t++) {
+    const char* row = reinterpret_cast<const char*>(array + g.row(s, t, b) * width);
+    for (size_t at = 0; at < width * sizeof(R); at += 64) __builtin_prefetch(row + at, write, 2);
+  }
+}
+
 // f(s, b, first chunk, last chunk, which part of the units) for all rows. Few rows are cut into parts of their units, by
 // the sizes alone: what is added up is added up in the same order on any machine.
 static int unit_parts(const Loop& g) { return g.S * g.B < 4 ? std::min<int64_t>(4, g.chunks()) : 1; }
@@ -92,7 +101,9 @@ static ffi::Error forward(ffi::ThreadPool pool, int64_t flags, int64_t units, ff
       if (g.resets) g.read(&starts[i * CARRY_PARTS], g.start, s * g.B + b, j, lanes(i));
       if (VECTOR_PARTS) gather(&params[i * VECTOR_PARTS], g.vectors + s * VECTOR_PARTS * H + j, VECTOR_PARTS, H, lanes(i));
     }
-    for (int64_t tile = 0; tile < g.tiles(); tile++)
+    for (int64_t tile = 0; tile < g.tiles(); tile++) {
+      fetch<0>(g, g.z, g.width(), s, tile + 1, b);
+      fetch<1>(g, ys, Y_PARTS * H, s, tile + 1, b);
       for (int64_t i = 0; i < count; i++) {
         const int64_t j = (first + i) * VW;
         const int n = lanes(i);
@@ -119,6 +130,7 @@ static ffi::Error forward(ffi::ThreadPool pool, int64_t flags, int64_t units, ff
         }
         std::copy_n(c, CARRY_PARTS, &states[i * CARRY_PARTS]);
       }
+    }
     for (int64_t i = 0; i < count; i++)
       g.write(last, &states[i * CARRY_PARTS], s * g.B + b, (first + i) * VW, lanes(i));
   });
@@ -165,6 +177,9 @@ static ffi::Error backward(ffi::ThreadPool pool, int64_t flags, int64_t units, f
     }
     for (int64_t tile = g.tiles() - 1; tile >= 0; tile--) {
       const int64_t begin = tile * TILE, steps = std::min(g.T, begin + TILE) - begin;
+      fetch<0>(g, g.z, g.width(), s, tile - 1, b);
+      fetch<0>(g, y_bar, Y_PARTS * H, s, tile - 1, b);
+      fetch<1>(g, z_bar, g.width(), s, tile - 1, b);
       std::fill_n(totals.get(), TILE * SCALARS, V{});
       for (int64_t i = 0; i < count; i++) {
         const int64_t j = (first + i) * VW;

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_jax.native.graph import Graph
+from rnn_jax.native.order import Order
 from rnn_jax.native.plan import Code, Plan
 
 INFIX = {
@@ -241,23 +242,28 @@ def _function(
         unkept: those that are stored without it alone.
     """
     added = [(place, node) for place, node in added if graph.value(node) != 0.0]
+    writes = [(place, node, access.store, "if (SAVE) ") for place, node in kept]
+    writes += [(place, node, access.store, "if (!SAVE) ") for place, node in unkept]
+    writes += [(place, node, access.store, "") for place, node in stored]
+    writes += [(place, node, access.add, "") for place, node in added]
+    roots = [node for _, node, _, _ in writes]
+    read = {n: leaf(n) for n in graph.reached(roots, stops) if n in stops or graph.is_leaf(n)}
+    # A place is read before it is written, whatever the order.
+    before = {i: [n for n, text in read.items() if place in text] for i, (place, *_) in enumerate(writes)}
     lines = [signature]
-    for number in graph.reached([node for _, node in (*stored, *added, *kept, *unkept)], stops):
+    for is_write, number in Order(graph, roots, stops, before).steps:
+        if is_write:
+            place, node, write, condition = writes[number]
+            lines.append(f"  {condition}{write(place, f'v{node}')};")
+            continue
         node = graph.nodes[number]
-        if number in stops or graph.is_leaf(number):
-            text = leaf(number)
+        if number in read:
+            text = read[number]
         elif node.op == "constant":
             text = _constant(node.attr)
         else:
             text = _expression(node.op, [f"v{arg}" for arg in node.args])
         lines.append(f"  const {'M' if _is_mask(graph, number) else 'V'} v{number} = {text};")
-    for condition, some in (("SAVE", kept), ("!SAVE", unkept)):
-        if some:
-            lines.append(f"  if ({condition}) {{")
-            lines += [f"    {access.store(place, f'v{node}')};" for place, node in some]
-            lines.append("  }")
-    lines += [f"  {access.store(place, f'v{node}')};" for place, node in stored]
-    lines += [f"  {access.add(place, f'v{node}')};" for place, node in added]
     return "\n".join([*lines, "}"])
 
 

@@ -34,6 +34,11 @@ log = logging.getLogger(__name__)
 FEW_ROWS, SMALL_KERNEL = 8, 2**13
 """With so few rows a step waits for the kernel to be read: one of so many numbers is better read once for all steps."""
 
+LARGE, BLOCK, OPERATIONS = 2**24, 2**21, 210
+"""A loop that writes so many numbers goes through time in blocks of so many, if each costs few operations to make anew.
+
+What lies in memory that was just used need not be fetched, nor given by the system page by page."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Fused:
@@ -121,9 +126,20 @@ def _run(plan: Plan, params: Params, xs: Any, carry: Carry, scope: Scope, revers
             ys = read(params, plan.carry_tree.unflatten(carries), z)
         return plan.carry_tree.unflatten(last), ys
 
-    inputs = xs, scope.valid, scope.resets
-    last, ys = in_segments(segment, carry, inputs, scope.checkpoint_every, reverse)
+    every = scope.checkpoint_every or block_of(plan, scope.length, rows)
+    last, ys = in_segments(segment, carry, (xs, scope.valid, scope.resets), every, reverse)
     return cell.unpacked(last) if isinstance(cell, Adapter) else last, ys
+
+
+def block_of(plan: Plan, length: int, rows: int) -> int | None:
+    """Steps of a block: what a loop writes besides its carries stays near by, and is made anew on the way back."""
+    numbers = rows * (plan.z_size + plan.y_size)
+    products = plan.cell.input_size * plan.z_size + plan.x_size * plan.r_size
+    operations = products + plan.units * len(plan.code.graph.nodes)
+    if length * numbers < LARGE or operations > OPERATIONS * (plan.z_size + plan.y_size):
+        return None
+    most = max(1, BLOCK // numbers)
+    return next((every for every in range(most, most // 2, -1) if length % every == 0), most)
 
 
 def _flat(tree: Any, leading: int, rows: int, trailing: int = 1) -> list[jax.Array]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib
 
 import chex
 import jax
@@ -14,6 +15,8 @@ import rnn_jax
 from rnn_jax.cells.base import GatedHiddenCell
 from rnn_jax.unroll import auto, methods_of
 from rnn_jax.unroll.fused import no_compiler
+
+fused = importlib.import_module("rnn_jax.unroll.fused")  # as an attribute `unroll` is the function
 
 pytestmark = pytest.mark.skipif(bool(no_compiler()), reason=no_compiler())
 
@@ -150,6 +153,15 @@ def test_a_loop_without_a_product_goes_through_tiles(name, rows, sizes):
     options = {"lengths": random.integers(0, 101, rows), "resets": random.random((100, rows)) < 0.05}
     assert_same(cell, drawn(cell, 100, (rows,)), **options)
     assert_same(cell, drawn(cell, 100, (rows,)), reverse=True)
+
+
+def test_a_long_loop_goes_through_blocks(monkeypatch):
+    monkeypatch.setattr(fused, "LARGE", 2**12)
+    monkeypatch.setattr(fused, "BLOCK", 2**10)
+    for cell in (rnn_jax.GRU(3, 21), rnn_jax.MinGRU(3, 21)):
+        every = fused.block_of(fused.plan_for(cell, *drawn(cell, 1)[:1], jnp.zeros((1, 3)), jnp.zeros(21)), 100, 5)
+        assert every is not None and every < 10
+        assert_same(cell, drawn(cell, 100), lengths=np.array([100, 0, 7, 50, 99]))
 
 
 def test_a_large_kernel_with_few_rows_has_its_inputs_projected_before():

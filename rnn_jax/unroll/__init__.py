@@ -12,6 +12,7 @@ from rnn_jax.typing import Carry, Checked, Float, Key, Params, at_least_float32
 from rnn_jax.unroll.associative import Associative
 from rnn_jax.unroll.auto import Auto, automatic
 from rnn_jax.unroll.checks import check_arguments, resolve
+from rnn_jax.unroll.cudnn import CuDNN
 from rnn_jax.unroll.fixed_point import NewtonReport
 from rnn_jax.unroll.fused import Fused, fused_build, fused_report
 from rnn_jax.unroll.method import Method, MethodResult, methods_taken, note_taken
@@ -52,6 +53,7 @@ METHODS: dict[str, Method] = {
     "associative": Associative(),
     "newton": NEWTON,
     "fused": Fused(),
+    "cudnn": CuDNN(),
 }
 """The methods that have a name."""
 
@@ -101,8 +103,9 @@ def unroll(
         method: "sequential", for every cell; "associative", parallel over time, for a `LinearCell`; "newton", or
             `Newton(...)` with options, parallel over time by iterations, for cells that are not linear; "fused", one
             call of native code for the whole loop on a CPU, for cells that are pointwise over units but for one product
-            with the carry, compiled when it is first needed; "auto" takes the fastest by measurements, and never
-            changes results beyond rounding. Any other `Method`, yours too.
+            with the carry, compiled when it is first needed; "cudnn", for an LSTM in float32 without resets on a GPU of
+            NVIDIA; "auto" takes the fastest by measurements, and never changes results beyond rounding. Any other
+            `Method`, yours too.
         checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
             memory for T steps falls from T to about T / n + n. None keeps everything.
         time_axis: where time stands in `xs`, `resets` and `ys`: 0 or 1.

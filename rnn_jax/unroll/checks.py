@@ -10,7 +10,6 @@ import numpy as np
 from rnn_jax.cells.base import Cell, carry_shapes, param_shapes
 from rnn_jax.checks import check_carry, check_input, check_size, check_tree
 from rnn_jax.typing import Carry, Checked, Params
-from rnn_jax.unroll.fused import Fused, no_compiler, why_not
 from rnn_jax.unroll.method import Method
 
 
@@ -59,11 +58,8 @@ def check_arguments(
     chosen = resolve(method, methods)
     if not chosen.applies(cell):
         usable = ", ".join(repr(name) for name, one in methods.items() if name != "auto" and one.applies(cell))
-        why = (
-            f"; not this one, for {reason}"
-            if isinstance(chosen, Fused) and (reason := why_not(cell) or no_compiler())
-            else ""
-        )
+        reason = chosen.why_not(cell) if hasattr(chosen, "why_not") else ""
+        why = f"; not this one, for {reason}" if reason else ""
         raise ValueError(f"method={method!r}: {type(cell).__name__} can use {usable}{why}")
     if checkpoint_every is not None:
         check_size("checkpoint_every", checkpoint_every)

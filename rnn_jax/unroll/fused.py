@@ -51,7 +51,11 @@ class Fused:
     """
 
     def applies(self, cell: Cell) -> bool:
-        return not (why_not(cell) or no_compiler())
+        return not self.why_not(cell)
+
+    def why_not(self, cell: Cell) -> str:
+        """Why a cell has no fused loop here; "" if it has one."""
+        return why_not(cell) or no_compiler()
 
     def run(
         self,

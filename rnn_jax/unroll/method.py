@@ -50,7 +50,7 @@ class Method(Protocol):
     A method gives the values and the gradients of the steps taken one by one, whatever the lengths, resets and
     direction. Make it a frozen dataclass: equal by value and hashable, it is a static argument of `jax.jit` that an
     equal one does not trace again. `unroll` checks the arguments, and takes stacks and directions apart: `run` gets
-    the single cells, one after the other.
+    the single cells, one after the other. With a `why_not(cell)` too, a method says itself why it does not apply.
     """
 
     def applies(self, cell: Cell) -> bool:

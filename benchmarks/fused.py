@@ -34,8 +34,6 @@ LARGEST = 2**30
 """Products of numbers in a forward pass, at most: those of longer sequences tell what these tell."""
 LONG = 64
 """Steps from which on a sequence says which rows and kernels are enough."""
-SAME = 0.97
-"""From such a ratio on the fused loop counts as no slower: what two measurements of the same differ by."""
 NEVER = 2**31 - 1
 
 
@@ -157,28 +155,39 @@ def fused_text(folder: Path = FOLDER) -> str | None:
 
 
 def bounds(measured: list[Row]) -> dict[str, int]:
-    """From how many rows on the fused loop is no slower for every kernel, and up to which kernel for any rows.
+    """From how many rows on the fused loop is the faster one for kernels of all sizes, and up to which kernel for any.
 
-    Both by sequences of `LONG` steps and more; `length` is the least T from which on it is no slower in all cases that
-    they choose. No slower is by the geometric mean of forward and training.
+    Both by sequences of `LONG` steps and more; `length` is the least T from which on it is the faster one with every
+    kernel that they choose. Faster is by the geometric mean over all else: a single case is measured too shortly.
     """
-    gains: dict[Any, dict[str, float]] = {}
+    gains: dict[tuple[int, int, int], list[float]] = {}
     for row in (row for row in measured if "ratios" in row):
-        key = (row["length"], row["batch"], row["kernel"], row["cell"])
-        gains.setdefault(key, {})[row["work"]] = row["ratios"]["sequential"]["value"]
-    wins = {key[:3]: True for key in gains}
-    for key, works in gains.items():
-        wins[key[:3]] &= geometric_mean(list(works.values())) >= SAME
+        key = (row["length"], row["batch"], row["kernel"])
+        gains.setdefault(key, []).append(row["ratios"]["sequential"]["value"])
 
-    def lost(place: int) -> list[int]:
-        return [key[place] for key, won in wins.items() if key[0] >= LONG and not won]
+    def wins(chosen: dict[tuple[int, int, int], list[float]], place: int) -> dict[int, bool]:
+        sizes = sorted({key[place] for key in chosen})
+        pooled = {size: [one for key, some in chosen.items() if key[place] == size for one in some] for size in sizes}
+        return {size: geometric_mean(some) >= 1 for size, some in pooled.items()}
 
-    rows_on = min((key[1] for key in wins if key[1] > max(lost(1), default=0)), default=NEVER)
-    kernel = max((key[2] for key in wins if key[2] < min(lost(2), default=NEVER)), default=0)
-    chosen = {key: won for key, won in wins.items() if key[1] >= rows_on or key[2] <= kernel}
-    slow = max((key[0] for key, won in chosen.items() if not won), default=0)
-    length = min((key[0] for key in chosen if key[0] > slow), default=NEVER)
-    return {"kernel": kernel, "length": length, "rows": rows_on}
+    long = {key: some for key, some in gains.items() if key[0] >= LONG}
+    rows = _last_stretch(wins(long, 1))
+    few = {key: some for key, some in long.items() if key[1] < rows}
+    lost = min((size for size, won in wins(few, 2).items() if not won), default=NEVER)
+    kernel = max((key[2] for key in few if key[2] < lost), default=0)
+    chosen = {key: some for key, some in gains.items() if key[1] >= rows or key[2] <= kernel}
+    lengths = sorted({key[0] for key in chosen})
+    for_all = {
+        length: all(wins({key: some for key, some in chosen.items() if key[0] == length}, 2).values())
+        for length in lengths
+    }
+    return {"kernel": kernel, "length": _last_stretch(for_all), "rows": rows}
+
+
+def _last_stretch(wins: dict[int, bool]) -> int:
+    """The least size from which on all are wins."""
+    lost = max((size for size, won in wins.items() if not won), default=0)
+    return min((size for size in wins if size > lost), default=NEVER)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ FASTEST = Path(rnn_jax.__file__).parent / "unroll" / "linear.json"
 LONG = 1024
 """Steps from which on a GRU runs beside the linear cell."""
 LARGEST = 2**28
-"""Numbers in the carries of a sequence, at most: one gigabyte, of which going step by step keeps several."""
+"""Numbers in the carries of a sequence: of more than a gigabyte, of which going step by step keeps several, the fused
+loop alone is measured, which keeps few."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,8 @@ def main(config: Config) -> None:
     results = Results(config.output or result_file("linear"), "linear", config.fresh)
     for length, batch, name, work in itertools.product(config.lengths, config.batches, config.cells, WORKS):
         case = f"{work} {name} T{length} B{batch} H{config.hidden_size}"
-        if case not in results and length * batch * carry_size(name, config.hidden_size) <= LARGEST:
+        fits = length * batch * carry_size(name, config.hidden_size) <= LARGEST
+        if case not in results and (fits or "fused" in methods_here(name, config.hidden_size)):
             results.add(measure(case, work, name, length, batch, config.hidden_size, config.seconds))
             ratios = next(row["ratios"] for row in reversed(results.rows) if "ratios" in row)
             print(case, *(f"{other} {Ratio(**ratio)}" for other, ratio in ratios.items()), flush=True)
@@ -96,21 +98,22 @@ def measure(
         compiled = jax.jit({"forward": forward, "training": training}[work])
         return lambda: compiled(params, xs)
 
-    methods = methods_of(rnn_jax.CELLS[name](size, size))
-    programs = {method: program(name, method) for method in METHODS if method in methods and _is_measured(method)}
+    fits = length * batch * carry_size(name, size) <= LARGEST
+    programs = {method: program(name, method) for method in methods_here(name, size) if fits or method == "fused"}
     if length >= LONG:
         programs |= {"gru": program("gru", "sequential"), "gru auto": program("gru", "auto")}
     # A call of microseconds is repeated within its turn.
     calls = max(1, 512 // length)
     times = interleaved(programs, affordable(programs, seconds, calls), calls, warm=True)
-    measured = rows(case, times, reference=METHODS[0])
+    measured = rows(case, times, reference=next(iter(programs)))
     measured[0] |= {"work": work, "cell": name, "length": length, "batch": batch, "hidden_size": size}
     return measured
 
 
-def _is_measured(method: str) -> bool:
-    """Whether "auto" could take a method here."""
-    return method != "fused" or is_available()
+def methods_here(name: str, size: int) -> list[str]:
+    """The methods of a cell that "auto" could take here."""
+    methods = methods_of(rnn_jax.CELLS[name](size, size))
+    return [method for method in METHODS if method in methods and (method != "fused" or is_available())]
 
 
 def table(stored: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 // Arrays are row-major: inputs [S, T, B, D], params [S, ...], carries [S, B, n]; S are independent loops side by side.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -11,6 +12,10 @@
 #include <memory>
 #include <thread>
 #include <vector>
+
+#ifdef __linux__
+#include <sched.h>
+#endif
 
 #include "xla/ffi/api/ffi.h"
 
@@ -164,6 +169,26 @@ template <class E> static Array<E> array(size_t n) {
 using Buffer = Array<R>;
 static Buffer buffer(size_t n) { return array<R>(n); }
 
+// Of a thread that wakes another the kernel may put that on the same processor, and take milliseconds to see that others
+// are idle. So whoever shares a processor goes to another one; what a thread may run on is afterwards as before.
+static int processor() {
+#ifdef __linux__
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+static void leave_processor() {
+#ifdef __linux__
+  cpu_set_t allowed, others;
+  const int here = processor();
+  if (here < 0 || sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) < 2) return;
+  others = allowed;
+  CPU_CLR(here, &others);
+  if (!sched_setaffinity(0, sizeof others, &others)) sched_setaffinity(0, sizeof allowed, &allowed);
+#endif
+}
+
 // f(0), ..., f(count - 1) on the threads of the pool and on this one. Whoever is free takes the next task, this thread
 // too, which so never waits for one that has not begun: a pool that is busy elsewhere cannot stop it.
 template <class F> static void run_tasks(ffi::ThreadPool pool, int count, F f) {
@@ -171,6 +196,8 @@ template <class F> static void run_tasks(ffi::ThreadPool pool, int count, F f) {
     F f;
     int count;
     std::atomic<int> next{0}, done{0};
+    std::atomic<bool> helped{false};
+    std::atomic<int> first{processor()};
     void work() {
       for (int i; (i = next.fetch_add(1)) < count;) {
         f(i);
@@ -179,7 +206,22 @@ template <class F> static void run_tasks(ffi::ThreadPool pool, int count, F f) {
     }
   };
   std::shared_ptr<State> state(new State{f, count});
-  for (int i = 1; i < std::min<int>(count, pool.num_threads()); i++) pool.Schedule([state] { state->work(); });
+  const int helpers = std::min<int>(count, pool.num_threads()) - 1;
+  for (int i = 0; i < helpers; i++)
+    pool.Schedule([state] {
+      state->helped.store(true, std::memory_order_relaxed);
+      if (processor() == state->first.load()) leave_processor();
+      state->work();
+    });
+  if (helpers > 0) {
+    using clock = std::chrono::steady_clock;
+    for (auto end = clock::now() + std::chrono::microseconds(40); !state->helped.load(std::memory_order_relaxed);)
+      if (clock::now() > end) {
+        state->first.store(-2);
+        leave_processor();  // a thread that was woken waits for this one
+        break;
+      }
+  }
   state->work();
   while (state->done.load(std::memory_order_acquire) < count) std::this_thread::yield();
 }

@@ -80,7 +80,7 @@ def choose(cell: Cell, length: int, batch_shape: tuple[int, ...], platform: str 
     if by_rows is None:
         return "sequential"
     methods = _nearest(_nearest(by_rows, rows), length)
-    return next(method for method in methods if method != "fused" or _may_fuse(cell))
+    return next((method for method in methods if method != "fused" or _may_fuse(cell)), "sequential")
 
 
 def _nearest(measured: dict[str, Any], size: int) -> Any:

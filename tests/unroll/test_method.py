@@ -82,7 +82,7 @@ def test_equal_methods_share_one_trace(make):
 
 @pytest.mark.parametrize("method", [3, [], "parallel", None, rnn_jax.Newton])
 def test_what_is_no_method_is_refused(method):
-    names = "'sequential', 'associative', 'newton', 'fused'"
+    names = "'sequential', 'associative', 'newton', 'fused', 'cudnn'"
     with pytest.raises(ValueError, match=rf"expected 'auto', one of {names}, or rnn_jax"):
         resolve(method, METHODS)
 

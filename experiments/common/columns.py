@@ -121,7 +121,8 @@ def _known(table: Delimited, names: Sequence[str]) -> int | None:
         if name in first:
             place = first.index(name)
             value = table.rows[0].cells[place]
-            if not any(len(cells) > place and cells[place] == value for _, cells in table.rows[1:]):
+            others = (cells for _, cells in table.rows[1:] if cells != table.rows[0].cells)
+            if not any(len(cells) > place and cells[place] == value for cells in others):
                 return place
     return None
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,10 @@ def read_delimited(path: str | Path, *, tabs: bool = False) -> Delimited:
     file = read_file_text(path)
     text = file.text.replace("\r\n", "\n")
     text = text if "\n" in text else text.replace("\r", "\n")
+    if re.match(r'\s*[\[{]+\s*"\w+"\s*:', text):
+        raise DataError(
+            f"{path} is JSON: expected a table; pandas.read_json(FILE, lines=True).to_csv(OTHER, index=False) makes one"
+        )
     limit = csv.field_size_limit(2**31 - 1)  # a long text is no error
     try:
         delimiter = "\t" if tabs else _find_delimiter(text, _candidates(path))

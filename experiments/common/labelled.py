@@ -59,6 +59,8 @@ def read_labelled(
                 f"{path}, line {line}: {len(cells)} columns, expected {width}: {table.delimiter.join(cells)[:60]!r}; "
                 "a text that holds what stands between columns needs quotes around it"
             )
+        if columns.header and cells == table.rows[0].cells:
+            raise DataError(f"{path}, line {line}: the header stands here once more: remove the line")
         label, text = cells[columns.label], cells[columns.text]
         if not label or not text:
             raise DataError(f"{path}, line {line}: the {'text' if label else 'label'} is empty: fill or remove the row")
@@ -117,13 +119,13 @@ def odd_classes(labels: Sequence[str]) -> list[str]:
     ]
 
 
-def split_labelled(data: LabelledTexts, seed: int = 0) -> dict[str, np.ndarray]:
+def split_labelled(data: LabelledTexts, seed: int = 0) -> tuple[dict[str, np.ndarray], list[str]]:
     """Divide texts: 80 % train, 10 % validation, 10 % test, stratified by class; equal texts stay together.
 
     Case, punctuation and blanks make no difference between texts.
 
     Returns:
-        The places of the texts of each part.
+        The places of the texts of each part, and what is to be said of them, in lines.
 
     Raises:
         DataError: there are fewer than ten texts, or fewer than three different ones.
@@ -131,15 +133,17 @@ def split_labelled(data: LabelledTexts, seed: int = 0) -> dict[str, np.ndarray]:
     count = len(data.texts)
     if count < 10:
         raise DataError(f"{count} labelled texts: expected at least 10, for training, validation and test")
+    groups = number_groups([normal_form(text) for text in data.texts])
     try:
-        return split_groups([normal_form(text) for text in data.texts], data.labels, TENTHS, seed)
+        parts = split_groups(groups.tolist(), data.labels, TENTHS, seed)
     except ValueError as error:
         raise DataError(f"the texts cannot be divided: {error}") from error
+    return parts, _said_of_parts(data, parts, groups)
 
 
-def said_of_parts(data: LabelledTexts, parts: dict[str, np.ndarray]) -> list[str]:
+def _said_of_parts(data: LabelledTexts, parts: dict[str, np.ndarray], groups: np.ndarray) -> list[str]:
     """Sizes and classes of the parts, repeated texts, the longest one, and classes with too few texts, in lines."""
-    names, groups = list(parts), number_groups([normal_form(text) for text in data.texts])
+    names = list(parts)
     counts = np.stack([np.bincount(data.labels[parts[name]], minlength=len(data.classes)) for name in names])
     sizes = []
     for name, row in zip(names, counts.tolist(), strict=True):
@@ -170,6 +174,8 @@ def of_two_classes(groups: np.ndarray, labels: np.ndarray) -> int:
 def _check_swallowed(path: str | Path, table: Delimited, columns: Columns, classes: Sequence[str]) -> None:
     """Raise DataError where a quote without a partner has made one text of several rows."""
     for line, cells in table.rows[columns.header :]:
+        if "\n" not in cells[columns.text]:
+            continue
         for number, inner in enumerate(cells[columns.text].split("\n")[1:], line + 1):
             parts = inner.split(table.delimiter)
             if len(parts) > columns.label and len(parts) >= len(cells) and parts[columns.label].strip() in classes:

@@ -133,8 +133,8 @@ def labels_in_headers(path: str | Path, records: Records, field: str) -> tuple[l
             )
         if nameless := next((record for record in rows if len(record.header.split()) < 2), None):
             raise DataError(
-                f"{path}: >{nameless.header} has no label: expected >NAME LABEL, or --labels-file FILE with names and "
-                "labels"
+                f"{path}: >{nameless.header} has no label: expected >NAME LABEL; or --label-field says what it is, "
+                "or --labels-file FILE has names and labels"
             )
         if longer := next((record for record in rows if len(record.header.split()) > 2), None):
             raise DataError(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.common.labelled import read_labelled, said_of_parts, split_labelled
+from experiments.common.labelled import read_labelled, split_labelled
 from rnn_jax.data import PAD, UNKNOWN, DataError, Tokenizer, fetch
 from rnn_jax.data.sources import Dataset, url_files
 from rnn_jax.data.text import decode, split_lines
@@ -59,12 +59,12 @@ def load_labelled(data: str, text_column: str = "", label_column: str = "") -> P
         labels = {name: part[1] for name, part in loaded.items()}
         return Parts(texts, labels, ["negative", "positive"], [])
     read = read_labelled(data, text_column=text_column, label_column=label_column)
-    parts = split_labelled(read)
+    parts, said = split_labelled(read)
     return Parts(
         {name: [read.texts[i] for i in places] for name, places in parts.items()},
         {name: read.labels[places] for name, places in parts.items()},
         read.classes,
-        [*read.said, *said_of_parts(read, parts)],
+        [*read.said, *said],
     )
 
 

@@ -102,6 +102,8 @@ def load_parallel(corpus: str, target_corpus: str = "") -> Parallel:
         sizes += f"; {again[0]:,} sentences and {again[1]:,} translations are as an earlier one, and in the same part"
     longest = [max(len(text.split()) for text in side) for side in texts]
     said += [f"parts: {sizes}", f"longest: {longest[0]:,} words, translation {longest[1]:,} words"]
+    if same := sum(s == t for s, t in zip(*texts, strict=True)):
+        said += [f"note: {same:,} translations are the sentence itself"]
     divided = {
         name: ParallelTexts([texts.source[i] for i in places], [texts.target[i] for i in places])
         for name, places in parts.items()

@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from experiments.common.labelled import odd_classes, read_labelled, said_of_parts, split_labelled
+from experiments.common.labelled import odd_classes, read_labelled, split_labelled
 from experiments.common.text import normal_form
 from rnn_jax.data import DataError
 
@@ -83,6 +83,8 @@ def test_a_class_may_be_called_as_a_column(tmp_path):
         (rows(header="a,b"), {"text_column": "2", "label_column": "1"}, "line 1: 'a' is in no other row"),
         (rows(classes=tuple("abcde")), {}, "5 classes in 40 rows.*expected at most a tenth.*--label-column"),
         ("a,b,c\n" * 20, {}, "3 columns, expected 2, or a header"),
+        (rows(header="label,text") + "\n" + rows(header="label,text"), {}, "line 42: the header stands here once more"),
+        ('{"text": "fine", "label": "pos"}\n' * 20, {}, r"is JSON: expected a table; pandas\.read_json"),
         ("id,text,label,x\n" + "1,so,pos,2\n" * 20, {}, r"20 rows with the labels \['pos'\]"),
         ("id,text,mood\n" + "1,so,pos\n" * 20, {}, "no column 'label', nor another name.*--label-column NAME"),
         ('label,text\npos,"fine\nneg,bad\npos,good"\nneg,no\n', {}, "line 2: its text in quotes goes on over line 3"),
@@ -148,12 +150,12 @@ def test_equal_texts_stay_together_and_rare_classes_are_said(tmp_path):
     content += "".join(f"{'ab'[i % 2]},film  {i}\n" for i in range(40)) + "b,film 0\nrare,only once\n"
     (tmp_path / "a.csv").write_text(content)
     read = read_labelled(tmp_path / "a.csv")
-    parts = split_labelled(read)
+    parts, said = split_labelled(read)
     forms = [{normal_form(read.texts[i]) for i in part} for part in parts.values()]
     assert sum(map(len, forms)) == 41
     for name, share in (("train", 0.8), ("validation", 0.1), ("test", 0.1)):
         assert abs(np.isin(read.labels[parts[name]], 0).sum() - share * 60) <= 3
-    said = "\n".join(said_of_parts(read, parts))
+    said = "\n".join(said)
     assert "repeated: 81 texts are as an earlier one" in said and "note: 1 different texts have more than one" in said
     assert "note: class 'rare' has 1 texts, 1 in train, 0 in validation, 0 in test: too few" in said
 
@@ -164,8 +166,8 @@ def test_long_texts_are_read_and_parts_are_apart(tmp_path):
     (tmp_path / "a.csv").write_text("\n".join(table))
     data = read_labelled(tmp_path / "a.csv")
     assert len(data.texts[3].split()) == 100_001
-    parts = split_labelled(data)
+    parts, said = split_labelled(data)
     assert {name: len(places) for name, places in parts.items()} == {"train": 21, "validation": 2, "test": 2}
-    assert "longest: 100,001 words" in "\n".join(said_of_parts(data, parts))
+    assert "longest: 100,001 words" in "\n".join(said)
     with pytest.raises(DataError, match="9 labelled texts: expected at least 10"):
         split_labelled(data._replace(texts=data.texts[:9], labels=np.zeros(9, np.int32)))

@@ -103,6 +103,11 @@ def test_a_file_of_another_form_is_refused(tmp_path, content, message):
         load_parallel(str(path))
 
 
+def test_sentences_that_are_not_translated_are_said(tmp_path):
+    (tmp_path / "pairs.tsv").write_text(pairs() + "cats\tcats\n" * 2)
+    assert "note: 2 translations are the sentence itself" in load_parallel(str(tmp_path / "pairs.tsv")).said
+
+
 def test_a_name_that_is_nothing_is_refused():
     with pytest.raises(DataError, match="corpus='multi30' is no file, and not multi30k"):
         load_parallel("multi30")

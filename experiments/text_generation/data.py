@@ -70,8 +70,8 @@ def load_corpus(name: str) -> Corpus:
     if not Path(name).exists():
         raise DataError(f"corpus={name!r} is no file, and none of the corpora {', '.join(DATASETS)}")
     file = read_file_text(name)
-    text, breaks = file.text, file.text.count("\n")
-    lines = f"{breaks + (text[-1] != chr(10)):,} lines"
+    text, breaks = file.text, file.text.count("\n") or file.text.count("\r")
+    lines = f"{breaks + (text[-1] not in chr(10) + chr(13)):,} lines"
     said = [f"{name}: {len(text):,} characters, {len(set(text)):,} different ones, {lines} ({file.form})", *file.notes]
     if not breaks:
         said.append("note: the text has no line break: it is read and written as one line")
@@ -107,4 +107,4 @@ def split_corpus(corpus: Corpus, name: str) -> tuple[str, str, list[str]]:
 
 def opening(vocabulary: str) -> str:
     """What a text begins after where nothing is said: a line break, else a blank, else the first symbol."""
-    return next((symbol for symbol in "\n \t" if symbol in vocabulary), vocabulary[0])
+    return next((symbol for symbol in "\n\r \t" if symbol in vocabulary), vocabulary[0])

@@ -71,3 +71,9 @@ def test_a_text_that_teaches_nothing_is_refused(tmp_path, text, message):
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(DataError, match=message):
         split_corpus(load_corpus(str(tmp_path / "a.txt")), "a.txt")
+
+
+def test_lines_may_end_in_carriage_returns_alone(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"to be\r" * 20)
+    corpus = load_corpus(str(tmp_path / "a.txt"))
+    assert "20 lines" in corpus.said[0] and len(corpus.said) == 1 and opening("\r b") == "\r"

@@ -195,10 +195,11 @@ def _matching(
     return predicted, labels
 
 
-def translation_scores(written: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """BLEU (Papineni et al. 2002) and chrF (Popović 2015) of translations on lower-cased text, from 0 to 100.
+def translation_scores(written: Sequence[str], references: Sequence[str], *, cased: bool = False) -> dict[str, float]:
+    """BLEU (Papineni et al. 2002) and chrF (Popović 2015) of translations, lower-cased if not `cased`, from 0 to 100.
 
-    sacrebleu's, with its own tokenisation (Post 2018, arXiv:1804.08771): `nrefs:1|case:lc|eff:no|tok:13a|smooth:exp`.
+    sacrebleu's, with its own tokenisation (Post 2018, arXiv:1804.08771): `nrefs:1|case:lc|eff:no|tok:13a|smooth:exp`,
+    with `case:mixed` if `cased`.
 
     Raises:
         ValueError: there are none, or not equally many of both.
@@ -207,7 +208,7 @@ def translation_scores(written: Sequence[str], references: Sequence[str]) -> dic
 
     if not written or len(written) != len(references):
         raise ValueError(f"{len(written)} translations, {len(references)} references: expected one reference for each")
-    metrics = {"BLEU": BLEU(lowercase=True), "chrF": CHRF(lowercase=True)}
+    metrics = {"BLEU": BLEU(lowercase=not cased), "chrF": CHRF(lowercase=not cased)}
     return {name: metric.corpus_score(list(written), [list(references)]).score for name, metric in metrics.items()}
 
 

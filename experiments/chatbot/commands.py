@@ -12,6 +12,7 @@ from experiments.chatbot.data import DATASETS, load_conversations, split_convers
 from experiments.chatbot.ranking import RankingTask
 from experiments.chatbot.writing import WritingTask
 from experiments.cli import print_lines
+from experiments.common.text import say
 from rnn_jax.data import digests, read_lines
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, key_for
@@ -21,7 +22,9 @@ SCORING: dict[str, type[Any]] = {"ranking": RankingTask, "writing": WritingTask}
 
 def prepare(config: RankingConfig | WritingConfig) -> Prepared:
     """Data, model and losses of a run."""
-    parts = split_conversations(load_conversations(config.data), config.text.turns)
+    corpus = load_conversations(config.data)
+    say(corpus.said)
+    parts = split_conversations(corpus.conversations, config.text.turns)
     turns = [turn for pair in parts["train"] for turn in (*pair.context, pair.reply)]
     tokenizer = TurnTokenizer(config.text.fit_tokenizer(turns), config.text.longest)
     counts, fit = tokenizer.counts(parts["train"]), config.fit
@@ -72,7 +75,7 @@ def restore(run: Run, config: RankingConfig | WritingConfig) -> Trained:
 def evaluate(trained: Trained) -> None:
     """Print the scores of a trained model on its test pairs, beside those of simpler ones."""
     config = trained.config
-    parts = split_conversations(load_conversations(config.data), config.text.turns)
+    parts = split_conversations(load_conversations(config.data).conversations, config.text.turns)
     task = SCORING[config.task](trained.rebuild, trained.preprocessor, parts)
     value, baseline, scores, _ = task.test(trained.params)
     print("\n".join(f"{name}: {v}" for name, v in {task.metric: value, **baseline, **scores}.items()))

@@ -1,16 +1,16 @@
 """Conversations as pairs of a context and its reply, divided so that nothing that is tested was read."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from experiments.common.splitting import connect, number_groups, repeated
+from experiments.common.text import normal_form, read_file_text
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, IndexFile
-from rnn_jax.data.text import read_text
 
 CHATTERBOT = Dataset(
     name="chatterbot",
@@ -40,40 +40,48 @@ class Pair(NamedTuple):
     reply: str
 
 
-def load_conversations(name: str) -> list[list[str]]:
+class Corpus(NamedTuple):
+    """Conversations, and what is to be said of them."""
+
+    conversations: list[list[str]]
+    """The turns of each."""
+    said: list[str]
+    """What was read and what is odd about it, in lines."""
+
+
+def load_conversations(name: str) -> Corpus:
     """The conversations of the corpus `"chatterbot"`, or of the file at that path; see `read_conversations`.
 
     Raises:
         DataError: it is neither, or it cannot be had.
     """
     if name in DATASETS:
-        return load_chatterbot()
+        return Corpus(load_chatterbot(), [])
     if not Path(name).exists():
         raise DataError(f"data={name!r} is no file, and not the corpus chatterbot")
     return read_conversations(name)
 
 
-def read_conversations(path: str | Path) -> list[list[str]]:
-    """Read conversations from a UTF-8 file: one in each line, two or more turns with a tab between them.
+def read_conversations(path: str | Path) -> Corpus:
+    """Read conversations from a text file: one in each line, two or more turns with a tab between them.
 
     Raises:
-        DataError: the file cannot be read, is not UTF-8 or empty, or a line has an empty turn or fewer than two turns;
+        DataError: the file cannot be read, is empty, or a line has an empty turn or fewer than two turns;
             the message names the line.
     """
-    conversations = []
-    for number, line in enumerate(read_text(path).removesuffix("\n").split("\n"), 1):
+    file, conversations = read_file_text(path), []
+    for number, line in enumerate(file.text.removesuffix("\n").split("\n"), 1):
         turns = [" ".join(turn.split()) for turn in line.split("\t")]
         if len(turns) < 2:
             raise DataError(f"{path}, line {number}: no tab in {line[:60]!r}; expected what is said, a tab, the reply")
         if not all(turns):
             raise DataError(f"{path}, line {number}: column {turns.index('') + 1} of {len(turns)} is empty")
         conversations.append(turns)
-    return conversations
-
-
-def normal_form(turn: str) -> str:
-    """What makes two turns the same text: its words in lower case; of a turn without words, all of it."""
-    return " ".join(re.findall(r"\w+", turn.casefold())) or turn
+    turns = [len(turns) for turns in conversations]
+    alike = repeated(number_groups([tuple(map(normal_form, turns)) for turns in conversations]))
+    said = [f"{path}: {len(turns):,} conversations, {sum(turns):,} turns, {max(turns)} at most ({file.form})"]
+    said += [f"repeated: {alike:,} conversations are as an earlier one, but for case and punctuation"] if alike else []
+    return Corpus(conversations, [*said, *file.notes])
 
 
 def conversation_pairs(conversations: Sequence[Sequence[str]], turns: int) -> list[Pair]:
@@ -119,20 +127,9 @@ def split_conversations(
 
 def related(conversations: Sequence[Sequence[str]]) -> list[list[int]]:
     """The places of conversations in groups; two that share a turn are in one group."""
-    parent = list(range(len(conversations)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
-        return i
-
-    first: dict[str, int] = {}
-    for i, conversation in enumerate(conversations):
-        for turn in conversation:
-            parent[root(i)] = root(first.setdefault(normal_form(turn), i))
     groups: dict[int, list[int]] = {}
-    for i in range(len(conversations)):
-        groups.setdefault(root(i), []).append(i)
+    for i, group in enumerate(connect([[normal_form(turn) for turn in turns] for turns in conversations]).tolist()):
+        groups.setdefault(group, []).append(i)
     return list(groups.values())
 
 

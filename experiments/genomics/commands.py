@@ -6,8 +6,9 @@ from pathlib import Path
 import jax
 from tyro.conf import Positional
 
+from experiments.common.text import say
 from experiments.genomics.baselines import bayes_accuracy, kbann_result
-from experiments.genomics.config import Config
+from experiments.genomics.config import Config, CrossValidationConfig
 from experiments.genomics.cross_validation import BATCH_AXES, FoldModels, NucleotideBatches
 from experiments.genomics.data import (
     BASES,
@@ -15,10 +16,10 @@ from experiments.genomics.data import (
     SPLICE_SITES,
     NucleotideEncoder,
     encode_sequences,
-    load_nucleotides,
-    read_fasta,
+    said_of_folds,
 )
 from experiments.genomics.folds import by_example
+from experiments.genomics.records import read_records
 from experiments.genomics.scores import class_contributions, classification_lines, cross_validated, examples_text
 from rnn_jax.analysis import classification_table
 from rnn_jax.analysis.saliency import draw_contributions
@@ -32,8 +33,11 @@ from rnn_jax.train.figures import draw_curves
 def prepare(config: Config) -> Prepared:
     """Data, models and losses of a run."""
     cross_validation, data = config.cross_validation, config.cross_validation.data
-    texts, labels, classes = load_nucleotides(data)
-    sequences, folds = encode_sequences(texts), cross_validation.split(texts, labels, config.fit)
+    labelled = cross_validation.load()
+    texts, labels, classes, _ = labelled
+    sequences, folds = encode_sequences(texts), cross_validation.split(texts, labels, config.fit, classes)
+    if labelled.said:
+        say([*labelled.said, *said_of_folds(labelled, cross_validation.keys(texts), folds.fold)])
     encoder = NucleotideEncoder(classes, sequences.codes.shape[1])
     params, rebuild = config.models(len(classes), encoder.length)
     models = FoldModels(rebuild, sequences, cross_validation.both_strands)
@@ -71,8 +75,14 @@ def prepare(config: Config) -> Prepared:
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, evaluate), finish,
-        data=digests(SOURCES.get(data, data)), files={"genomics.json": encoder._asdict()},
+        data=data_digests(cross_validation), files={"genomics.json": encoder._asdict()},
     )  # fmt: skip
+
+
+def data_digests(config: CrossValidationConfig) -> dict[str, str]:
+    """The SHA-256 of the data, and of the table with the labels."""
+    labels = digests(config.labels_file) if config.labels_file else {}
+    return digests(SOURCES.get(config.data, config.data)) | labels
 
 
 def restore(run: Run, config: Config) -> Trained:
@@ -81,28 +91,36 @@ def restore(run: Run, config: Config) -> Trained:
     return Trained.best(run, config, *config.models(len(encoder.classes), encoder.length), preprocessor=encoder)
 
 
-def fold_models(trained: Trained, texts: Sequence[str]) -> FoldModels:
+def fold_models(trained: Trained, texts: Sequence[str], names: Sequence[str] = ()) -> FoldModels:
     """The models of a run with sequences to classify."""
     encoder = trained.preprocessor
-    return FoldModels(trained.rebuild, encoder.encode(texts), trained.config.cross_validation.both_strands)
+    return FoldModels(trained.rebuild, encoder.encode(texts, names), trained.config.cross_validation.both_strands)
 
 
 def evaluate(trained: Trained) -> None:
     """Print the scores of the models of a run, each on the fold that it has not seen."""
     config = trained.config
-    texts, labels, _ = load_nucleotides(config.cross_validation.data)
+    texts, labels, *_ = config.cross_validation.load()
     folds = config.cross_validation.split(texts, labels, config.fit)
     scores, _ = cross_validated(fold_models(trained, texts), trained.params, folds, labels)
     print(classification_table(scores, trained.preprocessor.classes))
 
 
 def classify(trained: Trained, sequences: Positional[tuple[str, ...]] = (), fasta: Path | None = None) -> None:
-    """Print class, probability and strongest places of sequences, by the mean of all models."""
-    named = [(text, text) for text in sequences] + (read_fasta(fasta) if fasta else [])
+    """Print class, probability and strongest places of sequences, by the mean of all models.
+
+    Args:
+        trained: the models.
+        sequences: as letters.
+        fasta: a file of sequences: FASTA, FASTQ, GenBank or EMBL.
+    """
+    records = read_records(fasta).records if fasta else []
+    named = [(text, text) for text in sequences] + [(record.header, record.sequence) for record in records]
     if not named:
         raise ValueError("sequences=(): expected at least one, or --fasta FILE")
     texts, folds = [text for _, text in named], trained.config.cross_validation.folds
-    models, classes = fold_models(trained, texts), trained.preprocessor.classes
+    names = [name for name, _ in named]
+    models, classes = fold_models(trained, texts, names), trained.preprocessor.classes
     lines = classification_lines(models, trained.params, folds, classes, texts)
     for (name, _), line in zip(named, lines, strict=True):
         print(f"{line}  {name}")

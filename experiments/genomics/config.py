@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from experiments.common.labelled import LabelledTexts
 from experiments.common.stacked import stack_params
+from experiments.genomics.data import SOURCES, canonical, load_nucleotides
 from experiments.genomics.folds import Folds, stratified_folds
 from experiments.genomics.model import NucleotideClassifier
 from rnn_jax.checks import check_choice, check_rate, check_size
@@ -28,7 +30,15 @@ class CrossValidationConfig:
     """
 
     data: str = "splice"
-    """splice, or the path of your own labelled sequences: .fasta with >NAME LABEL, or a table of labels and texts."""
+    """splice, or the path of your own labelled sequences: FASTA with >NAME LABEL, GenBank, or a table."""
+    label_field: str = ""
+    """What of a header is the label: the number of a word, the name being 1; last; or KEY of KEY=VALUE or GenBank."""
+    labels_file: str = ""
+    """A table with the name and the label of each sequence, where headers have none."""
+    text_column: str = ""
+    """The column of a table with the sequences: its name, or its number from 1; usual names are known."""
+    label_column: str = ""
+    """The column of a table with the labels."""
     folds: int = 10
     """Parts of the data, each tested by a model that has not seen it; at least 3."""
     batch_size: int = 32
@@ -40,9 +50,21 @@ class CrossValidationConfig:
         if self.folds < 3:
             raise ValueError(f"folds={self.folds}: expected at least 3, for training, validation and test")
 
-    def split(self, texts: Sequence[str], labels: np.ndarray, fit: HoldOutConfig) -> Folds:
+    def load(self) -> LabelledTexts:
+        """The sequences with their labels, see `load_nucleotides`."""
+        return load_nucleotides(
+            self.data, label_field=self.label_field, labels_file=self.labels_file,
+            text_column=self.text_column, label_column=self.label_column,
+        )  # fmt: skip
+
+    def keys(self, texts: Sequence[str]) -> Sequence[str]:
+        """What is equal for sequences that stay in one fold: they are copies, or the other strand, of each other."""
+        return texts if self.data in SOURCES else [canonical(text) for text in texts]
+
+    def split(self, texts: Sequence[str], labels: np.ndarray, fit: HoldOutConfig, classes: Sequence[str] = ()) -> Folds:
         """Which sequences are in which fold, and which model is trained on which."""
-        return Folds(stratified_folds(texts, labels, self.folds), self.batch_size, fit.seed, fit.hold_out)
+        fold = stratified_folds(self.keys(texts), labels, self.folds, classes)
+        return Folds(fold, self.batch_size, fit.seed, fit.hold_out)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

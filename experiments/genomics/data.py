@@ -1,14 +1,23 @@
-"""DNA: splice junctions, the user's own FASTA or table, and nucleotides as numbers."""
+"""DNA: splice junctions, the user's own sequences, and nucleotides as numbers."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from Bio import Seq
 
 from experiments.common.keel import KEEL, load_keel
-from rnn_jax.data import DataError, LabelledTexts, pad, read_labelled
-from rnn_jax.data.text import read_text
+from experiments.common.labelled import (
+    LabelledTexts,
+    check_classes,
+    class_counts,
+    odd_classes,
+    of_two_classes,
+    read_labelled,
+)
+from experiments.common.splitting import number_groups, repeated
+from experiments.genomics.records import has_records, labels_in_headers, labels_in_table, read_records
+from rnn_jax.data import DataError, pad
 
 SOURCES = {"splice": KEEL}
 """The data sets that have a name; any other name is the path of a file."""
@@ -64,55 +73,79 @@ def splice_junctions() -> LabelledTexts:
     return LabelledTexts(list(texts), np.array([classes.index(label) for label in labels], np.int32), classes)
 
 
-def load_nucleotides(data: str) -> LabelledTexts:
+def load_nucleotides(
+    data: str, *, label_field: str = "", labels_file: str = "", text_column: str = "", label_column: str = ""
+) -> LabelledTexts:
     """Labelled sequences: the splice junctions (`data="splice"`), or those in the user's file.
 
-    *.fasta, *.fa: the last word of the line with `>` is the label. Any other file is a table of labels and texts as in
-    `read_labelled`.
+    A file of FASTA, FASTQ, GenBank or EMBL has its labels in the headers or in a table; any other file is a table of
+    labels and sequences as in `read_labelled`.
+
+    Args:
+        data: "splice", or the path of a file.
+        label_field: see `labels_in_headers`.
+        labels_file: see `labels_in_table`.
+        text_column: of a table, the column with the sequences.
+        label_column: the column of a table with the labels.
 
     Raises:
-        DataError: the data cannot be had or read, a sequence has no label or is none of nucleotides, or there are
-            fewer than two classes.
+        DataError: the data cannot be had or read, a sequence has no label or is none of nucleotides, it is not clear
+            what the labels are, or there are fewer than two classes or more than a tenth of the sequences.
     """
+    of_records, of_tables = label_field or labels_file, text_column or (label_column and not labels_file)
     if data in SOURCES:
+        if of_records or of_tables:
+            raise DataError(f"data={data!r} has its own labels: leave out the options that say where yours are")
         return splice_junctions()
-    if Path(data).suffix.lower() not in (".fasta", ".fa"):
-        labelled = read_labelled(data)
+    if not has_records(data):
+        if of_records:
+            raise DataError(f"{data} is a table: --label-column says where its labels are, not a field or another file")
+        labelled = read_labelled(data, text_column=text_column, label_column=label_column)
+        for number, text in enumerate(labelled.texts, 1):
+            encode_nucleotides(text, f"{data}, sequence {number}")
+        return labelled
+    if of_tables:
+        raise DataError(f"{data} is no table: --label-field or --labels-file says where its labels are")
+    records = read_records(data)
+    for record in records.records:
+        encode_nucleotides(record.sequence, f"{data}, >{record.header[:60]}")
+    if labels_file:
+        names, how = labels_in_table(labels_file, records, label_column)
     else:
-        names = [(name, *name.rpartition(" ")[2:], sequence) for name, sequence in read_fasta(data)]
-        classes = sorted({label for _, label, _ in names})
-        labels = np.array([classes.index(label) for _, label, _ in names], np.int32)
-        labelled = LabelledTexts([sequence for *_, sequence in names], labels, classes)
-        if nameless := next((name for name, *_ in names if " " not in name), None):
-            raise DataError(f"{data}: >{nameless} has no label: expected >NAME LABEL")
-        if len(classes) < 2:
-            raise DataError(f"{data} has {len(names)} sequences with the labels {classes}: expected two different ones")
-    for number, text in enumerate(labelled.texts, 1):
-        encode_nucleotides(text, f"{data}, sequence {number}")
-    return labelled
+        names, how = labels_in_headers(data, records, label_field)
+    check_classes(
+        data, names, "--label-field NUMBER, or --labels-file FILE with names and labels, says what the label is"
+    )
+    classes = sorted(set(names))
+    numbers = {label: i for i, label in enumerate(classes)}
+    said = [
+        f"{data}: {len(names):,} sequences ({records.form}); {how}", *records.notes,
+        f"classes: {class_counts(names)}", *odd_classes(names),
+    ]  # fmt: skip
+    labels = np.array([numbers[label] for label in names], np.int32)
+    return LabelledTexts([record.sequence for record in records.records], labels, classes, said)
 
 
-def read_fasta(path: str | Path) -> list[tuple[str, str]]:
-    """The sequences in a FASTA file: what follows `>`, and the lines after it joined.
+def canonical(sequence: str) -> str:
+    """The same text for a sequence and its other strand, in whatever case, of DNA or RNA: the first in the alphabet."""
+    letters = sequence.strip().upper().replace("U", "T")
+    return min(letters, Seq.reverse_complement(letters))
 
-    Raises:
-        DataError: the file cannot be read, does not begin with `>`, or a sequence is empty or none of nucleotides; the
-            message gives the line.
-    """
-    records: list[tuple[str, list[str], int]] = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if line.startswith(">"):
-            records.append((line[1:].strip(), [], number))
-        elif line.strip() and not records:
-            raise DataError(f"{path}, line {number}: {line[:20]!r}, expected a line >NAME first")
-        elif line.strip():
-            encode_nucleotides(line, f"{path}, line {number}")
-            records[-1][1].append(line.strip())
-    if empty := next((number for _, lines, number in records if not lines), None):
-        raise DataError(f"{path}, line {empty}: no sequence follows")
-    if not records:
-        raise DataError(f"{path} has no sequences")
-    return [(name, "".join(lines)) for name, lines, _ in records]
+
+def said_of_folds(labelled: LabelledTexts, keys: Sequence[str], fold: np.ndarray) -> list[str]:
+    """Sizes of the folds, repeated sequences and lengths in lines, and what is odd about them."""
+    groups, sizes, lengths = number_groups(keys), np.bincount(fold), [len(text) for text in labelled.texts]
+    lines = [
+        f"folds: {len(sizes)}, of {sizes.min():,} to {sizes.max():,} sequences",
+        f"lengths: {min(lengths):,} to {max(lengths):,} nucleotides",
+    ]
+    if again := repeated(groups):
+        lines.append(f"repeated: {again:,} sequences are as an earlier one or its other strand, and in the same fold")
+    if lower := sum(any(letter.islower() for letter in text) for text in labelled.texts):
+        lines.append(f"lower case: {lower:,} sequences have some (soft-masked); the letters are the same")
+    if torn := of_two_classes(groups, labelled.labels):
+        lines.append(f"note: {torn:,} different sequences have more than one label each")
+    return lines
 
 
 class Sequences(NamedTuple):
@@ -139,6 +172,18 @@ class NucleotideEncoder(NamedTuple):
     length: int
     """The longest sequence that it reads."""
 
-    def encode(self, texts: Sequence[str]) -> Sequences:
-        """Texts of nucleotides as codes, padded to `length`."""
+    def encode(self, texts: Sequence[str], names: Sequence[str] = ()) -> Sequences:
+        """Texts of nucleotides as codes, padded to `length`.
+
+        Raises:
+            ValueError: some are longer: each place has a vector of its own, and further ones were not learned.
+        """
+        names = names or [f"sequence {i}" for i in range(1, len(texts) + 1)]
+        longer = [(name, len(t.strip())) for name, t in zip(names, texts, strict=True) if len(t.strip()) > self.length]
+        if longer:
+            some = ", ".join(f"{name[:40]} has {count:,}" for name, count in longer[:5])
+            raise ValueError(
+                f"{len(longer):,} of {len(texts):,} sequences are longer than length={self.length:,}, the longest that "
+                f"the model was trained on: {some}: cut them into windows of at most {self.length:,} nucleotides"
+            )
         return encode_sequences(texts, self.length)

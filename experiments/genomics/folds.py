@@ -60,8 +60,14 @@ class Folds:
         return np.stack([training[order.examples(i)[0]] for training, order in self._orders])
 
 
-def stratified_folds(texts: Sequence[str], labels: np.ndarray, folds: int) -> np.ndarray:
+def stratified_folds(texts: Sequence[str], labels: np.ndarray, folds: int, classes: Sequence[str] = ()) -> np.ndarray:
     """The fold of each example, int `[N]`: each class spread evenly, equal texts always in one fold, always the same.
+
+    Args:
+        texts: or whatever is equal for examples that stay together.
+        labels: int `[N]`.
+        folds: how many.
+        classes: their names, for messages.
 
     Raises:
         ValueError: a class has fewer different texts than there are folds.
@@ -72,8 +78,9 @@ def stratified_folds(texts: Sequence[str], labels: np.ndarray, folds: int) -> np
     for label in range(int(labels.max()) + 1):
         members = np.random.default_rng([label, folds]).permutation(leaders[labels[leaders] == label])
         if len(members) < folds:
+            name = repr(classes[label]) if classes else label
             raise ValueError(
-                f"folds={folds}: label {label} has {len(members)} different texts, expected at least as many"
+                f"folds={folds}: label {name} has {len(members)} different texts, expected at least as many"
             )
         # Where one class ends the next one goes on, so that folds are as equal as can be.
         fold[members] = (np.arange(len(members)) + label) % folds

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from tyro.conf import Positional
 
+from experiments.common.labelled import read_labelled
+from experiments.common.text import say
 from experiments.sentiment.baselines import naive_bayes_accuracy
 from experiments.sentiment.config import Config
 from experiments.sentiment.data import DATASETS, encode_texts, load_labelled
 from experiments.sentiment.explanation import Explainer, explain_examples
 from rnn_jax.analysis import classification_table, draw_reliability
-from rnn_jax.data import LABELLED_AXES, LabelledBatches, Tokenizer, digests, read_labelled, read_lines
+from rnn_jax.data import LABELLED_AXES, LabelledBatches, Tokenizer, digests, read_lines
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import calibration, classification_scores
 from rnn_jax.models import make_probabilities
@@ -32,10 +34,10 @@ class Preprocessor(NamedTuple):
 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
-    parts, classes = load_labelled(config.data)
-    tokenizer = config.text.fit_tokenizer(parts["train"][0])
-    tokens = {name: encode_texts(tokenizer, texts, config.text.longest) for name, (texts, _) in parts.items()}
-    labels = {name: labels for name, (_, labels) in parts.items()}
+    texts, labels, classes, said = load_labelled(config.data, config.text_column, config.label_column)
+    say(said)
+    tokenizer = config.text.fit_tokenizer(texts["train"])
+    tokens = {name: encode_texts(tokenizer, part, config.text.longest) for name, part in texts.items()}
     fit, shape = config.fit, {"group": config.fit.steps_per_dispatch, "buckets": config.buckets}
     batches = LabelledBatches(tokens["train"], labels["train"], config.batch_size, fit.seed, **shape)
     print(
@@ -56,14 +58,15 @@ def prepare(config: Config) -> Prepared:
         began = time.perf_counter()
         probabilities = make_probabilities(rebuild, tokens["test"])(outcome.params)
         scores = classification_scores(probabilities, labels["test"]) | {"test seconds": time.perf_counter() - began}
-        baseline = {"naive Bayes": 100 * naive_bayes_accuracy(*parts["train"], *parts["test"])}
+        bayes = naive_bayes_accuracy(texts["train"], labels["train"], texts["test"], labels["test"])
+        baseline = {"naive Bayes": 100 * bayes}
         known = PUBLISHED if config.data == "sst2" else {}
         title = f"{Path(config.data).name}: {config.summary}"
         print(f"\ntest, {title}\n{classification_table(scores, classes, baseline | known)}\n")
         draw_reliability(calibration(probabilities, labels["test"]), run.figures / "reliability.png", title)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
         explainer = Explainer(rebuild(outcome.params), tokenizer, config.text.longest)
-        examples = explain_examples(explainer, parts["test"][0], labels["test"], probabilities, classes)
+        examples = explain_examples(explainer, texts["test"], labels["test"], probabilities, classes)
         run.write_text("sample.txt", examples)
         print(f"{examples}\nmore: python -m experiments.sentiment classify {run.path} 'a sentence'")
         published = [{"value": value, "who": who, "source": SOURCE} for who, value in known.items()]
@@ -85,10 +88,16 @@ def restore(run: Run, config: Config) -> Trained:
     return Trained.best(run, config, *functional(model), preprocessor=known)
 
 
-def evaluate(trained: Trained, data: str = "") -> None:
+def evaluate(trained: Trained, data: str = "", text_column: str = "", label_column: str = "") -> None:
     """Print the scores of a trained model on its test texts, or on all of another file of labelled texts."""
     config, (tokenizer, classes) = trained.config, trained.preprocessor
-    texts, labels = read_labelled(data, classes)[:2] if data else load_labelled(config.data)[0]["test"]
+    columns = {"text_column": text_column or config.text_column, "label_column": label_column or config.label_column}
+    if data:
+        texts, labels, _, said = read_labelled(data, known=classes, **columns)
+        say(said)
+    else:
+        loaded = load_labelled(config.data, **columns)
+        texts, labels = loaded.texts["test"], loaded.labels["test"]
     tokens = encode_texts(tokenizer, texts, config.text.longest)
     probabilities = make_probabilities(trained.rebuild, tokens)(trained.params)
     print(classification_table(classification_scores(probabilities, labels), classes))

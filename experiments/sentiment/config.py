@@ -114,7 +114,11 @@ class Config:
     """A classifier of texts: bags of n-grams, words or subwords, layers over them, one vector for the text."""
 
     data: str = "sst2"
-    """sst2, or the path of your own labelled texts: .csv, or a label, a tab and a text in each line."""
+    """sst2, or the path of your own labelled texts: a table with a text and a label in each row, by tabs or commas."""
+    text_column: str = ""
+    """The column of your table with the texts: its name, or its number from 1; usual names are known."""
+    label_column: str = ""
+    """The column with the labels."""
     batch_size: int = 64
     """Texts in an update."""
     buckets: int = 3

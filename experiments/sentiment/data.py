@@ -2,10 +2,12 @@
 
 import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from rnn_jax.data import PAD, UNKNOWN, DataError, Tokenizer, fetch, read_labelled, split_labelled
+from experiments.common.labelled import read_labelled, split_labelled
+from rnn_jax.data import PAD, UNKNOWN, DataError, Tokenizer, fetch
 from rnn_jax.data.sources import Dataset, url_files
 from rnn_jax.data.text import decode, split_lines
 
@@ -31,16 +33,39 @@ DATASETS = {"sst2": SST2}
 SST2_FILES = {"train": "stsa.binary.train", "validation": "stsa.binary.dev", "test": "stsa.binary.test"}
 
 
-def load_labelled(data: str) -> tuple[dict[str, tuple[list[str], np.ndarray]], list[str]]:
-    """Texts and labels of "train", "validation" and "test", and the classes: of sst2, or of the file at that path.
+class Parts(NamedTuple):
+    """Texts divided for an experiment."""
+
+    texts: dict[str, list[str]]
+    """Of "train", "validation" and "test"."""
+    labels: dict[str, np.ndarray]
+    """int32, places in `classes`."""
+    classes: list[str]
+    said: list[str]
+    """What was read, how it was divided, and what is odd about it, in lines."""
+
+
+def load_labelled(data: str, text_column: str = "", label_column: str = "") -> Parts:
+    """The parts of sst2, or of the file at that path; the columns are those of `read_labelled`.
 
     Raises:
         DataError: the data cannot be had, or are not of their form.
     """
     if data in DATASETS:
-        return load_sst2(), ["negative", "positive"]
-    labelled = read_labelled(data)
-    return split_labelled(labelled), labelled.classes
+        if text_column or label_column:
+            raise DataError(f"data={data!r} is no table of yours: leave out --text-column and --label-column")
+        loaded = load_sst2()
+        texts = {name: part[0] for name, part in loaded.items()}
+        labels = {name: part[1] for name, part in loaded.items()}
+        return Parts(texts, labels, ["negative", "positive"], [])
+    read = read_labelled(data, text_column=text_column, label_column=label_column)
+    parts, said = split_labelled(read)
+    return Parts(
+        {name: [read.texts[i] for i in places] for name, places in parts.items()},
+        {name: read.labels[places] for name, places in parts.items()},
+        read.classes,
+        [*read.said, *said],
+    )
 
 
 def load_sst2() -> dict[str, tuple[list[str], np.ndarray]]:

@@ -21,7 +21,8 @@ def pages(trained: Trained, row: int, steps: int) -> dict[str, Callable[[], str]
 def words_page(trained: Trained, row: int, steps: int) -> str:
     """Draw what each word of a test text adds to the log-odds of its predicted class."""
     config, model, (tokenizer, classes) = trained.config, trained.model, trained.preprocessor
-    text = (texts := load_labelled(config.data)[0]["test"][0])[row % len(texts)]
+    texts = load_labelled(config.data, config.text_column, config.label_column).texts["test"]
+    text = texts[row % len(texts)]
     tokens = tokenizer.encode(text)[: min(steps, config.text.longest)]
     spans = [span for span in tokenizer.spans(text) if span[2] <= len(tokens)]
     if not spans:

@@ -1,7 +1,7 @@
 """How well does a recurrent network predict text, one character at a time?
 
     python -m experiments.text_generation                        Shakespeare's works, about five minutes on two cores
-    python -m experiments.text_generation --corpus my.txt        your own text, any UTF-8
+    python -m experiments.text_generation --corpus my.txt        your own text, packed (gzip) or not
     python -m experiments.text_generation sample RUN --prompt "ROMEO:"
     python -m experiments.text_generation evaluate RUN
     python -m experiments.text_generation resume RUN             go on after an interruption

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import tyro
 
+from experiments.common.text import say
 from experiments.text_generation.baselines import text_baselines
 from experiments.text_generation.config import Config
-from experiments.text_generation.data import DATASETS, load_corpus
+from experiments.text_generation.data import DATASETS, load_corpus, opening, split_corpus
 from experiments.text_generation.model import make_text_score, sample_text
 from rnn_jax.data import CharTokenizer, TokenStream, digests, split
 from rnn_jax.losses import token_cross_entropy
@@ -22,7 +23,10 @@ SOURCE = "Feng et al. 2024, arXiv:2410.01201"
 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
-    texts = split(load_corpus(config.corpus))
+    corpus = load_corpus(config.corpus)
+    say(corpus.said)
+    *texts, said = split_corpus(corpus, config.corpus)
+    say(said)
     tokenizer = CharTokenizer.fit("".join(texts))
     stream = TokenStream(tokenizer.encode(texts[0]), config.batch_size, config.length, config.fit.seed)
     model = config.model.build(len(tokenizer), key_for(config.fit.seed, "init"))
@@ -40,8 +44,7 @@ def prepare(config: Config) -> Prepared:
         value, baselines = outcome.progress.best, text_baselines(tokenizer, *texts)
         rows = {f"{config.model.cell} (update {outcome.progress.best_step})": value, **baselines}
         print("\nvalidation, nats per character\n" + "\n".join(f"  {v:.3f}  {name}" for name, v in rows.items()))
-        first = "\n" if "\n" in tokenizer.vocabulary else tokenizer.vocabulary[0]
-        key = key_for(config.fit.seed, "sample")
+        first, key = opening(tokenizer.vocabulary), key_for(config.fit.seed, "sample")
         characters = sample_text(rebuild(outcome.params), tokenizer, first, key, temperature=0.8)
         text = "".join(itertools.islice(characters, 600))
         run.write_text("sample.txt", text)
@@ -73,21 +76,26 @@ def restore(run: Run, config: Config) -> Trained:
 
 def evaluate(trained: Trained, corpus_file: Annotated[str, tyro.conf.arg(name="corpus")] = "") -> None:
     """Print the nats per character of a trained model on its validation text, or on all of another text."""
-    text = load_corpus(corpus_file) if corpus_file else split(load_corpus(trained.config.corpus))[1]
+    if corpus_file:
+        text, said = load_corpus(corpus_file)
+        say(said)
+    else:
+        text = split(load_corpus(trained.config.corpus).text)[1]
     score = make_text_score(trained.rebuild, trained.preprocessor.encode(text))
     print(f"{score(trained.params):.4f} nats per character, {len(text)} characters")
 
 
 def sample(
-    trained: Trained, prompt: str = "\n", characters: int = 1000, temperature: float = 0.8,
+    trained: Trained, prompt: str = "", characters: int = 1000, temperature: float = 0.8,
     top_k: int = 0, top_p: float = 1.0, seed: int = 0,
 ) -> None:  # fmt: skip
-    """Let a trained model write after a prompt; each character appears as soon as it is drawn."""
-    print(prompt.lstrip("\n"), end="", flush=True)
+    """Let a trained model write after a prompt, by default on a new line; each character appears as it is drawn."""
+    tokenizer = trained.preprocessor
     written = sample_text(
-        trained.model, trained.preprocessor, prompt, key_for(seed, "sample"),
+        trained.model, tokenizer, prompt or opening(tokenizer.vocabulary), key_for(seed, "sample"),
         temperature=temperature, top_k=top_k, top_p=top_p,
     )  # fmt: skip
+    print(prompt.lstrip("\n"), end="", flush=True)
     for character in itertools.islice(written, characters):
         print(character, end="", flush=True)
     print()

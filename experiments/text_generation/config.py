@@ -35,7 +35,7 @@ class Config:
     """A recurrent language model over the characters of a text; the last tenth is for validation."""
 
     corpus: str = "shakespeare"
-    """shakespeare, tinyshakespeare, or the path of a UTF-8 text file."""
+    """shakespeare, tinyshakespeare, or the path of a text file, packed or not."""
     batch_size: int = 64
     """Rows of the text that are read in parallel."""
     length: int = 64

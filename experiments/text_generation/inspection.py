@@ -13,7 +13,7 @@ def pages(trained: Trained, row: int, steps: int) -> dict[str, Callable[[], str]
     del row, steps
 
     def units() -> str:
-        text = split(load_corpus(trained.config.corpus))[1][:4000]
+        text = split(load_corpus(trained.config.corpus).text)[1][:4000]
         tokens, model = trained.preprocessor.encode(text)[:, None], trained.model
         _, traces = trace_layers(lambda: model(tokens))
         return inspection.pattern_units_page(text, traces, trained.run.figures / "inspect-units.png")

@@ -8,9 +8,10 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from experiments.common.text import say
 from experiments.translation.config import Config
 from experiments.translation.data import DATASETS, load_parallel
-from experiments.translation.model import align_text, translate_texts
+from experiments.translation.model import align_text, encode_sources, translate_texts
 from rnn_jax.data import PARALLEL_AXES, ParallelBatches, Subwords, digests, read_lines
 from rnn_jax.metrics import translation_scores
 from rnn_jax.models import make_generate, target_nats
@@ -20,8 +21,11 @@ from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_alignment,
 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
-    texts, fit = load_parallel(config.corpus), config.fit
-    subwords = Subwords.fit(itertools.chain(*texts["train"]), config.vocabulary_size, lower=True)
+    (texts, said), fit = load_parallel(config.corpus, config.target_corpus), config.fit
+    say(said)
+    subwords = Subwords.fit(itertools.chain(*texts["train"]), config.vocabulary_size, lower=not config.cased)
+    for part in ("validation", "test"):
+        encode_sources(subwords, texts[part].source)  # too long ones are refused before training
     sources, targets = ([subwords.encode(text) for text in side] for side in texts["train"])
     batches = ParallelBatches(
         sources, targets, config.batch_size, fit.seed, group=fit.steps_per_dispatch, buckets=config.buckets
@@ -36,17 +40,19 @@ def prepare(config: Config) -> Prepared:
 
     def evaluate(params) -> dict[str, float]:
         translations = translate_texts(greedy, params, subwords, texts["validation"].source)
-        return {"validation_bleu": translation_scores(translations, texts["validation"].target)["BLEU"]}
+        scores = translation_scores(translations, texts["validation"].target, cased=config.cased)
+        return {"validation_bleu": scores["BLEU"]}
 
     def finish(outcome: Outcome, run: Run) -> dict:
         test, beam = texts["test"], make_generate(rebuild, beams=config.beams, alpha=config.alpha)
-        copied, scores = translation_scores(test.source, test.target)["BLEU"], {}
+        copied, scores = translation_scores(test.source, test.target, cased=config.cased)["BLEU"], {}
         for name, search in (("greedy", greedy), ("beam", beam)):
             translate_texts(search, outcome.params, subwords, test.source)  # compiled before it is timed
             began = time.perf_counter()
             translations = translate_texts(search, outcome.params, subwords, test.source)
             seconds = time.perf_counter() - began
-            scores[name] = translation_scores(translations, test.target) | {"seconds": seconds}
+            scores[name] = translation_scores(translations, test.target, cased=config.cased)
+            scores[name]["seconds"] = seconds
             print(f"test, {name}: " + ", ".join(f"{what} {value:.2f}" for what, value in scores[name].items()))
         examples = zip(test.source[:50], translations, test.target[:50], strict=False)
         run.write_text("examples.txt", "\n".join(f"> {s}\n< {w}\n= {t}\n" for s, w, t in examples))
@@ -59,8 +65,14 @@ def prepare(config: Config) -> Prepared:
 
     return Prepared(
         Task(params, loss, batches.batch, PARALLEL_AXES, evaluate, monitor="validation_bleu", higher_is_better=True),
-        finish, data=digests(DATASETS.get(config.corpus, config.corpus)), files={"subwords.json": subwords.to_json()},
+        finish, data=data_digests(config), files={"subwords.json": subwords.to_json()},
     )  # fmt: skip
+
+
+def data_digests(config: Config) -> dict[str, str]:
+    """The SHA-256 of each file of the corpus."""
+    second = digests(config.target_corpus) if config.target_corpus else {}
+    return digests(DATASETS.get(config.corpus, config.corpus)) | second
 
 
 def restore(run: Run, config: Config) -> Trained:
@@ -73,15 +85,17 @@ def restore(run: Run, config: Config) -> Trained:
 def evaluate(
     trained: Trained,
     corpus_file: str = "",
+    target_corpus_file: str = "",
     part: Literal["train", "validation", "test"] = "test",
     beams: int | None = None,
 ) -> None:
     """Print BLEU and chrF of a trained model on a part of its corpus or of another file; beams as in training."""
     config = trained.config
-    texts = load_parallel(corpus_file or config.corpus)[part]
+    files = (corpus_file, target_corpus_file) if corpus_file else (config.corpus, config.target_corpus)
+    texts = load_parallel(*files).parts[part]
     generate = make_generate(trained.rebuild, beams=beams or config.beams, alpha=config.alpha)
     translations = translate_texts(generate, trained.params, trained.preprocessor, texts.source)
-    scores = translation_scores(translations, texts.target)
+    scores = translation_scores(translations, texts.target, cased=config.cased)
     print(", ".join(f"{name} {value:.2f}" for name, value in scores.items()) + f", {len(texts.source)} sentences")
 
 

@@ -12,6 +12,10 @@ class Config:
 
     corpus: str = "multi30k"
     """multi30k, or the path of a file with a sentence, a tab and its translation in each line."""
+    target_corpus: str = ""
+    """The file with the translations, where they are not in the same one: line i is that of line i of the corpus."""
+    cased: bool = False
+    """Keep upper case in both languages; without, both are read, written and scored in lower case."""
     vocabulary_size: int = 5000
     """Subwords of both languages together, at most."""
     label_smoothing: float = 0.1

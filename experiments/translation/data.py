@@ -4,7 +4,10 @@ import gzip
 from pathlib import Path
 from typing import NamedTuple
 
-from rnn_jax.data import DataError, fetch, read_text
+from experiments.common.delimited import read_delimited
+from experiments.common.splitting import connect, number_groups, repeated, split_groups
+from experiments.common.text import normal_form, read_file_text
+from rnn_jax.data import DataError, fetch
 from rnn_jax.data.sources import Dataset, url_files
 from rnn_jax.data.text import decode, split_lines
 
@@ -36,6 +39,13 @@ MULTI30K = Dataset(
 
 DATASETS = {"multi30k": MULTI30K}
 MULTI30K_FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
+SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
+"""Of own pairs."""
+LANGUAGES = {
+    "source", "target", "src", "tgt", "trg", "input", "output", "sentence", "translation", "english", "german",
+    "deutsch", "french", "spanish", "en", "de", "fr", "es", "it", "pt", "nl", "eng", "deu", "fra", "spa",
+}  # fmt: skip
+"""What a header of two columns may say."""
 
 
 class ParallelTexts(NamedTuple):
@@ -45,30 +55,109 @@ class ParallelTexts(NamedTuple):
     target: list[str]
 
 
-def load_parallel(name: str) -> dict[str, ParallelTexts]:
-    """The parts train, validation and test of "multi30k" (English to German), or of the file at that path.
+class Parallel(NamedTuple):
+    """A corpus of sentences and their translations, divided."""
 
-    A file has a sentence, a tab and its translation in each line; of every twenty lines the nineteenth is for
-    validation and the twentieth for the test.
+    parts: dict[str, ParallelTexts]
+    """Of "train", "validation" and "test"."""
+    said: list[str]
+    """What was read, how it was divided, and what is odd about it, in lines."""
+
+
+def load_parallel(corpus: str, target_corpus: str = "") -> Parallel:
+    """The parts of "multi30k" (English to German), or of one's own file (`read_pairs`) or files (`read_line_by_line`).
+
+    Own pairs are divided at random, 90 % train, 5 % validation, 5 % test; pairs that share a sentence, in either
+    language, directly or by way of others, stay together.
+
+    Args:
+        corpus: "multi30k", or the path of a file.
+        target_corpus: the path of the file with the translations, where they are not in the same one.
 
     Raises:
-        DataError: the data cannot be had, or a line is not of this form.
+        DataError: the data cannot be had, a line is not of its form, or there are too few pairs.
     """
-    if name in DATASETS:
-        return load_multi30k()
-    if not Path(name).exists():
-        raise DataError(f"corpus={name!r} is no file, and not multi30k")
-    rows = []
-    for number, line in enumerate(read_text(name).removesuffix("\n").split("\n"), start=1):
-        cells = [cell.strip() for cell in line.split("\t")]
-        if len(cells) != 2 or not all(cells):
-            raise DataError(f"{name}, line {number}: {line[:60]!r}: expected a sentence, a tab, and its translation")
-        rows.append(cells)
-    if len(rows) < 20:
-        raise DataError(f"{name} has {len(rows)} lines: expected at least 20, for training, validation and test")
-    chosen = {"train": range(18), "validation": (18,), "test": (19,)}
-    parts = {split: [row for i, row in enumerate(rows) if i % 20 in places] for split, places in chosen.items()}
-    return {split: ParallelTexts([s for s, _ in part], [t for _, t in part]) for split, part in parts.items()}
+    if corpus in DATASETS:
+        if target_corpus:
+            raise DataError(f"target_corpus={target_corpus!r}: {corpus} has its own translations; leave it out")
+        return Parallel(load_multi30k(), [])
+    for field, file in (("corpus", corpus), ("target_corpus", target_corpus)):
+        if file and not Path(file).exists():
+            raise DataError(f"{field}={file!r} is no file, and not multi30k")
+    if target_corpus and Path(corpus).name == Path(target_corpus).name:
+        raise DataError(f"corpus and target_corpus are both called {Path(corpus).name}: expected two names")
+    texts, said = read_line_by_line(corpus, target_corpus) if target_corpus else read_pairs(corpus)
+    if len(texts.source) < 20:
+        raise DataError(
+            f"{corpus} has {len(texts.source)} lines: expected at least 20, for training, validation and test"
+        )
+    pairs = [(("source", normal_form(s)), ("target", normal_form(t))) for s, t in zip(*texts, strict=True)]
+    try:
+        parts = split_groups(connect(pairs).tolist(), fractions=SHARES)
+    except ValueError as error:
+        raise DataError(f"{corpus} cannot be divided: {error}") from error
+    sizes = ", ".join(f"{name} {len(places):,}" for name, places in parts.items())
+    again = [repeated(number_groups([pair[k] for pair in pairs])) for k in (0, 1)]
+    if any(again):
+        sizes += f"; {again[0]:,} sentences and {again[1]:,} translations are as an earlier one, and in the same part"
+    longest = [max(len(text.split()) for text in side) for side in texts]
+    said += [f"parts: {sizes}", f"longest: {longest[0]:,} words, translation {longest[1]:,} words"]
+    if same := sum(s == t for s, t in zip(*texts, strict=True)):
+        said += [f"note: {same:,} translations are the sentence itself"]
+    divided = {
+        name: ParallelTexts([texts.source[i] for i in places], [texts.target[i] for i in places])
+        for name, places in parts.items()
+    }
+    return Parallel(divided, said)
+
+
+def read_pairs(path: str) -> tuple[ParallelTexts, list[str]]:
+    """The pairs in a file, a sentence, a tab and its translation in each line, and what is to be said of them.
+
+    Columns after the second, such as licence and source of a sentence, are left out, and so is a header that names
+    the languages.
+
+    Raises:
+        DataError: the file cannot be read, lines have different numbers of columns, or a sentence is empty.
+    """
+    table = read_delimited(path, tabs=True)
+    width, rows = max(2, len(table.rows[0].cells)), table.rows
+    for line, cells in rows:
+        if len(cells) != width or not all(cells[:2]):
+            expected = "a sentence, a tab, and its translation" + f", and {width - 2} more columns" * (width > 2)
+            shown = "\t".join(cells)[:60]
+            raise DataError(f"{path}, line {line}: {shown!r}: expected {expected}")
+    said = [f"{path}: {len(rows):,} pairs ({table.form})", *table.file.notes]
+    if {cell.casefold() for cell in rows[0].cells[:2]} <= LANGUAGES:
+        said.append(f"line {rows[0].line} is a header, and left out: {' | '.join(rows[0].cells)}")
+        rows = rows[1:]
+    if width > 2 and rows:
+        said.append(f"columns after the second are left out, such as {rows[0].cells[2][:40]!r}")
+    return ParallelTexts([row.cells[0] for row in rows], [row.cells[1] for row in rows]), said
+
+
+def read_line_by_line(source: str, target: str) -> tuple[ParallelTexts, list[str]]:
+    """The pairs in two files, line i of one being the translation of line i of the other, and what is to be said.
+
+    Lines that are empty in both are left out.
+
+    Raises:
+        DataError: a file cannot be read, they have different numbers of lines, or a line is empty in one of them.
+    """
+    files = [read_file_text(path) for path in (source, target)]
+    lines = [split_lines(file.text) for file in files]
+    check_parallel(lines[0], lines[1], f"{source}, {target}")
+    pairs = [(s, t) for s, t in zip(*lines, strict=True) if s or t]
+    if half := [number for number, (s, t) in enumerate(zip(*lines, strict=True), 1) if bool(s) != bool(t)]:
+        raise DataError(
+            f"{source}, {target}: line {half[0]} is empty in one of them, and {len(half) - 1:,} more are: fill or "
+            "remove these lines in both"
+        )
+    forms = " and ".join(file.form for file in files)
+    said = [f"{source}, {target}: {len(pairs):,} pairs ({forms}), line by line"]
+    if left := len(lines[0]) - len(pairs):
+        said.append(f"{left:,} lines are empty in both, and left out")
+    return ParallelTexts([s for s, _ in pairs], [t for _, t in pairs]), [*said, *files[0].notes, *files[1].notes]
 
 
 def load_multi30k() -> dict[str, ParallelTexts]:

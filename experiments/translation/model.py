@@ -9,6 +9,17 @@ from rnn_jax.models import EncoderDecoder, TransformerEncoderDecoder
 from rnn_jax.typing import Params
 
 
+def encode_sources(subwords: Subwords, texts: Sequence[str], longest: int = 400) -> list[np.ndarray]:
+    """The subwords of texts; ValueError where one has more than `longest`."""
+    sources = [subwords.encode(text) for text in texts]
+    for text, source in zip(texts, sources, strict=True):
+        if len(source) > longest:
+            raise ValueError(
+                f"text {text[:40]!r}… has {len(source):,} subwords: expected at most {longest}; give a sentence a line"
+            )
+    return sources
+
+
 def translate_texts(
     generate: Callable[[Params, Sequence[np.ndarray]], list[np.ndarray]],
     params: Params,
@@ -28,12 +39,7 @@ def translate_texts(
     Raises:
         ValueError: a text is longer.
     """
-    sources = [subwords.encode(text) for text in texts]
-    for text, source in zip(texts, sources, strict=True):
-        if len(source) > longest:
-            raise ValueError(
-                f"text {text[:40]!r}… has {len(source):,} subwords: expected at most {longest}; give a sentence a line"
-            )
+    sources = encode_sources(subwords, texts, longest)
     full = [k for k, source in enumerate(sources) if len(source)]
     written = dict(zip(full, generate(params, [sources[k] for k in full]), strict=True))
     return [subwords.decode(written[k]) if k in written else "" for k in range(len(texts))]

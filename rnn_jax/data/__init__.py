@@ -5,7 +5,6 @@ from rnn_jax.data.audio import read_wav
 from rnn_jax.data.batches import LABELLED_AXES, BucketBatches, LabelledBatches, best_bounds, in_order
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.features import LogMel
-from rnn_jax.data.labelled import LabelledTexts, read_labelled, split_labelled
 from rnn_jax.data.padding import Packed, Padded, pack, pad, unpack
 from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, teacher_forcing
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, UrlFile, digests, url_files
@@ -30,7 +29,6 @@ __all__ = [
     "FolderFile",
     "IndexFile",
     "LabelledBatches",
-    "LabelledTexts",
     "LogMel",
     "Packed",
     "Padded",
@@ -50,7 +48,6 @@ __all__ = [
     "in_order",
     "pack",
     "pad",
-    "read_labelled",
     "read_lines",
     "read_members",
     "read_table",
@@ -58,7 +55,6 @@ __all__ = [
     "read_text",
     "read_wav",
     "split",
-    "split_labelled",
     "split_words",
     "teacher_forcing",
     "unpack",

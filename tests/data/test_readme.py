@@ -25,7 +25,6 @@ def own_files(tmp_path, monkeypatch):
     """The files that the examples read, in the folder where the user is."""
     monkeypatch.chdir(tmp_path)
     Path("my.txt").write_text("To be, or not to be. " * 300)
-    Path("reviews.tsv").write_text("".join(f"{'good' if i % 2 else 'bad'}\tfilm number {i}\n" for i in range(20)))
     wavfile.write("spoken.wav", 8000, np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32))
 
 

@@ -102,7 +102,7 @@ def test_interrupted_it_resumes_to_the_same_result(folder, tmp_path, capsys):
         (None, [], "data='own.tsv' is no file, and not the corpus chatterbot"),
         (b"a\tb\nonly one\n", [], "own.tsv, line 2: no tab in 'only one'; expected what is said, a tab, the reply"),
         (b"a\t\n", [], "own.tsv, line 1: column 2 of 2 is empty"),
-        (b"\xe4\tb\n", [], "not UTF-8: byte 0xe4"),
+        (b"a\0\tb\n", [], "zero byte at offset 1: it is no text"),
         (b"a\tb\nc\td\n", [], "too few for training, validation and test"),
         (b"", ["--task", "reading"], "task='reading'"),
     ],

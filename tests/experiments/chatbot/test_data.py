@@ -1,5 +1,6 @@
 """Conversations become pairs, parts share no turn, and what is wrong in a file is named by its line."""
 
+import gzip
 import re
 
 import pytest
@@ -55,7 +56,7 @@ def test_no_turn_is_in_two_parts_and_no_pair_is_lost(conversations, turns):
         (b"a\tb\n\nc\td\n", "line 2: no tab"),
         (b"a\tb\nc\t \n", "line 2: column 2 of 2 is empty"),
         (b"a\t\tb\n", "line 1: column 2 of 3 is empty"),
-        (b"a\tb\n\xe4\tc", "not UTF-8: byte 0xe4 at offset 4"),
+        (b"a\tb\n\0\tc", "zero byte at offset 4: it is no text"),
         (b"", "is empty"),
     ],
 )
@@ -67,7 +68,7 @@ def test_a_wrong_line_is_named(tmp_path, content, message):
 
 def test_own_conversations(tmp_path):
     (tmp_path / "own.tsv").write_text("Hi\t Hello \tBye\r\nWho?\tMe\n")
-    assert load_conversations(str(tmp_path / "own.tsv")) == [["Hi", "Hello", "Bye"], ["Who?", "Me"]]
+    assert load_conversations(str(tmp_path / "own.tsv")).conversations == [["Hi", "Hello", "Bye"], ["Who?", "Me"]]
     with pytest.raises(DataError, match=r"'nowhere.tsv' is no file, and not the corpus"):
         load_conversations("nowhere.tsv")
 
@@ -82,3 +83,12 @@ def test_dialogues_from_the_index():
     assert conversations[0][0] == "What is AI?" and len(conversations) == 2_025
     assert sum(len(turns) - 1 for turns in conversations) == 2_306
     assert all(turn and turn.strip() == turn for turns in conversations for turn in turns)
+
+
+def test_what_was_read_is_said(tmp_path):
+    (tmp_path / "own.tsv").write_bytes(gzip.compress("Hé\tBye\nWho?\tMe\tYes\nhé!\tbye.\n".encode("latin-1")))
+    conversations, said = load_conversations(str(tmp_path / "own.tsv"))
+    assert conversations[0] == ["Hé", "Bye"]
+    assert said[0].endswith("own.tsv: 3 conversations, 7 turns, 3 at most (cp1252, gzip)")
+    assert said[1] == "repeated: 1 conversations are as an earlier one, but for case and punctuation"
+    assert said[2].startswith("note: the file is not UTF-8")

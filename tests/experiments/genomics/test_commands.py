@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from experiments.genomics import EXPERIMENT, commands
+from experiments.genomics import EXPERIMENT
+from experiments.genomics.config import CrossValidationConfig
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -64,7 +65,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
 
 
 def test_ones_own_sequences_are_classified_without_the_training_data(trained, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(commands, "load_nucleotides", lambda data: pytest.fail("the training data are not needed"))
+    monkeypatch.setattr(CrossValidationConfig, "load", lambda self: pytest.fail("the training data are not needed"))
     (tmp_path / "x.fa").write_text(">mine\nccccAGccaacc\n")
     capsys.readouterr()
     assert command("classify", trained, "CACACAGTACAC", "--fasta", tmp_path / "x.fa") == 0
@@ -92,10 +93,10 @@ def test_a_transformer_of_equal_size_on_both_strands(tmp_path):
         (["--masked", "1.5"], "masked=1.5"),
         (["--no-hold-out"], "hold_out=False leaves nothing to choose an update by"),
         (["--data", "nowhere.fasta"], "nowhere.fasta' cannot be read"),
-        (["--data", "few.fasta"], "folds=10: label 0 has 1 different texts"),
+        (["--data", "few.fasta"], "folds=10: label 'EI' has 1 different texts"),
         (["classify", "RUN"], "sequences=(): expected at least one, or --fasta FILE"),
         (["classify", "RUN", "ACGX"], "letter 4 is 'X'"),
-        (["classify", "RUN", "ACGTACGTACGTA"], "has 13 steps: expected at most length=12"),
+        (["classify", "RUN", "ACGTACGTACGTA"], "1 of 1 sequences are longer than length=12"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, arguments, message):
@@ -103,3 +104,9 @@ def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, 
     (tmp_path / "few.fasta").write_text(">a EI\nAC\n>b N\nGT\n")
     error = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
     assert message in error, error
+
+
+def test_sequences_longer_than_those_of_training_are_named(trained, tmp_path, capsys):
+    (tmp_path / "x.fasta").write_text(">short\nACGTACGTACGT\n>long\nACGTACGTACGTACG\n")
+    error = command.refused(capsys, "classify", trained, "--fasta", tmp_path / "x.fasta")
+    assert "1 of 2 sequences are longer than length=12" in error and "long has 15: cut them into windows" in error

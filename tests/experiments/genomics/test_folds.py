@@ -52,7 +52,7 @@ def test_equal_texts_are_in_one_fold_and_classes_are_spread(rows, folds):
 
 
 def test_folds_of_the_splice_junctions(real_data):
-    texts, labels, _ = splice_junctions()
+    texts, labels, *_ = splice_junctions()
     fold = stratified_folds(texts, labels, 10)
     assert np.ptp([np.bincount(labels[fold == k]) for k in range(10)], axis=0).max() <= 2
     assert all(len(set(fold[np.array(texts) == text])) == 1 for text in [t for t in texts if texts.count(t) > 1])

@@ -25,6 +25,7 @@ ROWS = [
     for label, words in (("praise", GOOD), ("blame", BAD))
     for word in words
 ]
+TWICE = [f"{'blame' if i % 2 else 'praise'} film{i % 40}" for i in range(80)]
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +44,12 @@ def trained(own):
 def test_a_run_says_everything_about_itself(trained):
     result = json.loads((trained / "result.json").read_text())
     assert result["value"] == result["scores"]["accuracy"] == 100 and result["metric"] == "accuracy %"
-    assert np.sum(result["scores"]["confusion"]) == 4 and 0 <= result["scores"]["calibration error"] < 1
+    assert np.sum(result["scores"]["confusion"]) == 5 and 0 <= result["scores"]["calibration error"] < 1
     assert set(result["baseline"]) == {"naive Bayes"} and result["published"] == []
     assert json.loads((trained / "classes.json").read_text()) == ["blame", "praise"]
     for figure in ("curves.png", "reliability.png"):
         assert (trained / "figures" / figure).stat().st_size > 10_000
-    assert len((trained / "sample.txt").read_text().splitlines()) == 4
+    assert len((trained / "sample.txt").read_text().splitlines()) == 5
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,10 @@ def test_long_texts_are_cut_with_a_warning(tmp_path):
 MISTAKES = {
     "missing column": ("label\tn\npraise\t1\n", [], "line 1: the header .* has no column 'text'"),
     "empty line": ("praise\tgood\n\nblame\tbad\n", [], "line 2: the line is empty"),
-    "not UTF-8": (b"praise\tgood\nblame\tna\xefve\n", [], "not UTF-8: byte 0xef at offset 20, line 2"),
+    "no text": (b"praise\tgood\0\nblame\tbad\n", [], "zero byte at offset 11: it is no text"),
+    "no header": ("\n".join(["verdict\topinion", *ROWS]), [], "line 1: 'verdict' is in no other row"),
+    "no column": ("\n".join(ROWS), ["--text-column", "body"], "line 1: no column 'body'"),
+    "one class": ("praise\tgood\n" * 20, [], "expected at least two different ones"),
     "few texts": ("praise\tgood\nblame\tbad\n", [], "expected at least 10"),
     "no file": (None, [], "cannot be read: No such file"),
     "tokens": ("", ["--tokens", "letters"], "tokens='letters'"),
@@ -143,3 +147,34 @@ def test_words_that_drive_a_judgement_are_shown(trained):
     assert re.match(r"(praise|blame) [01]\.\d{3}: the ", words)
     assert re.search(rf"by integrated gradients: '({'|'.join(GOOD + BAD)})' \+", words), words
     assert (trained / "figures" / "inspect-words.png").stat().st_size > 10_000
+
+
+def test_what_was_read_is_said_before_training(tmp_path, capsys):
+    (tmp_path / "own.csv").write_text("text,label\n" + "".join(f"{t},{label}\n" for label, t in map(str.split, TWICE)))
+    EXPERIMENT.prepare(EXPERIMENT.configure({"data": str(tmp_path / "own.csv"), "hidden_size": 4}))
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].endswith(
+        "own.csv: 80 rows (UTF-8, commas between columns); text in column 'text', label in column 'label'"
+    )
+    assert said[1:5] == [
+        "classes: blame 40, praise 40",
+        "parts: train 64 (blame 32, praise 32), validation 8 (blame 4, praise 4), test 8 (blame 4, praise 4)",
+        "longest: 1 words, 'film10'",
+        "repeated: 40 texts are as an earlier one, but for case and punctuation; equal ones are in one part",
+    ]
+
+
+def test_evaluate_takes_the_columns_of_another_table(trained, tmp_path, capsys):
+    table = ["a,b,c", *(f"{i},{row}".replace("\t", ",") for i, row in enumerate(ROWS))]
+    (tmp_path / "own.csv").write_text("\n".join(table))
+    columns = ["--text-column", "c", "--label-column", "b"]
+    assert command("evaluate", trained, "--data", tmp_path / "own.csv", *columns) == 0
+    assert "text in column 'c', label in column 'b'" in capsys.readouterr().err
+    said = command.refused(capsys, "evaluate", trained, "--data", tmp_path / "own.csv")
+    assert "line 1: 3 columns, expected 2, or a header" in said
+
+
+def test_runs_from_before_the_columns_had_names_still_open(trained):
+    stored = json.loads((trained / "config.json").read_text())
+    older = {name: value for name, value in stored.items() if name not in ("text_column", "label_column")}
+    assert EXPERIMENT.today(older) == stored and EXPERIMENT.today({"steps": 1}) == {"steps": 1}

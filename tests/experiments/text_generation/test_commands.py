@@ -91,9 +91,15 @@ def test_another_dtype_of_the_computation_keeps_float32_parameters(trained, tmp_
 
 def mistakes():
     yield "no such corpus", ["--corpus", "nowhere.txt"], "corpus='nowhere.txt' is no file"
-    yield "wrong encoding", ["--corpus", "latin1.txt"], "not UTF-8: byte 0xe4 at offset 0.*iconv"
+    yield "no text", ["--corpus", "binary.txt"], "zero byte at offset 1: it is no text"
+    yield (
+        "one symbol",
+        ["--corpus", "one.txt"],
+        "one.txt has 900 characters, all of them 'a'",
+    )
     yield "empty file", ["--corpus", "empty.txt"], "empty"
     yield "short file", ["--corpus", "short.txt"], "lower batch_size or length"
+    yield "shorter file", ["--corpus", "shorter.txt"], "expected at least 20"
     yield "unknown cell", ["--corpus", "good.txt", "--cell", "lsmt"], "did you mean 'lstm'"
     yield "bad name", ["--corpus", "good.txt", "--name", "../up"], "name '../up'"
     yield "bad size", ["--corpus", "good.txt", "--hidden-size", "0"], "hidden_size=0"
@@ -107,9 +113,11 @@ def mistakes():
 @pytest.mark.parametrize(("arguments", "message"), [m[1:] for m in mistakes()], ids=[m[0] for m in mistakes()])
 def test_mistakes_end_in_one_clear_line(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "latin1.txt").write_bytes("ärger".encode("latin-1") * 100)
+    (tmp_path / "binary.txt").write_bytes(b"a\0b")
+    (tmp_path / "one.txt").write_text("a" * 900)
     (tmp_path / "empty.txt").touch()
-    (tmp_path / "short.txt").write_text("too short")
+    (tmp_path / "short.txt").write_text("too short for this" * 2)
+    (tmp_path / "shorter.txt").write_text("too short")
     (tmp_path / "good.txt").write_text(TEXT)
     small = SMALL if arguments[0].startswith("-") else []
     said = command.refused(capsys, *small, *arguments)
@@ -127,11 +135,25 @@ def test_a_run_is_not_overwritten_and_resumes_only_as_it_was(trained, capsys):
 
 
 def test_a_prompt_with_unknown_characters_names_them(trained, capsys):
+    capsys.readouterr()
     assert command("sample", trained, "--prompt", "To bé") == 1
-    assert "'é' at position 4" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "'é' at position 4" in said.err and not said.out
 
 
 def test_units_that_follow_the_text_are_shown(trained):
     words = EXPERIMENT.pages(EXPERIMENT.load(trained), 0, 100)["units that follow the text"]()
     assert re.match(r"[a-z ,]+: unit \d+, correlation [+-][01]\.\d\d\n", words)
     assert (trained / "figures" / "inspect-units.png").stat().st_size > 10_000
+
+
+def test_a_text_in_one_line_is_trained_on_and_written(tmp_path, capsys):
+    (tmp_path / "line.txt").write_text("the quick brown fox jumps " * 60)
+    flags = [*SMALL, "--hidden-size", 4, "--steps", 5, "--steps-per-dispatch", 5, "--evaluate-every", 5]
+    assert command("--corpus", tmp_path / "line.txt", "--runs", tmp_path, "--name", "run", *flags) == 0
+    said = capsys.readouterr()
+    assert "line.txt: 1,560 characters, 20 different ones, 1 lines (UTF-8)" in said.err and "note: the text" in said.err
+    run = tmp_path / "text_generation" / "run"
+    assert len((run / "sample.txt").read_text()) == 600
+    assert command("sample", run, "--characters", 30) == 0
+    assert len(capsys.readouterr().out) == 31

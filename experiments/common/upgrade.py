@@ -1,9 +1,9 @@
-"""Configs that earlier versions wrote, when all tasks of an experiment had one type of config."""
+"""Configs that earlier versions wrote: with one type for all tasks of an experiment, or without the newest fields."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rnn_jax.train.fields import field_types
+from rnn_jax.train.fields import default_values, field_types
 
 
 def drop_other_tasks(configs: Mapping[str, type[Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -22,5 +22,31 @@ def drop_other_tasks(configs: Mapping[str, type[Any]]) -> Callable[[dict[str, An
         config_type = configs.get(task) if isinstance(task, str) else None
         own = field_types(config_type).keys() if config_type else every
         return {n: v for n, v in stored.items() if n in own or n not in every} if own <= stored.keys() else stored
+
+    return upgrade
+
+
+def add_fields(config_type: type[Any], *names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The `upgrade` of an experiment whose configs have got new fields: these have their defaults in older ones.
+
+    A few values in a file for `--config` stay as they are.
+
+    Args:
+        config_type: of its configs.
+        names: of the new fields.
+    """
+    added = {name: value for name, value in default_values(config_type).items() if name in names}
+    before = field_types(config_type).keys() - added.keys()
+    return lambda stored: added | stored if before <= stored.keys() else stored
+
+
+def add_task_fields(configs: Mapping[str, type[Any]], *names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """`add_fields` for an experiment of several tasks, of which each gets those that it has; and `drop_other_tasks`."""
+    added = {task: add_fields(config_type, *names) for task, config_type in configs.items()}
+    drop = drop_other_tasks(configs)
+
+    def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
+        task = stored.get("task")
+        return drop(added[task](stored) if isinstance(task, str) and task in added else stored)
 
     return upgrade

@@ -1,7 +1,7 @@
 """MIDI files to piano rolls and back. A roll is uint8 `[T, 88]`: which pitches of a piano sound in each step."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ def read_piece(path: str | Path, steps_per_beat: int = 2) -> Piece:
     _take_any_key()
     try:
         file = mido.MidiFile(path, clip=True)
-        messages = list(mido.merge_tracks(file.tracks))
+        messages, end = _merged(file.tracks)
     except Exception as error:  # mido raises whatever it meets in a file of wrong bytes
         why = str(error) or type(error).__name__
         raise DataError(f"{path} cannot be read as a MIDI file: {why}") from error
@@ -74,7 +74,7 @@ def read_piece(path: str | Path, steps_per_beat: int = 2) -> Piece:
             f"{path} is of type {file.type} with {file.ticks_per_beat} ticks in a beat: expected type 0 or 1, and time "
             "in beats; export it again as a standard MIDI file"
         )
-    notes = _notes(messages)
+    notes = _notes(messages, end)
     if not notes:
         raise DataError(f"{path} has no notes between A0 and C8 (percussion does not count)")
     steps = [(round(b * steps_per_beat / file.ticks_per_beat), round(e * steps_per_beat / file.ticks_per_beat), pitch)
@@ -85,9 +85,8 @@ def read_piece(path: str | Path, steps_per_beat: int = 2) -> Piece:
     roll = np.zeros((last - first, PITCHES), np.uint8)
     for begin, end, pitch in steps:
         roll[begin - first : max(begin + 1, end) - first, pitch] = 1
-    now, tempos = 0, {0: DEFAULT_TEMPO}
-    for message in messages:
-        now += message.time
+    tempos = {0: DEFAULT_TEMPO}
+    for now, message in messages:
         if message.type == "set_tempo" and message.tempo > 0:
             step = round(now * steps_per_beat / file.ticks_per_beat) - first
             tempos[max(step, 0)] = mido.tempo2bpm(message.tempo)
@@ -111,18 +110,30 @@ def _take_any_key() -> None:
     add_meta_spec(AnyKey)
 
 
-def _notes(messages: list[Any]) -> list[tuple[int, int, int]]:
+def _merged(tracks: Sequence[Any]) -> tuple[list[tuple[int, Any]], int]:
+    """The notes and tempos of all tracks, each with its time in ticks, in their order; and when the last track ends."""
+    found, end = [], 0
+    for track in tracks:
+        now = 0
+        for message in track:
+            now += message.time
+            if message.type in ("note_on", "note_off", "set_tempo"):
+                found.append((now, message))
+        end = max(end, now)
+    return sorted(found, key=lambda one: one[0]), end
+
+
+def _notes(messages: Sequence[tuple[int, Any]], end: int) -> list[tuple[int, int, int]]:
     """Begin and end in ticks, and pitch, of each note; one that never ends ends with the piece.
 
     A key that is struck again while it is held ends its first note and begins a second one, which ends where the key
     has been let go as often as it was struck. Where a file lets a key go less often than it strikes it, the first time
     ends the note.
     """
-    now, events = 0, []
+    events = []
     balance: dict[tuple[int, int], int] = {}
-    for message in messages:
-        now += message.time
-        if message.type not in ("note_on", "note_off") or message.channel == _PERCUSSION:
+    for now, message in messages:
+        if message.type == "set_tempo" or message.channel == _PERCUSSION:
             continue
         key, struck = (message.channel, message.note - LOWEST_PITCH), message.type == "note_on" and message.velocity > 0
         if 0 <= key[1] < PITCHES:
@@ -141,7 +152,7 @@ def _notes(messages: list[Any]) -> list[tuple[int, int, int]]:
             if not held[key] or balance[key] > 0:
                 notes.append((begun.pop(key), when, key[1]))
                 held[key] = 0
-    return notes + [(start, now, pitch) for (_, pitch), start in begun.items()]
+    return notes + [(start, end, pitch) for (_, pitch), start in begun.items()]
 
 
 def write_midi(

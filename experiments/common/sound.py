@@ -16,8 +16,8 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 ADVICE = "convert it, for example with `ffmpeg -i INPUT -c:a pcm_s16le OUTPUT.wav`"
 _ENDLESS = 0x7FFF0000
 """A wav file that says it is this large was written into a pipe: its size was not known as its header was written."""
-_LONGEST, _BLOCK = 2**40, 2**20
-"""Samples of a file at most, if it knows how many it has, and those read at once if it does not."""
+_MOST = 10_000
+"""Samples in a byte at most, which flac has of silence."""
 
 
 def ignore(words: str, name: str) -> None:
@@ -80,17 +80,17 @@ def _decode(content: bytes, named: str) -> tuple[int, np.ndarray, bool]:
 
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
-            frames = file.frames
-            # A file out of a pipe may not say how long it is.
-            blocks = [file.read(_BLOCK if frames > _LONGEST else -1, dtype="float32", always_2d=True)]
-            while frames > _LONGEST and len(blocks[-1]):
-                blocks.append(file.read(_BLOCK, dtype="float32", always_2d=True))
-            samples = np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
+            if (frames := file.frames) > _MOST * len(content):
+                raise DataError(f"{named} does not say how long it is, as out of a pipe, or it is damaged; {ADVICE}")
+            samples = file.read(dtype="float32", always_2d=True)
+            counted = file.format not in ("MP3", "MPEG", "OGG")  # which know it by estimation
             rate, floating = file.samplerate, file.subtype in ("FLOAT", "DOUBLE")
+    except DataError:
+        raise
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError) as error:
         begins = f"it begins with {content[:12]!r}"
         raise DataError(f"{named} is no sound that can be read: {begins} ({error}); {ADVICE}") from error
-    if len(samples) < frames <= _LONGEST:
+    if counted and len(samples) < frames:
         raise DataError(
             f"{named} is truncated: it should have {frames:,} samples, and {len(samples):,} can be read; record or "
             "copy it again"

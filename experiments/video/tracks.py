@@ -83,10 +83,11 @@ def read_tracks(path: str | Path, labelled: bool = True, columns: Sequence[str] 
     needed = ("track", "label") if labelled else ("track",)
     header, rows = read_named_rows(path, (*needed, *columns), ("label", *FRAMES), expected)
     of_frames = [name for name in FRAMES if name in header and name not in columns]
-    coordinates = [name for name in header if name not in ("track", "label", *of_frames)]
+    numbering = [name for name in header if name == "" or name.startswith("Unnamed: ")]  # of rows, by a spreadsheet
+    coordinates = [name for name in header if name not in ("track", "label", *of_frames, *numbering)]
     if not coordinates:
         raise DataError(f"{path} has the columns {','.join(header)!r}: expected {expected}")
-    notes = []
+    notes = ["note: a column without a name is not read"] * bool(numbering)
     if columns and (others := [name for name in coordinates if name not in columns]):
         notes.append(f"note: the model knows {', '.join(columns)}; not read: {', '.join(others)}")
     if len(of_frames) > 1:

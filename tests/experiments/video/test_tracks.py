@@ -78,6 +78,12 @@ def test_a_column_of_frames_orders_rows_and_is_no_coordinate(tmp_path, column):
     assert wanted.notes == [] and "tracks are sorted by the column" in found.notes[0]
 
 
+def test_numbers_of_rows_are_no_coordinate(tmp_path):
+    (tmp_path / "t.csv").write_text(",track,label,x\n0,a,up,1\n1,a,up,2\n")
+    tracks = read_tracks(tmp_path / "t.csv")
+    assert tracks.columns == ["x"] and tracks.notes == ["note: a column without a name is not read"]
+
+
 def test_columns_are_read_by_name(tmp_path):
     (tmp_path / "t.csv").write_text("y,track,speed,X\n1,a,7,2\n3,a,7,4\n")
     tracks = read_tracks(tmp_path / "t.csv", labelled=False, columns=["x", "y"])

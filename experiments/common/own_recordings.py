@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from experiments.common.reading import counted, describe_parts, refuse_unseen
+from experiments.common.reading import counted, describe_parts, refuse_one_class, refuse_unseen
 from experiments.common.recordings import PARTS, Recording
 from experiments.common.splitting import number_groups, repeated, split_groups
 from rnn_jax.data.download import DataError
@@ -105,11 +105,12 @@ def check_alignable(
     """
     short = [(r, needed, have) for r in recordings if (needed := labels_needed(r.words)) > (have := steps(r))]
     if short:
-        named = "\n  ".join(
+        lines = dict.fromkeys(
             f"{kind}{r.name}: {len(r.words)} labels, which need {needed} steps, and {have} steps"
-            for r, needed, have in short[:20]
+            for r, needed, have in short
         )
-        more = f"\n  and {len(short) - 20:,} more" * (len(short) > 20)
+        named = "\n  ".join([*lines][:20])
+        more = f"\n  and {len(lines) - 20:,} more" * (len(lines) > 20)
         raise DataError(
             f"{source}: {len(short):,} of {len(recordings):,} have more labels than steps, with which CTC learns "
             f"nothing; {remedy}\n  {named}{more}"
@@ -129,13 +130,14 @@ def describe_recordings(
         source: of the data, for messages.
 
     Raises:
-        DataError: the validation or test part has words that the training part lacks.
+        DataError: the validation or test part has words that the training part lacks, or all recordings have the same.
     """
     words = {part: [word for r in recordings for word in r.words] for part, recordings in parts.items()}
     refuse_unseen(source, words, "move some of them into the training part, or leave them out")
     every = [recording for recordings in parts.values() for recording in recordings]
     longest = max(every, key=length)
     if all(len(recording.words) == 1 for recording in every):
+        refuse_one_class(source, words["training"])
         lines = describe_parts(what, words)
     else:
         sizes = ", ".join(f"{len(recordings):,} {part}" for part, recordings in parts.items())

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from rnn_jax.data.download import DataError
 
-S, T = TypeVar("S"), TypeVar("T")
+S = TypeVar("S")
+T = TypeVar("T")
 Note = Callable[[str, str], None]
 """Called with what is odd about a file, in words that are the same for all such files, and the file's name."""
 
@@ -108,3 +109,13 @@ def refuse_unseen(source: str, parts: Mapping[str, Iterable[str]], remedy: str) 
             more = ", ..." * (len(unseen) > 8)
             which = f"{', '.join(unseen[:8])}{more}, which the {training} part lacks"
             raise DataError(f"{source}: the {part} part has {which}; {remedy}")
+
+
+def refuse_one_class(source: str, labels: Iterable[str]) -> None:
+    """See to it that there is something to tell apart.
+
+    Raises:
+        DataError: all labels are the same.
+    """
+    if len(classes := set(labels)) < 2:
+        raise DataError(f"{source} has {len(classes)} class, {', '.join(classes)}: expected at least two to tell apart")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.common.pictures import SUFFIXES, read_grey
-from experiments.common.reading import Note, read_each, refuse_unseen, say
+from experiments.common.reading import Note, read_each, refuse_one_class, refuse_unseen, say
 from experiments.common.splitting import number_groups, repeated, split_groups
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, file_digest, url_files
@@ -128,6 +128,7 @@ def load_images(data: str, side: int = 28, *, skip_unreadable: bool = False) -> 
     if not is_published(files):
         known, labels = (files[names[1]].name for names in FILES.values())
         parts = {known: map(str, training.labels), labels: map(str, test.labels)}
+        refuse_one_class(data, map(str, training.labels))
         refuse_unseen(data, parts, "correct the labels, or take those pictures out")
         return LabelledImages(_own_parts(training, test))
     cut = len(training.labels) - max(1, len(training.labels) // 12)

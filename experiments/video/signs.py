@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from experiments.common.keel import KEEL
-from experiments.common.reading import describe_parts, say
+from experiments.common.reading import describe_parts, refuse_one_class, say
 from experiments.common.series import Series
 from experiments.common.splitting import number_groups, repeated
 from experiments.video.config import LibrasConfig, TrackClassifierConfig
@@ -160,6 +160,7 @@ class SignTask(VideoTask):
         if config.fit.hold_out:
             self.training, self.validation = stratified_split(training, 1 / 6, seed)
         classes = sorted(set(training.labels))
+        refuse_one_class(config.data, classes)
         scale = track_scale(self.training.values).tolist()
         self.facts = {"classes": classes, "scale": scale, "columns": tracks.columns}
         self.summary = self.describe(tracks)

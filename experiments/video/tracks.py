@@ -54,8 +54,11 @@ def load_tracks(data: str) -> Tracks:
         # In whatever order the rows of a file are, they train the same model: numbers in names count as numbers.
         parts = [[(p.zfill(20) if p.isdigit() else p) for p in re.split(r"(\d+)", name)] for name in tracks.names]
         order = sorted(range(len(parts)), key=lambda k: parts[k]) if tracks.columns else range(len(parts))
-        values, labels, names = ([of[k] for k in order] for of in tracks[:3])
-        return tracks._replace(values=values, labels=labels, names=names)
+        return tracks._replace(
+            values=[tracks.values[k] for k in order],
+            labels=[tracks.labels[k] for k in order],
+            names=[tracks.names[k] for k in order],
+        )
     table = load_keel("movement_libras")
     values, labels = list(table.values.reshape(-1, 45, 2)), [SIGNS[int(label) - 1] for label in table.labels]
     return Tracks(values, labels, [f"line {i}" for i in range(1, len(values) + 1)], ["x", "y"], [])

@@ -62,6 +62,9 @@ def test_copies_are_on_one_side_and_said():
 
 
 def test_unseen_words_of_the_owners_test_part_are_refused():
+    alike = {part: [recording("a", 3)] for part in ("training", "validation", "test")}
+    with pytest.raises(DataError, match=r"d\.csv has 1 class, a"):
+        describe_recordings(alike, "recordings", steps, "steps", "d.csv")
     parts = {"training": [recording("a", 3)], "validation": [recording("a", 4)], "test": [recording("b", 5)]}
     with pytest.raises(DataError, match=r"d\.csv: the test part has b, which the training part lacks"):
         describe_recordings(parts, "recordings", steps, "steps", "d.csv")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.common.reading import describe_parts, read_each, refuse_unseen
+from experiments.common.reading import describe_parts, read_each, refuse_one_class, refuse_unseen
 from rnn_jax.data import DataError
 
 
@@ -47,3 +47,6 @@ def test_what_training_lacks_is_refused():
     refuse_unseen("d.csv", {"training": "abc", "test": "ab"}, "add some")
     with pytest.raises(DataError, match=r"d\.csv: the test part has x, y, which the training part lacks; add some"):
         refuse_unseen("d.csv", {"training": "abc", "validation": "a", "test": "yax"}, "add some")
+    refuse_one_class("d.csv", "aab")
+    with pytest.raises(DataError, match=r"d\.csv has 1 class, a: expected at least two to tell apart"):
+        refuse_one_class("d.csv", "aa")

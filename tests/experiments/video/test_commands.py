@@ -139,6 +139,7 @@ def test_captions_are_written(films, tmp_path, capsys):
         (["--data", "nowhere.csv"], "nowhere.csv' cannot be read"),
         (["--task", "frames", "--data", "missing.npy"], "--data"),
         (["--task", "captions", "--data", "missing.npy"], "--data"),
+        (["--data", "alike.csv"], "alike.csv has 1 class, up"),
         (["--data", "one.csv"], "label 'up' has 1 different tracks"),
         (["--no-hold-out"], "use evaluate_every=1000"),
         (["--task", "frames", "--patch", "5"], "patch=5: expected a divisor of 24"),
@@ -150,6 +151,7 @@ def test_captions_are_written(films, tmp_path, capsys):
 def test_mistakes_end_in_one_clear_line(signs, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "one.csv").write_text("track,label,x\na,up,1\na,up,2\n")
+    (tmp_path / "alike.csv").write_text("track,label,x\n" + "".join(f"{i},up,{i}\n{i},up,3\n" for i in range(9)))
     said = command.refused(capsys, *(signs if a == "RUN" else a for a in arguments))
     assert message in said, said
 

@@ -6,18 +6,6 @@ from typing import Any
 from rnn_jax.train.fields import default_values, field_types
 
 
-def add_task_fields(configs: Mapping[str, type[Any]], *names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """`add_fields` for an experiment of several tasks, of which each gets those that it has; and `drop_other_tasks`."""
-    added = {task: add_fields(config_type, *names) for task, config_type in configs.items()}
-    drop = drop_other_tasks(configs)
-
-    def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-        task = stored.get("task")
-        return drop(added[task](stored) if isinstance(task, str) and task in added else stored)
-
-    return upgrade
-
-
 def drop_other_tasks(configs: Mapping[str, type[Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """The `upgrade` of an experiment: from the fields of all its tasks to those of a config's own task.
 

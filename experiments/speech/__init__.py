@@ -12,12 +12,8 @@ Graves, Mohamed & Hinton 2013, arXiv:1303.5778. With --no-bidirectional the mode
 word: `transcribe RUN FILE.wav --stream`. `--model transformer` takes a transformer of as many parameters.
 """
 
-from experiments.common.upgrade import add_task_fields
 from experiments.speech.commands import evaluate, prepare, restore, transcribe
-from experiments.speech.config import TASKS
+from experiments.speech.config import TASKS, upgrade
 from rnn_jax.train import Experiment
 
-EXPERIMENT = Experiment(
-    __name__, TASKS, prepare, restore, commands=(evaluate, transcribe),
-    upgrade=add_task_fields(TASKS, "channel", "skip_unreadable"),
-)  # fmt: skip
+EXPERIMENT = Experiment(__name__, TASKS, prepare, restore, commands=(evaluate, transcribe), upgrade=upgrade)

@@ -18,13 +18,20 @@ def read_grey(path: str | Path) -> "Image":
     """A picture upright, in grey, see `to_grey`; of a film the first frame.
 
     Raises:
-        DataError: the file cannot be read, or is no picture.
+        DataError: the file cannot be read, is no picture, or shows nothing but white on transparent ground.
     """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as picture:
-            return to_grey(ImageOps.exif_transpose(picture))
+            upright = ImageOps.exif_transpose(picture)
+            grey = to_grey(upright)
+            low, high = grey.getextrema()
+            if low == high == 255 and upright.has_transparency_data:
+                raise DataError(f"{path} is white on transparent ground, which becomes white: put it on a dark one")
+            return grey
+    except DataError:
+        raise
     except Exception as error:  # Pillow raises whatever it meets in a file of wrong bytes
         raise DataError(f"{path} cannot be read as a picture: {error}") from error
 

@@ -64,6 +64,12 @@ def test_a_picture_is_turned_as_its_camera_says(tmp_path, orientation):
     np.testing.assert_array_equal(np.asarray(read_grey(tmp_path / "a.png")), SIGN)
 
 
+def test_white_on_transparent_ground_cannot_be_seen(tmp_path):
+    Image.merge("LA", (Image.new("L", (12, 8), 255), Image.fromarray(SIGN))).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png is white on transparent ground"):
+        read_grey(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("content", [b"", b"words", b"\x89PNG\r\n\x1a\n" + bytes(20)])
 def test_what_is_no_picture_is_named(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)

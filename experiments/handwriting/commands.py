@@ -6,9 +6,11 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from experiments.common.keel import KEEL
+from experiments.common.own_recordings import describe_recordings
+from experiments.common.reading import say
 from experiments.common.recogniser import Recogniser, TrainingStatistics, make_validation_loss
 from experiments.common.recordings import BATCH_AXES, Recording
-from experiments.common.transcription import Transcriber, score_transcripts
+from experiments.common.transcription import Transcriber, beam_of, score_transcripts
 from experiments.handwriting.baselines import nearest_drawings
 from experiments.handwriting.config import HandwritingConfig
 from experiments.handwriting.data import read_drawings
@@ -26,6 +28,8 @@ TERMS = ("written", "read", "label")
 def prepare(config: HandwritingConfig) -> Prepared:
     """Data, model and losses of a run."""
     parts = config.parts()
+    source = config.data or config.task
+    say(describe_recordings(parts, "drawings", lambda drawing: len(drawing.signal), "points", source))
     training = parts["training"] + ([] if config.fit.hold_out else parts["validation"])
     validation, test = (as_features(parts[part], config.several) for part in ("validation", "test"))
     statistics = TrainingStatistics.of(as_features(training, config.several), None)
@@ -74,18 +78,37 @@ def make_transcribe(
     return lambda drawings: transcriber(as_features(drawings, config.several), beam=8)
 
 
-def evaluate(trained: Trained, beam: int = 8) -> None:
-    """Score a trained model on the test part of its data, with examples."""
-    config = trained.config
+def evaluate(trained: Trained, beam: int | None = None) -> None:
+    """Score a trained model on the test part of its data, with examples; --beam of the search in one of strings, 8."""
+    config, transcriber = trained.config, Transcriber(trained.model, trained.preprocessor.words)
     test = as_features(config.parts()["test"], config.several)
-    result, examples = score_transcripts(Transcriber(trained.model, trained.preprocessor.words), test, beam, TERMS)
+    result, examples = score_transcripts(transcriber, test, beam_of(transcriber, beam), TERMS)
     print(f"{examples}{result['metric']}: {result['value']:.2f}  {result['scores']}")
 
 
-def recognise(trained: Trained, file: Positional[Path], downwards: bool = False, picture: Path | None = None) -> None:
-    """Print what is written in the drawings of a file, .json or .csv; with --picture draw it as it grows, too."""
+def recognise(
+    trained: Trained,
+    file: Positional[Path],
+    downwards: bool = False,
+    upwards: bool = False,
+    picture: Path | None = None,
+) -> None:
+    """Print what is written in the drawings of a file, .json or .csv.
+
+    Args:
+        trained: the model.
+        file: of drawings; y grows as in the file of training where no flag says otherwise.
+        downwards: y grows downwards in the file, as on screens.
+        upwards: y grows upwards in the file.
+        picture: a .png in which each drawing is shown as it grows.
+    """
+    if downwards and upwards:
+        raise ValueError("downwards=True, upwards=True: y grows one way in a file; leave one of them out")
+    down = trained.config.downwards if downwards == upwards else downwards
+    if down != trained.config.downwards:
+        say(f"note: y grows {'down' if down else 'up'}wards in {file}, and the other way in the file of training")
     transcribe = make_transcribe(trained.config, trained.model, trained.preprocessor.words)
-    drawings = trained.config.prepared(read_drawings(file, downwards=downwards))
+    drawings = trained.config.prepared(read_drawings(file, downwards=down))
     for drawing, words in zip(drawings, transcribe(drawings), strict=True):
         print(f"{drawing.name}: {' '.join(words)}")
     if picture:

@@ -39,6 +39,8 @@ class HandwritingConfig:
     def __post_init__(self):
         if self.points < 2:
             raise ValueError(f"points={self.points}: expected at least 2")
+        if self.downwards and not self.data:
+            raise ValueError("downwards=True: PenDigits has y upwards; it is for a file of your own, --data FILE")
 
     @property
     def several(self) -> bool:

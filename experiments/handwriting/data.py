@@ -1,6 +1,5 @@
 """Handwriting as strokes of a pen: PenDigits, strings of its digits, and the user's own drawings."""
 
-import csv
 import dataclasses
 import json
 import math
@@ -11,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from experiments.common.keel import load_keel
+from experiments.common.named_rows import read_named_rows
+from experiments.common.own_recordings import check_alignable, divide_recordings
+from experiments.common.reading import say
 from experiments.common.recordings import PARTS, Recording, join_recordings
 from experiments.handwriting.strokes import lay_out, prepare_drawing
 from rnn_jax.data.download import DataError
@@ -56,13 +58,13 @@ def handwriting_parts(
 
     Args:
         task: "digits", one sign in each drawing, or "strings", several.
-        file: the user's own drawings in their place (see `read_drawings`); of ten, the ninth is for validation and the
-            tenth for test.
+        file: the user's own drawings in their place (see `read_drawings`), divided by `divide_recordings`.
         points: of each sign; eight in PenDigits, which has no more.
         downwards: y grows downwards in the file, as on screens.
 
     Raises:
-        DataError: the data cannot be had or are not of this form, or `points` is not 8 without a file.
+        DataError: the data cannot be had or are not of this form, `points` is not 8 without a file, or a drawing has
+            more words than steps.
     """
     several = task == "strings"
     if file:
@@ -70,14 +72,16 @@ def handwriting_parts(
         many = next((d for d in drawings if len(d.words) > 1), None)
         if many and not several:
             raise DataError(f"{file}, drawing {many.name} has {len(many.words)} words: several need --task strings")
-        ends = {8: "validation", 9: "test"}
-        parts = {part: [d for i, d in enumerate(drawings) if ends.get(i % 10, "training") == part] for part in PARTS}
-        if not parts["test"]:
-            raise DataError(f"{file} has {len(drawings)} drawings: expected at least 10, for three parts")
-    elif points != 8:
+        drawings = [prepare_drawing(drawing, points, several) for drawing in drawings]
+        if several:
+            remedy = f"take more --points than {points} of each sign, or draw signs apart from each other"
+            check_alignable(drawings, lambda drawing: len(drawing.signal), file, remedy, "drawing ")
+        parts, notes = divide_recordings(drawings, file)
+        say(notes)
+        return parts
+    if points != 8:
         raise DataError(f"points={points}: PenDigits has 8 of each digit; other numbers need a file of your own")
-    else:
-        parts = pen_strings(pendigits()) if several else pendigits()
+    parts = pen_strings(pendigits()) if several else pendigits()
     return {part: [prepare_drawing(d, points, several) for d in drawings] for part, drawings in parts.items()}
 
 
@@ -98,8 +102,7 @@ def read_drawings(path: str | Path, *, downwards: bool = False, labelled: bool =
         DataError: the file cannot be read or is not of this form, or a coordinate is empty, no number or not finite;
             the message names row and column, or drawing, stroke and point.
     """
-    text = read_text(path)
-    parsed = _from_csv(text, path) if Path(path).suffix.lower() == ".csv" else _from_json(text, path)
+    parsed = _from_csv(path) if Path(path).suffix.lower() == ".csv" else _from_json(read_text(path), path)
     drawings = []
     for name, words, strokes in parsed:
         if labelled and not words:
@@ -137,30 +140,26 @@ def _from_json(text: str, path: str | Path) -> Iterator[Drawing]:
         yield str(item.get("name", number)), words, strokes
 
 
-def _from_csv(text: str, path: str | Path) -> Iterator[Drawing]:
-    rows = csv.DictReader(text.splitlines())
-    for column in ("drawing", "stroke", "x", "y"):
-        if column not in (rows.fieldnames or ()):
-            raise DataError(f"{path} has no column {column!r}: its first line is {','.join(rows.fieldnames or ())!r}")
+def _from_csv(path: str | Path) -> Iterator[Drawing]:
+    needed = ("drawing", "stroke", "x", "y")
+    _, rows = read_named_rows(path, needed, ("words",), "drawing, stroke, x, y and, where it is known, words")
     drawings: dict[str, dict[str, list[tuple[float, float]]]] = {}
     words: dict[str, str] = {}
-    for row in rows:
+    for number, row in rows:
         point = []
         for column in ("x", "y"):
-            cell = (row[column] or "").strip()
             try:
-                point.append(float(cell))
+                point.append(float(row[column]))
             except ValueError:
                 point.append(math.nan)
             if not _is_coordinate(point[-1]):
-                raise DataError(f"{path}, line {rows.line_num}, column {column}: {cell!r}, expected a finite number")
-        name, transcript = row["drawing"] or "", (row.get("words") or "").strip()
+                raise DataError(f"{path}, line {number}, column {column}: {row[column]!r}, expected a finite number")
+        name, transcript = row["drawing"], row.get("words", "")
         if words.setdefault(name, transcript) != transcript:
             raise DataError(
-                f"{path}, line {rows.line_num}, column words: {transcript!r}, but drawing {name} began with "
-                f"{words[name]!r}"
+                f"{path}, line {number}, column words: {transcript!r}, but drawing {name} began with {words[name]!r}"
             )
-        drawings.setdefault(name, {}).setdefault(row["stroke"] or "", []).append((point[0], point[1]))
+        drawings.setdefault(name, {}).setdefault(row["stroke"], []).append((point[0], point[1]))
     for name, strokes in drawings.items():
         yield name, words[name], list(strokes.values())
 

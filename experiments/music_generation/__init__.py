@@ -13,8 +13,12 @@ The value is the negative log likelihood of a step, summed over the pitches, its
 but the first of each: Chung et al. 2014 and Bai et al. 2018 predict step t + 1 from step t on, too.
 """
 
+from experiments.common.upgrade import add_fields
 from experiments.music_generation.commands import evaluate, generate, prepare, restore
 from experiments.music_generation.config import Config
 from rnn_jax.train import Experiment
 
-EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, generate))
+EXPERIMENT = Experiment(
+    __name__, Config, prepare, restore, commands=(evaluate, generate),
+    upgrade=add_fields(Config, "skip_unreadable"),
+)  # fmt: skip

@@ -7,11 +7,12 @@ import jax
 import numpy as np
 import tyro
 
+from experiments.common.reading import say
 from experiments.music_generation.baselines import frequency_baselines, published_results
 from experiments.music_generation.config import Config
 from experiments.music_generation.data import BATCH_AXES, PARTS, load_music, music_files
 from experiments.music_generation.figures import draw_rolls
-from experiments.music_generation.midi import PITCHES, read_midi, write_midi
+from experiments.music_generation.midi import PITCHES, Piece, read_piece, write_midi
 from experiments.music_generation.model import roll_nll, sample_roll
 from experiments.music_generation.scores import examples_text, make_step_nll, mean_nll, pitch_probabilities
 from rnn_jax.checks import check_choice
@@ -25,7 +26,10 @@ from rnn_jax.train.noise import noisy_params
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
     music, summary, seed = config.music, config.model.summary, config.fit.seed
-    parts = load_music(music.data, music.steps_per_beat)
+    parts = load_music(music.data, music.steps_per_beat, skip_unreadable=music.skip_unreadable)
+    sizes = ", ".join(f"{len(rolls):,} {part}" for part, rolls in parts.items())
+    lengths = [len(roll) for rolls in parts.values() for roll in rolls]
+    say(f"{len(lengths):,} pieces: {sizes}; {min(lengths):,} to {max(lengths):,} steps, {music.beat} in a beat")
     batches = music.batches(parts["training"], config.fit)
     params, rebuild = functional(config.model.build(key_for(seed, "init")))
     validation_nll = make_step_nll(rebuild, parts["validation"])
@@ -74,7 +78,7 @@ def evaluate(trained: Trained, data: str = "", part: str = "test") -> None:
     """Print the nats per step of a trained model on a part of its music, or of another set or folder."""
     check_choice("part", part, PARTS)
     music = trained.config.music
-    pieces = load_music(data or music.data, music.steps_per_beat)[part]
+    pieces = load_music(data or music.data, music.steps_per_beat, skip_unreadable=music.skip_unreadable)[part]
     nats = make_step_nll(trained.rebuild, pieces)(trained.params)
     print(f"{mean_nll(nats):.4f} nats/step, {mean_nll(nats, first=True):.4f} with first steps, {len(pieces)} pieces")
 
@@ -83,11 +87,15 @@ def generate(
     trained: Trained, primer: str = "none", steps: int = 200, temperature: float = 1.0, seed: int = 0,
     out: Annotated[Path, tyro.conf.arg(metavar="FILE.mid")] = Path("composed.mid"),
 ) -> None:  # fmt: skip
-    """Write what a trained model plays, after a primer (a MIDI file) or from nothing, and a figure of it beside."""
+    """Write what a trained model plays, after a primer (a MIDI file) or from nothing, and a figure of it beside.
+
+    It goes on in the tempo of the primer, and has 100 beats a minute without one.
+    """
     beat = trained.config.music.beat
-    given = np.zeros((0, PITCHES), np.uint8) if primer == "none" else read_midi(primer, beat)
+    nothing = Piece(np.zeros((0, PITCHES), np.uint8), {0: 100.0})
+    given, tempos = nothing if primer == "none" else read_piece(primer, beat)
     sampled = sample_roll(trained.model, given, steps, key_for(seed, "compose"), temperature)
     roll = np.concatenate([given, sampled])
-    write_midi(out, roll, beat)
+    write_midi(out, roll, beat, tempos)
     draw_rolls({out.name: roll}, out.with_suffix(".png"), steps_per_beat=beat, mark=len(given))
     print(f"{out}, {out.with_suffix('.png')}: {len(given)} steps given, {steps} composed")

@@ -28,6 +28,8 @@ class MusicConfig:
     """jsb, nottingham, musedata or pianomidi, or a folder of your own MIDI files."""
     steps_per_beat: int = 2
     """Steps of a quarter note in your own files."""
+    skip_unreadable: bool = False
+    """Leave out MIDI files of your own that cannot be read, and list them."""
     transposition: int = 0
     """In training, pieces are shifted by up to so many semitones, up or down."""
     batch_size: int = 32
@@ -42,6 +44,12 @@ class MusicConfig:
             check_size(name, getattr(self, name))
         if not 0 <= self.transposition < PITCHES:
             raise ValueError(f"transposition={self.transposition}: expected semitones from 0 to {PITCHES - 1}")
+
+        if self.data in SETS and (self.steps_per_beat != 2 or self.skip_unreadable):
+            raise ValueError(
+                f"steps_per_beat={self.steps_per_beat}, skip_unreadable={self.skip_unreadable}: {self.data} has steps "
+                "of its own; they are for a folder of your own MIDI files"
+            )
 
     @property
     def beat(self) -> int:

@@ -2,12 +2,15 @@
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from experiments.common.reading import Note, read_each, say
+from experiments.common.splitting import number_groups, repeated, split_groups
 from experiments.music_generation.midi import PITCHES, read_midi
 from rnn_jax.data.batches import BucketBatches
 from rnn_jax.data.download import DataError, fetch
@@ -50,14 +53,16 @@ PARTS = ("training", "validation", "test")
 BATCH_AXES: dict[str, int | None] = {"rolls": 1, "lengths": 0}
 
 
-def load_music(name: str, steps_per_beat: int = 2) -> dict[str, list[np.ndarray]]:
+def load_music(name: str, steps_per_beat: int = 2, *, skip_unreadable: bool = False) -> dict[str, list[np.ndarray]]:
     """The pieces of the parts training, validation and test, each a roll uint8 `[t, 88]`.
 
     Args:
         name: a key of `SETS` (Boulanger-Lewandowski et al. 2012, arXiv:1206.6392; all transposed to C; a step is a
-            quarter note in jsb and an eighth elsewhere), or the path of a folder with MIDI files, of which, by name,
-            of every ten the ninth is for validation and the tenth for the test.
-        steps_per_beat: of MIDI files, see `read_midi`.
+            quarter note in jsb and an eighth elsewhere), or the path of a folder with MIDI files, of which a tenth
+            is for validation and a tenth for the test, shuffled; copies of a piece, transposed ones too, are in one
+            part.
+        steps_per_beat: of MIDI files, see `read_piece`.
+        skip_unreadable: leave out MIDI files that cannot be read, see `read_each`.
 
     Raises:
         DataError: the data cannot be had, the folder has fewer than ten MIDI files, or one cannot be used.
@@ -69,13 +74,31 @@ def load_music(name: str, steps_per_beat: int = 2) -> dict[str, list[np.ndarray]
         stored = loadmat(files[SETS[name].file])
         fields = ("traindata", "validdata", "testdata")
         return {part: list(stored[field][0]) for part, field in zip(PARTS, fields, strict=True)}
-    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
-    for i, file in enumerate(files.values()):
+
+    def read(file: Path, note: Note) -> np.ndarray:
         roll = read_midi(file, steps_per_beat)
         if len(roll) < 2:
             raise DataError(f"{file} has a single step: expected two at least; remove it, or raise steps_per_beat")
-        parts[{8: "validation", 9: "test"}.get(i % 10, "training")].append(roll)
-    return parts
+        return roll
+
+    rolls = [roll for _, roll in read_each(list(files.values()), read, skip_unreadable=skip_unreadable)]
+    digests = [piece_digest(roll) for roll in rolls]
+    groups = number_groups(digests)
+    if len(set(digests)) < len(PARTS):
+        raise DataError(
+            f"data={name!r} has {len(set(digests))} different pieces that can be read: expected at least 3, for three "
+            "parts"
+        )
+    if count := repeated(groups):
+        say(f"note: {count:,} of {len(rolls):,} pieces are copies of others; copies are in one part")
+    parts = split_groups(groups.tolist(), fractions=dict(zip(PARTS, (0.8, 0.1, 0.1), strict=True)))
+    return {part: [rolls[place] for place in places] for part, places in parts.items()}
+
+
+def piece_digest(roll: np.ndarray) -> bytes:
+    """Equal for rolls of the same piece, however far it is transposed."""
+    lowest = int(np.flatnonzero(roll.any(axis=0))[0])
+    return hashlib.sha256(np.packbits(transposed(roll, -lowest)).tobytes()).digest() + len(roll).to_bytes(8, "big")
 
 
 def music_files(name: str) -> dict[str, Path]:

@@ -2,7 +2,7 @@
 
     python -m experiments.sequential_images                          MNIST, 784 steps: for a GPU
     python -m experiments.sequential_images --permuted               the pixels in one random order
-    python -m experiments.sequential_images --data fashion_mnist     or a folder with your own IDX files
+    python -m experiments.sequential_images --data fashion_mnist     or a folder with IDX files, or with pictures
     python -m experiments.sequential_images --pixels 28              a row a step: minutes on a CPU
     python -m experiments.sequential_images classify RUN FILE ...    your own pictures (.png, .jpg)
     python -m experiments.sequential_images evaluate RUN             or, after an interruption, resume RUN
@@ -11,8 +11,16 @@ Le, Jaitly & Hinton 2015, arXiv:1504.00941. `--data /usr/share/datasets/fashion-
 dataset-fashion-mnist puts the files. `--model transformer` takes a transformer of as many parameters.
 """
 
+from experiments.common.upgrade import add_fields
 from experiments.sequential_images.commands import classify, evaluate, prepare, restore
 from experiments.sequential_images.config import Config
 from rnn_jax.train import Experiment
 
-EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, classify))
+EXPERIMENT = Experiment(
+    __name__,
+    Config,
+    prepare,
+    restore,
+    commands=(evaluate, classify),
+    upgrade=add_fields(Config, "side", "skip_unreadable"),
+)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from tyro.conf import Positional
 
+from experiments.common.reading import describe_parts, say
 from experiments.sequential_images.baselines import nearest_mean
 from experiments.sequential_images.config import Config
-from experiments.sequential_images.data import image_digests, load_images, pixel_sequences, read_picture
+from experiments.sequential_images.data import image_digests, pixel_sequences, read_picture
 from experiments.sequential_images.figures import draw_pictures
 from rnn_jax.analysis import classification_table
 from rnn_jax.data import LABELLED_AXES, LabelledBatches
@@ -29,15 +30,25 @@ class ImageFacts(NamedTuple):
     classes: int
     shape: tuple[int, int]
     """Height and width."""
+    names: tuple[str, ...] = ()
+    """Of the classes; their numbers where there are none."""
+
+    @property
+    def all_names(self) -> list[str]:
+        """Of all classes."""
+        return list(self.names) or [str(label) for label in range(self.classes)]
 
 
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
-    parts = load_images(config.data)
+    parts, names = config.images()
     sequences = {part: pixel_sequences(images.pixels, config.pixels, config.permuted) for part, images in parts.items()}
     training, test = parts["training"], parts["test"]
     height, width = training.pixels.shape[1:]
-    facts = ImageFacts(int(training.labels.max()) + 1, (height, width))
+    facts = ImageFacts(int(training.labels.max()) + 1, (height, width), names)
+    every = facts.all_names
+    say(describe_parts("pictures", {part: [every[k] for k in images.labels] for part, images in parts.items()}))
+    say(f"each picture has {height} x {width} pixels")
     batches = LabelledBatches(sequences["training"], training.labels, config.batch_size, config.fit.seed, buckets=1)
     model = config.model.classifier(config.pixels, facts.classes, key_for(config.fit.seed, "init"))
     params, rebuild = functional(model)
@@ -59,7 +70,7 @@ def prepare(config: Config) -> Prepared:
         known = KNOWN if config.data == "mnist" and config.pixels == 1 else {}
         published = [{"value": v[config.permuted], "who": who, "source": SOURCE} for who, v in known.items()]
         others = baseline | {p["who"]: p["value"] for p in published}
-        print(f"\n{config.title}\n{classification_table(scores, class_names(facts.classes), others)}")
+        print(f"\n{config.title}\n{classification_table(scores, facts.all_names, others)}")
         draw_pictures(test.pixels, test.labels, probabilities, run.figures / "pictures.png", config.title)
         draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit="nats", lines={})
         return {"model": config.model.summary, "metric": "accuracy %", "value": scores["accuracy"],
@@ -78,11 +89,6 @@ def restore(run: Run, config: Config) -> Trained:
     return Trained.best(run, config, *functional(model), preprocessor=facts)
 
 
-def class_names(classes: int) -> list[str]:
-    """Classes are numbers."""
-    return [str(label) for label in range(classes)]
-
-
 def predict(trained: Trained, pixels: np.ndarray) -> np.ndarray:
     """p(class) float32 `[N, C]` of pictures uint8 `[N, height, width]`."""
     sequences = pixel_sequences(pixels, trained.config.pixels, trained.config.permuted)
@@ -91,13 +97,14 @@ def predict(trained: Trained, pixels: np.ndarray) -> np.ndarray:
 
 def evaluate(trained: Trained) -> None:
     """Print the scores of a trained model on the test part of its data."""
-    test = load_images(trained.config.data)["test"]
+    test = trained.config.images().parts["test"]
     scores = classification_scores(predict(trained, test.pixels), test.labels)
-    print(classification_table(scores, class_names(trained.preprocessor.classes)))
+    print(classification_table(scores, trained.preprocessor.all_names))
 
 
 def classify(trained: Trained, files: Positional[tuple[Path, ...]]) -> None:
     """Print class and probability of pictures, .png or .jpg, of any size; bright on dark, or dark on bright."""
     pixels = np.stack([read_picture(file, *trained.preprocessor.shape) for file in files])
+    names = trained.preprocessor.all_names
     for file, row in zip(files, predict(trained, pixels), strict=True):
-        print(f"{row.argmax()}  {row.max():.3f}  {file}")
+        print(f"{names[int(row.argmax())]}  {row.max():.3f}  {file}")

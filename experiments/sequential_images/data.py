@@ -1,4 +1,4 @@
-"""Pictures of one channel with their classes: MNIST, Fashion-MNIST, and the user's own in the IDX format."""
+"""Pictures of one channel with their classes: MNIST, Fashion-MNIST, the user's own in the IDX format or in folders."""
 
 import gzip
 import zlib
@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.common.pictures import SUFFIXES, read_grey
+from experiments.common.reading import Note, read_each, refuse_one_class, refuse_unseen, say
+from experiments.common.splitting import number_groups, repeated, split_groups
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, file_digest, url_files
 
@@ -79,6 +82,9 @@ FILES = {
 """What LeCun has called the files with images and with labels; with `.gz` or without."""
 
 
+PARTS = ("training", "validation", "test")
+
+
 class Images(NamedTuple):
     """Labelled pictures."""
 
@@ -88,24 +94,127 @@ class Images(NamedTuple):
     """int32 `[N]`."""
 
 
-def load_images(data: str) -> dict[str, Images]:
-    """The parts training, validation and test: of the 60,000 training pictures the last twelfth is for validation.
+class LabelledImages(NamedTuple):
+    """Pictures in three parts."""
+
+    parts: dict[str, Images]
+    names: tuple[str, ...] = ()
+    """Of the classes; numbers where there are none."""
+
+
+def load_images(data: str, side: int = 28, *, skip_unreadable: bool = False) -> LabelledImages:
+    """The parts training, validation and test.
+
+    Of the 60,000 training pictures of a published set the last twelfth is for validation. Of the user's own it is one
+    of twelve of each class, shuffled with copies on one side.
 
     Args:
-        data: "mnist" (LeCun et al. 1998), "fashion_mnist" (Xiao et al. 2017, arXiv:1708.07747), or a folder with the
-            four files named in `FILES`, packed by gzip or not.
+        data: "mnist" (LeCun et al. 1998), "fashion_mnist" (Xiao et al. 2017, arXiv:1708.07747), a folder with the four
+            files named in `FILES`, packed by gzip or not, or one with pictures (see `read_folder`).
+        side: rows and columns that pictures of a folder get.
+        skip_unreadable: leave out pictures of a folder that cannot be read, see `read_each`.
 
     Raises:
-        DataError: the data cannot be had (see `fetch`), or see `read_images`.
+        DataError: the data cannot be had (see `fetch`), see `read_images` and `read_folder`; or the test part has
+            labels that the training part lacks.
     """
+    if is_folder_of_pictures(data):
+        return read_folder(data, side, skip_unreadable=skip_unreadable)
     files = image_files(data)
     training, test = (read_images(files[images], files[labels]) for images, labels in FILES.values())
     if test.pixels.shape[1:] != training.pixels.shape[1:] or len(training.labels) < 2:
         shapes = [list(part.pixels.shape) for part in (training, test)]
         raise DataError(f"data={data!r}: pictures {shapes}, expected at least two for training, and all of one size")
+    if not is_published(files):
+        known, labels = (files[names[1]].name for names in FILES.values())
+        parts = {known: map(str, training.labels), labels: map(str, test.labels)}
+        refuse_one_class(data, map(str, training.labels))
+        refuse_unseen(data, parts, "correct the labels, or take those pictures out")
+        return LabelledImages(_own_parts(training, test))
     cut = len(training.labels) - max(1, len(training.labels) // 12)
     before, after = (Images(*(values[part] for values in training)) for part in (slice(cut), slice(cut, None)))
-    return {"training": before, "validation": after, "test": test}
+    return LabelledImages({"training": before, "validation": after, "test": test})
+
+
+def is_published(files: dict[str, Path]) -> bool:
+    """Whether these are the files of one of the published sets, wherever they lie."""
+    records = [{file.name.removesuffix(".gz"): file.sha256 for file in one.files} for one in DATASETS.values()]
+    first = next(iter(FILES.values()))[1]
+    likely = [record for record in records if record[first] == file_digest(files[first])]
+    return any(record == {name: file_digest(path) for name, path in files.items()} for record in likely)
+
+
+def is_folder_of_pictures(data: str) -> bool:
+    """Whether it is a folder that has others in it, and no IDX file."""
+    if data in DATASETS or not Path(data).is_dir():
+        return False
+    inside = list(Path(data).iterdir())
+    return not any("-ubyte" in path.name for path in inside) and any(path.is_dir() for path in inside)
+
+
+def read_folder(folder: str, side: int, *, skip_unreadable: bool = False) -> LabelledImages:
+    """The pictures in a folder, FOLDER/CLASS/FILE, or FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE.
+
+    Without a folder `test` a tenth of each class is for the test.
+
+    Args:
+        folder: its path.
+        side: rows and columns that pictures get, whatever they had.
+        skip_unreadable: leave out what cannot be read, see `read_each`.
+
+    Raises:
+        DataError: there are fewer than two classes or too few pictures, some cannot be read, or the test part has
+            classes that the training part lacks.
+    """
+    places = {path.name.lower(): path for path in Path(folder).iterdir() if path.is_dir()}
+    training = next((places[name] for name in ("train", "training") if name in places), None)
+    test = next((places[name] for name in ("test", "t10k") if name in places), None)
+    if (training is None) != (test is None):
+        raise DataError(f"data={folder!r} has the folders {', '.join(places)}: expected train and test, or classes")
+    found: list[tuple[bool, str, Path]] = []
+    for top, held_out in ((training, False), (test, True)) if training and test else ((Path(folder), False),):
+        found += [(held_out, path.parent.name, path) for path in _pictures(top)]
+    if not found:
+        raise DataError(f"data={folder!r} has no pictures in folders: expected FOLDER/CLASS/FILE.png, or .jpg")
+
+    def read(item: tuple[bool, str, Path], note: Note) -> np.ndarray:
+        return read_picture(item[2], side, side)
+
+    pictures = read_each(found, read, what="pictures", skip_unreadable=skip_unreadable)
+    names = tuple(sorted({name for (held_out, name, _), _ in pictures if not held_out}))
+    if len(names) < 2:
+        raise DataError(f"data={folder!r} has the classes {list(names)}: expected at least two folders of pictures")
+    by_part = {str(top): [n for (out, n, _), _ in pictures if out == held] for top, held in ((training, 0), (test, 1))}
+    refuse_unseen(folder, by_part, "add pictures of them for training, or take those of the test out")
+
+    def images(held_out: bool) -> Images:
+        chosen = [(pixels, name) for (out, name, _), pixels in pictures if out == held_out]
+        pixels = np.stack([pixels for pixels, _ in chosen]) if chosen else np.zeros((0, side, side), np.uint8)
+        return Images(pixels, np.array([names.index(name) for _, name in chosen], np.int32))
+
+    return LabelledImages(_own_parts(images(False), images(True)), names)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures in the folders of a folder, but not in hidden ones, nor further down."""
+    paths = (path for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in paths if not path.name.startswith(".") and not path.parent.name.startswith("."))
+
+
+def _own_parts(training: Images, test: Images) -> dict[str, Images]:
+    """A validation part out of that for training, and a test part where there is none."""
+    digests = [picture.tobytes() for picture in training.pixels]
+    shares = (11 / 12, 1 / 12) if len(test.labels) else (0.8, 0.1, 0.1)
+    if len(set(digests)) < len(shares):
+        raise DataError(f"{len(set(digests))} different pictures for training: expected at least {len(shares)}")
+    groups = number_groups(digests)
+    places = split_groups(groups.tolist(), training.labels, dict(zip(PARTS, shares, strict=False)))
+    if count := repeated(groups):
+        say(f"note: {count:,} of {len(digests):,} pictures are copies of others; copies are in one part")
+    if known := len({picture.tobytes() for picture in test.pixels} & set(digests)):
+        say(f"note: {known:,} pictures of the test part are in the training part, too: its scores say little")
+    parts = {part: Images(training.pixels[chosen], training.labels[chosen]) for part, chosen in places.items()}
+    return {**parts, "test": parts.get("test", test)}
 
 
 def image_files(data: str) -> dict[str, Path]:
@@ -122,7 +231,10 @@ def image_files(data: str) -> dict[str, Path]:
 
 
 def image_digests(data: str) -> dict[str, str]:
-    """Name and SHA-256 of each of the four files."""
+    """Name and SHA-256 of each of the four files, or of each picture in a folder."""
+    if is_folder_of_pictures(data):
+        paths = [path for top in (data, *Path(data).glob("*/")) for path in _pictures(Path(top))]
+        return {str(path.relative_to(data)): file_digest(path) for path in paths}
     return {name: file_digest(path) for name, path in image_files(data).items()}
 
 
@@ -189,17 +301,12 @@ def pixel_sequences(pixels: np.ndarray, size: int, permuted: bool) -> list[np.nd
 def read_picture(path: str | Path, height: int, width: int) -> np.ndarray:
     """A picture of any size and colour (.png, .jpg, ...) as grey levels uint8 `[height, width]`.
 
-    The models know bright signs on black ground; a picture whose edge is bright is inverted.
+    It is turned as its camera says, and what is transparent lies on white. The models know bright signs on black
+    ground; a picture whose edge is bright is inverted.
 
     Raises:
         DataError: the file cannot be read, or is no picture.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            grey = np.asarray(picture.convert("L").resize((width, height)))
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"{path} cannot be read as a picture: {error}") from error
+    grey = np.asarray(read_grey(path).resize((width, height)))
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     return 255 - grey if edge.mean() > 127 else grey

@@ -3,7 +3,7 @@
     python -m experiments.speech                                 single digits
     python -m experiments.speech --task strings                  3 to 7 digits in a row, by CTC
     python -m experiments.speech --task vowels                   which of nine men speaks
-    python -m experiments.speech --task strings --data FOLDER    your own wav files and labels.csv
+    python -m experiments.speech --task strings --data FOLDER    your own files of sound and labels.csv
     python -m experiments.speech transcribe RUN FILE.wav         what is said in a file
     python -m experiments.speech evaluate RUN
     python -m experiments.speech resume RUN                      go on after an interruption
@@ -12,11 +12,8 @@ Graves, Mohamed & Hinton 2013, arXiv:1303.5778. With --no-bidirectional the mode
 word: `transcribe RUN FILE.wav --stream`. `--model transformer` takes a transformer of as many parameters.
 """
 
-from experiments.common.upgrade import drop_other_tasks
 from experiments.speech.commands import evaluate, prepare, restore, transcribe
-from experiments.speech.config import TASKS
+from experiments.speech.config import TASKS, upgrade
 from rnn_jax.train import Experiment
 
-EXPERIMENT = Experiment(
-    __name__, TASKS, prepare, restore, commands=(evaluate, transcribe), upgrade=drop_other_tasks(TASKS)
-)
+EXPERIMENT = Experiment(__name__, TASKS, prepare, restore, commands=(evaluate, transcribe), upgrade=upgrade)

@@ -4,14 +4,16 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from experiments.common.own_recordings import describe_recordings
+from experiments.common.reading import say
 from experiments.common.recogniser import TrainingStatistics, make_validation_loss
 from experiments.common.recordings import BATCH_AXES, Recording
-from experiments.common.transcription import Transcriber, score_transcripts
+from experiments.common.sound import read_sound
+from experiments.common.transcription import Transcriber, beam_of, score_transcripts
 from experiments.speech.baselines import nearest_recording
 from experiments.speech.config import SpeechConfig
 from experiments.speech.data import speech_digests
 from experiments.speech.streaming import stream_words
-from rnn_jax.data.audio import read_wav
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
@@ -23,6 +25,9 @@ PUBLISHED = [{"value": v, "who": who, "source": "Fawaz et al. 2019, arXiv:1809.0
 def prepare(config: SpeechConfig) -> Prepared:
     """Data, model and losses of a run."""
     parts = config.parts()
+    front = config.frontend
+    length, unit = (lambda r: round(len(r.signal) / front.rate, 2), "seconds") if front else (_steps, "steps")
+    say(describe_recordings(parts, "recordings", length, unit, config.data or config.task))
     training = parts["training"] + ([] if config.fit.hold_out else parts["validation"])
     statistics = TrainingStatistics.of(training, config.frontend)
     params, rebuild = functional(config.model.build(statistics, config.frontend, key_for(config.fit.seed, "init")))
@@ -54,6 +59,10 @@ def prepare(config: SpeechConfig) -> Prepared:
     )  # fmt: skip
 
 
+def _steps(recording: Recording) -> int:
+    return len(recording.signal)
+
+
 def restore(run: Run, config: SpeechConfig) -> Trained:
     """The best model of a run, and what it knows of its training part."""
     statistics = TrainingStatistics(**run.read_json("speech.json"))
@@ -61,22 +70,39 @@ def restore(run: Run, config: SpeechConfig) -> Trained:
     return Trained.best(run, config, *functional(model), preprocessor=statistics)
 
 
-def evaluate(trained: Trained, beam: int = 8) -> None:
-    """Score a trained model on the test part of its data, with examples."""
+def evaluate(trained: Trained, beam: int | None = None) -> None:
+    """Score a trained model on the test part of its data, with examples; --beam of the search in one of strings, 8."""
     transcriber = Transcriber(trained.model, trained.preprocessor.words)
-    result, examples = score_transcripts(transcriber, trained.config.parts()["test"], beam)
+    result, examples = score_transcripts(transcriber, trained.config.parts()["test"], beam_of(transcriber, beam))
     print(f"{examples}{result['metric']}: {result['value']:.2f}  {result['scores']}")
 
 
-def transcribe(trained: Trained, file: Positional[Path], stream: bool = False, beam: int = 8) -> None:
-    """Print what is said in a wav file; with --stream read it in chunks and print each word as soon as it is sure."""
-    model, words = trained.model, trained.preprocessor.words
-    if (front := trained.config.frontend) is None:
+def transcribe(
+    trained: Trained, file: Positional[Path], stream: bool = False, beam: int | None = None, channel: int | None = None
+) -> None:
+    """Print what is said in a file of sound; with --stream read it in chunks, print each word as soon as it is sure.
+
+    Args:
+        trained: the model.
+        file: wav, flac, ogg or mp3.
+        stream: read it in chunks.
+        beam: of the search in a model of strings, 8 if not given.
+        channel: which of several is read; as in training if not given.
+    """
+    model, words, config = trained.model, trained.preprocessor.words, trained.config
+    if (front := config.frontend) is None:
         run = str(trained.run.path)
-        raise ValueError(f"run={run!r} knows series, not wav files: train with --task digits or strings")
-    wave = read_wav(file, front.rate, shortest=front.step_samples)
+        raise ValueError(f"run={run!r} knows series, not sound: train with --task digits or strings")
+    transcriber = Transcriber(model, words)
+    width = beam_of(transcriber, beam)
+    if stream and beam is not None:
+        raise ValueError(f"beam={beam}: a stream is decoded greedily; leave out --beam or --stream")
+    channel = config.channel if channel is None else channel
+    wave = read_sound(
+        file, front.rate, shortest=front.step_samples, channel=channel, note=lambda words, _: say(f"note: {words}")
+    )
     if not stream:
-        print(*Transcriber(model, words)([Recording((wave,), ())], beam)[0])
+        print(*transcriber([Recording((wave,), ())], width)[0])
         return
     for word in stream_words(model, (wave[i : i + front.hop] for i in range(0, len(wave), front.hop)), words):
         print(word, end=" ", flush=True)

@@ -1,20 +1,22 @@
 """What is recognised in which recordings, by which model: a config for each task."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 from experiments.common.recogniser import RecogniserConfig, WordClassifierConfig
 from experiments.common.recordings import Recording, RecordingBatches
-from experiments.speech.data import FRONTEND, UtteranceBatches, digit_parts, string_parts, vowel_parts
+from experiments.common.upgrade import add_fields, drop_other_tasks
+from experiments.speech.data import (
+    FRONTEND,
+    UtteranceBatches,
+    digit_parts,
+    labelled_folder,
+    string_parts,
+    vowel_parts,
+)
 from rnn_jax.data.features import LogMel
 from rnn_jax.train import HoldOutConfig
-
-READ_PARTS: dict[str, Callable[[str], dict[str, list[Recording]]]] = {
-    "digits": digit_parts,
-    "strings": string_parts,
-    "vowels": vowel_parts,
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class SpeechConfig:
     task: str
     """digits (one word), strings (several) or vowels (who speaks, from features in place of sound)."""
     data: str = ""
-    """A folder of your own: wav files, and labels.csv with the columns file and words."""
+    """A folder of your own: files of sound, and labels.csv with the columns file and words."""
     batch_size: int = 32
     """Recordings in an update."""
     buckets: int = 3
@@ -41,7 +43,7 @@ class SpeechConfig:
 
     def parts(self) -> dict[str, list[Recording]]:
         """The recordings for training, validation and test."""
-        return READ_PARTS[self.task](self.data)
+        return vowel_parts(self.data)
 
     def batches(self, training: Sequence[Recording], words: Sequence[str]) -> RecordingBatches:
         """Training batches, with labels of a vocabulary."""
@@ -59,6 +61,24 @@ class SoundConfig(SpeechConfig):
 
     variation: float = 1.0
     """How much speed, loudness, noise and ends of recordings vary in training; 0 for not at all."""
+    channel: int | None = None
+    """Which channel of your own recordings is read, from 1 on; the mean of all if not given."""
+    skip_unreadable: bool = False
+    """Leave out files of your own that cannot be read, and list them."""
+
+    def __post_init__(self):
+        if self.variation < 0:
+            raise ValueError(f"variation={self.variation}: expected a number of at least 0")
+        if self.channel is not None and (self.channel < 1 or not self.data):
+            raise ValueError(f"channel={self.channel}: expected a number from 1 on, and --data FOLDER")
+        if self.skip_unreadable and not self.data:
+            raise ValueError("skip_unreadable=True: spoken digits are all read; it is for --data FOLDER")
+
+    def parts(self) -> dict[str, list[Recording]]:
+        several = self.task == "strings"
+        if not self.data:
+            return string_parts() if several else digit_parts()
+        return labelled_folder(self.data, several=several, channel=self.channel, skip_unreadable=self.skip_unreadable)
 
     def batches(self, training: Sequence[Recording], words: Sequence[str]) -> RecordingBatches:
         group = self.fit.steps_per_dispatch
@@ -96,3 +116,11 @@ class VowelsConfig(SpeechConfig):
 
 
 TASKS: dict[str, type[SpeechConfig]] = {"digits": DigitsConfig, "strings": StringsConfig, "vowels": VowelsConfig}
+
+
+def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
+    """From what earlier versions stored: the fields of all tasks, none for recordings of one's own."""
+    task = stored.get("task")
+    if task in ("digits", "strings"):
+        stored = add_fields(TASKS[task], "channel", "skip_unreadable")(stored)
+    return drop_other_tasks(TASKS)(stored)

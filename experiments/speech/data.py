@@ -1,21 +1,22 @@
 """Spoken digits, strings of them, vowels of nine men, and the user's own recordings; batches that vary them."""
 
-import csv
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from experiments.common.named_rows import read_named_rows
+from experiments.common.own_recordings import check_alignable, divide_recordings, labels_needed, shared_copies
+from experiments.common.reading import Note, read_each, say
 from experiments.common.recordings import PARTS, Recording, RecordingBatches, join_recordings
 from experiments.common.series import Series, parse_series, read_series
+from experiments.common.sound import SUFFIXES, read_sound
 from rnn_jax.data.archives import read_members
-from rnn_jax.data.audio import read_wav
 from rnn_jax.data.augment import longest_variant, vary_wave
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.features import LogMel
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, digests, file_digest
-from rnn_jax.data.text import read_text
 
 FSDD = Dataset(
     name="fsdd",
@@ -54,31 +55,20 @@ AEON = Dataset(
 FRONTEND = LogMel()
 """From samples to features; recordings have its rate."""
 
+SHORTEST = 3 * FRONTEND.step_samples
+"""Samples that each recording of the user has at least."""
 
-def digit_parts(folder: str = "") -> dict[str, list[Recording]]:
-    """The parts training, validation and test of recordings of one word: `spoken_digits`, or those in a folder.
 
-    Args:
-        folder: the user's own recordings, see `labelled_folder`; each has three steps of `FRONTEND` at least.
+def digit_parts() -> dict[str, list[Recording]]:
+    """The parts training, validation and test of recordings of one word, `spoken_digits`."""
+    return spoken_digits(FRONTEND.rate)
 
-    Raises:
-        DataError: the data cannot be had, are not of this form, or a recording has several words.
+
+def string_parts() -> dict[str, list[Recording]]:
+    """The parts of recordings of several words: strings of 3 to 7 digits, joined out of each part's recordings.
+
+    There are 5,000, 500 and 500 of them, the same in every call.
     """
-    if not folder:
-        return spoken_digits(FRONTEND.rate)
-    parts = labelled_folder(folder, FRONTEND.rate, shortest=3 * FRONTEND.step_samples)
-    if many := next((r for recordings in parts.values() for r in recordings if len(r.words) > 1), None):
-        raise DataError(f"{many.name} has the words {' '.join(many.words)!r}: several need --task strings")
-    return parts
-
-
-def string_parts(folder: str = "") -> dict[str, list[Recording]]:
-    """The parts of recordings of several words: in a folder as in `digit_parts`, or strings of 3 to 7 digits.
-
-    There are 5,000, 500 and 500 of them, each part's of that part's recordings, the same in every call.
-    """
-    if folder:
-        return labelled_folder(folder, FRONTEND.rate, shortest=3 * FRONTEND.step_samples)
     parts = spoken_digits(FRONTEND.rate)
     return {part: join_recordings(rs, 5000 if part == "training" else 500, seed=0) for part, rs in parts.items()}
 
@@ -107,10 +97,10 @@ def vowel_parts(folder: str = "") -> dict[str, list[Recording]]:
 
 
 def speech_digests(task: str, folder: str = "") -> dict[str, str]:
-    """Name and SHA-256 of a task's data: of the data set, or of each table, series and wav file in a folder."""
+    """Name and SHA-256 of a task's data: of the data set, or of each table, series and file of sound in a folder."""
     if not folder:
         return digests(AEON if task == "vowels" else FSDD)
-    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in (".csv", ".ts", ".wav"))
+    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in (".csv", ".ts", *SUFFIXES))
     return {str(path.relative_to(folder)): file_digest(path) for path in files}
 
 
@@ -132,7 +122,7 @@ def spoken_digits(rate: int = 8000) -> dict[str, list[Recording]]:
         name = path.rpartition("/")[2]
         digit, speaker, number = name.removesuffix(".wav").split("_")
         part = "test" if int(number) < 5 else "validation" if int(number) < 10 else "training"
-        parts[part].append(Recording((read_wav(content, rate),), (digit,), speaker, name))
+        parts[part].append(Recording((read_sound(content, rate),), (digit,), speaker, name))
     return parts
 
 
@@ -170,39 +160,64 @@ def hold_out(series: Series, share: int = 5) -> tuple[Series, Series]:
     return training, validation
 
 
-def labelled_folder(folder: str | Path, rate: int = 8000, *, shortest: int = 1) -> dict[str, list[Recording]]:
-    """The user's own recordings: a folder with wav files and `labels.csv`, in the parts training, validation and test.
+def labelled_folder(
+    folder: str | Path, *, several: bool = True, channel: int | None = None, skip_unreadable: bool = False
+) -> dict[str, list[Recording]]:
+    """The user's own recordings: a folder with files of sound and `labels.csv`, in three parts.
 
     `labels.csv` is UTF-8 with the columns `file`, relative to the folder, and `words`, separated by spaces; and, where
-    one wants, `speaker` and `part`. Without `part`, of ten rows the ninth is for validation and the tenth for test.
+    one wants, `speaker` and `part`. Without `part` they are divided by `divide_recordings`.
 
     Args:
         folder: path of the folder.
-        rate: samples per second; other rates are converted.
-        shortest: samples that each recording has at least.
+        several: a recording may have several words, which are learned by CTC.
+        channel: which of several is read, from 1 on; their mean by default.
+        skip_unreadable: leave out what cannot be read, see `read_each`.
 
     Raises:
-        DataError: the file of labels is missing, not UTF-8, lacks a column (named), has a row without words or with an
-            unknown part, or leaves a part empty; or a wav file cannot be read (see `read_wav`).
+        DataError: the file of labels is not as `read_named_rows` says, has no rows, has a row without words or with an
+            unknown part, or leaves a part empty; files of sound cannot be read (see `read_sound`); a recording has
+            several words and should not, or more than steps for them.
     """
     table = Path(folder) / "labels.csv"
-    rows = csv.DictReader(line for line in read_text(table).splitlines() if line.strip())
-    for column in ("file", "words"):
-        if column not in (rows.fieldnames or ()):
-            raise DataError(f"{table} has no column {column!r}: its first line is {','.join(rows.fieldnames or ())!r}")
-    parts: dict[str, list[Recording]] = {part: [] for part in PARTS}
-    for i, row in enumerate(rows):
-        part = row["part"] if "part" in row else {8: "validation", 9: "test"}.get(i % 10, "training")
-        words = tuple((row["words"] or "").split())
+    expected = "the columns file and words, and, where one wants, speaker and part"
+    columns, rows = read_named_rows(table, ("file", "words"), ("speaker", "part"), expected)
+    for number, row in rows:
+        words, part = row["words"].split(), row.get("part", "training")
         if part not in PARTS or not words:
             raise DataError(
-                f"{table}, entry {i + 1}: words={row['words']!r}, part={part!r}; expected words, and one of {PARTS}"
+                f"{table}, line {number}: words={row['words']!r}, part={part!r}; expected words, and one of {PARTS}"
             )
-        wave = read_wav(Path(folder) / row["file"], rate, shortest=shortest)
-        parts[part].append(Recording((wave,), words, row.get("speaker") or "", row["file"]))
-    if empty := [part for part in PARTS if not parts[part]]:
-        raise DataError(f"{table} has no rows for {' and '.join(empty)}: at least one of each part is needed")
+        if len(words) > 1 and not several:
+            raise DataError(
+                f"{table}, line {number}: {row['file']} has the words {row['words']!r}: several need --task strings"
+            )
+    if not rows:
+        raise DataError(f"{table} has no rows after its first line {','.join(columns)!r}")
+
+    def read(row: dict[str, str], note: Note) -> Recording:
+        path = Path(folder) / row["file"]
+        wave = read_sound(path, FRONTEND.rate, shortest=SHORTEST, channel=channel, note=note)
+        return Recording((wave,), tuple(row["words"].split()), row.get("speaker", ""), row["file"])
+
+    found = read_each([row for _, row in rows], read, what="recordings", skip_unreadable=skip_unreadable)
+    recordings = [recording for _, recording in found]
+    if several:
+        check_alignable(recordings, utterance_steps, str(table), "cut the recordings shorter, or name fewer words")
+    if "part" not in columns:
+        parts, notes = divide_recordings(recordings, str(table))
+    else:
+        parts = {part: [recording for row, recording in found if row["part"] == part] for part in PARTS}
+        if empty := [part for part in PARTS if not parts[part]]:
+            raise DataError(f"{table} has no rows for {' and '.join(empty)}: at least one of each part is needed")
+        notes = shared_copies(parts)
+    say(notes)
     return parts
+
+
+def utterance_steps(recording: Recording) -> int:
+    """Steps of the features of a recording."""
+    return int(FRONTEND.steps(len(recording.signal)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -216,7 +231,10 @@ class UtteranceBatches(RecordingBatches):
     variation: float = 1.0
 
     def variants(self, rng: np.random.Generator, recordings: Sequence[Recording]) -> list[np.ndarray]:
-        return [np.concatenate([vary_wave(rng, wave, self.variation) for wave in r.segments]) for r in recordings]
+        varied = [np.concatenate([vary_wave(rng, wave, self.variation) for wave in r.segments]) for r in recordings]
+        # One that is so much faster that its words do not fit would be learned as nothing.
+        fit = [FRONTEND.steps(len(wave)) >= labels_needed(r.words) for wave, r in zip(varied, recordings, strict=True)]
+        return [wave if fits else r.signal for wave, fits, r in zip(varied, fit, recordings, strict=True)]
 
     def longest(self, recording: Recording) -> int:
         return sum(longest_variant(len(wave), self.variation) for wave in recording.segments)

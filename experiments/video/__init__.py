@@ -5,7 +5,7 @@
     python -m experiments.video --task frames                     the next frame of two digits that bounce, by ConvLSTM
     python -m experiments.video --task frames --frame-cell lstm   the same by an LSTM that reads flat frames
     python -m experiments.video --task captions                   what moves, and where to, by an encoder-decoder
-    python -m experiments.video watch RUN FILE                    signs of .csv or .ts; the end or the caption of a .gif
+    python -m experiments.video watch RUN FILE                    signs of .csv or .ts; the end or the caption of a film
     python -m experiments.video evaluate RUN
     python -m experiments.video resume RUN                        go on after an interruption
 

@@ -20,7 +20,7 @@ from experiments.video.data import (
     Digits,
     captioned_video,
     load_digits,
-    read_gif,
+    read_film,
 )
 from experiments.video.figures import draw_filmstrip, write_gif
 from experiments.video.task import VideoTask
@@ -168,5 +168,5 @@ class CaptionTask(VideoTask):
     @staticmethod
     def watch(model: Any, facts: dict[str, Any], file: Path) -> Iterator[str]:
         params, rebuild = functional(model)
-        (tokens,) = make_generate(rebuild, beams=1, rows=1)(params, [read_gif(file, SIZE)])
+        (tokens,) = make_generate(rebuild, beams=1, rows=1)(params, [read_film(file, SIZE)])
         yield Words.from_json(facts["words"]).decode(tokens)

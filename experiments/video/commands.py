@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from experiments.common.reading import say
 from experiments.video.captions import CaptionTask
 from experiments.video.config import VideoConfig
 from experiments.video.frames import FrameTask
@@ -19,6 +20,7 @@ TASKS: dict[str, type[VideoTask]] = {"libras": SignTask, "frames": FrameTask, "c
 def prepare(config: VideoConfig) -> Prepared:
     """Data, model and losses of a run."""
     task, title = TASKS[config.task](config), config.model.summary
+    say(task.summary)
     params, rebuild = functional(task.build(config, task.facts, key_for(config.fit.seed, "init")))
 
     def loss(params, carry, batch, key):
@@ -56,6 +58,6 @@ def evaluate(trained: Trained) -> None:
 
 
 def watch(trained: Trained, file: Positional[Path]) -> None:
-    """Print the signs of tracks (.csv, .ts) or the caption of a video (.gif); frames go on in a file beside it."""
+    """Print the signs of tracks (.csv, .ts) or the caption of a film (.gif, .mp4); frames go on in a file beside."""
     for line in TASKS[trained.config.task].watch(trained.model, trained.preprocessor, file):
         print(line, flush=True)

@@ -1,15 +1,18 @@
-"""Videos of real handwritten digits that move: drawn as they are needed, each a pure function of its number; own GIFs.
+"""Videos of real handwritten digits that move: drawn as they are needed, each a pure function of its number; own films.
 
 The digits are those of UCI's optical recognition set, 8 x 8 pixels; those of the test were written by other people.
 """
 
 import dataclasses
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.common.keel import load_keel
+from experiments.common.pictures import SUFFIXES, to_grey
 from rnn_jax.data.download import DataError
 
 SIZE = 24
@@ -116,8 +119,8 @@ class BouncingBatches:
         return {"frames": np.stack(videos, axis=1)}
 
 
-def read_gif(path: str | Path, size: int, most: int = 1000) -> np.ndarray:
-    """The frames of an animated GIF (or of any other image) in grey: float32 `[T, size, size]`, from 0 to 1.
+def read_film(path: str | Path, size: int, most: int = 1000) -> np.ndarray:
+    """The frames of a film (.gif, .mp4, .webm, ...) or of a picture in grey: float32 `[T, size, size]`, from 0 to 1.
 
     Args:
         path: of the file.
@@ -127,18 +130,38 @@ def read_gif(path: str | Path, size: int, most: int = 1000) -> np.ndarray:
     Raises:
         DataError: it cannot be read, or has more frames.
     """
-    from PIL import Image, ImageSequence
+    from PIL import Image
 
     frames = []
     try:
-        with Image.open(path) as image:
-            for frame in ImageSequence.Iterator(image):
+        with warnings.catch_warnings():
+            # ffmpeg is started by a fork, of which JAX warns; nothing runs in the new process but ffmpeg.
+            warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+            for frame in _frames_of(Path(path)):
                 if len(frames) == most:
                     raise DataError(f"{path} has more than {most} frames: cut it")
-                grey = frame.convert("L").resize((size, size), Image.Resampling.BOX)
-                frames.append(np.asarray(grey, np.float32) / 255)
+                frames.append(np.asarray(frame.resize((size, size), Image.Resampling.BOX), np.float32) / 255)
     except DataError:
         raise
-    except Exception as error:  # Pillow raises whatever it meets in a file of wrong bytes
-        raise DataError(f"{path} cannot be read as a GIF: {error}") from error
+    except Exception as error:  # readers raise whatever they meet in a file of wrong bytes
+        raise DataError(f"{path} cannot be read as a film: {error}") from error
+    if not frames:
+        raise DataError(f"{path} cannot be read as a film: it has no frames")
     return np.stack(frames)
+
+
+def _frames_of(path: Path) -> Iterator[Any]:
+    """Grey frames, as Pillow has them: of GIFs and pictures by Pillow, of other films by imageio and its ffmpeg."""
+    from PIL import Image, ImageSequence
+
+    with path.open("rb") as file:
+        begin = file.read(6)
+    if begin in (b"GIF87a", b"GIF89a") or path.suffix.lower() in SUFFIXES:
+        with Image.open(path) as image:
+            for frame in ImageSequence.Iterator(image):
+                yield to_grey(frame)
+        return
+    import imageio.v3
+
+    for frame in imageio.v3.imiter(path, plugin="FFMPEG"):
+        yield to_grey(Image.fromarray(frame))

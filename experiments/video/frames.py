@@ -11,7 +11,7 @@ from flax import nnx
 
 from experiments.common.keel import KEEL
 from experiments.video.config import FrameModelConfig, FramesConfig
-from experiments.video.data import SIZE, VIDEOS, BouncingBatches, load_digits, read_gif
+from experiments.video.data import SIZE, VIDEOS, BouncingBatches, load_digits, read_film
 from experiments.video.figures import draw_filmstrip, side_by_side, write_gif
 from experiments.video.task import VideoTask
 from rnn_jax.cells import make_cell
@@ -176,7 +176,7 @@ class FrameTask(VideoTask):
 
     @staticmethod
     def watch(model: FrameModel, facts: dict[str, Any], file: Path) -> Iterator[str]:
-        given = read_gif(file, SIZE)[:, None]
+        given = read_film(file, SIZE)[:, None]
         video = np.concatenate([given, np.asarray(roll_out(model, given, 8))])[:, 0]
         out = file.with_name(file.stem + "-continued.gif")
         write_gif(video, out)

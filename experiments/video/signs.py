@@ -10,11 +10,13 @@ import numpy as np
 from flax import nnx
 
 from experiments.common.keel import KEEL
+from experiments.common.reading import describe_parts, refuse_one_class, say
 from experiments.common.series import Series
+from experiments.common.splitting import number_groups, repeated
 from experiments.video.config import LibrasConfig, TrackClassifierConfig
 from experiments.video.figures import draw_tracks
 from experiments.video.task import VideoTask
-from experiments.video.tracks import load_tracks, read_tracks, stratified_split
+from experiments.video.tracks import Tracks, load_tracks, read_tracks, stratified_split
 from rnn_jax.data.batches import LABELLED_AXES, LabelledBatches
 from rnn_jax.data.sources import digests
 from rnn_jax.losses import token_cross_entropy
@@ -152,16 +154,34 @@ class SignTask(VideoTask):
 
     def __init__(self, config: LibrasConfig):
         seed, group = config.fit.seed, config.fit.steps_per_dispatch
-        training, self.held_out = stratified_split(load_tracks(config.data), 0.5, seed)
+        tracks = load_tracks(config.data)
+        training, self.held_out = stratified_split(Series(tracks.values, tracks.labels), 0.5, seed)
         self.training, self.validation = training, training
         if config.fit.hold_out:
             self.training, self.validation = stratified_split(training, 1 / 6, seed)
         classes = sorted(set(training.labels))
-        self.facts = {"classes": classes, "scale": track_scale(self.training.values).tolist()}
+        refuse_one_class(config.data, classes)
+        scale = track_scale(self.training.values).tolist()
+        self.facts = {"classes": classes, "scale": scale, "columns": tracks.columns}
+        self.summary = self.describe(tracks)
         self.digests = digests(KEEL if config.data == "libras" else config.data)
         self.published = PUBLISHED if config.data == "libras" else []
         labels = self.class_numbers(self.training)
         self.batches = LabelledBatches(self.training.values, labels, config.batch_size, seed, group=group, buckets=2)
+
+    def describe(self, tracks: Tracks) -> list[str]:
+        """What has been read, in a few lines."""
+        validation = {} if self.validation is self.training else {"validation": self.validation.labels}
+        parts = {"training": self.training.labels, **validation, "test": self.held_out.labels}
+        lines = describe_parts("tracks", parts)
+        longest = max(range(len(tracks.values)), key=lambda k: len(tracks.values[k]))
+        lines.append(
+            f"coordinates {', '.join(tracks.columns) or tracks.values[0].shape[1]}; the longest track, "
+            f"{tracks.names[longest]}, has {len(tracks.values[longest])} frames"
+        )
+        if count := repeated(number_groups([value.tobytes() for value in tracks.values])):
+            lines.append(f"note: {count:,} tracks are copies of others; copies are in one part")
+        return [*lines, *tracks.notes]
 
     def class_numbers(self, tracks: Series) -> np.ndarray:
         """The number of the class of each track, int32 `[N]`."""
@@ -220,9 +240,10 @@ class SignTask(VideoTask):
 
     @staticmethod
     def watch(model: SignModel, facts: dict[str, Any], file: Path) -> Iterator[str]:
-        tracks, dims = read_tracks(file, labelled=False), len(facts["scale"][0])
+        tracks, dims = read_tracks(file, labelled=False, columns=facts.get("columns", ())), len(facts["scale"][0])
         if tracks.values[0].shape[1] != dims:
             raise ValueError(f"{file} has {tracks.values[0].shape[1]} coordinates: the model was trained on {dims}")
+        say(tracks.notes)
         params, rebuild = functional(model)
-        for number, row in enumerate(make_probabilities(rebuild, tracks.values)(params), 1):
-            yield f"track {number}: {facts['classes'][int(row.argmax())]}, p {row.max():.2f}"
+        for name, row in zip(tracks.names, make_probabilities(rebuild, tracks.values)(params), strict=True):
+            yield f"track {name}: {facts['classes'][int(row.argmax())]}, p {row.max():.2f}"

@@ -20,6 +20,7 @@ class VideoTask(abc.ABC):
     Attributes:
         facts: what a model has to know of its training part, for JSON.
         digests: name and SHA-256 of the data.
+        summary: lines that say what has been read.
         published: values of the metric on the same data, with who reached them, and the source.
         axes: which axis of each array of a batch is the batch.
         unit: of the training loss.
@@ -34,6 +35,7 @@ class VideoTask(abc.ABC):
 
     facts: dict[str, Any]
     digests: dict[str, str]
+    summary: Sequence[str] = ()
     published: Sequence[dict[str, Any]] = ()
 
     @abc.abstractmethod

@@ -1,11 +1,14 @@
 """Tracks: where a hand, or anything else, is in each frame of a video, and what the movement means."""
 
-import csv
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.common.keel import load_keel
+from experiments.common.named_rows import read_named_rows
 from experiments.common.series import Series, read_series
 from rnn_jax.data.download import DataError
 
@@ -18,8 +21,27 @@ SIGNS = (
 do for the one who makes them, on whom the camera looks."""
 
 
-def load_tracks(data: str) -> Series:
-    """Labelled tracks, float32 `[t, D]` each: of "libras", or of the file at that path (see `read_tracks`).
+FRAMES = ("frame", "frame_number", "frame_id", "frame_no", "t", "time", "timestamp")
+"""Columns that order the rows of a track; the first of these that a table has does."""
+
+
+class Tracks(NamedTuple):
+    """Tracks, labelled or not."""
+
+    values: list[np.ndarray]
+    """float32 `[t, D]` each, t its own length."""
+    labels: list[str]
+    """Empty ones where tracks have none."""
+    names: list[str]
+    """Of the tracks."""
+    columns: list[str]
+    """Of the D coordinates; none where the file does not name them."""
+    notes: list[str]
+    """On what is odd."""
+
+
+def load_tracks(data: str) -> Tracks:
+    """Labelled tracks, float32 `[t, D]` each: of "libras", or of the file at that path (see `read_tracks`), by name.
 
     Libras has 360 tracks of a hand in 45 frames, x and y from 0 to 1, 24 of each of 15 signs of Brazilian sign language
     (Dias et al. 2009). 30 of them occur twice.
@@ -28,56 +50,75 @@ def load_tracks(data: str) -> Series:
         DataError: the data cannot be had, or are not of this form.
     """
     if data != "libras":
-        return read_tracks(data)
+        tracks = read_tracks(data)
+        # In whatever order the rows of a file are, they train the same model: numbers in names count as numbers.
+        parts = [[(p.zfill(20) if p.isdigit() else p) for p in re.split(r"(\d+)", name)] for name in tracks.names]
+        order = sorted(range(len(parts)), key=lambda k: parts[k]) if tracks.columns else range(len(parts))
+        return tracks._replace(
+            values=[tracks.values[k] for k in order],
+            labels=[tracks.labels[k] for k in order],
+            names=[tracks.names[k] for k in order],
+        )
     table = load_keel("movement_libras")
-    return Series(list(table.values.reshape(-1, 45, 2)), [SIGNS[int(label) - 1] for label in table.labels])
+    values, labels = list(table.values.reshape(-1, 45, 2)), [SIGNS[int(label) - 1] for label in table.labels]
+    return Tracks(values, labels, [f"line {i}" for i in range(1, len(values) + 1)], ["x", "y"], [])
 
 
-def read_tracks(path: str | Path, labelled: bool = True) -> Series:
+def read_tracks(path: str | Path, labelled: bool = True, columns: Sequence[str] = ()) -> Tracks:
     """The tracks in a .ts file, or in a .csv file with the columns track, label and one for each coordinate.
 
-    The rows of a track, in the order of its frames, have the same name in the column `track`.
+    The rows of a track have the same name in the column `track`. They are in the order of a column of `FRAMES`, which
+    is no coordinate, or, where there is none, in that of the file.
 
     Args:
         path: of the file.
         labelled: whether tracks need labels; without one, the label is empty.
+        columns: the coordinates that are read, in this order; all columns by default.
 
     Raises:
-        DataError: the file cannot be read, a column or all rows are missing, a track has two labels or none, or a
-            coordinate is no finite number; the message gives line and column.
+        DataError: the file cannot be read, is not as `read_named_rows` says, has no rows, a track has two labels or
+            none, or the same frame twice, or a cell is no finite number; the message gives line and column.
     """
     if Path(path).suffix.lower() == ".ts":
-        return read_series(path)
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}; a .csv or .ts file is expected") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 at offset {error.start}: save it as UTF-8") from error
-    rows = csv.DictReader(lines)
-    columns = [name for name in rows.fieldnames or () if name not in ("track", "label")]
-    missing = {"track", "label"} - set(rows.fieldnames or ()) - (set() if labelled else {"label"})
-    if missing or not columns:
-        raise DataError(
-            f"{path} has the columns {','.join(rows.fieldnames or ())!r}: expected track, label, and one for each "
-            "coordinate, such as track,label,x,y"
-        )
-    tracks: dict[str, list[list[float]]] = {}
+        series = read_series(path)
+        return Tracks(*series, names=[str(i) for i in range(1, len(series.labels) + 1)], columns=[], notes=[])
+    expected = "track, label, and one for each coordinate, such as track,label,x,y"
+    needed = ("track", "label") if labelled else ("track",)
+    header, rows = read_named_rows(path, (*needed, *columns), ("label", *FRAMES), expected)
+    of_frames = [name for name in FRAMES if name in header and name not in columns]
+    numbering = [name for name in header if name == "" or name.startswith("Unnamed: ")]  # of rows, by a spreadsheet
+    coordinates = [name for name in header if name not in ("track", "label", *of_frames, *numbering)]
+    if not coordinates:
+        raise DataError(f"{path} has the columns {','.join(header)!r}: expected {expected}")
+    notes = ["note: a column without a name is not read"] * bool(numbering)
+    if columns and (others := [name for name in coordinates if name not in columns]):
+        notes.append(f"note: the model knows {', '.join(columns)}; not read: {', '.join(others)}")
+    if len(of_frames) > 1:
+        notes.append(f"note: rows are ordered by {of_frames[0]}; not read: {', '.join(of_frames[1:])}")
+    coordinates = list(columns) or coordinates
+    tracks: dict[str, dict[float, list[float]]] = {}
     labels: dict[str, str] = {}
-    for row in rows:
-        name, label, number = row["track"], row.get("label") or "", rows.line_num
+    for number, row in rows:
+        name, label, where = row["track"], row.get("label", ""), f"{path}, line {number}"
         if labels.setdefault(name, label) != label or (labelled and not label):
-            raise DataError(f"{path}, line {number}, column 'label': {label!r}; track {name!r} needs one label")
-        tracks.setdefault(name, []).append([_number(row, column, f"{path}, line {number}") for column in columns])
+            raise DataError(f"{where}, column 'label': {label!r}; track {name!r} needs one label")
+        steps = tracks.setdefault(name, {})
+        frame = _number(row, of_frames[0], where) if of_frames else len(steps)
+        if frame in steps:
+            raise DataError(f"{where}, column {of_frames[0]!r}: {frame:g} is there twice in track {name!r}; keep one")
+        steps[frame] = [_number(row, column, where) for column in coordinates]
     if not tracks:
-        raise DataError(f"{path} has no rows after its first line {','.join(rows.fieldnames or ())!r}")
-    return Series([np.array(steps, np.float32) for steps in tracks.values()], list(labels.values()))
+        raise DataError(f"{path} has no rows after its first line {','.join(header)!r}")
+    if unsorted := sum(list(steps) != sorted(steps) for steps in tracks.values()):
+        notes.append(f"note: the rows of {unsorted:,} tracks are sorted by the column {of_frames[0]}")
+    values = [np.array([steps[frame] for frame in sorted(steps)], np.float32) for steps in tracks.values()]
+    return Tracks(values, list(labels.values()), list(tracks), coordinates, notes)
 
 
 def _number(row: dict[str, str], column: str, where: str) -> float:
     try:
         value = float(row[column])
-    except (TypeError, ValueError):
+    except ValueError:
         value = float("nan")
     if not np.isfinite(value):
         raise DataError(

@@ -1,7 +1,6 @@
 """Data: pinned data sets, the user's own text and recordings, tokenizers and batches."""
 
 from rnn_jax.data.archives import read_members
-from rnn_jax.data.audio import read_wav
 from rnn_jax.data.batches import LABELLED_AXES, BucketBatches, LabelledBatches, best_bounds, in_order
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.features import LogMel
@@ -53,7 +52,6 @@ __all__ = [
     "read_table",
     "read_tables",
     "read_text",
-    "read_wav",
     "split",
     "split_words",
     "teacher_forcing",

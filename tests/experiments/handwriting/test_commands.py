@@ -1,11 +1,13 @@
 """Handwriting on strokes of one's own: train, stop, resume, evaluate, recognise, and every mistake."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from experiments.handwriting import EXPERIMENT
+from experiments.handwriting.commands import recognise
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -67,6 +69,21 @@ def test_ones_own_strokes_are_recognised_up_and_down(trained, tmp_path, capsys):
     assert (tmp_path / "p.png").stat().st_size > 5_000
 
 
+def test_y_grows_as_in_the_file_of_training(trained, tmp_path, capsys):
+    """A run on screen coordinates needs no flag for new ones; one that says otherwise is heeded."""
+    loaded = EXPERIMENT.load(trained)
+    on_screen = dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, downwards=True))
+    item = drawn(["v", "l", "l", "v"], np.random.default_rng(7))
+    file = tmp_path / "mine.json"
+    for sign, flags in ((-1, {}), (-1, {"downwards": True}), (1, {"upwards": True})):
+        strokes = [[[x, sign * y] for x, y in stroke] for stroke in item["strokes"]]
+        file.write_text(json.dumps({"name": "mine", "strokes": strokes}))
+        capsys.readouterr()
+        recognise(on_screen, file, **flags)
+        said = capsys.readouterr()
+        assert said.out == "mine: v l l v\n" and ("the other way" in said.err) == (sign == 1)
+
+
 def test_one_sign_in_each_drawing_and_a_transformer_of_equal_size(tmp_path, capsys):
     make_file(tmp_path / "my.json", strings=False)
     flags = ["--data", tmp_path / "my.json", "--runs", tmp_path, "--name", "run", "--model", "transformer"]
@@ -88,10 +105,12 @@ def test_one_sign_in_each_drawing_and_a_transformer_of_equal_size(tmp_path, caps
     [
         (["--task", "vowels"], "task='vowels': expected one of 'digits', 'strings'"),
         (["--points", "1"], "points=1: expected at least 2"),
+        (["--downwards"], "downwards=True: PenDigits has y upwards"),
+        (["recognise", "RUN", "few.json", "--upwards", "--downwards"], "y grows one way in a file"),
         (["--points", "9"], "points=9: PenDigits has 8"),
         (["--no-hold-out"], "hold_out=False leaves nothing to choose an update by: use evaluate_every=3000"),
         (["--data", "nowhere.json"], "nowhere.json' cannot be read"),
-        (["--data", "few.json"], "few.json has 1 drawings: expected at least 10"),
+        (["--data", "few.json"], "few.json has 1 entries: expected at least 10"),
         (["recognise", "RUN", "bad.csv"], "bad.csv, line 2, column y: 'N/A', expected a finite number"),
         (["recognise", "nowhere", "few.json"], "nowhere"),
     ],

@@ -84,7 +84,8 @@ def test_wrong_json_says_where(tmp_path, text, message):
         ("drawing,stroke,x,y\n", "has no drawings"),
         ("drawing,stroke,x,y\n1,1,0,0\n1,1,N/A,0\n", "line 3, column x: 'N/A', expected a finite number"),
         ("drawing,stroke,x,y\n1,1,0,\n", "line 2, column y: '', expected a finite number"),
-        ("drawing,stroke,x,y\n1,1,0\n", "line 2, column y: ''"),
+        ("drawing,stroke,x,y\n1,1,0\n", "line 2: 3 cells, expected 4"),
+        ("drawing,stroke,x,y\n1,1,0,1,2\n", "line 2: 5 cells, expected 4"),
         ("drawing,stroke,x,y\n1,1,0,inf\n", "line 2, column y: 'inf'"),
         ("drawing,stroke,x,y,words\n1,1,0,0,a\n1,1,0,1,b\n", "line 3, column words: 'b', but drawing 1 began with 'a'"),
     ],
@@ -99,18 +100,32 @@ def test_ones_own_file_in_parts(tmp_path):
     items = [{"words": "ab"[i % 2], "strokes": [[[0, i], [1, 0], [2, 2]]]} for i in range(20)]
     (tmp_path / "d.json").write_text(json.dumps(items))
     parts = handwriting_parts("digits", str(tmp_path / "d.json"), 5)
-    assert {part: [d.name for d in ds] for part, ds in parts.items() if part != "training"} == {
-        "validation": ["9", "19"], "test": ["10", "20"],
-    }  # fmt: skip
-    assert len(parts["training"]) == 16 and {d.signal.shape for d in parts["training"]} == {(5, 2)}
+    assert {part: len(ds) for part, ds in parts.items()} == {"training": 16, "validation": 2, "test": 2}
+    assert {d.signal.shape for d in parts["training"]} == {(5, 2)}
     (tmp_path / "d.json").write_text(json.dumps(items[:9]))
-    with pytest.raises(DataError, match="9 drawings: expected at least 10"):
+    with pytest.raises(DataError, match="9 entries: expected at least 10"):
         handwriting_parts("digits", str(tmp_path / "d.json"))
     (tmp_path / "d.json").write_text(json.dumps(TWO * 5))
     with pytest.raises(DataError, match="drawing 1 has 2 words: several need --task strings"):
         handwriting_parts("digits", str(tmp_path / "d.json"))
     with pytest.raises(DataError, match="cannot be read: No such file"):
         handwriting_parts("digits", str(tmp_path / "e.json"))
+
+
+def test_prompts_in_rounds_of_five_are_in_every_part(tmp_path):
+    items = [{"words": "LGVA1"[i % 5], "strokes": [[[0, i], [1, 0], [2, 2]]]} for i in range(100)]
+    (tmp_path / "d.json").write_text(json.dumps(items))
+    parts = handwriting_parts("digits", str(tmp_path / "d.json"))
+    for part, count in (("training", 16), ("validation", 2), ("test", 2)):
+        assert sorted(d.words[0] for d in parts[part]) == sorted("LGVA1" * count)
+
+
+def test_more_letters_than_points_are_refused(tmp_path):
+    line = [[k, k % 3] for k in range(30)]  # joined writing: one stroke
+    items = [{"words": "y e s", "strokes": [line]}] * 11 + [{"words": "h e l l o", "strokes": [line]}]
+    (tmp_path / "d.json").write_text(json.dumps(items))
+    with pytest.raises(DataError, match=r"d\.json: 1 of 12 .* more --points than 5.*\n  drawing 12: 5 labels"):
+        handwriting_parts("strings", str(tmp_path / "d.json"), 5)
 
 
 def test_the_examples_of_the_page(tmp_path):

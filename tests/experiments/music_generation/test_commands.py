@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from experiments.music_generation import EXPERIMENT
-from experiments.music_generation.midi import PITCHES, read_midi, write_midi
+from experiments.music_generation.midi import PITCHES, read_midi, read_piece, write_midi
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
 SMALL = [
-    "--hidden-size", "24", "--batch-size", "4", "--steps", "40", "--steps-per-dispatch", "10", "--evaluate-every", "20",
+    "--hidden-size", "24", "--batch-size", "4", "--steps", "60", "--steps-per-dispatch", "10", "--evaluate-every", "20",
     "--warmup-steps", "5", "--learning-rate", "0.02", "--dropout", "0.1", "--longest", "12", "--buckets", "1",
 ]  # fmt: skip
 
@@ -58,6 +58,10 @@ def test_what_is_composed_goes_on_from_the_primer(trained, tmp_path, capsys):
     assert "12 steps given, 8 composed" in capsys.readouterr().out
     given, whole = read_midi(primer, 2), read_midi(tmp_path / "a.mid", 2)
     np.testing.assert_array_equal(whole[: len(given)], given)
+    slow = tmp_path / "slow.mid"
+    write_midi(slow, given, 2, 63)
+    assert command("generate", trained, "--primer", slow, "--steps", 2, "--out", tmp_path / "c.mid") == 0
+    assert read_piece(tmp_path / "c.mid").tempos == {0: pytest.approx(63, rel=1e-4)}
     np.testing.assert_array_equal(whole[len(given) :], np.resize(given[-2:], (8, PITCHES)))
 
 
@@ -83,6 +87,7 @@ def test_a_transformer_of_equal_size(trained, tmp_path):
     [
         (["--data", "nowhere"], "none of jsb, nottingham, musedata, pianomidi, and no folder of MIDI files"),
         (["--data", "."], "has 1 files *.mid or *.midi: expected ten at least"),
+        (["--steps-per-beat", "4"], "steps_per_beat=4, skip_unreadable=False: jsb has steps of its own"),
         (["--bidirectional"], "reads forwards only"),
         (["--weight-noise", "-1"], "weight_noise=-1"),
         (["--transposition", "100"], "transposition=100"),

@@ -23,4 +23,7 @@ def test_values_out_of_range_are_refused(options, message):
 
 
 def test_the_beat_is_that_of_the_set_or_the_files():
-    assert [MusicConfig(data=d, steps_per_beat=4).beat for d in ("jsb", "pianomidi", "own")] == [1, 2, 4]
+    assert [MusicConfig(data=d).beat for d in ("jsb", "pianomidi", "own")] == [1, 2, 2]
+    assert MusicConfig(data="own", steps_per_beat=4).beat == 4
+    with pytest.raises(ValueError, match=r"steps_per_beat=4.* jsb has steps of its own"):
+        MusicConfig(steps_per_beat=4)

@@ -70,6 +70,8 @@ def test_ones_own_pictures_are_classified(trained, tmp_path, capsys):
     [
         (["--data", "nowhere"], "nowhere/train-images-idx3-ubyte.gz is not there"),
         (["--data", "FOLDER", "--pixels", "5"], "size=5: expected a divisor of 36"),
+        (["--data", "FOLDER", "--side", "8"], "side=8: data="),
+        (["--data", "FOLDER", "--skip-unreadable"], "skip_unreadable=True: data="),
         (["classify", "RUN", "nowhere.png"], "nowhere.png cannot be read as a picture"),
     ],
 )

@@ -1,11 +1,13 @@
 """IDX files: what is read, in parts; every damage; pixels as sequences; pictures of other formats."""
 
+import dataclasses
 import gzip
 
 import numpy as np
 import pytest
 
 from experiments.sequential_images.data import (
+    DATASETS,
     FILES,
     image_digests,
     load_images,
@@ -14,7 +16,8 @@ from experiments.sequential_images.data import (
     read_images,
     read_picture,
 )
-from rnn_jax.data import DataError
+from rnn_jax.data import DataError, UrlFile
+from rnn_jax.data.sources import file_digest
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -35,12 +38,14 @@ def write_folder(folder, packed: bool = False) -> None:
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_folder_in_its_parts(tmp_path, packed):
     write_folder(tmp_path, packed)
-    parts = load_images(str(tmp_path))
+    parts, names = load_images(str(tmp_path))
     pixels = np.random.default_rng(0).integers(256, size=(24, 4, 6)).astype(np.uint8)
-    np.testing.assert_array_equal(parts["training"].pixels, pixels[:22], strict=True)
-    np.testing.assert_array_equal(parts["validation"].pixels, pixels[22:], strict=True)
-    np.testing.assert_array_equal(parts["validation"].labels, np.array([1, 2], np.int32), strict=True)
-    assert parts["test"].pixels.shape == (5, 4, 6)
+    classes = {picture.tobytes(): i % 3 for i, picture in enumerate(pixels)}
+    for part, count in (("training", 21), ("validation", 3)):
+        images = parts[part]
+        assert len(images.pixels) == count and images.labels.dtype == np.int32 and set(images.labels) == {0, 1, 2}
+        assert [classes.pop(picture.tobytes()) for picture in images.pixels] == images.labels.tolist()
+    assert parts["test"].pixels.shape == (5, 4, 6) and names == () and not classes
     assert set(image_digests(str(tmp_path))) == {name for pair in FILES.values() for name in pair}
 
 
@@ -78,6 +83,77 @@ def test_files_that_do_not_fit(tmp_path):
     (tmp_path / FILES["test"][0]).write_bytes(idx(np.zeros((5, 4, 5))))
     with pytest.raises(DataError, match=r"pictures \[\[24, 4, 6\], \[5, 4, 5\]\], expected at least two"):
         load_images(str(tmp_path))
+
+
+def test_a_label_of_the_test_that_training_lacks_is_refused(tmp_path):
+    write_folder(tmp_path)
+    (tmp_path / FILES["test"][1]).write_bytes(idx(np.array([0, 1, 2, 7, 2])))
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte part has 7, which the .*train-labels.* lacks"):
+        load_images(str(tmp_path))
+
+
+def test_published_files_are_divided_as_published_wherever_they_lie(tmp_path, monkeypatch):
+    write_folder(tmp_path, packed=True)
+    files = tuple(
+        UrlFile(path.name, "", "", "", file_digest(path), 0) for path in tmp_path.iterdir() if path.suffix == ".gz"
+    )
+    record = dataclasses.replace(DATASETS["fashion_mnist"], files=files)
+    monkeypatch.setitem(DATASETS, "fashion_mnist", record)
+    parts, _ = load_images(str(tmp_path))
+    pixels = np.random.default_rng(0).integers(256, size=(24, 4, 6)).astype(np.uint8)
+    np.testing.assert_array_equal(parts["training"].pixels, pixels[:22], strict=True)
+    np.testing.assert_array_equal(parts["validation"].pixels, pixels[22:], strict=True)
+
+
+def draw(path, bar: int, shade: int) -> None:
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grey = np.zeros((20, 30), np.uint8)
+    grey[5:15, bar : bar + 3] = shade
+    Image.fromarray(grey).save(path)
+
+
+@pytest.mark.parametrize("tops", [("",), ("train", "test")])
+def test_a_folder_of_pictures(tmp_path, tops, capsys):
+    for top in tops:
+        for i in range(20):
+            draw(
+                tmp_path / top / ("left", "right")[i % 2] / f"{i}.png", 20 * (i % 2) + 3, 100 + i + 30 * (top == "test")
+            )
+    (tmp_path / "runs" / "run" / "figures").mkdir(parents=True)
+    draw(tmp_path / "runs" / "run" / "figures" / "a.png", 3, 200)
+    parts, names = load_images(str(tmp_path), side=10)
+    assert names == ("left", "right") and parts["training"].pixels.shape[1:] == (10, 10)
+    sizes = [len(images.labels) for images in parts.values()]
+    assert sizes == ([16, 2, 2] if tops == ("",) else [18, 2, 20])
+    for pixels, labels in parts.values():
+        np.testing.assert_array_equal(pixels[:, :, 5:].sum((1, 2)) > pixels[:, :, :5].sum((1, 2)), labels == 1)
+    assert len(image_digests(str(tmp_path))) == 20 * len(tops)
+    broken = sorted(tmp_path.rglob("left/*.png"))[:2]
+    for path in broken:
+        path.write_text("words")
+    with pytest.raises(DataError) as caught:
+        load_images(str(tmp_path))
+    assert all(str(path) in str(caught.value) for path in broken)
+    parts, _ = load_images(str(tmp_path), skip_unreadable=True)
+    assert sum(len(images.labels) for images in parts.values()) == 20 * len(tops) - 2
+    assert f"note: 2 of {20 * len(tops)} pictures cannot be read" in capsys.readouterr().err
+    if tops == ("train", "test"):
+        draw(tmp_path / "test" / "up" / "0.png", 3, 90)
+        with pytest.raises(DataError, match=r"test part has up, which the .*train part lacks"):
+            load_images(str(tmp_path), skip_unreadable=True)
+
+
+def test_a_bar_in_a_picture_that_its_camera_turns(tmp_path):
+    from PIL import Image
+
+    bar = np.zeros((16, 16), np.uint8)
+    bar[:, 6:9] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(bar).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    np.testing.assert_allclose(read_picture(tmp_path / "turned.jpg", 16, 16).astype(int), np.rot90(bar, -1), atol=20)
 
 
 def test_pixels_in_order_and_permuted():

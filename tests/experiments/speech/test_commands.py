@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
+from experiments.common.sound import read_sound
 from experiments.speech import EXPERIMENT
 from experiments.speech.streaming import stream_words
-from rnn_jax.data.audio import read_wav
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -50,6 +50,15 @@ def trained(tmp_path_factory):
     return folder / "speech" / "run"
 
 
+def test_what_was_read_is_said(trained, capsys):
+    folder = trained.parents[1]
+    EXPERIMENT.prepare(EXPERIMENT.configure({"task": "strings", "data": str(folder), "hidden_size": 4}))
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "40 recordings: 32 training, 4 validation, 4 test"
+    assert said[1].startswith("2 different labels: ") and said[2] == "at most 3 labels in one"
+    assert said[3].startswith("the longest, 0.wav, has 0.9 seconds")
+
+
 def test_a_run_says_everything_about_itself(trained):
     result = json.loads((trained / "result.json").read_text())
     assert result["metric"] == "word error rate %" and not result["higher_is_better"]
@@ -78,7 +87,7 @@ def test_a_file_is_transcribed_whole_and_streamed_alike(trained, tmp_path, capsy
             assert command("transcribe", trained, tmp_path / "said.wav", *flags) == 0
             outputs.append(capsys.readouterr().out.split())
         assert outputs[0] and outputs[1] == outputs[2]
-        wave = read_wav(tmp_path / "said.wav", 8000)
+        wave = read_sound(tmp_path / "said.wav", 8000)
         for size in (37, 1000):  # how the wave is cut does not matter
             chunks = (wave[i : i + size] for i in range(0, len(wave), size))
             assert list(stream_words(model, chunks, words)) == outputs[2]
@@ -113,6 +122,8 @@ def test_one_word_a_recording(tmp_path, capsys):
     assert capsys.readouterr().out.strip() in TONES
     assert command("transcribe", run, tmp_path / "0.wav", "--stream") == 1
     assert "only a model of strings of words can be streamed" in capsys.readouterr().err
+    assert command("transcribe", run, tmp_path / "0.wav", "--beam", 3) == 1
+    assert "beam=3: expected at least 0, and a model of --task strings" in capsys.readouterr().err
 
 
 def test_series_in_place_of_sound_and_a_transformer_of_equal_size(tmp_path, capsys):
@@ -130,7 +141,7 @@ def test_series_in_place_of_sound_and_a_transformer_of_equal_size(tmp_path, caps
     result = json.loads((tmp_path / "speech/run/result.json").read_text())
     assert result["value"] > 70 and "validation" not in result["scores"]
     assert command("transcribe", tmp_path / "speech" / "run", "x.wav") == 1
-    assert "knows series, not wav files" in capsys.readouterr().err
+    assert "knows series, not sound" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -141,8 +152,13 @@ def test_series_in_place_of_sound_and_a_transformer_of_equal_size(tmp_path, caps
         (["--noise", "-1"], "noise=-1"),
         (["--no-hold-out"], "hold_out=False leaves nothing to choose an update by: use evaluate_every=400"),
         (["--data", "nowhere"], "labels.csv' cannot be read"),
+        (["--channel", "1"], "channel=1: expected a number from 1 on, and --data FOLDER"),
+        (["--skip-unreadable"], "it is for --data FOLDER"),
+        (["--task", "vowels", "--skip-unreadable"], "skip-unreadable"),
+        (["transcribe", "RUN", "opposite.wav"], "say --channel 1"),
+        (["transcribe", "RUN", "short.wav", "--stream", "--beam", "4"], "leave out --beam or --stream"),
         (["transcribe", "RUN", "nowhere.wav"], "cannot be read: No such file"),
-        (["transcribe", "RUN", "text.wav"], "no wav file"),
+        (["transcribe", "RUN", "text.wav"], "no sound that can be read"),
         (["transcribe", "RUN", "short.wav"], "too short: 100 samples"),
     ],
 )
@@ -150,5 +166,6 @@ def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.wav").write_text("words")
     wavfile.write(tmp_path / "short.wav", 8000, np.zeros(100, np.int16))
+    wavfile.write(tmp_path / "opposite.wav", 8000, np.full((4000, 2), (9, -9), np.int16))
     said = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
     assert message in said, said

@@ -11,8 +11,8 @@ from scipy.io import wavfile
 from experiments.common.recordings import Recording
 from experiments.common.series import parse_series
 from experiments.speech.data import (
+    FRONTEND,
     UtteranceBatches,
-    digit_parts,
     hold_out,
     japanese_vowels,
     labelled_folder,
@@ -75,10 +75,10 @@ LABELS = "".join(f"{i}.wav,yes no\n" for i in range(10))
 
 def test_ones_own_folder(tmp_path):
     parts = labelled_folder(folder(tmp_path, "file,words\n" + LABELS))
-    assert {part: [r.name for r in rs] for part, rs in parts.items()} == {
-        "training": [f"{i}.wav" for i in range(8)], "validation": ["8.wav"], "test": ["9.wav"],
-    }  # fmt: skip
-    assert parts["test"][0].words == ("yes", "no") and parts["test"][0].signal[0] == np.float32(0.9)
+    assert {part: len(rs) for part, rs in parts.items()} == {"training": 8, "validation": 1, "test": 1}
+    every = sorted((r for rs in parts.values() for r in rs), key=lambda r: r.name)
+    assert [(r.name, r.words) for r in every] == [(f"{i}.wav", ("yes", "no")) for i in range(10)]
+    assert every[9].signal[0] == np.float32(0.9)
     assert set(speech_digests("strings", str(tmp_path))) == {"labels.csv", *(f"{i}.wav" for i in range(10))}
     own = (
         "\ufefffile,speaker,words,part\r\n0.wav,ann,yes,training\r\n\r\n1.wav,,no,validation\r\n2.wav,bob,yes,test\r\n"
@@ -93,10 +93,12 @@ def test_ones_own_folder(tmp_path):
         ("file,word\n" + LABELS, "no column 'words': its first line is 'file,word'"),
         ("words\nyes\n", "no column 'file'"),
         ("", "is empty"),
-        ("file,words\n0.wav,\n", "entry 1: words=''"),
-        ("file,words\n0.wav\n", "entry 1: words=None"),
+        ("file,words\n0.wav,\n", "line 2: words=''"),
+        ("file,words\n0.wav\n", "line 2: 1 cells, expected 2"),
+        ("file,words\n", "has no rows after its first line 'file,words'"),
         ("file,words,part\n0.wav,yes,dev\n", "part='dev'"),
-        ("file,words\n0.wav,yes\n", "no rows for validation and test"),
+        ("file,words,part\n0.wav,yes,training\n", "no rows for validation and test"),
+        ("file,words\n0.wav,yes\n", "1 entries: expected at least 10"),
         ("file,words\nnowhere.wav,yes\n", r"nowhere\.wav.* cannot be read"),
     ],
 )
@@ -112,11 +114,39 @@ def test_other_mistakes_with_ones_own_folder(tmp_path):
     with pytest.raises(DataError, match=r"not UTF-8: byte 0x.* at offset 20"):
         labelled_folder(tmp_path)
     folder(tmp_path, "file,words\n" + LABELS)
-    with pytest.raises(DataError, match=r"0\.wav has the words 'yes no': several need --task strings"):
-        digit_parts(str(tmp_path))
+    with pytest.raises(DataError, match=r"line 2: 0\.wav has the words 'yes no': several need --task strings"):
+        labelled_folder(tmp_path, several=False)
     (tmp_path / "3.wav").write_bytes(wav(seconds=0.01))
-    with pytest.raises(DataError, match=r"3\.wav.*too short: 80 samples"):
-        string_parts(str(tmp_path))
+    (tmp_path / "5.wav").write_bytes(wav()[:-50])
+    with pytest.raises(DataError) as caught:
+        labelled_folder(tmp_path)
+    assert "3.wav' is empty or too short: 80 samples" in str(caught.value)
+    assert "5.wav' is truncated" in str(caught.value) and "--skip-unreadable" in str(caught.value)
+
+
+def test_unreadable_files_are_left_out_and_listed(tmp_path, capsys):
+    folder(tmp_path, "file,words\n" + "".join(f"{i}.wav,yes no\n" for i in range(12)), files=12)
+    (tmp_path / "3.wav").write_text("words")
+    (tmp_path / "5.wav").unlink()
+    parts = labelled_folder(tmp_path, skip_unreadable=True)
+    assert sum(map(len, parts.values())) == 10
+    assert "note: 2 of 12 recordings cannot be read" in (said := capsys.readouterr().err)
+    assert "3.wav' is no sound" in said and "5.wav' cannot be read: No such file" in said
+
+
+@pytest.mark.parametrize("part", ["", ",test"])
+def test_more_words_than_steps_are_refused_in_every_part(tmp_path, part):
+    header = "file,words" + ",part" * bool(part)
+    rows = [f"{i}.wav,yes no" + ",training" * bool(part) for i in range(11)]
+    # 0.3 seconds are 9 steps; nine words, two of them equal neighbours, need ten.
+    rows += ["11.wav,one two three four five six seven eight eight" + part]
+    rows += ["0.wav,yes,validation"] * bool(part)
+    folder(tmp_path, "\n".join([header, *rows]), files=12)
+    message = (
+        r"labels\.csv: 1 of 1\d have more labels than steps.*\n  11\.wav: 9 labels, which need 10 steps, and 9 steps"
+    )
+    with pytest.raises(DataError, match=message):
+        labelled_folder(tmp_path)
 
 
 def test_ones_own_series(tmp_path):
@@ -147,3 +177,11 @@ def test_training_batches_vary_and_follow_from_seed_and_number():
     for row, length in enumerate(plain["lengths"]):
         number = int(plain["inputs"][0, row]) - 1
         assert length == 1000 + 10 * number and plain["labels"][row] == number % 3 + 1
+
+
+def test_variants_have_steps_for_all_their_words():
+    words = tuple("abcd")
+    recordings = [Recording((np.ones(FRONTEND.step_samples + 3 * FRONTEND.step_hop, np.float32),), words)] * 8
+    batches = UtteranceBatches(recordings, words, 8, 0, buckets=1)
+    lengths = np.concatenate([batches.batch(i)["lengths"] for i in range(8)])
+    assert FRONTEND.steps(lengths).min() == 4 and len(set(lengths.tolist())) > 2

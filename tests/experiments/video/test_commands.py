@@ -87,6 +87,10 @@ def test_tracks_without_labels_are_watched(signs, tmp_path, capsys):
     make_tracks(tmp_path / "new.csv", labelled=False)
     assert command("watch", signs, tmp_path / "new.csv") == 0
     lines = capsys.readouterr().out.splitlines()
+    exchanged = [row.split(",") for row in (tmp_path / "new.csv").read_text().splitlines()]
+    (tmp_path / "new.csv").write_text("\n".join(f"{y},{track},{x}" for track, x, y in exchanged))
+    assert command("watch", signs, tmp_path / "new.csv") == 0
+    assert capsys.readouterr().out.splitlines() == lines
     assert len(lines) == 48 and sum((": left" in line) == bool(i % 2) for i, line in enumerate(lines)) > 36
 
 
@@ -132,18 +136,22 @@ def test_captions_are_written(films, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--task", "films"], "task='films'"),
-        (["--data", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (["--data", "nowhere.csv"], "nowhere.csv' cannot be read"),
+        (["--task", "frames", "--data", "missing.npy"], "--data"),
+        (["--task", "captions", "--data", "missing.npy"], "--data"),
+        (["--data", "alike.csv"], "alike.csv has 1 class, up"),
         (["--data", "one.csv"], "label 'up' has 1 different tracks"),
         (["--no-hold-out"], "use evaluate_every=1000"),
         (["--task", "frames", "--patch", "5"], "patch=5: expected a divisor of 24"),
         (["--task", "frames", "--frame-cell", "convlstm"], "cell='convlstm' is unknown: did you mean 'conv_lstm'?"),
-        (["watch", "RUN", "one.csv"], "has 1 coordinates: the model was trained on 2"),
+        (["watch", "RUN", "one.csv"], "one.csv has no column 'y'"),
         (["watch", "RUN", "nowhere.ts"], "nowhere.ts"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(signs, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "one.csv").write_text("track,label,x\na,up,1\na,up,2\n")
+    (tmp_path / "alike.csv").write_text("track,label,x\n" + "".join(f"{i},up,{i}\n{i},up,3\n" for i in range(9)))
     said = command.refused(capsys, *(signs if a == "RUN" else a for a in arguments))
     assert message in said, said
 
@@ -151,4 +159,4 @@ def test_mistakes_end_in_one_clear_line(signs, tmp_path, monkeypatch, capsys, ar
 def test_a_video_that_is_none_is_named(films, tmp_path, capsys):
     (tmp_path / "film.gif").write_text("a film in words")
     said = command.refused(capsys, "watch", films / "captions", tmp_path / "film.gif")
-    assert "film.gif cannot be read as a GIF" in said, said
+    assert "film.gif cannot be read as a film" in said, said

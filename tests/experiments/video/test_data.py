@@ -1,5 +1,6 @@
 """Digits that move: along straight lines, off the walls, and as their captions say; and GIFs."""
 
+import gc
 import re
 
 import numpy as np
@@ -14,7 +15,7 @@ from experiments.video.data import (
     bouncing_video,
     captioned_video,
     load_digits,
-    read_gif,
+    read_film,
 )
 from experiments.video.figures import write_gif
 from rnn_jax.data import DataError
@@ -96,32 +97,52 @@ def test_the_digits_of_the_test_are_the_official_ones():
 
 def test_what_is_written_is_read_again(tmp_path):
     write_gif(VIDEO, tmp_path / "a.gif", scale=3)
-    frames = read_gif(tmp_path / "a.gif", 12)
+    frames = read_film(tmp_path / "a.gif", 12)
     assert frames.shape == VIDEO.shape and frames.dtype == np.float32
     np.testing.assert_allclose(frames, VIDEO, atol=0.01)
-    assert read_gif(tmp_path / "a.gif", 24).shape == (5, 24, 24)
+    assert read_film(tmp_path / "a.gif", 24).shape == (5, 24, 24)
 
 
 def test_colours_become_grey_and_a_picture_is_one_frame(tmp_path):
     Image.new("RGB", (20, 10), (0, 255, 0)).save(tmp_path / "a.png")
-    frames = read_gif(tmp_path / "a.png", 8)
+    frames = read_film(tmp_path / "a.png", 8)
     assert frames.shape == (1, 8, 8)
     np.testing.assert_allclose(frames, 0.587, atol=0.01)
 
 
+# imageio's writer and a reader that fails leave pipes to ffmpeg open until they are collected.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:os.fork")
+def test_other_films_are_read_by_ffmpeg(tmp_path):
+    import imageio.v3
+
+    steps = np.zeros((6, 32, 48, 3), np.uint8)
+    for t, frame in enumerate(steps):
+        frame[:, : 8 * (t + 1)] = 255
+    imageio.v3.imwrite(tmp_path / "a.mp4", steps, fps=6)
+    frames = read_film(tmp_path / "a.mp4", 12)
+    assert frames.shape == (6, 12, 12)
+    np.testing.assert_allclose(frames.mean(axis=(1, 2)), np.arange(1, 7) / 6, atol=0.04)
+    with pytest.raises(DataError, match="more than 5 frames"):
+        read_film(tmp_path / "a.mp4", 12, most=5)
+    (tmp_path / "b.mp4").write_text("no film")
+    with pytest.raises(DataError, match=r"b\.mp4 cannot be read as a film"):
+        read_film(tmp_path / "b.mp4", 12)
+    gc.collect()
+
+
 def test_what_is_no_video_is_named(tmp_path):
     (tmp_path / "a.gif").write_bytes(b"GIF89a, or so it says")
-    with pytest.raises(DataError, match=r"a\.gif cannot be read as a GIF"):
-        read_gif(tmp_path / "a.gif", 8)
-    with pytest.raises(DataError, match=r"b\.gif cannot be read as a GIF: .*No such file"):
-        read_gif(tmp_path / "b.gif", 8)
+    with pytest.raises(DataError, match=r"a\.gif cannot be read as a film"):
+        read_film(tmp_path / "a.gif", 8)
+    with pytest.raises(DataError, match=r"b\.gif cannot be read as a film: .*No such file"):
+        read_film(tmp_path / "b.gif", 8)
     write_gif(VIDEO, tmp_path / "c.gif")
     with pytest.raises(DataError, match="has more than 4 frames"):
-        read_gif(tmp_path / "c.gif", 8, most=4)
+        read_film(tmp_path / "c.gif", 8, most=4)
     damaged = (tmp_path / "c.gif").read_bytes()
     for size in range(0, len(damaged), 97):
         (tmp_path / "d.gif").write_bytes(damaged[:size])
         try:
-            assert read_gif(tmp_path / "d.gif", 12).shape[1:] == (12, 12)
+            assert read_film(tmp_path / "d.gif", 12).shape[1:] == (12, 12)
         except DataError as error:
             assert "d.gif" in str(error)

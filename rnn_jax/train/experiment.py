@@ -19,7 +19,7 @@ from rnn_jax.train.fields import field_types, flatten, make_config, read_values,
 from rnn_jax.train.going_on import again, ending, further
 from rnn_jax.train.loop import Outcome, best_or_next, check_task, fit
 from rnn_jax.train.manifest import user_modules
-from rnn_jax.train.origin import files_now, refuse_changes
+from rnn_jax.train.origin import files_now, refuse_changed_files, refuse_changes
 from rnn_jax.train.parallel import ending_with_others, join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
 from rnn_jax.train.run import Run, check_storable, config_hash, plain
@@ -310,6 +310,8 @@ def train_experiment(
         if jax.process_index() == 0:
             print(ended, file=sys.stderr)
         return 0
+    if options.resume:
+        refuse_changed_files(Run(path, options.trust_changes), flatten(config))
     prepared = experiment.prepare(config)
     # Before anything is written, and before what was there is deleted.
     methods = check_task(prepared.task, fit_config(config))

@@ -20,6 +20,9 @@ the way, too); the detection threshold is the best for all labels, as the benchm
 
 from experiments.anomaly_detection.commands import detect, evaluate, prepare, restore
 from experiments.anomaly_detection.config import Config
+from experiments.common.upgrade import add_table_options
 from rnn_jax.train import Experiment
 
-EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, detect))
+EXPERIMENT = Experiment(
+    __name__, Config, prepare, restore, commands=(evaluate, detect), upgrade=add_table_options(Config)
+)

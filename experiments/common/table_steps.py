@@ -1,0 +1,97 @@
+"""How far apart the rows of a table are: a span of time, or a step of the calendar such as a month or a trading day."""
+
+import math
+import warnings
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.offsets import BaseOffset
+
+DAY = np.timedelta64(1, "D")
+WEEKDAYS = np.array(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
+
+
+def calendar_step(times: np.ndarray) -> BaseOffset | None:
+    """The step of the calendar that all times are on, or None where they are so many hours or days apart.
+
+    Months, quarters and years may begin or end there, or have a day of their own; days may leave out some days of the
+    week, as trading days do. Times that are left out do not matter.
+
+    Args:
+        times: datetime64[us] `[T]`, in order, no two the same.
+    """
+    gaps = np.diff(times)
+    if len(times) < 3 or (gaps % DAY != np.timedelta64(0)).any():
+        return _inferred(times)
+    index, days = pd.DatetimeIndex(times), gaps // DAY
+    if days.min() >= 27:
+        months = np.asarray(index.year) * 12 + np.asarray(index.month)
+        count = math.gcd(*np.diff(months).tolist())
+        kinds = (pd.offsets.MonthBegin, pd.offsets.MonthEnd, pd.offsets.BMonthBegin, pd.offsets.BMonthEnd)
+        if count:
+            if found := next((kind for kind in kinds if all(map(kind().is_on_offset, index))), None):
+                return found(count)
+            if len(set(index.day)) == 1 and index[0].day <= 28:
+                return pd.DateOffset(months=count)
+    elif most_common(gaps) == DAY:
+        open_days, span = sorted(set(index.day_of_week)), index[-1] - index[0]
+        if open_days == [0, 1, 2, 3, 4] and span >= pd.Timedelta(days=7):
+            return pd.offsets.BusinessDay()
+        if 1 < len(open_days) < 7 and span >= pd.Timedelta(days=14):
+            return pd.offsets.CustomBusinessDay(weekmask=" ".join(WEEKDAYS[open_days]))
+        return None
+    return _inferred(times) if len(set(days.tolist())) > 1 else None
+
+
+def _inferred(times: np.ndarray) -> BaseOffset | None:
+    """What pandas makes of times of which none is left out: the third Friday of a month, hours of business days."""
+    if len(times) < 8:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a later version, which gives the offset itself
+        offset = pd.tseries.frequencies.to_offset(pd.infer_freq(pd.DatetimeIndex(times)))
+    if offset is None or isinstance(offset, pd.offsets.Tick | pd.offsets.Day | pd.offsets.Week):
+        return None
+    return offset if np.array_equal(moments_between(times[0], times[-1], offset), times) else None
+
+
+def moments_between(first: np.datetime64, last: np.datetime64, step: BaseOffset) -> np.ndarray:
+    """All moments a step of the calendar apart, both ends included: datetime64[us] `[T]`."""
+    found = pd.date_range(pd.Timestamp(first), pd.Timestamp(last), freq=step)
+    return found.to_numpy().astype("datetime64[us]")
+
+
+def moments_after(times: np.ndarray, more: int, step: BaseOffset | None) -> np.ndarray:
+    """So many moments after the last of some times: a step of the calendar apart, or their most common spacing."""
+    if step is None:
+        return times[-1] + most_common(np.diff(times)) * np.arange(1, more + 1)
+    found = pd.date_range(pd.Timestamp(times[-1]), periods=more + 1, freq=step)
+    return found.to_numpy().astype("datetime64[us]")[1:]
+
+
+def step_words(step: BaseOffset | np.timedelta64) -> str:
+    """A step in words."""
+    if isinstance(step, np.timedelta64):
+        seconds = float(step / np.timedelta64(1, "s"))
+        for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+            if seconds % size == 0:
+                return f"{seconds / size:.0f} {unit}{'s' * (seconds > size)}"
+        return f"{seconds:g} second{'s' * (seconds != 1)}"
+    if isinstance(step, pd.offsets.CustomBusinessDay):
+        return f"1 day of {step.weekmask.replace(' ', ', ')}"
+    if isinstance(step, pd.offsets.BusinessDay):
+        return "1 day from Monday to Friday"
+    months = step.kwds.get("months", step.n)
+    whole = {pd.offsets.MonthEnd: " (its last day)", pd.offsets.BMonthEnd: " (its last day from Monday to Friday)",
+             pd.offsets.BMonthBegin: " (its first day from Monday to Friday)"}  # fmt: skip
+    if isinstance(step, (pd.offsets.MonthBegin, *whole)) or type(step) is pd.DateOffset:
+        size, unit = next((n, u) for n, u in ((12, "year"), (3, "quarter"), (1, "month")) if months % n == 0)
+        count = months // size
+        return f"{count} {unit}{'s' * (count > 1)}{whole.get(type(step), '')}"
+    return step.freqstr
+
+
+def most_common(spacings: np.ndarray) -> np.timedelta64:
+    """The spacing that there is most often, of several the shortest."""
+    values, counts = np.unique(spacings, return_counts=True)
+    return values[counts.argmax()]

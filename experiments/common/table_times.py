@@ -18,6 +18,7 @@ YEAR_FIRST = re.compile(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2})(?:[ T]+(.+))
 YEAR_LAST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)\.?,?(?:[ T]+(.+))?")
 QUARTER = re.compile(r"(?:(\d{4})[ /-]*)?[Qq]([1-4])(?:[ /-]*(\d{4}))?")
 _IN_FULL = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?").fullmatch
+_PADDED = re.compile(r"\d\d([./-])\d\d\1\d{4}(?:[ T]\d\d:\d\d(?::\d\d)?)?").fullmatch
 EPOCHS = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
 """Microseconds in each unit of times that are counted from the beginning of 1970, in UTC."""
 DIGITS = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 13: "ms", 16: "us", 19: "ns"}
@@ -139,7 +140,7 @@ def _day_or_month(cells: Sequence[str], column: str) -> str:
     day = month = ""
     same = True
     mark = ""
-    for cell in cells:
+    for cell in dict.fromkeys(cell.partition(" ")[0] for cell in cells):
         if found := YEAR_LAST.fullmatch(cell):
             left, right, mark = int(found[1]), int(found[3]), found[2]
             day = day or (cell if left > 12 else "")
@@ -234,9 +235,12 @@ def read_times(cells: Sequence[str], form: str) -> tuple[Times, int | None]:
         return Times(utc.astype("datetime64[us]"), ["Z"], "time", "Z"), _first(~np.isfinite(numbers))
     known = form in ("iso", "day first", "month first", "quarter")
     texts: Sequence[str | None] = cells
-    if known and not (form == "iso" and all(map(_IN_FULL, cells))):
+    if form in ("day first", "month first") and all(map(_PADDED, cells)):  # as `to_iso` has it, but sooner
+        day, month = (slice(2), slice(3, 5)) if form == "day first" else (slice(3, 5), slice(2))
+        texts = [f"{cell[6:10]}-{cell[month]}-{cell[day]}{cell[10:]}" for cell in cells]
+    elif known and not (form == "iso" and all(map(_IN_FULL, cells))):
         texts = [to_iso(cell, form) for cell in cells]
-    offsets = list(dict.fromkeys(map(offset_of, cells)))
+    offsets = list(dict.fromkeys(map(offset_of, dict.fromkeys(f"2000-01-01{cell[10:]}" for cell in cells))))
     if "" in offsets and len(offsets) > 1:
         odd = next(i for i, cell in enumerate(cells) if (offset_of(cell) == "") != (offset_of(cells[0]) == ""))
         return Times(np.zeros(0, "datetime64[us]"), offsets, "time", ""), odd

@@ -1,8 +1,6 @@
 """Tables of measurements as people have them: a column of times, columns of numbers, a row for each moment."""
 
-import csv
 import difflib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,14 +10,13 @@ import pandas as pd
 
 from experiments.common.encodings import decode_any, read_bytes
 from experiments.common.table_cells import (
-    LOOKED_AT,
     MISSING,
     TOLD,
     TableConfig,
     read_column,
+    split_cells,
     split_names,
     tell_decimal,
-    tell_delimiter,
 )
 from experiments.common.table_notes import far_from_all, is_falling
 from experiments.common.table_times import Clock, form_words, read_times, tell_time_form
@@ -158,12 +155,11 @@ def parse_tables(
     ordered: bool = True,
 ) -> TableFile:  # fmt: skip
     """The series in a text called `name`; other arguments and errors are those of `read_tables`."""
-    delimiter, cells, lines = _split(text, name, config)
-    header = Header.of(name, cells.pop(0), config.time, by, columns)
-    if not cells:
+    delimiter, by_column, lines = split_cells(text, name, config)
+    header = Header.of(name, [column[0] for column in by_column], config.time, by, columns)
+    if len(lines) == 1:
         raise DataError(f"{name} has no rows after its header")
-    by_column = [[cell.strip() for cell in column] for column in zip(*cells, strict=True)]
-    cells.clear()
+    by_column = [[cell.strip() for cell in column[1:]] for column in by_column]
 
     def at(row: int) -> str:
         return f"{name}, line {lines[row + 1]}"
@@ -202,13 +198,10 @@ def parse_tables(
             f"the offset from UTC changes ({', '.join(times.offsets)}): times are given back with the last one; name "
             "the zone, as in --zone Europe/Berlin, to have the right one for each"
         )
-    series = [""] * len(whens) if header.by is None else by_column[header.by]
-    naive_zone = config.zone if not times.offsets else ""
-    tables, hint = {}, "" if by else ", or name the column that tells several series apart"
-    names, places = np.unique(np.array(series, object).astype(str), return_inverse=True)
-    order = np.argsort(places, kind="stable")
-    for one, rows in zip(names.tolist(), np.split(order, np.cumsum(np.bincount(places))[:-1]), strict=True):
-        utc = _in_utc(times.utc[rows], naive_zone, f"{name}: column {header.when!r}")
+    zone = config.zone if not times.offsets else ""  # of times that say none themselves
+    tables = {}
+    for series, rows in _rows_of(None if header.by is None else by_column[header.by], len(whens)).items():
+        utc = _in_utc(times.utc[rows], zone, f"{name}: column {header.when!r}")
         if config.sort:
             arranged = np.argsort(utc, kind="stable")
             utc, rows = utc[arranged], rows[arranged]
@@ -220,58 +213,31 @@ def parse_tables(
             table, rows = table._replace(times=utc[kept], values=table.values[kept]), rows[kept]
             if (np.diff(table.times) <= np.timedelta64(0)).any():
                 place = int((np.diff(table.times) <= np.timedelta64(0)).argmax())
-                same = table.times[place] == table.times[place + 1]
-                before = whens[rows[place]]
-                what, remedy = ("again", "keep one of the rows") if same else (f"after {before}", "sort the rows")
-                remedy += (
-                    " with --sort"
-                    if not same
-                    else ""
-                    if config.zone or times.offsets
-                    else (", or say --zone where the hour is one that the end of summer time repeats")
-                )
+                cell, before = whens[rows[place + 1]], whens[rows[place]]
+                what, remedies = f"after {before}", ["sort the rows with --sort"]
+                if table.times[place] == table.times[place + 1]:
+                    summer = "say --zone where it is the hour that the end of summer time repeats"
+                    what, remedies = "again", ["keep one of the rows", *([] if zone or times.offsets else [summer])]
+                remedies += [] if by else ["name the column that tells several series apart"]
                 raise DataError(
-                    f"{at(rows[place + 1])}: column {header.when!r}: {whens[rows[place + 1]]!r} {what}: times must "
-                    f"rise; {remedy}{hint}"
+                    f"{at(rows[place + 1])}: column {header.when!r}: {cell!r} {what}: times must rise; "
+                    f"{', or '.join(remedies)}"
                 )
         elif said := is_falling(table.times, [lines[row + 1] for row in rows]):
             if said.mostly:
                 raise DataError(f"{name}: {said.words}: say --sort, which puts the rows in order of time")
             notes.append(f"{said.words}: rows are taken as they come")
-        tables[one] = table
+        tables[series] = table
     return TableFile(tables, Dialect(delimiter, decimal, form), notes)
 
 
-def _split(text: str, name: str, config: TableConfig) -> tuple[str, list[list[str]], list[int]]:
-    """What stands between the cells, the cells of each line that is not empty, and its number."""
-    text = text.removeprefix("\ufeff")
-    delimiter, skipped = config.character, 0
-    if text[:4].lower() == "sep=" and len(text.partition("\n")[0].strip()) == 5:  # as spreadsheets write it
-        delimiter, skipped = delimiter or text[4], 1
-        text = text.partition("\n")[2]
-    begun = text[:100_000].splitlines()
-    begun = begun[:-1] if len(begun) > 1 and len(text) > 100_000 else begun  # the last one is cut
-    delimiter = delimiter or tell_delimiter([line for line in begun[:LOOKED_AT] if line.strip()])
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
-    rows, lines = [], []
-    try:
-        for cells in reader:
-            if not cells or not "".join(cells).strip():
-                continue
-            if rows and len(cells) != len(rows[0]):
-                raise DataError(
-                    f"{name}, line {reader.line_num + skipped}: {len(cells)} cells, expected {len(rows[0])}, one for "
-                    "each name in line 1; put quotes around a cell that has the delimiter in it"
-                )
-            rows.append(cells)
-            lines.append(reader.line_num + skipped)
-    except csv.Error as error:
-        raise DataError(
-            f"{name}, line {reader.line_num + skipped}: {error}; quotes come in pairs, around a whole cell"
-        ) from error
-    while rows and len(rows[0]) > 1 and not any(row[-1].strip() for row in rows):  # a delimiter ends each line
-        rows = [row[:-1] for row in rows]
-    return delimiter, rows or [[]], lines or [1]
+def _rows_of(series: Sequence[str] | None, count: int) -> dict[str, np.ndarray]:
+    """Which of so many rows are of each series, sorted by its name; "" where there is one."""
+    if series is None:
+        return {"": np.arange(count)}
+    names, places = np.unique(np.array(series, object).astype(str), return_inverse=True)
+    parts = np.split(np.argsort(places, kind="stable"), np.cumsum(np.bincount(places))[:-1])
+    return dict(zip(names.tolist(), parts, strict=True))
 
 
 def _in_utc(times: np.ndarray, zone: str, where: str) -> np.ndarray:

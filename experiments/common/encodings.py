@@ -4,8 +4,9 @@ import gzip
 import io
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from charset_normalizer import from_bytes
 
@@ -86,12 +87,12 @@ def decode_any(content: bytes, name: str) -> Decoded:
     )
 
 
-def open_unpacked(stream: IO[bytes]) -> IO[bytes]:
-    """A stream of lines of UTF-8, as they come, from one that may be packed by gzip or be in UTF-16."""
-    begun = io.BufferedReader(stream) if not hasattr(stream, "peek") else stream  # ty: ignore
+def open_unpacked(stream: Any) -> Iterable[bytes]:
+    """A binary stream of lines of UTF-8, as they come, from one that may be packed by gzip or be in UTF-16."""
+    begun = stream if hasattr(stream, "peek") else io.BufferedReader(stream)
     first = begun.peek(2)[:2]
     if first == GZIP:
-        return open_unpacked(io.BufferedReader(gzip.GzipFile(fileobj=begun)))  # ty: ignore
+        return open_unpacked(io.BufferedReader(gzip.GzipFile(fileobj=begun)))
     if MARKS.get(first) == "utf-16":
         return _Recoded(begun)
     return begun

@@ -22,20 +22,30 @@ def far_from_all(column: str, values: np.ndarray) -> list[str]:
         column: its name.
         values: float64 `[T]`, NaN where a value is missing.
     """
-    notes, known = [], values[~np.isnan(values)]
-    if not len(known):
-        return []
-    for extreme in (float(known.min()), float(known.max())):
-        others = known[known != extreme]
+    marks, known = dict[float, int](), values[~np.isnan(values)]
+    while len(known) > 6:
+        least, most = known.min(), known.max()
+        others = known[(known != least) & (known != most)]
         if len(others) < 5 or (low := others.min()) == (high := others.max()):
-            continue
-        count, gap = len(known) - len(others), min(abs(extreme - low), abs(extreme - high))
-        if (count > 1 or extreme in USUAL) and gap > 3 * (high - low) and count < len(others):
-            are = "values of {} are" if count > 1 else "value of {} is"
-            notes.append(
-                f"{count:,} {are.format(column)} {extreme:g}, far from all others ({low:g} to {high:g}): if that marks "
-                f"missing values, say --missing {extreme:g}"
-            )
+            break
+        far = {
+            float(value): count
+            for value, gap in ((least, low - least), (most, most - high))
+            if ((count := int((known == value).sum())) > 1 or value in USUAL)
+            and gap > 3 * (high - low)
+            and count < len(others)
+        }
+        if not far:
+            break
+        marks |= far
+        known = known[~np.isin(known, list(far))]
+    notes = []
+    for value, count in marks.items():
+        are = f"values of {column} are" if count > 1 else f"value of {column} is"
+        notes.append(
+            f"{count:,} {are} {value:.12g}, far from all others ({known.min():g} to {known.max():g}): if that marks "
+            f"missing values, say --missing {value:.12g}"
+        )
     return notes
 
 

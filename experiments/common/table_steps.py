@@ -2,11 +2,13 @@
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
+OFFSETS: Any = pd.offsets  # whose types are incomplete
 DAY = np.timedelta64(1, "D")
 WEEKDAYS = np.array(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
 
@@ -38,7 +40,7 @@ def calendar_step(times: np.ndarray) -> BaseOffset | None:
         if open_days == [0, 1, 2, 3, 4] and span >= pd.Timedelta(days=7):
             return pd.offsets.BusinessDay()
         if 1 < len(open_days) < 7 and span >= pd.Timedelta(days=14):
-            return pd.offsets.CustomBusinessDay(weekmask=" ".join(WEEKDAYS[open_days]))
+            return OFFSETS.CustomBusinessDay(weekmask=" ".join(WEEKDAYS[open_days]))
         return None
     return _inferred(times) if len(set(days.tolist())) > 1 else None
 
@@ -78,12 +80,15 @@ def step_words(step: BaseOffset | np.timedelta64) -> str:
                 return f"{seconds / size:.0f} {unit}{'s' * (seconds > size)}"
         return f"{seconds:g} second{'s' * (seconds != 1)}"
     if isinstance(step, pd.offsets.CustomBusinessDay):
-        return f"1 day of {step.weekmask.replace(' ', ', ')}"
+        return f"1 day of {step.kwds['weekmask'].replace(' ', ', ')}"
     if isinstance(step, pd.offsets.BusinessDay):
         return "1 day from Monday to Friday"
     months = step.kwds.get("months", step.n)
-    whole = {pd.offsets.MonthEnd: " (its last day)", pd.offsets.BMonthEnd: " (its last day from Monday to Friday)",
-             pd.offsets.BMonthBegin: " (its first day from Monday to Friday)"}  # fmt: skip
+    whole: dict[type, str] = {
+        pd.offsets.MonthEnd: " (its last day)",
+        pd.offsets.BMonthEnd: " (its last day from Monday to Friday)",
+        pd.offsets.BMonthBegin: " (its first day from Monday to Friday)",
+    }
     if isinstance(step, (pd.offsets.MonthBegin, *whole)) or type(step) is pd.DateOffset:
         size, unit = next((n, u) for n, u in ((12, "year"), (3, "quarter"), (1, "month")) if months % n == 0)
         count = months // size

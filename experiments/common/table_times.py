@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -67,7 +67,7 @@ class Clock:
         if self.form == "quarter":
             return [str(period) for period in pd.DatetimeIndex(times).to_period("Q")]
         units = {"year": "Y", "month": "M", "day": "D"}
-        unit = units.get(self.form, "") if not self.zone else ""
+        unit: Any = units.get(self.form, "") if not self.zone else ""
         if not unit or (times.astype(f"datetime64[{unit}]") != times).any():
             unit = next(u for u in ("s", "ms", "us") if u == "us" or (times.astype(f"datetime64[{u}]") == times).all())
         if self.zone == "Z" or not self.zone:
@@ -78,7 +78,7 @@ class Clock:
         else:
             index = index.tz_localize("UTC").tz_convert(self.zone)
         told = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}.get(unit, "seconds")
-        return [stamp.isoformat(timespec=told) for stamp in index.to_pydatetime()]
+        return [stamp.isoformat(timespec=told) for stamp in index.to_pydatetime().tolist()]
 
 
 class Times(NamedTuple):
@@ -234,7 +234,7 @@ def read_times(cells: Sequence[str], form: str) -> tuple[Times, int | None]:
             utc = np.rint(whole * EPOCHS[form]).astype(np.int64)
         return Times(utc.astype("datetime64[us]"), ["Z"], "time", "Z"), _first(~np.isfinite(numbers))
     known = form in ("iso", "day first", "month first", "quarter")
-    texts: Sequence[str | None] = cells
+    texts: Any = cells
     if form in ("day first", "month first") and all(map(_PADDED, cells)):  # as `to_iso` has it, but sooner
         day, month = (slice(2), slice(3, 5)) if form == "day first" else (slice(3, 5), slice(2))
         texts = [f"{cell[6:10]}-{cell[month]}-{cell[day]}{cell[10:]}" for cell in cells]

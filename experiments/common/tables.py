@@ -216,8 +216,9 @@ def parse_tables(
                 cell, before = whens[rows[place + 1]], whens[rows[place]]
                 what, remedies = f"after {before}", ["sort the rows with --sort"]
                 if table.times[place] == table.times[place + 1]:
-                    summer = "say --zone where it is the hour that the end of summer time repeats"
-                    what, remedies = "again", ["keep one of the rows", *([] if zone or times.offsets else [summer])]
+                    what, remedies = "again", ["keep one of the rows"]
+                if not zone and not times.offsets:
+                    remedies.append("say --zone where it is the hour that the end of summer time repeats")
                 remedies += [] if by else ["name the column that tells several series apart"]
                 raise DataError(
                     f"{at(rows[place + 1])}: column {header.when!r}: {cell!r} {what}: times must rise; "
@@ -245,7 +246,14 @@ def _in_utc(times: np.ndarray, zone: str, where: str) -> np.ndarray:
     if not zone:
         return times
     try:
-        index = pd.DatetimeIndex(times).tz_localize(zone, ambiguous="infer").tz_convert("UTC")
+        index = pd.DatetimeIndex(times)
+        try:
+            index = index.tz_localize(zone, ambiguous="infer")
+        except ValueError as error:
+            if "no repeated times" not in str(error):
+                raise
+            index = index.tz_localize(zone, ambiguous=np.ones(len(times), bool))  # there is only one: the first
+        index = index.tz_convert("UTC")
     except ValueError as error:
         raise DataError(f"{where}: {str(error).partition('; ')[0]}; correct it, or take another --zone") from error
     return index.tz_localize(None).to_numpy().astype("datetime64[us]")

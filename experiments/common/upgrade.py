@@ -1,10 +1,9 @@
-"""Configs that earlier versions wrote, when all tasks of an experiment had one type of config."""
+"""Configs that earlier versions wrote: with one type for all tasks of an experiment, or without the newest fields."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from experiments.common.table_cells import TableConfig
-from rnn_jax.train.fields import field_types, flatten
+from rnn_jax.train.fields import default_values, field_types
 
 
 def drop_other_tasks(configs: Mapping[str, type[Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -27,15 +26,15 @@ def drop_other_tasks(configs: Mapping[str, type[Any]]) -> Callable[[dict[str, An
     return upgrade
 
 
-def add_table_options(config_type: type[Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """The `upgrade` of an experiment that reads tables: a config that lacks only options of tables has their defaults.
+def add_fields(config_type: type[Any], *names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The `upgrade` of an experiment whose configs have got new fields: these have their defaults in older ones.
+
+    A few values in a file for `--config` stay as they are.
 
     Args:
-        config_type: of the configs, with a part `TableConfig`.
+        config_type: of its configs.
+        names: of the new fields.
     """
-
-    def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-        lacking, options = field_types(config_type).keys() - stored.keys(), flatten(TableConfig())
-        return stored | {name: options[name] for name in lacking} if lacking <= options.keys() else stored
-
-    return upgrade
+    added = {name: value for name, value in default_values(config_type).items() if name in names}
+    before = field_types(config_type).keys() - added.keys()
+    return lambda stored: added | stored if before <= stored.keys() else stored

@@ -16,15 +16,17 @@ test part is the last in time and scored once, beside persistence, ridge regress
 
 from typing import Any
 
-from experiments.common.upgrade import add_table_options, drop_other_tasks
+from experiments.common.table_cells import TableConfig
+from experiments.common.upgrade import add_fields, drop_other_tasks
 from experiments.forecasting.commands import evaluate, forecast, prepare, restore
 from experiments.forecasting.config import TASKS, OwnConfig, task_of
 from rnn_jax.train import Experiment
+from rnn_jax.train.fields import field_types
 
 
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
     """The fields of a config.json of an earlier version as they are today."""
-    return drop_other_tasks(TASKS)(add_table_options(OwnConfig)(stored))
+    return drop_other_tasks(TASKS)(add_fields(OwnConfig, *field_types(TableConfig))(stored))
 
 
 EXPERIMENT = Experiment(

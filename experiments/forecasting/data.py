@@ -10,7 +10,6 @@ import numpy as np
 
 from experiments.common.table_cells import PLAIN, TOLD, TableConfig
 from experiments.common.table_notes import table_lines
-from experiments.common.table_steps import step_words
 from experiments.common.tables import parse_tables, read_tables
 from experiments.forecasting.panel import Panel, in_steps_of_calendar, on_grid, parts_of
 from rnn_jax.data.archives import read_members
@@ -149,10 +148,11 @@ def own_series(
     values, names = values[..., order], [available[i] for i in order]
     validation, test = parts_of(len(times))
     panel = Panel(times, values[..., 0], values, names, list(tables), target, validation, test, step, clock)
-    words = step_words(step if step is not None else panel.moments(1)[-1] - times[-1])
     rows, moments = sum(len(table.times) for table in tables.values()), len(times) * len(tables)
     left_out = f", {moments - rows:,} of {moments:,} moments left out" if moments > rows else ""
     parts = f"steps: {validation:,} for training, {test - validation:,} for validation, {len(times) - test:,} for test"
-    lines = table_lines(Path(name).name, read.tables, read.tables[panel.series[0]].clock, f"steps of {words}{left_out}")
+    lines = table_lines(
+        Path(name).name, read.tables, read.tables[panel.series[0]].clock, f"steps of {panel.step_words}{left_out}"
+    )
     print("\n".join([*lines, parts, *(f"note: {note}" for note in read.notes)]), file=sys.stderr)
     return panel

@@ -47,6 +47,11 @@ class Panel:
         """
         return np.concatenate([self.times, moments_after(self.times, more, self.step)])
 
+    @property
+    def step_words(self) -> str:
+        """How far the moments are apart, in words."""
+        return step_words(self.step if self.step is not None else self.moments(1)[-1] - self.times[-1])
+
 
 def in_steps_of_calendar(tables: Mapping[str, Table]) -> tuple[dict[str, Table], BaseOffset | None, Clock]:
     """Series with times in which they are steps apart, the step, if it is one of the calendar, and how times are told.

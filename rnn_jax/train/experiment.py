@@ -306,12 +306,12 @@ def train_experiment(
     path = Run.place(options.runs, experiment.name, name)
     if steps is not None:
         config = further(Run.open(path), config, steps)
+    if options.resume:
+        refuse_changed_files(Run(path, options.trust_changes), flatten(config))
     if options.resume and (ended := ending(experiment.module, Run.open(path), config)):
         if jax.process_index() == 0:
             print(ended, file=sys.stderr)
         return 0
-    if options.resume:
-        refuse_changed_files(Run(path, options.trust_changes), flatten(config))
     prepared = experiment.prepare(config)
     # Before anything is written, and before what was there is deleted.
     methods = check_task(prepared.task, fit_config(config))

@@ -112,6 +112,10 @@ def test_offsets_that_change_and_a_zone():
     assert (np.diff(table.times) == np.timedelta64(1, "h")).all()
     with pytest.raises(DataError, match="again: times must rise; keep one of the rows, or say --zone"):
         parse_tables(local, "x")
+    once = parse_tables("t,a\n2013-10-27 02:00,1\n2013-10-28 02:00,2\n", "x", TableConfig(zone="Europe/Berlin")).tables[
+        ""
+    ]
+    assert once.clock.tell(once.times)[0] == "2013-10-27T02:00:00+02:00"
     with pytest.raises(DataError, match=r"x: column 't': .*2013-03-31 02:30"):
         parse_tables("t,a\n2013-03-31 02:30,1\n", "x", TableConfig(zone="Europe/Berlin"))
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.common.encodings import open_unpacked
 from experiments.common.table_cells import PLAIN, TableConfig, split_names
 from experiments.common.table_rows import TableRows
 from experiments.common.tables import Dialect, Table, parse_tables, read_tables
@@ -107,6 +108,10 @@ def test_a_value_far_from_all_others_is_warned_of():
     told = parse_tables(days(*load, header="t,load"), "x", TableConfig(missing="-999,?"))
     assert np.isnan(told.tables[""].values[[2, 6], 0]).all() and not told.notes
     assert np.isnan(table_of(days("1", "-999.0", "?", header="t,a"), missing="-999,?").values[:, 0]).sum() == 2
+    both = parse_tables(days(*load, "9999", "-9999", "9999", "-9999", header="t,load"), "x").notes
+    assert [note.partition(",")[0] for note in both] == [
+        f"2 values of load are {mark}" for mark in ("-9999", "9999", "-999")
+    ]
     assert not parse_tables(days("0", "0", "5", "7", "9", "3", "8", "4", header="t,a"), "x").notes
 
 
@@ -174,6 +179,12 @@ def test_series_of_one_file_are_told_apart(tmp_path):
     (tmp_path / "t.csv").write_text(text)
     tables = read_tables(tmp_path / "t.csv", TableConfig(time="t"), by="place", columns=["a"]).tables
     assert list(tables) == ["X", "Y, south"] and tables["Y, south"].values.tolist() == [[1.0], [3.0]]
+
+
+def test_streams_may_be_packed_or_in_utf_16():
+    for content in (gzip.compress(HOURS.encode()), HOURS.encode("utf-16"), HOURS.encode()):
+        lines = read_lines(open_unpacked(io.BytesIO(content)))
+        assert [row.values.tolist() for row in TableRows(lines, "x")] == [[1, 2], [3, 4]]
 
 
 def test_rows_come_as_soon_as_their_lines_do():

@@ -1,5 +1,6 @@
 """How far apart the rows of a table are: a span of time, or a step of the calendar such as a month or a trading day."""
 
+import dataclasses
 import math
 import warnings
 from typing import Any
@@ -9,22 +10,58 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
 OFFSETS: Any = pd.offsets  # whose types are incomplete
-DAY = np.timedelta64(1, "D")
+DAY, WEEK = np.timedelta64(1, "D"), np.timedelta64(7, "D")
+MONDAY = np.datetime64("2001-01-01", "us")
 WEEKDAYS = np.array(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
 
 
-def calendar_step(times: np.ndarray) -> BaseOffset | None:
+@dataclasses.dataclass(frozen=True)
+class OpenHours:
+    """Moments of a week that come again every week, as those at which an exchange is open.
+
+    Attributes:
+        moments: timedelta64[us] since the beginning of Monday, in order.
+    """
+
+    moments: tuple[np.timedelta64, ...]
+
+    @classmethod
+    def of(cls, times: np.ndarray) -> "OpenHours | None":
+        """Those of some times, or None where these are at all hours, or at none in particular.
+
+        A quarter of the week at least is never measured, and of what is left nine tenths are, over two weeks or more.
+        """
+        if len(times) < 3 or times[-1] - times[0] < 2 * WEEK:
+            return None
+        found = np.unique((times - MONDAY) % WEEK)
+        if len(found) > 0.75 * (WEEK / most_common(np.diff(times))):
+            return None
+        pattern = cls(tuple(found))
+        return pattern if len(times) >= 0.9 * len(pattern.between(times[0], times[-1])) else None
+
+    def between(self, first: np.datetime64, last: np.datetime64) -> np.ndarray:
+        """All such moments, both ends included: datetime64[us] `[T]`."""
+        weeks = MONDAY + WEEK * np.arange((first - MONDAY) // WEEK, (last - MONDAY) // WEEK + 1)
+        moments = (weeks[:, None] + np.array(self.moments)).reshape(-1).astype("datetime64[us]")
+        return moments[(moments >= first) & (moments <= last)]
+
+
+Step = BaseOffset | OpenHours
+"""From one moment to the next, where it is not a span of time."""
+
+
+def calendar_step(times: np.ndarray) -> Step | None:
     """The step of the calendar that all times are on, or None where they are so many hours or days apart.
 
     Months, quarters and years may begin or end there, or have a day of their own; days may leave out some days of the
-    week, as trading days do. Times that are left out do not matter.
+    week, as trading days do, and hours those at which nothing is open. Times that are left out do not matter.
 
     Args:
         times: datetime64[us] `[T]`, in order, no two the same.
     """
     gaps = np.diff(times)
     if len(times) < 3 or (gaps % DAY != np.timedelta64(0)).any():
-        return _inferred(times)
+        return OpenHours.of(times)
     index, days = pd.DatetimeIndex(times), gaps // DAY
     if days.min() >= 27:
         months = np.asarray(index.year) * 12 + np.asarray(index.month)
@@ -46,7 +83,7 @@ def calendar_step(times: np.ndarray) -> BaseOffset | None:
 
 
 def _inferred(times: np.ndarray) -> BaseOffset | None:
-    """What pandas makes of times of which none is left out: the third Friday of a month, hours of business days."""
+    """What pandas makes of days of which none is left out, such as the third Friday of each month."""
     if len(times) < 8:
         return None
     with warnings.catch_warnings():
@@ -57,22 +94,30 @@ def _inferred(times: np.ndarray) -> BaseOffset | None:
     return offset if np.array_equal(moments_between(times[0], times[-1], offset), times) else None
 
 
-def moments_between(first: np.datetime64, last: np.datetime64, step: BaseOffset) -> np.ndarray:
+def moments_between(first: np.datetime64, last: np.datetime64, step: Step) -> np.ndarray:
     """All moments a step of the calendar apart, both ends included: datetime64[us] `[T]`."""
+    if isinstance(step, OpenHours):
+        return step.between(first, last)
     found = pd.date_range(pd.Timestamp(first), pd.Timestamp(last), freq=step)
     return found.to_numpy().astype("datetime64[us]")
 
 
-def moments_after(times: np.ndarray, more: int, step: BaseOffset | None) -> np.ndarray:
+def moments_after(times: np.ndarray, more: int, step: Step | None) -> np.ndarray:
     """So many moments after the last of some times: a step of the calendar apart, or their most common spacing."""
     if step is None:
         return times[-1] + most_common(np.diff(times)) * np.arange(1, more + 1)
+    if isinstance(step, OpenHours):
+        weeks = more // len(step.moments) + 2
+        return step.between(times[-1], times[-1] + weeks * WEEK)[1 : more + 1]
     found = pd.date_range(pd.Timestamp(times[-1]), periods=more + 1, freq=step)
     return found.to_numpy().astype("datetime64[us]")[1:]
 
 
-def step_words(step: BaseOffset | np.timedelta64) -> str:
+def step_words(step: Step | np.timedelta64) -> str:
     """A step in words."""
+    if isinstance(step, OpenHours):
+        spacing = step_words(most_common(np.diff(np.array(step.moments))))
+        return f"{spacing}, at {len(step.moments)} moments of the week"
     if isinstance(step, np.timedelta64):
         seconds = float(step / np.timedelta64(1, "s"))
         for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):

@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from pandas.tseries.offsets import BaseOffset
 
-from experiments.common.table_steps import calendar_step, moments_after, moments_between, step_words
+from experiments.common.table_steps import OpenHours, Step, calendar_step, moments_after, moments_between, step_words
 from experiments.common.table_times import Clock
 from experiments.common.tables import Table
 from rnn_jax.data.download import DataError
@@ -37,7 +36,7 @@ class Panel:
     unit: str
     validation: int
     test: int
-    step: BaseOffset | None = None
+    step: Step | None = None
     clock: Clock = Clock()
 
     def moments(self, more: int) -> np.ndarray:
@@ -53,7 +52,7 @@ class Panel:
         return step_words(self.step if self.step is not None else self.moments(1)[-1] - self.times[-1])
 
 
-def in_steps_of_calendar(tables: Mapping[str, Table]) -> tuple[dict[str, Table], BaseOffset | None, Clock]:
+def in_steps_of_calendar(tables: Mapping[str, Table]) -> tuple[dict[str, Table], Step | None, Clock]:
     """Series with times in which they are steps apart, the step, if it is one of the calendar, and how times are told.
 
     Days and longer steps begin with the days of the zone, which summer time makes shorter or longer, so that these
@@ -65,11 +64,14 @@ def in_steps_of_calendar(tables: Mapping[str, Table]) -> tuple[dict[str, Table],
     day = np.timedelta64(1, "D")
     if len(times) > 1 and (np.diff(times) % day == np.timedelta64(0)).all():
         return local, calendar_step(times), dataclasses.replace(clock, local=True)
-    return dict(tables), calendar_step(times) if not clock.zone else None, clock
+    hours = calendar_step(times)  # those of the week are of the zone, too
+    if isinstance(hours, OpenHours):
+        return local, hours, dataclasses.replace(clock, local=True)
+    return dict(tables), None, clock
 
 
 def on_grid(
-    tables: Mapping[str, Table], name: str, *, fill: bool = True, calendar: BaseOffset | None = None
+    tables: Mapping[str, Table], name: str, *, fill: bool = True, calendar: Step | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Series on the same moments, a step apart: the step is the spacing that their times have most often.
 

@@ -148,6 +148,25 @@ def test_a_span_of_time_is_no_calendar(freq):
     np.testing.assert_array_equal(moments_after(times[:30], 10, None), times[30:])
 
 
+@pytest.mark.parametrize("gaps", [[], [3, 40]])
+def test_hours_of_trading_go_on_on_the_next_open_day(gaps):
+    hours = pd.date_range("2020-01-06 09:30", "2020-02-28", freq="h")
+    open_at = (hours.hour >= 9) & (hours.hour < 16) & (hours.day_of_week < 5)
+    times = hours[open_at].to_numpy().astype("datetime64[us]")
+    known = np.delete(times[:210], gaps)
+    step = calendar_step(known)
+    assert step is not None and step_words(step) == "1 hour, at 35 moments of the week"
+    np.testing.assert_array_equal(moments_after(known, 40, step), times[210:250])
+    np.testing.assert_array_equal(moments_between(known[0], known[-1], step), times[:210])
+
+
+@given(st.sets(st.integers(0, 24 * 60), min_size=30, max_size=400))
+def test_moments_at_random_are_no_hours_of_a_week(minutes):
+    times = np.datetime64("2020-01-01", "us") + np.array(sorted(minutes)) * np.timedelta64(83, "m")
+    if (step := calendar_step(times)) is not None:
+        assert len(moments_between(times[0], times[-1], step)) <= len(times) / 0.9
+
+
 def test_a_clock_of_whole_days_in_a_zone():
     days = pd.date_range("2013-03-29", periods=5, tz="Europe/Berlin")
     text = "t,a\n" + "".join(f"{day.isoformat()},{i}\n" for i, day in enumerate(days))

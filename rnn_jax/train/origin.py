@@ -79,7 +79,14 @@ def refuse_other_data(folder: Path) -> None:
             stored = {name: digest for start in run.read_json("manifest.json")["starts"][-1:]
                       for name, digest in start.get("data", {}).items()}  # fmt: skip
             now = files_now(run.config, stored)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged, which is said where it is used
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ):  # damaged, which is said where it is used
             continue
         lines = [_data_words(name, stored[name], now[name]) for name in now if now[name] != stored[name]]
         if lines:

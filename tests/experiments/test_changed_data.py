@@ -87,6 +87,6 @@ def test_a_run_does_not_go_on_with_other_data(data, tmp_path, capsys, now):
 def test_a_damaged_run_is_left_to_those_who_read_it(data, tmp_path):
     (folder := tmp_path / "study" / "runs" / "a" / "b").mkdir(parents=True)
     (tmp_path / "study" / "cells").mkdir()
-    for text in ("{", "[]", json.dumps({"program": "rnn_jax", "starts": [{"data": {"own.csv": "0"}}]})):
+    for text in ("{", "[]", "[" * 100_000, json.dumps({"program": "rnn_jax", "starts": [{"data": {"own.csv": "0"}}]})):
         (folder / "manifest.json").write_text(text)
         Study(tmp_path / "study", EXPERIMENT, [], [0])

@@ -20,6 +20,16 @@ the way, too); the detection threshold is the best for all labels, as the benchm
 
 from experiments.anomaly_detection.commands import detect, evaluate, prepare, restore
 from experiments.anomaly_detection.config import Config
+from experiments.common.table_cells import TableConfig
+from experiments.common.upgrade import add_fields
 from rnn_jax.train import Experiment
+from rnn_jax.train.fields import field_types
 
-EXPERIMENT = Experiment(__name__, Config, prepare, restore, commands=(evaluate, detect))
+EXPERIMENT = Experiment(
+    __name__,
+    Config,
+    prepare,
+    restore,
+    commands=(evaluate, detect),
+    upgrade=add_fields(Config, *field_types(TableConfig)),
+)  # fmt: skip

@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import io
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import jax
@@ -18,15 +20,22 @@ from experiments.anomaly_detection.features import SeriesFeatures, SeriesScaling
 from experiments.anomaly_detection.figures import draw_overview, draw_series
 from experiments.anomaly_detection.model import LARGEST_LOSS, predictor_losses, training_batches
 from experiments.anomaly_detection.scores import alarms_text, detection_result
-from experiments.cli import print_lines
-from rnn_jax.data import TableRows, digests, read_lines
+from experiments.cli import Flags, print_lines
+from experiments.common.encodings import decode_any, open_unpacked, read_bytes
+from experiments.common.table_cells import TOLD, TableConfig
+from experiments.common.table_rows import Row, TableRows
+from experiments.common.tables import Dialect
+from rnn_jax.data import digests, read_lines
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
+
+DIALECT = "table.json"
+"""In the directory of a run: how the table was written that it has learned from."""
 
 
 def load_features(config: Config) -> list[SeriesFeatures]:
     """The series of a run, and what the networks read of them."""
-    series = load_series(config.series.csv, config.series.column)
+    series = load_series(config.series.csv, config.series.column, config.series.table)
     return [SeriesFeatures.of(one, config.model.ahead, config.model.learn) for one in series]
 
 
@@ -34,6 +43,9 @@ def prepare(config: Config) -> Prepared:
     """Data, networks and losses of a run."""
     features, model, summary = load_features(config), config.model, config.model.summary
     training, validation = training_batches(features, model.ahead)
+    if config.series.csv:
+        learned, rows = features[0].training_rows, len(features[0].rows)
+        print(f"rows: {learned:,} to learn from, {rows - learned:,} to watch", file=sys.stderr)
     params, rebuild = model.predictors(len(features), key_for(config.fit.seed, "init"))
     validation_losses = jax.jit(lambda params: predictor_losses(model, rebuild, params, validation))
 
@@ -63,7 +75,8 @@ def prepare(config: Config) -> Prepared:
     return Prepared(
         Task(params, loss, lambda i: training, dict.fromkeys(training), evaluate),
         finish, data=digests(config.series.csv or NAB),
-        files={"scales.json": {one.series.name: dataclasses.asdict(one.scaling) for one in features}},
+        files={"scales.json": {one.series.name: dataclasses.asdict(one.scaling) for one in features},
+               **({DIALECT: features[0].series.dialect.to_json()} if config.series.csv else {})},
     )  # fmt: skip
 
 
@@ -84,8 +97,9 @@ def evaluate(trained: Trained) -> None:
 
 
 def detect(
-    trained: Trained, file: Positional[str] = "-", series: str = "", column: str = "", silent: int = 200
-) -> None:
+    trained: Trained, file: Positional[str] = "-", series: str = "", column: str = "", silent: int = 200,
+    table: Flags[TableConfig] = TOLD,
+) -> None:  # fmt: skip
     """Print the alarms in a table or, without a file, in standard input, each as soon as its row has come.
 
     Args:
@@ -94,15 +108,49 @@ def detect(
         series: whose network, where the run has several.
         column: of the table; by default the one that the network has learned, or else the first.
         silent: rows at the beginning that show what is usual, and give no alarm.
+        table: how it is written, where it is not written as the one that was learned from.
     """
     config, scalings = trained.config, trained.preprocessor
     name = series or (next(iter(scalings)) if len(scalings) == 1 else "")
     if name not in scalings:
         raise ValueError(f"series={series!r}: expected one that the run has learned: {', '.join(scalings)}")
+    if table.sort:
+        raise ValueError("sort=True: rows are watched as they come; sort the file, or leave it out")
     params = jax.tree.map(lambda x: x[list(scalings).index(name)], trained.params)
     detector = Detector(config, trained.rebuild(params), scalings[name], silent)
     columns = [column or name] if column or config.series.csv else []
     source = "standard input" if file == "-" else file
+    said = {option: value for option, value in vars(table).items() if value}
+    options = dataclasses.replace(config.series.table, **said)
+    learned = Dialect(**trained.run.read_json(DIALECT)) if (trained.run.path / DIALECT).exists() else None
+    with lines_of(file, source) as lines:
+        rows = TableRows(lines, source, options, columns=columns, learned=learned)
+        print_lines(alarms(detector, warned_of(rows, source)))
+
+
+@contextlib.contextmanager
+def lines_of(file: str, source: str) -> Iterator[Iterable[str]]:
+    """The lines of a file, in any encoding, or of a stream as they come."""
+    if file != "-" and Path(file).is_file():
+        text, _, note = decode_any(read_bytes(file), file)
+        if note:
+            print(f"note: {note}", file=sys.stderr)
+        yield io.StringIO(text)
+        return
     with contextlib.nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
-        table = TableRows(read_lines(stream, source), source, columns=columns)
-        print_lines(alarms(detector, table))
+        yield read_lines(open_unpacked(stream), source)
+
+
+def warned_of(rows: Iterable[Row], source: str) -> Iterator[Row]:
+    """The rows themselves; the first whose clock is no later than that of the row before is said, then how many."""
+    last, late = None, 0
+    for row in rows:
+        if last is not None and row.time <= last:
+            late += 1
+            if late == 1:
+                what = "is repeated" if row.time == last else f"goes back from {last}"
+                print(f"note: {source}, row {row.number}: the clock {what}, at {row.told}; watched on", file=sys.stderr)
+        last = row.time
+        yield row
+    if late > 1:
+        print(f"note: {source}: the clock was repeated or went back {late:,} times", file=sys.stderr)

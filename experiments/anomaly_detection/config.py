@@ -9,6 +9,7 @@ from flax import nnx
 
 from experiments.anomaly_detection.features import FEATURES
 from experiments.common.stacked import stack_params
+from experiments.common.table_cells import TableConfig
 from rnn_jax.checks import check_rate, check_size
 from rnn_jax.models import RecurrentConfig
 from rnn_jax.models.gaussian import GaussianModel
@@ -25,6 +26,7 @@ class SeriesConfig:
     """A table of your own in place of the benchmark: a first line with names, then times and numbers."""
     column: str = ""
     """Of your table; by default all columns of numbers, each as a series."""
+    table: TableConfig = TableConfig()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,20 @@
 """Series in time: those of the Numenta Anomaly Benchmark, with the windows that hold their anomalies, or one's own."""
 
 import json
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from experiments.common.table_cells import PLAIN, TOLD, TableConfig
+from experiments.common.table_notes import table_lines
+from experiments.common.table_steps import most_common, step_words
+from experiments.common.table_times import Clock
+from experiments.common.tables import Dialect, parse_tables, read_tables
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import fetch
 from rnn_jax.data.sources import Dataset, FolderFile
-from rnn_jax.data.tables import parse_tables, read_table
 
 NAB = Dataset(
     name="nab",
@@ -39,6 +45,10 @@ class TimeSeries(NamedTuple):
     """float64 `[T]`, NaN where a value is missing."""
     windows: tuple[tuple[int, int], ...] = ()
     """First and last row of each window."""
+    clock: Clock = Clock()
+    """How its times are told."""
+    dialect: Dialect = Dialect()
+    """How its table is written, for rows that come later."""
 
 
 def load_nab() -> list[TimeSeries]:
@@ -54,7 +64,7 @@ def load_nab() -> list[TimeSeries]:
     series = []
     for path, content in read_members(archive, "*data/*/*.csv").items():
         name = "/".join(path.split("/")[-2:])
-        table = parse_tables(content.decode(), name, columns=["value"], ordered=False)[""]
+        table = parse_tables(content.decode(), name, PLAIN, columns=["value"], ordered=False).tables[""]
         windows = [np.array(window, "datetime64[us]") for window in labels[name]]
         places = [np.flatnonzero((table.times >= left) & (table.times <= right)) for left, right in windows]
         spans = tuple((int(inside[0]), int(inside[-1])) for inside in places)
@@ -62,13 +72,23 @@ def load_nab() -> list[TimeSeries]:
     return series
 
 
-def load_series(csv: str = "", column: str = "") -> list[TimeSeries]:
+def load_series(csv: str = "", column: str = "", config: TableConfig = TOLD) -> list[TimeSeries]:
     """The benchmark, or the series in a table of one's own: `column`, or each column of numbers by itself.
 
+    What was read of a table is said. Rows are taken as they come, as those of the benchmark are, some of whose clocks
+    go back.
+
     Raises:
-        DataError: as in `load_nab` and `read_table`.
+        DataError: as in `load_nab` and `read_tables`.
     """
     if not csv:
         return load_nab()
-    table = read_table(csv, columns=[column] if column else ())
-    return [TimeSeries(name, table.times, table.values[:, i]) for i, name in enumerate(table.names)]
+    read = read_tables(csv, config, columns=[column] if column else (), ordered=False)
+    table = read.tables[""]
+    step = f"most rows {step_words(most_common(np.diff(table.times)))} apart" if len(table.times) > 1 else "one row"
+    lines = table_lines(Path(csv).name, read.tables, table.clock, step)
+    print("\n".join([*lines, *(f"note: {note}" for note in read.notes)]), file=sys.stderr)
+    return [
+        TimeSeries(name, table.times, table.values[:, i], (), table.clock, read.dialect)
+        for i, name in enumerate(table.names)
+    ]

@@ -9,8 +9,9 @@ import numpy as np
 from experiments.anomaly_detection.anomaly_score import AnomalyScore
 from experiments.anomaly_detection.config import AnomalyScoreConfig, Config
 from experiments.anomaly_detection.features import FeatureExtractor, SeriesFeatures, SeriesScaling
+from experiments.common.table_notes import number_text
+from experiments.common.table_rows import Row
 from rnn_jax.data import pad
-from rnn_jax.data.tables import Row
 from rnn_jax.models.gaussian import WIDTH, GaussianModel
 from rnn_jax.typing import Params
 
@@ -60,14 +61,14 @@ def alarms(detector: Detector, rows: Iterable[Row]) -> Iterator[str]:
         time, value = np.datetime64(row.time, "us"), float(row.values[0])
         detection = detector(time, value)
         if detection.anomaly_score >= ALARM:
-            yield alarm_line(time, value, detection)
+            yield alarm_line(row.told, value, detection, row.number)
 
 
-def alarm_line(time: np.datetime64, value: float, detection: Detection) -> str:
-    """The detection of one row in words."""
+def alarm_line(when: str, value: float, detection: Detection, row: int) -> str:
+    """The detection of one row in words; 1 is the first row after the header."""
     prediction, low, high, score = (float(x) for x in detection)
-    when = str(time.astype("datetime64[s]")).replace("T", " ")
-    return f"{when}  {value:g}, expected {prediction:g} ({low:g} to {high:g}), anomaly score {score:.2f}"
+    expected, least, most = (number_text(x, high - low) for x in (prediction, low, high))
+    return f"{when}  {value:.12g}, expected {expected} ({least} to {most}), anomaly score {score:.2f}, row {row}"
 
 
 def detect_all(

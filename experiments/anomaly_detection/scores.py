@@ -95,9 +95,11 @@ def alarms_text(
             if more:
                 lines[-1] = f"          and as it grows {more} more"
             else:
-                line = alarm_line(series.times[row], float(series.values[row]), Detection(*(x[row] for x in detection)))
+                when = series.clock.tell_row(series.times[row])
+                of_row = Detection(*(x[row] for x in detection))
+                line = alarm_line(when, float(series.values[row]), of_row, row + 1)
                 lines.append(f"  {mark}   {line}")
         for window in missed:
-            left, right = (str(series.times[row].astype("datetime64[s]")).replace("T", " ") for row in window)
+            left, right = (series.clock.tell_row(series.times[row]) for row in window)
             lines.append(f"  MISSED  {left} to {right}")
     return "\n".join(lines) + "\n"

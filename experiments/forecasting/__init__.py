@@ -4,6 +4,7 @@
     python -m experiments.forecasting --task stocks              the variance of 20 stocks on the next day
     python -m experiments.forecasting --task returns             their returns: what nobody can forecast
     python -m experiments.forecasting --csv my.csv --target load --horizon 48    a column of your own table
+    python -m experiments.forecasting --csv my.csv --target kW --decimal , --time-format %d.%m.%Y --zone Europe/Berlin
     python -m experiments.forecasting forecast RUN               what comes after the end of the data, or of --csv FILE
     python -m experiments.forecasting evaluate RUN
     python -m experiments.forecasting resume RUN                 go on after an interruption
@@ -13,11 +14,21 @@ variance come out for each step ahead (`--output`), at once or one step after th
 test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH and HAR.
 """
 
-from experiments.common.upgrade import drop_other_tasks
+from typing import Any
+
+from experiments.common.table_cells import TableConfig
+from experiments.common.upgrade import add_fields, drop_other_tasks
 from experiments.forecasting.commands import evaluate, forecast, prepare, restore
-from experiments.forecasting.config import TASKS, task_of
+from experiments.forecasting.config import TASKS, OwnConfig, task_of
 from rnn_jax.train import Experiment
+from rnn_jax.train.fields import field_types
+
+
+def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a config.json of an earlier version as they are today."""
+    return drop_other_tasks(TASKS)(add_fields(OwnConfig, *field_types(TableConfig))(stored))
+
 
 EXPERIMENT = Experiment(
-    __name__, TASKS, prepare, restore, commands=(evaluate, forecast), task_of=task_of, upgrade=drop_other_tasks(TASKS)
+    __name__, TASKS, prepare, restore, commands=(evaluate, forecast), task_of=task_of, upgrade=upgrade
 )

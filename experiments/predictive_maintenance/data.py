@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.common.encodings import read_bytes
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, digests, url_files
-from rnn_jax.data.text import read_text
+from rnn_jax.data.text import decode
 
 CMAPSS = Dataset(
     name="cmapss",
@@ -161,9 +162,8 @@ def read_rul(path: str | Path) -> list[int]:
 
 def _rows(path: str | Path) -> list[tuple[str, list[str]]]:
     """Where each row of a file stands, in words, and its cells."""
-    return [
-        (f"{path}, row {i}", line.split()) for i, line in enumerate(read_text(path).splitlines(), 1) if line.strip()
-    ]
+    text = decode(read_bytes(path), f"path={str(path)!r}").removeprefix("\ufeff")
+    return [(f"{path}, row {i}", line.split()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
 def _number(cell: str, place: str) -> float:

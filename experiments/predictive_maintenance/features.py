@@ -62,6 +62,26 @@ class SensorScaling:
         mean, std = (np.array(values)[same.argmax(axis=1)] for values in (self.mean, self.std))
         return ((engine.sensors[:, self.sensors] - mean) / std).astype(np.float32)
 
+    def far_sensors(self, engines: Sequence[Engine], deviations: float = 10.0) -> list[str]:
+        """A note for each sensor that is far outside of what it was in training, as one with another unit is.
+
+        Args:
+            engines: that are to be predicted.
+            deviations: how many standard deviations from the mean of training are far.
+
+        Raises:
+            DataError: see `features`.
+        """
+        notes, rows = [], [(engine, np.abs(self.features(engine))) for engine in engines]
+        for place, sensor in enumerate(self.sensors):
+            engine, far = max(((e, float(x[:, place].max())) for e, x in rows), key=lambda pair: pair[1])
+            if far > deviations:
+                notes.append(
+                    f"sensor {sensor + 1} is up to {far:.0f} standard deviations from its mean in training (engine "
+                    f"{engine.number}): is it the same sensor, in the same unit?"
+                )
+        return notes
+
     def to_json(self) -> dict[str, Any]:
         """As a run keeps it; `SensorScaling(**content)` reads it."""
         return dataclasses.asdict(self)

@@ -10,6 +10,9 @@ from experiments.predictive_maintenance.model import RULPrediction, final_predic
 from rnn_jax.metrics import nasa_score, root_mean_square_error
 from rnn_jax.models.gaussian import WIDTH
 
+SHORTEST = 31
+"""Cycles that an engine has made at least before it is cut off."""
+
 
 class TruncationErrors(NamedTuple):
     """How wrong a model is about engines that are truncated at random."""
@@ -21,7 +24,7 @@ class TruncationErrors(NamedTuple):
 
 
 def truncation_errors(
-    engines: Sequence[Engine], predictions: Sequence[RULPrediction], cap: int, shortest: int = 31
+    engines: Sequence[Engine], predictions: Sequence[RULPrediction], cap: int, shortest: int = SHORTEST
 ) -> TruncationErrors:
     """The errors at engines run to failure if they are truncated at random, as test engines are.
 

@@ -9,7 +9,6 @@ from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, teacher_forcin
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, UrlFile, digests, url_files
 from rnn_jax.data.streams import TokenStream, evaluation_rows
 from rnn_jax.data.subwords import Subwords
-from rnn_jax.data.tables import Table, TableRows, read_table, read_tables
 from rnn_jax.data.text import read_lines, read_text, split
 from rnn_jax.data.tokenizers import CharTokenizer, Tokenizer
 from rnn_jax.data.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary, Words, split_words
@@ -33,8 +32,6 @@ __all__ = [
     "Padded",
     "ParallelBatches",
     "Subwords",
-    "Table",
-    "TableRows",
     "TokenStream",
     "Tokenizer",
     "UrlFile",
@@ -49,8 +46,6 @@ __all__ = [
     "pad",
     "read_lines",
     "read_members",
-    "read_table",
-    "read_tables",
     "read_text",
     "split",
     "split_words",

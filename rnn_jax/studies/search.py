@@ -28,6 +28,7 @@ from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.search_space import suggest
 from rnn_jax.train import Diverged, Outcome, Run, Task
 from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, train_experiment
+from rnn_jax.train.origin import refuse_other_data
 from rnn_jax.train.run import is_begun, plain
 
 REMEDY = "bring back a copy of it, or begin anew in another folder"
@@ -66,7 +67,8 @@ class Search:
         definition: what two processes must agree on.
 
     Raises:
-        ValueError: the directory holds something else, or another search.
+        ValueError: the directory holds something else, or another search, or its trials were trained with data that
+            have changed since.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Search:
         self.path, self.experiment, self.base, self.space, self.task = path, experiment, base, space, task
         self.seed, self._locks = seed, dict[int, Lock]()
         journal = path / "journal.log"
+        refuse_other_data(path)
         if not journal.exists() and path.exists() and any(entry.name != "trials" for entry in path.iterdir()):
             raise ValueError(f"study={str(path)!r} is not empty and holds no journal.log: name another folder")
         path.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from rnn_jax.studies.seed_runs import SEED_LAYOUTS, SeedGroup
 from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.experiment import Experiment
 from rnn_jax.train.fields import replace_fields
+from rnn_jax.train.origin import refuse_other_data
 from rnn_jax.train.run import config_hash, plain, to_json
 from rnn_jax.train.seeds import key_for
 
@@ -69,8 +70,8 @@ class Study:
         about: what study.json says beside: question, command, reference.
 
     Raises:
-        ValueError: two conditions are the same, a layout is not known, or the directory holds a study of another
-            experiment or layout.
+        ValueError: two conditions are the same, a layout is not known, the directory holds a study of another
+            experiment or layout, or its runs were trained with data that have changed since.
     """
 
     path: Path
@@ -89,6 +90,7 @@ class Study:
                     f"conditions {names[condition.key]!r} and {condition.name!r} have the same config: leave one out"
                 )
             names[condition.key] = condition.name
+        refuse_other_data(self.path)
         file = self.path / "study.json"
         if not file.exists():
             # A process that was killed at its very beginning leaves the folder cells, and so does who deletes the file.

@@ -19,7 +19,7 @@ from rnn_jax.train.fields import field_types, flatten, make_config, read_values,
 from rnn_jax.train.going_on import again, ending, further
 from rnn_jax.train.loop import Outcome, best_or_next, check_task, fit
 from rnn_jax.train.manifest import user_modules
-from rnn_jax.train.origin import files_now, refuse_changes
+from rnn_jax.train.origin import files_now, refuse_changed_files, refuse_changes
 from rnn_jax.train.parallel import ending_with_others, join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune, Task
 from rnn_jax.train.run import Run, check_storable, config_hash, plain
@@ -306,6 +306,8 @@ def train_experiment(
     path = Run.place(options.runs, experiment.name, name)
     if steps is not None:
         config = further(Run.open(path), config, steps)
+    if options.resume:
+        refuse_changed_files(Run(path, options.trust_changes), flatten(config))
     if options.resume and (ended := ending(experiment.module, Run.open(path), config)):
         if jax.process_index() == 0:
             print(ended, file=sys.stderr)

@@ -1,5 +1,6 @@
 """What a run was made of, config, data, modules of the user, and whether that is what is there now."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from types import EllipsisType
@@ -32,16 +33,71 @@ def refuse_changes(
         stored = start.get("data", {})
         for name in data.keys() & stored.keys():
             if data[name] != stored[name]:
-                lines.append(f"data {name}: SHA-256 {stored[name][:12]}… then, {data[name][:12]}… now")
+                lines.append(_data_words(name, stored[name], data[name]))
         for name in modules.keys() & start.get("modules", {}).keys():
             if modules[name]["sha256"] != start["modules"][name]["sha256"]:
                 lines.append(f"module {name}: its source has changed; manifest.json has what it was")
         if fused is not ... and fused != start.get("fused"):
             lines.append(f"fused loops: {_built(start.get('fused'))} then, {_built(fused)} now")
     if lines and not run.trusted:
-        remedy = "put them back, or say --trust-changes to go on with what is there now"
+        remedy = (
+            "put them back, begin another run with another --name, or say --trust-changes to go on with what is there "
+            "now"
+        )
         raise ValueError("\n  ".join([f"{run.path} was trained with something else; {remedy}", *lines]))
     return lines
+
+
+def refuse_changed_files(run: Run, config: Mapping[str, Any]) -> None:
+    """Refuse files of the user that a config names and that are no longer what the run was last trained with.
+
+    That is before they are read, for what has changed may be none that can be.
+
+    Raises:
+        ValueError: there is such a file, and the run is not one to be trusted nevertheless.
+    """
+    if run.trusted or not (run.path / "manifest.json").exists():
+        return
+    for start in run.read_json("manifest.json")["starts"][-1:]:
+        refuse_changes(run, files_now(config, start.get("data", {})), {})
+
+
+def refuse_other_data(folder: Path) -> None:
+    """Refuse a folder of runs, some of which were trained with files that are no longer what they were.
+
+    What is compared must have been trained with the same data: what is missing is not trained with others.
+
+    Args:
+        folder: runs are `folder/runs/EXPERIMENT/NAME`.
+
+    Raises:
+        ValueError: a file has changed; the message names it, the run and the remedy.
+    """
+    for manifest in sorted(folder.glob("runs/*/*/manifest.json")):
+        try:
+            run = Run.open(manifest.parent)
+            stored = {name: digest for start in run.read_json("manifest.json")["starts"][-1:]
+                      for name, digest in start.get("data", {}).items()}  # fmt: skip
+            now = files_now(run.config, stored)
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ):  # damaged, which is said where it is used
+            continue
+        lines = [_data_words(name, stored[name], now[name]) for name in now if now[name] != stored[name]]
+        if lines:
+            remedy = "put the data back, or name another folder with --study; nothing was written"
+            raise ValueError(
+                "\n  ".join([f"{run.path} was trained with other data than are there now: {remedy}", *lines])
+            )
+
+
+def _data_words(name: str, then: str, now: str) -> str:
+    return f"data {name}: SHA-256 {then[:12]}… then, {now[:12]}… now: the file is not the one that was trained with"
 
 
 def files_now(config: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, str]:
@@ -56,8 +112,13 @@ def files_now(config: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, s
             for name in data:
                 file = path if path.name == name else path / name
                 if file.is_file():
-                    found[name] = file_digest(file)
+                    found[name] = _digest_now(file, (found_at := file.stat()).st_mtime_ns, found_at.st_size)
     return found
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_now(file: Path, changed: int, size: int) -> str:
+    return file_digest(file)
 
 
 def _built(by: Mapping[str, str] | None) -> str:

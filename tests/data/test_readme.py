@@ -8,7 +8,6 @@ import pytest
 from scipy.io import wavfile
 
 import rnn_jax.data
-from rnn_jax.data import read_table
 
 PAGE = (Path(rnn_jax.data.__file__).parent / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -43,9 +42,3 @@ def test_a_data_set_is_fetched(real_data):
 def test_a_recording_becomes_features():
     features = run(EXAMPLES[3])["features"]
     assert features.ndim == 2 and features.shape[1] == 120
-
-
-def test_a_table_of_measurements(tmp_path):
-    (tmp_path / "load.csv").write_text(re.search(r"```\n(when,.*?)```", PAGE, re.DOTALL)[1])
-    table = read_table(tmp_path / "load.csv")
-    assert table.names == ["load", "temperature"] and np.isnan(table.values[1, 0])

@@ -5,7 +5,7 @@ import numpy as np
 
 from experiments.anomaly_detection.detector import Detection, Detector, alarms, detect_all
 from experiments.anomaly_detection.model import training_batches
-from rnn_jax.data.tables import Row
+from experiments.common.table_rows import Row
 from tests.experiments.anomaly_detection.small_series import CONFIG, features_of
 
 
@@ -45,8 +45,8 @@ def test_alarms_in_a_stream_come_with_their_rows(detected):
     def rows():
         for i, (time, value) in enumerate(zip(*features[0].series[1:3], strict=True)):
             read.append(i)
-            yield Row(time.item(), np.array([1234.5 if i == 120 else value]), "")
+            yield Row(time.item(), np.array([1234.5 if i == 120 else value]), i + 1, str(time)[:19].replace("T", " "))
 
     lines = alarms(Detector(CONFIG, model, features[0].scaling, 115), rows())
     line, when = next(lines), str(features[0].series.times[120])[:19].replace("T", " ")
-    assert read[-1] == 120 and line.startswith(f"{when}  1234.5, e")
+    assert read[-1] == 120 and line.startswith(f"{when}  1234.5, e") and line.endswith(", row 121")

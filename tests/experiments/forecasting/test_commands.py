@@ -96,6 +96,10 @@ def test_what_comes_after_the_end_of_the_data_or_of_newer_data(trained, tmp_path
     (tmp_path / "short.csv").write_text("\n".join([newer[0], *newer[-10:]]))
     said = command.refused(capsys, "forecast", trained, "--csv", tmp_path / "short.csv")
     assert "the series have 10 steps: expected at least one window of 24" in said
+    daily = [f"2020-{i // 28 + 1:02d}-{i % 28 + 1:02d},{line.partition(',')[2]}" for i, line in enumerate(newer[-28:])]
+    (tmp_path / "daily.csv").write_text("\n".join([newer[0], *daily]))
+    said = command.refused(capsys, "forecast", trained, "--csv", tmp_path / "daily.csv")
+    assert "has steps of 1 day: expected steps of 1 hour, as in training" in said
     (tmp_path / "other.csv").write_text("\n".join(line.replace("hint", "clue") for line in newer))
     said = command.refused(capsys, "forecast", trained, "--csv", tmp_path / "other.csv")
     assert "has the columns ['load', 'clue'] of the series ['']: expected ['load', 'hint'] of ['']" in said

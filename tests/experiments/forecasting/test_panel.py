@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.common.table_cells import TableConfig
+from experiments.common.tables import Table
 from experiments.forecasting.data import LEAST_VARIANCE, mean_of_last, own_series, stocks, weather
 from experiments.forecasting.panel import calendar, carried_forward, on_grid, parts_of
-from rnn_jax.data import DataError, Table
+from rnn_jax.data import DataError
 
 
 def table(*hours: float, start: str = "2020-01-01") -> Table:
@@ -99,7 +101,8 @@ def test_a_table_of_ones_own_has_the_target_first(tmp_path):
 
 def test_several_series_of_ones_own(tmp_path):
     rows = [f"{place},2020-01-{day:02d},{day}" for day in range(1, 11) for place in "XY"]
-    panel = own_series(write(tmp_path, "\n".join(["place,day,a", *rows])), "a", by="place", time="day")
+    file = write(tmp_path, "\n".join(["place,day,a", *rows]))
+    panel = own_series(file, "a", config=TableConfig(time="day"), by="place")
     assert panel.series == ["X", "Y"] and panel.target.shape == (2, 10)
 
 

@@ -1,5 +1,7 @@
 """Predictive maintenance on engines of one's own: train, stop, resume, evaluate, predict, and mistakes."""
 
+import dataclasses
+import gzip
 import json
 import shutil
 
@@ -7,6 +9,10 @@ import numpy as np
 import pytest
 
 from experiments.predictive_maintenance import EXPERIMENT
+from experiments.predictive_maintenance.commands import say_engines
+from experiments.predictive_maintenance.data import hold_out_engines, read_engines
+from experiments.predictive_maintenance.features import SensorScaling
+from rnn_jax.data import DataError
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -77,6 +83,37 @@ def test_it_predicts_the_engines_of_a_file(trained, folder, tmp_path, capsys):
     assert one.startswith("engine 1: after ") and short.startswith("engine 77: after 1 cycles ")
     ruls = [int(line.split(" left")[0].split()[-1]) for line in (one, other)]
     assert ruls[0] < 8 < ruls[1], "2 and 18 cycles are left"
+
+
+def changed(folder, to, name: str, change) -> None:
+    """The files of a folder in another one, the rows of one of them changed."""
+    for file in folder.glob("*_OWN.txt"):
+        shutil.copy(file, to / file.name)
+    rows = [row.split() for row in (to / name).read_text().splitlines()]
+    (to / name).write_bytes(gzip.compress("\n".join(" ".join(change(row)) for row in rows).encode()))
+
+
+def test_conditions_of_the_test_that_training_lacks_are_found_before_it(folder, tmp_path, capsys):
+    changed(folder, tmp_path, "test_OWN.txt", lambda row: [*row[:2], "35" if row[0] == "3" else row[2], *row[3:]])
+    words = ["--data", tmp_path, "--subset", "OWN", "--runs", tmp_path / "runs", "--name", "run", *SMALL]
+    said = command.refused(capsys, *words)
+    assert "engine 3, cycle 1: settings 35, 0.25, 100, a condition that no training engine flew in" in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_was_read_is_said_with_sensors_in_another_unit(folder, trained, tmp_path, capsys):
+    changed(folder, tmp_path, "test_OWN.txt", lambda row: [*row[:12], f"{1000 * float(row[12]):.3f}", *row[13:]])
+    training, validation = hold_out_engines(read_engines(folder / "train_OWN.txt"))
+    test, scaling = read_engines(tmp_path / "test_OWN.txt"), SensorScaling.fit(training)
+    say_engines(training, validation, test, scaling)
+    said = capsys.readouterr().err
+    assert "engines: 32 for training" in said and "21 of 21 sensors vary; 2 operating conditions" in said
+    assert said.count("note:") == 1 and "note: sensor 8 is up to " in said and "in the same unit?" in said
+    assert command("predict", trained, tmp_path / "test_OWN.txt") == 0
+    assert "note: sensor 8 is up to " in capsys.readouterr().err
+    short = dataclasses.replace(test[0], sensors=test[0].sensors[:9], settings=test[0].settings[:9])
+    with pytest.raises(DataError, match="no engine for validation has 31 cycles"):
+        say_engines(training, [short], test, scaling)
 
 
 def test_predictions_need_a_finished_run(trained, tmp_path, capsys):

@@ -21,10 +21,10 @@ from experiments.anomaly_detection.figures import draw_overview, draw_series
 from experiments.anomaly_detection.model import LARGEST_LOSS, predictor_losses, training_batches
 from experiments.anomaly_detection.scores import alarms_text, detection_result
 from experiments.cli import Flags, print_lines
-from experiments.common.encodings import decode_any, open_unpacked, read_bytes
 from experiments.common.table_cells import TOLD, TableConfig
 from experiments.common.table_rows import Row, TableRows
 from experiments.common.tables import Dialect
+from experiments.common.text import open_unpacked, read_file_text, say
 from rnn_jax.data import digests, read_lines
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
@@ -132,10 +132,9 @@ def detect(
 def lines_of(file: str, source: str) -> Iterator[Iterable[str]]:
     """The lines of a file, in any encoding, or of a stream as they come."""
     if file != "-" and Path(file).is_file():
-        text, _, note = decode_any(read_bytes(file), file)
-        if note:
-            print(f"note: {note}", file=sys.stderr)
-        yield io.StringIO(text)
+        whole = read_file_text(file)
+        say(whole.notes)
+        yield io.StringIO(whole.text)
         return
     with contextlib.nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
         yield read_lines(open_unpacked(stream), source)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from experiments.common.encodings import decode_any, read_bytes
 from experiments.common.table_cells import (
     MISSING,
     TOLD,
@@ -20,6 +19,7 @@ from experiments.common.table_cells import (
 )
 from experiments.common.table_notes import far_from_all, is_falling
 from experiments.common.table_times import Clock, form_words, read_times, tell_time_form
+from experiments.common.text import read_file_text
 from rnn_jax.data.download import DataError
 
 
@@ -145,9 +145,9 @@ def read_tables(
         DataError: the file cannot be read, is empty, has no rows, or is not of this form; the message gives the line,
             the column and what to do.
     """
-    text, _, note = decode_any(read_bytes(path), str(path))
-    found = parse_tables(text, str(path), config, by=by, columns=columns, ordered=ordered)
-    return found._replace(notes=[*([note] if note else []), *found.notes])
+    file = read_file_text(path)
+    found = parse_tables(file.text, str(path), config, by=by, columns=columns, ordered=ordered)
+    return found._replace(notes=[*filter(None, [file.warning]), *found.notes])
 
 
 def parse_tables(

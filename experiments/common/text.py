@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 from rnn_jax.data import DataError
 from rnn_jax.data.text import decode
@@ -58,12 +58,16 @@ class FileText(NamedTuple):
         return ", ".join(filter(None, (self.encoding, self.packed)))
 
     @property
-    def notes(self) -> list[str]:
-        """What the user has to look at, a line each."""
-        if not self.guessed:
-            return []
+    def warning(self) -> str:
+        """What the user has to look at; empty where there is nothing."""
         remedy = "if letters come out wrong, convert the file with `iconv -f ENCODING -t UTF-8`"
-        return [f"note: the file is not UTF-8, and read as {self.encoding}, by what its letters look like; {remedy}"]
+        warning = f"the file is not UTF-8, and read as {self.encoding}, by what its letters look like; {remedy}"
+        return warning if self.guessed else ""
+
+    @property
+    def notes(self) -> list[str]:
+        """The same as lines to print."""
+        return [f"note: {self.warning}"] if self.guessed else []
 
 
 def read_file_text(path: str | Path) -> FileText:
@@ -185,6 +189,27 @@ def _decode(content: bytes, codec: str, encoding: str, name: str) -> str:
         return content.decode(codec)
     except UnicodeDecodeError as error:
         raise DataError(f"{name} begins as {encoding}, but is damaged at byte {error.start}: {error.reason}") from error
+
+
+def open_unpacked(stream: Any) -> Iterable[bytes]:
+    """A binary stream of lines of UTF-8, as they come, from one that may be packed by gzip or be in UTF-16."""
+    begun = stream if hasattr(stream, "peek") else io.BufferedReader(stream)
+    first = begun.peek(2)[:2]
+    if first == b"\x1f\x8b":
+        return open_unpacked(io.BufferedReader(gzip.GzipFile(fileobj=begun)))
+    if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return _Recoded(begun)
+    return begun
+
+
+class _Recoded:
+    """Lines of UTF-16 as lines of UTF-8."""
+
+    def __init__(self, stream: IO[bytes]):
+        self._text = io.TextIOWrapper(stream, "utf-16", newline="\n")
+
+    def __iter__(self):
+        return (line.encode() for line in self._text)
 
 
 def normal_form(text: str) -> str:

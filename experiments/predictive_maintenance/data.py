@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.common.encodings import read_bytes
+from experiments.common.text import read_file_text
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, digests, url_files
-from rnn_jax.data.text import decode
 
 CMAPSS = Dataset(
     name="cmapss",
@@ -162,7 +161,7 @@ def read_rul(path: str | Path) -> list[int]:
 
 def _rows(path: str | Path) -> list[tuple[str, list[str]]]:
     """Where each row of a file stands, in words, and its cells."""
-    text = decode(read_bytes(path), f"path={str(path)!r}").removeprefix("\ufeff")
+    text = read_file_text(path).text
     return [(f"{path}, row {i}", line.split()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 

@@ -99,8 +99,8 @@ def test_files_that_are_missing_or_do_not_fit(tmp_path):
     table(tmp_path, "1", "2", name="RUL_FD009.txt")
     with pytest.raises(DataError, match=r"RUL_FD009.txt has 2 rows: expected 1, one for each engine in"):
         load_engines(str(tmp_path), "FD009")
-    (tmp_path / "train_FD009.txt").write_bytes(b"1 \xe4")
-    with pytest.raises(DataError, match=r"is not UTF-8: byte 0x.. at offset 2"):
+    (tmp_path / "train_FD009.txt").write_bytes(b"1 \x00")
+    with pytest.raises(DataError, match=r"has a zero byte at offset 2: it is no text"):
         load_engines(str(tmp_path), "FD009")
 
 

@@ -132,7 +132,7 @@ def test_an_archive_of_one_file(tmp_path):
     assert read_tables(tmp_path / "t.csv").tables[""].values.tolist() == [[1, 2], [3, 4]]
     with zipfile.ZipFile(tmp_path / "t.csv", "a") as members:
         members.writestr("other.csv", HOURS)
-    with pytest.raises(DataError, match="is a zip archive of 2 files, .*: unpack it, name one"):
+    with pytest.raises(DataError, match=r"is a zip archive of 2 files, .*: unpack it, name one"):
         read_tables(tmp_path / "t.csv")
 
 

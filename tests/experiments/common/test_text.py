@@ -71,6 +71,7 @@ def test_packed_files_are_told_by_their_first_bytes(tmp_path, content, packed):
         (zipped(a_txt="a", b_txt="b"), r"zip archive of 2 files, a\.txt, b\.txt: unpack it"),
         ("text".encode("utf-16") + b"\0", "begins as UTF-16, but is damaged"),
     ],
+    ids=["nothing", "a mark", "almost UTF-8", "a program", "cut gzip", "two files", "cut UTF-16"],
 )
 def test_what_is_no_text_is_refused(tmp_path, content, message):
     (tmp_path / "own.txt").write_bytes(content)

@@ -174,7 +174,7 @@ def bounds(measured: list[Row]) -> dict[str, int]:
     rows = _last_stretch(wins(long, 1))
     few = {key: some for key, some in long.items() if key[1] < rows}
     lost = min((size for size, won in wins(few, 2).items() if not won), default=NEVER)
-    kernel = max((key[2] for key in few if key[2] < lost), default=0)
+    kernel = max((key[2] for key in long if key[2] < lost), default=0)
     chosen = {key: some for key, some in gains.items() if key[1] >= rows or key[2] <= kernel}
     lengths = sorted({key[0] for key in chosen})
     for_all = {

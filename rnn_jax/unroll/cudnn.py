@@ -10,7 +10,7 @@ from jax.experimental import rnn
 
 from rnn_jax.cells.base import Cell
 from rnn_jax.cells.gated.lstm import LSTM, LSTMCarry
-from rnn_jax.typing import Carry, Checked, Key, Params
+from rnn_jax.typing import Carry, Checked, Float, Int, Key, Params
 from rnn_jax.unroll.method import MethodResult
 from rnn_jax.unroll.scope import Scope
 
@@ -72,7 +72,13 @@ class CuDNN:
         return MethodResult(carry, ys.swapaxes(0, 1).reshape(*xs.shape[:-1], -1))
 
 
-def lstm(cell: LSTM, flat: jax.Array, xs: jax.Array, start: LSTMCarry, lengths: jax.Array) -> Any:
+def lstm(
+    cell: LSTM,
+    flat: Float[jax.Array, "M"],
+    xs: Float[jax.Array, "B T D"],
+    start: LSTMCarry,
+    lengths: Int[jax.Array, "B"],
+) -> Any:
     """The outputs `[B, T, H]` and both parts `[1, B, H]` of the last carry, from inputs `[B, T, D]`."""
     config: Any = jax.config
     exact = config.jax_default_matmul_precision in ("highest", "float32")
@@ -82,7 +88,7 @@ def lstm(cell: LSTM, flat: jax.Array, xs: jax.Array, start: LSTMCarry, lengths: 
     )
 
 
-def weights(cell: LSTM, params: Params) -> jax.Array:
+def weights(cell: LSTM, params: Params) -> Float[jax.Array, "M"]:
     """The params as cuDNN has them: both kernels, gate by gate and unit by unit, then both biases in one array."""
     bias = params["input"].get("bias", jnp.zeros(4 * cell.hidden_size, jnp.float32))
     kernels = params["input"]["kernel"].T, params["recurrent"]["kernel"].T

@@ -34,6 +34,7 @@ struct Loop {
   const bool *valid, *resets;
   static constexpr int at(int leaf) { return leaf ? at(leaf - 1) + LEAF_PARTS[leaf - 1] : 0; }
   int64_t chunks() const { return (H + VW - 1) / VW; }
+  int lanes(int64_t chunk) const { return std::min<int64_t>(VW, H - chunk * VW); }
   int64_t tiles() const { return (T + TILE - 1) / TILE; }
   int64_t width() const { return Z_PARTS * H + SCALARS; }
   int64_t row(int64_t s, int64_t n, int64_t b) const { return (s * T + (flags & REVERSE ? T - 1 - n : n)) * B + b; }
@@ -43,6 +44,23 @@ struct Loop {
   }
   void write(R* const* leaves, const V* from, int64_t row, int64_t j, int n) const {
     for (int l = 0; l < LEAVES; l++) scatter(leaves[l] + row * LEAF_PARTS[l] * H + j, from + at(l), LEAF_PARTS[l], H, n);
+  }
+};
+
+// What a row has for some vectors of its units: a carry, or its gradient, the carry at a reset, and the params.
+struct Columns {
+  Vectors states, starts, params;
+  Columns(const Loop& g, const R* const* carry, int64_t s, int64_t b, int64_t first, int64_t count)
+      : states(vectors_of(count * CARRY_PARTS)), starts(vectors_of(count * CARRY_PARTS)),
+        params(vectors_of(count * VECTOR_PARTS)) {
+    const R* vectors = g.vectors + s * VECTOR_PARTS * g.H;
+    for (int64_t i = 0; i < count; i++) {
+      const int64_t j = (first + i) * VW;
+      const int n = g.lanes(first + i);
+      g.read(&states[i * CARRY_PARTS], carry, s * g.B + b, j, n);
+      if (g.resets) g.read(&starts[i * CARRY_PARTS], g.start, s * g.B + b, j, n);
+      if (VECTOR_PARTS) gather(&params[i * VECTOR_PARTS], vectors + j, VECTOR_PARTS, g.H, n);
+    }
   }
 };
 
@@ -92,15 +110,9 @@ static ffi::Error forward(ffi::ThreadPool pool, int64_t flags, int64_t units, ff
   over_rows(pool, g, [&](int64_t s, int64_t b, int64_t first, int64_t end, int) {
     const int64_t H = g.H, count = end - first;
     if (count <= 0) return;
-    const Vectors states = vectors_of(count * CARRY_PARTS), starts = vectors_of(count * CARRY_PARTS);
-    const Vectors params = vectors_of(count * VECTOR_PARTS);
-    auto lanes = [&](int64_t i) { return int(std::min<int64_t>(VW, H - (first + i) * VW)); };
-    for (int64_t i = 0; i < count; i++) {
-      const int64_t j = (first + i) * VW;
-      g.read(&states[i * CARRY_PARTS], carry, s * g.B + b, j, lanes(i));
-      if (g.resets) g.read(&starts[i * CARRY_PARTS], g.start, s * g.B + b, j, lanes(i));
-      if (VECTOR_PARTS) gather(&params[i * VECTOR_PARTS], g.vectors + s * VECTOR_PARTS * H + j, VECTOR_PARTS, H, lanes(i));
-    }
+    const Columns columns(g, carry, s, b, first, count);
+    const auto &[states, starts, params] = columns;
+    auto lanes = [&](int64_t i) { return g.lanes(first + i); };
     for (int64_t tile = 0; tile < g.tiles(); tile++) {
       fetch<0>(g, g.z, g.width(), s, tile + 1, b);
       fetch<1>(g, ys, Y_PARTS * H, s, tile + 1, b);
@@ -164,17 +176,11 @@ static ffi::Error backward(ffi::ThreadPool pool, int64_t flags, int64_t units, f
   over_rows(pool, g, [&](int64_t s, int64_t b, int64_t first, int64_t end, int part) {
     const int64_t H = g.H, count = end - first;
     if (count <= 0) return;
-    const Vectors states = vectors_of(count * CARRY_PARTS), starts = vectors_of(count * CARRY_PARTS);
-    const Vectors params = vectors_of(count * VECTOR_PARTS), params_bar = vectors_of(count * VECTOR_PARTS);
+    const Columns columns(g, last_bar, s, b, first, count);
+    const auto &[states, starts, params] = columns;
+    auto lanes = [&](int64_t i) { return g.lanes(first + i); };
+    const Vectors params_bar = vectors_of(count * VECTOR_PARTS), totals = vectors_of(TILE * SCALARS);
     const Vectors before = vectors_of(TILE * CARRY_PARTS), saved = vectors_of(TILE * SAVED_PARTS);
-    const Vectors totals = vectors_of(TILE * SCALARS);
-    auto lanes = [&](int64_t i) { return int(std::min<int64_t>(VW, H - (first + i) * VW)); };
-    for (int64_t i = 0; i < count; i++) {
-      const int64_t j = (first + i) * VW;
-      g.read(&states[i * CARRY_PARTS], last_bar, s * g.B + b, j, lanes(i));
-      if (g.resets) g.read(&starts[i * CARRY_PARTS], g.start, s * g.B + b, j, lanes(i));
-      if (VECTOR_PARTS) gather(&params[i * VECTOR_PARTS], g.vectors + s * VECTOR_PARTS * H + j, VECTOR_PARTS, H, lanes(i));
-    }
     for (int64_t tile = g.tiles() - 1; tile >= 0; tile--) {
       const int64_t begin = tile * TILE, steps = std::min(g.T, begin + TILE) - begin;
       fetch<0>(g, g.z, g.width(), s, tile - 1, b);

@@ -105,3 +105,45 @@ def evaluate(graph: Graph, roots: Sequence[int], leaf: Callable[[Node], jax.Arra
             function = getattr(jax.lax, named.get(node.op, node.op))
             values[number] = function(*jax.numpy.broadcast_arrays(*(values[arg] for arg in node.args)))
     return [values[root] for root in roots]
+
+
+@dataclasses.dataclass(frozen=True)
+class Code:
+    """The expressions of a loop; nodes are numbers in the graph.
+
+    Attributes:
+        graph: all of them.
+        carry: after the step, leaf by leaf and part by part.
+        y: the output, part by part.
+        x: what enters the product, part by part; empty without one.
+        before_leaf: the leaf of the carry that x is; None where it is made of the carry.
+        sums: for nodes that are z + r, which part of z and which of r.
+        saved: nodes to be kept for the way back.
+        carry_bar: gradients of the carry before the step, but for what comes through the product.
+        z_bar: gradients of z.
+        shared_bar: gradients of what units share of z, by what each unit adds to them.
+        r_bar: gradients of r.
+        vector_bar: gradients of the vectors.
+        x_carry_bar: gradients of the carry through x.
+        x_vector_bar: gradients of the vectors through x.
+    """
+
+    graph: Graph
+    carry: tuple[tuple[int, ...], ...]
+    y: tuple[int, ...]
+    x: tuple[int, ...]
+    before_leaf: int | None
+    sums: dict[int, tuple[int, int]]
+    saved: tuple[int, ...]
+    carry_bar: tuple[tuple[int, ...], ...]
+    z_bar: tuple[int, ...]
+    shared_bar: tuple[int, ...]
+    r_bar: tuple[int, ...]
+    vector_bar: tuple[int, ...]
+    x_carry_bar: tuple[tuple[int, ...], ...]
+    x_vector_bar: tuple[int, ...]
+
+    @property
+    def same_bars(self) -> bool:
+        """Whether the gradients of z and of r are the same numbers."""
+        return self.z_bar == self.r_bar

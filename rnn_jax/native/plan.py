@@ -15,7 +15,6 @@ A loop without a product needs no step of one unit for another. It keeps the fir
 and goes through a tile again on its way back. Its z may end in numbers that all units share.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,51 +26,9 @@ import numpy as np
 from rnn_jax.cells.base import Cell, Composite, GatedCell
 from rnn_jax.checks import is_shape
 from rnn_jax.native.adapters import States
-from rnn_jax.native.graph import COSTLY, Graph, Node, evaluate
+from rnn_jax.native.graph import COSTLY, Code, Graph, Node, evaluate
 from rnn_jax.native.split import Product, Split, product_of, product_within
 from rnn_jax.native.units import NotPointwise, Reader, unit_axis
-
-
-@dataclasses.dataclass(frozen=True)
-class Code:
-    """The expressions of a loop; nodes are numbers in the graph.
-
-    Attributes:
-        graph: all of them.
-        carry: after the step, leaf by leaf and part by part.
-        y: the output, part by part.
-        x: what enters the product, part by part; empty without one.
-        before_leaf: the leaf of the carry that x is; None where it is made of the carry.
-        sums: for nodes that are z + r, which part of z and which of r.
-        saved: nodes to be kept for the way back.
-        carry_bar: gradients of the carry before the step, but for what comes through the product.
-        z_bar: gradients of z.
-        shared_bar: gradients of what units share of z, by what each unit adds to them.
-        r_bar: gradients of r.
-        vector_bar: gradients of the vectors.
-        x_carry_bar: gradients of the carry through x.
-        x_vector_bar: gradients of the vectors through x.
-    """
-
-    graph: Graph
-    carry: tuple[tuple[int, ...], ...]
-    y: tuple[int, ...]
-    x: tuple[int, ...]
-    before_leaf: int | None
-    sums: dict[int, tuple[int, int]]
-    saved: tuple[int, ...]
-    carry_bar: tuple[tuple[int, ...], ...]
-    z_bar: tuple[int, ...]
-    shared_bar: tuple[int, ...]
-    r_bar: tuple[int, ...]
-    vector_bar: tuple[int, ...]
-    x_carry_bar: tuple[tuple[int, ...], ...]
-    x_vector_bar: tuple[int, ...]
-
-    @property
-    def same_bars(self) -> bool:
-        """Whether the gradients of z and of r are the same numbers."""
-        return self.z_bar == self.r_bar
 
 
 class Plan:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_jax.native.graph import Graph
+from rnn_jax.native.graph import Code, Graph
 from rnn_jax.native.order import Order
-from rnn_jax.native.plan import Code, Plan
+from rnn_jax.native.plan import Plan
 
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">",

@@ -104,7 +104,7 @@ def table(stored: dict[str, Any]) -> str:
         for name, ratio in row.get("ratios", {}).items()
     }
     lines = [
-        f"Time without a switch over that with it, forward / training of {UPDATES} updates, step by step: above 1, the "
+        f"Time with a switch over that without it, forward / training of {UPDATES} updates, step by step: below 1, the "
         "switch makes it faster.\n",
         f"| switch | XLA_FLAGS | {' | '.join(shapes)} |",
         "|---|---|" + "---|" * len(shapes),

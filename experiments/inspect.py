@@ -30,7 +30,8 @@ def general_pages(experiment: Experiment, trained: Trained, row: int, steps: int
     """What every model with recurrent layers can show of a training batch."""
     run, config, fitting = trained.run, trained.config, fit_config(trained.config)
     quiet = {name: 0.0 for name in flatten(config) if name.endswith(("dropout", "noise"))}
-    task = experiment.prepare(replace_fields(config, **quiet)).task
+    prepared = experiment.prepare(replace_fields(config, **quiet))
+    task, alone = prepared.task, prepared.alone
     batch = task.batch(fitting.steps - 1)  # of the last update: a curriculum has ended by then
     letters, tokens = [], batch.get("inputs")
     if (run.path / "vocabulary.json").exists() and tokens is not None and np.ndim(tokens) == 2:
@@ -38,6 +39,8 @@ def general_pages(experiment: Experiment, trained: Trained, row: int, steps: int
         letters = [vocabulary[token].replace("\n", "↵") for token in tokens[:, row % tokens.shape[1]]]
 
     def score() -> jax.Array:
+        if alone is not None:
+            return alone(trained.params, batch, row)
         return task.loss(trained.params, task.carry, batch, key_for(fitting.seed, "inspect"))[0]
 
     traces, options = trace_layers(score)[1], {"row": row, "steps": letters, "shown": steps}

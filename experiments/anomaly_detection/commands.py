@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from tyro.conf import Positional
 
@@ -18,7 +19,7 @@ from experiments.anomaly_detection.data import NAB, load_series
 from experiments.anomaly_detection.detector import Detector, alarms, detect_all
 from experiments.anomaly_detection.features import SeriesFeatures, SeriesScaling
 from experiments.anomaly_detection.figures import draw_overview, draw_series
-from experiments.anomaly_detection.model import LARGEST_LOSS, predictor_losses, training_batches
+from experiments.anomaly_detection.model import LARGEST_LOSS, predictor_loss, predictor_losses, training_batches
 from experiments.anomaly_detection.scores import alarms_text, detection_result
 from experiments.cli import Flags, print_lines
 from experiments.common.reading import say
@@ -53,6 +54,11 @@ def prepare(config: Config) -> Prepared:
     def loss(params, carry, batch, key):
         return predictor_losses(model, rebuild, params, batch, key).mean(), (carry, {})
 
+    def alone(params, batch, row):
+        series = row % len(features)
+        mine = [jnp.asarray(batch[name][series]) for name in ("inputs", "targets", "weights")]
+        return predictor_loss(model, rebuild(jax.tree.map(lambda a: a[series], params)), *mine)
+
     def evaluate(params) -> dict[str, float]:
         return {"validation_loss": float(np.minimum(validation_losses(params), LARGEST_LOSS).mean())}
 
@@ -78,6 +84,7 @@ def prepare(config: Config) -> Prepared:
         finish, data=digests(config.series.csv or NAB),
         files={"scales.json": {one.series.name: dataclasses.asdict(one.scaling) for one in features},
                **({DIALECT: features[0].series.dialect.to_json()} if config.series.csv else {})},
+        alone=alone,
     )  # fmt: skip
 
 

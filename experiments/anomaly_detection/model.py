@@ -1,6 +1,7 @@
 """Networks that predict series side by side, each trained on the first rows of its own series alone."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,21 @@ from rnn_jax.typing import Array, Params
 
 LARGEST_LOSS = 5.0
 """What a series' validation counts at most, in nats: one that suddenly changes must not decide for all."""
+
+
+def predictor_loss(
+    config: PredictorConfig, model: GaussianModel, inputs: Array, targets: Array, weights: Array,
+    key: jax.Array | None = None,
+) -> jax.Array:  # fmt: skip
+    """Mean nats of a network over the rows of its series, inputs `[T, 7]`; see `predictor_losses`."""
+    if key is not None:
+        input_key, target_key, key = jax.random.split(key, 3)
+        inputs = inputs + config.noise * jax.random.normal(input_key, inputs.shape)
+        targets = targets + config.noise * jax.random.normal(target_key, targets.shape)
+    distribution = model(inputs[:, None], key=key)
+    beta = 0.0 if key is None else config.beta
+    nats, count = gaussian_nats(Normal(*(x[:, 0, 0] for x in distribution)), targets, weights, beta=beta)
+    return nats / jnp.maximum(count, 1.0)
 
 
 def predictor_losses(
@@ -30,15 +46,8 @@ def predictor_losses(
         key: a typed key: training, with dropout, noise and the weighted loss.
     """
 
-    def loss_of_one(params: Params, inputs: Array, targets: Array, weights: Array, key: jax.Array | None) -> jax.Array:
-        if key is not None:
-            input_key, target_key, key = jax.random.split(key, 3)
-            inputs = inputs + config.noise * jax.random.normal(input_key, inputs.shape)
-            targets = targets + config.noise * jax.random.normal(target_key, targets.shape)
-        distribution = rebuild(params)(inputs[:, None], key=key)
-        beta = 0.0 if key is None else config.beta
-        nats, count = gaussian_nats(Normal(*(x[:, 0, 0] for x in distribution)), targets, weights, beta=beta)
-        return nats / jnp.maximum(count, 1.0)
+    def loss_of_one(params: Params, *rest: Any) -> jax.Array:
+        return predictor_loss(config, rebuild(params), *rest)
 
     keys = None if key is None else jax.random.split(key, len(batch["inputs"]))
     inputs, targets, weights = (jnp.asarray(batch[name]) for name in ("inputs", "targets", "weights"))

@@ -51,6 +51,10 @@ def prepare(config: Config) -> Prepared:
     def loss(params, carry, batch, key):
         return jax.vmap(loss_of_one)(params, batch, jax.random.split(key, folds.count)).mean(), (carry, {})
 
+    def alone(params, batch, row):
+        params, batch = (jax.tree.map(lambda a: a[0], tree) for tree in (params, batch))
+        return loss_of_one(params, batch, None)
+
     def evaluate(params) -> dict[str, float]:
         probabilities = by_example(models.probabilities(params, folds.validation), folds.validation)
         right = 100 * accuracy(probabilities.argmax(axis=1), labels)
@@ -75,7 +79,7 @@ def prepare(config: Config) -> Prepared:
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, evaluate), finish,
-        data=data_digests(cross_validation), files={"genomics.json": encoder._asdict()},
+        data=data_digests(cross_validation), files={"genomics.json": encoder._asdict()}, alone=alone,
     )  # fmt: skip
 
 

@@ -32,14 +32,14 @@ def gates_page(
     Args:
         traces: of `trace_layers`.
         file: a .png to write.
-        row: of the batch.
+        row: of the batch, counted around where it has fewer.
         steps: a short text for each step, or none.
         shown: steps, at most.
     """
     check_traces(traces)
     lines = []
     for i, (name, trace) in enumerate(zip(trace_names(traces), traces, strict=True)):
-        gates = {gate: _rows(values, trace)[:shown, row] for gate, values in gates_of(trace).items()}
+        gates = {gate: _row(_rows(values, trace), row)[:shown] for gate, values in gates_of(trace).items()}
         if not gates:
             continue
         draw_gates(gates, steps[:shown], file.with_stem(f"{file.stem}-{i}"), f"gates of {name}, row {row}")
@@ -88,7 +88,7 @@ def saliency_page(
     Args:
         score: a scalar.
         file: a .png to write.
-        row: of the batch.
+        row: of the batch, counted around where it has fewer.
         steps: a short text for each step, or none.
         shown: steps, at most.
         extra: further measures to draw, name -> `[T]`.
@@ -102,7 +102,8 @@ def saliency_page(
 
     rows: dict[str, np.ndarray] = {}
     for name, values in measure(inputs).items():
-        rows[name] = np.asarray(values).reshape(len(inputs), -1)[:shown, row]
+        rows[name] = np.asarray(values).reshape(len(inputs), -1)
+        rows[name] = _row(rows[name], row)[:shown]
     draw_steps(rows | (extra or {}), steps[:shown], file, f"what the score rests on, row {row}")
     names = steps or tuple(map(str, range(len(inputs))))
     order = np.argsort(-np.abs(rows["integrated gradients"]), kind="stable")[:6]
@@ -166,6 +167,11 @@ def _rows(values: Any, trace: Trace) -> np.ndarray:
     """`[T, B, ...]` with one batch dim, however many there were, and one of features."""
     values = np.asarray(values)
     return values.reshape(len(values), int(np.prod(values.shape[1 : trace.leading], dtype=int)), -1)
+
+
+def _row(rows: np.ndarray, row: int) -> np.ndarray:
+    """One row of `[T, B, ...]`: `[T, ...]`."""
+    return rows[:, row % rows.shape[1]]
 
 
 def _valid(values: Any, trace: Trace) -> np.ndarray:

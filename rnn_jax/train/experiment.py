@@ -65,12 +65,15 @@ class Prepared:
         finish: from the outcome and the run to `result.json`; writes samples and figures on the way.
         data: name and SHA-256 of every data set, for the manifest.
         files: JSON files that the run keeps beside its config, such as a vocabulary.
+        alone: of several models that are trained side by side, the loss of the one that has a row, from the parameters
+            of all, a batch and the row: outside of `jax.vmap`, so that one can look inside; None where there is one.
     """
 
     task: Task
     finish: Callable[[Outcome, Run], dict[str, Any]]
     data: dict[str, str]
     files: dict[str, Any] = dataclasses.field(default_factory=dict)
+    alone: Callable[[Params, dict[str, Any], int], jax.Array] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,9 @@ import pytest
 
 from experiments.anomaly_detection import EXPERIMENT
 from experiments.anomaly_detection.data import load_series
+from experiments.cli import run_command
 from experiments.common.table_cells import TableConfig
+from experiments.inspect import inspect
 from rnn_jax.data import DataError
 from tests.experiments.as_user import Commands
 
@@ -61,6 +63,14 @@ def test_a_run_says_everything_about_itself(trained, capsys):
 
 
 @pytest.mark.exhaustive
+def test_one_can_look_inside_of_the_model_of_one_series(trained, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_command(inspect, [str(trained), "--row", "1", "--steps", "10"])
+    assert ended.value.code == 0 and "does not apply" not in capsys.readouterr().out
+    for figure in ("gates-0", "states", "flow", "saliency"):
+        assert (trained / "figures" / f"inspect-{figure}.png").stat().st_size > 5_000
+
+
 def test_interrupted_it_resumes_to_the_same_result(trained, folder, tmp_path, capsys):
     run = tmp_path / "anomaly_detection" / "run"
     command.interrupted(capsys, run, "--csv", folder / "own.csv", *SMALL)

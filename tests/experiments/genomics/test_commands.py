@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from experiments.cli import run_command
 from experiments.genomics import EXPERIMENT
 from experiments.genomics.config import CrossValidationConfig
+from experiments.inspect import inspect
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -48,6 +50,14 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     capsys.readouterr()
     assert command("evaluate", trained) == 0
     assert f"{result['value']:7.2f}  accuracy" in capsys.readouterr().out
+
+
+def test_one_can_look_inside_of_the_model_of_one_fold(trained, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_command(inspect, [str(trained), "--row", "1", "--steps", "10"])
+    assert ended.value.code == 0 and "does not apply" not in capsys.readouterr().out
+    for figure in ("gates-0", "states", "flow", "saliency"):
+        assert (trained / "figures" / f"inspect-{figure}.png").stat().st_size > 5_000
 
 
 def test_the_strongest_places_are_those_of_the_rule(trained):

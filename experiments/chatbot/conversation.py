@@ -9,14 +9,16 @@ import numpy as np
 from flax import nnx
 
 from experiments.chatbot.batches import TurnTokenizer
-from experiments.chatbot.data import Pair, normal_form
+from experiments.chatbot.data import Pair, known_words, normal_form
 from experiments.chatbot.model import DualEncoder, make_vectors
-from rnn_jax.data import BEGIN, END, PAD, UNKNOWN
-from rnn_jax.data.vocabulary import SPECIALS
+from experiments.common.prediction import power_of_two
+from rnn_jax.data import BEGIN, END, PAD, UNKNOWN, pad
 from rnn_jax.decoding import beam_search, repeat_rows
 from rnn_jax.metrics import confident_from
 from rnn_jax.nnx import functional
 
+STEPS, BEAMS, ALPHA = 40, 4, 1.0
+"""Of the search for a written answer: its tokens at most, open sequences, and the length penalty."""
 Responder = Callable[[Sequence[str]], tuple[str, float]]
 """From the last turns to a reply and its score."""
 
@@ -29,45 +31,69 @@ def make_responder(model: nnx.Module, tokenizer: TurnTokenizer, replies: Sequenc
 
 
 def retrieve_replies(model: DualEncoder, tokenizer: TurnTokenizer, replies: Sequence[str]) -> Responder:
-    """Answers with the best of some replies, scored by the cosine of a `DualEncoder`'s vectors.
-
-    A reply that only repeats one of the turns is not given.
-    """
-    params, rebuild = functional(model)
-    known = make_vectors(rebuild, tokenizer.longest)(params, [tokenizer.reply(reply) for reply in replies])
-    forms = np.array([normal_form(reply) for reply in replies])
-    read = jax.jit(lambda values, length: model(values, length)[0])
+    """Answers with the best of some replies, scored as in `nearest_replies`."""
+    nearest = nearest_replies(model, tokenizer, replies)
 
     def respond(turns: Sequence[str]) -> tuple[str, float]:
-        cosines = known @ np.asarray(read(*_row(tokenizer, turns)))
-        cosines[np.isin(forms, [normal_form(turn) for turn in turns])] = -1.0
+        (cosines,) = nearest([turns])
         return replies[int(cosines.argmax())], float(cosines.max())
 
     return respond
 
 
-def generate_replies(model: Any, tokenizer: TurnTokenizer, *, steps: int = 40, beams: int = 4) -> Responder:
-    """Writes answers by beam search with an encoder-decoder, scored by the mean log probability of their tokens.
+def nearest_replies(
+    model: DualEncoder, tokenizer: TurnTokenizer, replies: Sequence[str]
+) -> Callable[[Sequence[Sequence[str]]], list[np.ndarray]]:
+    """A function of contexts to the cosines of each with some replies, float32 `[R]`, of a `DualEncoder`'s vectors.
+
+    A reply that only repeats one of the turns has −1, and is not given.
+    """
+    params, rebuild = functional(model)
+    known = make_vectors(rebuild, tokenizer.longest)(params, [tokenizer.reply(reply) for reply in replies])
+    forms = np.array([normal_form(reply) for reply in replies])
+    read = jax.jit(lambda values, lengths: model(values, lengths))
+
+    def nearest(contexts: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        found = []
+        for turns, vector in zip(contexts, np.asarray(read(*_rows(tokenizer, contexts))), strict=False):
+            cosines = known @ vector
+            cosines[np.isin(forms, [normal_form(turn) for turn in turns])] = -1.0
+            found.append(cosines)
+        return found
+
+    return nearest
+
+
+def generate_replies(model: Any, tokenizer: TurnTokenizer) -> Responder:
+    """Writes answers, see `write_replies`."""
+    write = write_replies(model, tokenizer)
+    return lambda turns: write([turns])[0]
+
+
+def write_replies(model: Any, tokenizer: TurnTokenizer) -> Callable[[Sequence[Sequence[str]]], list[tuple[str, float]]]:
+    """A function of contexts to answers, written by beam search, and the mean log probability of their tokens.
 
     An answer that ends before its first word is written as "…".
     """
 
     @jax.jit
-    def write(values: jax.Array, length: jax.Array) -> Any:
-        memory = model.encode(values, length)
-        repeated = repeat_rows(memory, beams)
+    def search(values: jax.Array, lengths: jax.Array) -> Any:
+        memory = model.encode(values, lengths)
+        repeated = repeat_rows(memory, BEAMS)
         return beam_search(
-            lambda carry, token: model.step(repeated, carry, token), model.start(memory, steps),
-            begin=BEGIN, end=END, steps=steps, beams=beams, alpha=1.0, forbidden=(PAD, UNKNOWN, BEGIN),
+            lambda carry, token: model.step(repeated, carry, token), model.start(memory, STEPS),
+            begin=BEGIN, end=END, steps=STEPS, beams=BEAMS, alpha=ALPHA, forbidden=(PAD, UNKNOWN, BEGIN),
         )  # fmt: skip
 
-    def respond(turns: Sequence[str]) -> tuple[str, float]:
-        hypotheses = write(*_row(tokenizer, turns))
-        written = tokenizer.tokenizer.decode(np.asarray(hypotheses.tokens[0, 0]))
-        length = max(1, int(hypotheses.lengths[0, 0]))
-        return " ".join(written.split()) or "…", float(hypotheses.scores[0, 0]) * (5 + length) / 6 / length
+    def write(contexts: Sequence[Sequence[str]]) -> list[tuple[str, float]]:
+        best = jax.tree.map(lambda leaf: np.asarray(leaf[:, 0]), search(*_rows(tokenizer, contexts)))
+        answers = []
+        for tokens, length, score in list(zip(*best, strict=True))[: len(contexts)]:
+            written, count = tokenizer.tokenizer.decode(tokens), max(1, int(length))
+            answers.append((" ".join(written.split()) or "…", float(score) * (5 + count) / 6 / count))
+        return answers
 
-    return respond
+    return write
 
 
 def confidence_threshold(respond: Responder, pairs: Sequence[Pair]) -> float | None:
@@ -112,7 +138,7 @@ class Conversation:
         if not turn:
             return "(unsure) I have read nothing: please say something."
         ids = self.tokenizer.tokenizer.encode(turn)
-        if not self.tokenizer.tokenizer.decode(ids).replace(SPECIALS[UNKNOWN], "").strip():
+        if not known_words(self.tokenizer.tokenizer, turn):
             return "(unsure) I know none of these words."
         longest = self.tokenizer.longest
         cut = f"(I read only the last {longest} of {len(ids):,} tokens) " if len(ids) > longest else ""
@@ -122,9 +148,9 @@ class Conversation:
         return f"{cut}{'' if self.threshold is not None and score >= self.threshold else '(unsure) '}{reply}"
 
 
-def _row(tokenizer: TurnTokenizer, turns: Sequence[str]) -> tuple[jax.Array, jax.Array]:
-    """Turns as one padded row, of one shape for all."""
-    context = tokenizer.context(turns)
-    values = np.full((tokenizer.longest, 1), PAD, np.int32)
-    values[: len(context), 0] = context
-    return jnp.asarray(values), jnp.array([len(context)], jnp.int32)
+def _rows(tokenizer: TurnTokenizer, contexts: Sequence[Sequence[str]]) -> tuple[jax.Array, jax.Array]:
+    """Contexts as padded rows, of few shapes for all; the last ones are filled up with the first."""
+    rows = [tokenizer.context(turns) for turns in contexts]
+    rows += rows[:1] * (power_of_two(len(rows)) - len(rows))
+    padded = pad(rows, tokenizer.longest)
+    return jnp.asarray(padded.values), jnp.asarray(padded.lengths)

@@ -6,11 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.common.prediction import Item
 from experiments.common.splitting import connect, number_groups, repeated
 from experiments.common.text import normal_form, read_file_text
+from rnn_jax.data import Subwords, Words
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, IndexFile
+from rnn_jax.data.vocabulary import SPECIALS, UNKNOWN
 
 CHATTERBOT = Dataset(
     name="chatterbot",
@@ -69,19 +72,39 @@ def read_conversations(path: str | Path) -> Corpus:
         DataError: the file cannot be read, is empty, or a line has an empty turn or fewer than two turns;
             the message names the line.
     """
-    file, conversations = read_file_text(path), []
+    items, said = conversation_items(path)
+    if wrong := next((item for item in items if isinstance(item.value, Exception)), None):
+        raise DataError(f"{path}, line {wrong.id}: {wrong.value}")
+    return Corpus([item.value for item in items], said)
+
+
+def conversation_items(path: str | Path) -> tuple[list[Item], list[str]]:
+    """The conversations in a file, each line a list of turns or the error why it is none; what is to be said of them.
+
+    Raises:
+        DataError: the file cannot be read, or is empty.
+    """
+    file, items = read_file_text(path), []
     for number, line in enumerate(file.text.removesuffix("\n").split("\n"), 1):
         turns = [" ".join(turn.split()) for turn in line.split("\t")]
         if len(turns) < 2:
-            raise DataError(f"{path}, line {number}: no tab in {line[:60]!r}; expected what is said, a tab, the reply")
-        if not all(turns):
-            raise DataError(f"{path}, line {number}: column {turns.index('') + 1} of {len(turns)} is empty")
-        conversations.append(turns)
-    turns = [len(turns) for turns in conversations]
+            error = DataError(f"no tab in {line[:60]!r}; expected what is said, a tab, the reply")
+            items.append(Item(number, error))
+        elif not all(turns):
+            items.append(Item(number, DataError(f"column {turns.index('') + 1} of {len(turns)} is empty")))
+        else:
+            items.append(Item(number, turns))
+    conversations = [item.value for item in items if not isinstance(item.value, Exception)]
+    turns = [len(turns) for turns in conversations] or [0]
     alike = repeated(number_groups([tuple(map(normal_form, turns)) for turns in conversations]))
-    said = [f"{path}: {len(turns):,} conversations, {sum(turns):,} turns, {max(turns)} at most ({file.form})"]
+    said = [f"{path}: {len(conversations):,} conversations, {sum(turns):,} turns, {max(turns)} at most ({file.form})"]
     said += [f"repeated: {alike:,} conversations are as an earlier one, but for case and punctuation"] if alike else []
-    return Corpus(conversations, [*said, *file.notes])
+    return items, [*said, *file.notes]
+
+
+def known_words(tokenizer: Words | Subwords, turn: str) -> bool:
+    """Whether a tokenizer knows a word of a turn, or part of one."""
+    return bool(tokenizer.decode(tokenizer.encode(turn)).replace(SPECIALS[UNKNOWN], "").strip())
 
 
 def conversation_pairs(conversations: Sequence[Sequence[str]], turns: int) -> list[Pair]:

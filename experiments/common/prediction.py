@@ -252,8 +252,8 @@ def padded(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         `[T, B, ...]`, zeros past the ends, and the lengths int32 `[B]`. Beyond the sequences the first is repeated.
     """
-    steps = _power(max(len(sequence) for sequence in sequences))
-    filled = np.zeros((steps, _power(len(sequences)), *sequences[0].shape[1:]), sequences[0].dtype)
+    steps = power_of_two(max(len(sequence) for sequence in sequences))
+    filled = np.zeros((steps, power_of_two(len(sequences)), *sequences[0].shape[1:]), sequences[0].dtype)
     lengths = np.zeros(filled.shape[1], np.int32)
     for i in range(filled.shape[1]):
         sequence = sequences[i if i < len(sequences) else 0]
@@ -261,7 +261,8 @@ def padded(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return filled, lengths
 
 
-def _power(count: int) -> int:
+def power_of_two(count: int) -> int:
+    """The least one that is not below a number."""
     return 1 << (max(count, 1) - 1).bit_length()
 
 

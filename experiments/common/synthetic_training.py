@@ -94,21 +94,16 @@ def predict(model: SequenceLabeler, inputs: np.ndarray) -> np.ndarray:
     return logits if logits.shape[1] == 1 else np.asarray(jax.nn.softmax(logits))
 
 
-def describe_predictions(predictions: np.ndarray, inputs: np.ndarray, targets: Any = None, mask: Any = None) -> str:
-    """Inputs, targets where they are known, and predictions in lines; of a long sequence, its beginning and end."""
+def describe_predictions(predictions: np.ndarray, inputs: np.ndarray, targets: Any, mask: Any) -> str:
+    """Inputs, targets and predictions in lines; of a long sequence, its beginning and end."""
     if predictions.shape[1] == 1:
-        right = "" if targets is None else f", right {targets[-1]:.3f}"
         marked = " + ".join(f"{value:.3f}" for value, mark in inputs[:, :2] if mark > 0.5)
-        return f"  marked {marked or 'nothing'}: answer {predictions[-1, 0]:.3f}{right}"
-    rows = {"input": list(inputs)} | ({} if targets is None else {"right": list(targets)})
-    rows["answer"] = list(predictions.argmax(-1))
-    if targets is None:
-        rows["p"] = [f"{p:.2f}" for p in predictions.max(-1)]
+        return f"  marked {marked or 'nothing'}: answer {predictions[-1, 0]:.3f}, right {targets[-1]:.3f}"
     lines = []
-    for name, values in rows.items():
-        words = [str(v) if name == "input" or mask is None or mask[t] else "." for t, v in enumerate(values)]
+    for name, values in {"input": inputs, "right": targets, "answer": predictions.argmax(-1)}.items():
+        words = [str(v) if name == "input" or mask[t] else "." for t, v in enumerate(values)]
         words = words if len(words) <= 40 else [*words[:19], "...", *words[-19:]]
-        lines.append(f"  {name:7s}" + " ".join(f"{word:>{4 if targets is None else 3}}" for word in words))
+        lines.append(f"  {name:7s}" + " ".join(f"{word:>3}" for word in words))
     return "\n".join(lines)
 
 

@@ -1,16 +1,18 @@
 """Texts to be answered: lines, or the rows of a table."""
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from experiments.common.columns import find_columns, find_text_column
 from experiments.common.delimited import read_delimited
 from experiments.common.prediction import STANDARD_INPUT, Item
 from experiments.common.reading import say
 from experiments.common.text import read_file_text
-from rnn_jax.data import DataError, read_lines
-from rnn_jax.data.text import split_lines
+from rnn_jax.data import DataError, Subwords, Words, read_lines
+from rnn_jax.data.vocabulary import ENGLISH_ENDING, ENGLISH_WORD, SPECIALS
 
 TABLES = (".csv", ".tsv", ".tab")
 """How the names of tables end, packed or not."""
@@ -37,14 +39,23 @@ def read_texts(
     if file != STANDARD_INPUT and (is_table or labelled):
         yield from _rows(file, text_column, label_column, classes, labelled)
         return
-    if file == STANDARD_INPUT:
-        lines = read_lines(sys.stdin.buffer)
-    else:
-        whole = read_file_text(file)
-        say(whole.notes)
-        lines = split_lines(whole.text)
-    for number, line in enumerate(lines, 1):
+    for number, line in numbered_lines(file):
         yield Item(number, line.strip() or DataError("the line is empty: expected a text"))
+
+
+def numbered_lines(file: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file, or of standard input (`"-"`) as they come, each with its number; blanks stay.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if file == STANDARD_INPUT:
+        yield from enumerate(read_lines(sys.stdin.buffer), 1)
+        return
+    whole = read_file_text(file)
+    say(whole.notes)
+    for number, line in enumerate(whole.text.removesuffix("\n").split("\n"), 1):
+        yield number, line.removesuffix("\r")
 
 
 def _rows(file: str, text_column: str, label_column: str, classes: Sequence[str], labelled: bool) -> Iterator[Item]:
@@ -71,3 +82,20 @@ def _rows(file: str, text_column: str, label_column: str, classes: Sequence[str]
             yield Item(name, error)
         else:
             yield Item(name, cells[text], None if label is None else cells[label])
+
+
+def tokenizer_in_words(tokenizer: Words | Subwords) -> dict[str, Any]:
+    """All of a tokenizer in JSON's types, so that another program can cut texts as it does."""
+    state = json.loads(tokenizer.to_json())
+    if isinstance(tokenizer, Subwords):
+        return {"format": "tokenizer.json of Hugging Face tokenizers; no special tokens around a text", **state}
+    return {
+        "format": "words",
+        "text": "in lower case if `lower`, then in Unicode's form NFC, with ' for ’",
+        "a blank is put where this matches": ENGLISH_ENDING.pattern,
+        "a word is what this matches": ENGLISH_WORD.pattern,
+        "regular expressions": "of Python, whatever the case",
+        "ids": "places among the specials and then the words; 1 is any other word",
+        "specials": list(SPECIALS),
+        **state,
+    }

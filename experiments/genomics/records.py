@@ -68,8 +68,12 @@ def has_records(path: str | Path) -> bool:
     return known or read_file_text(path).text.lstrip().startswith(tuple(STARTS))
 
 
-def read_records(path: str | Path) -> Records:
+def read_records(path: str | Path, *, empty: bool = False) -> Records:
     """The sequences of a file in FASTA, FASTQ, GenBank or EMBL, by its first letters; packed or not.
+
+    Args:
+        path: of the file.
+        empty: whether a sequence may be empty.
 
     Raises:
         DataError: the file cannot be read, is of no such format, has no sequences, or one of them is empty.
@@ -91,8 +95,8 @@ def read_records(path: str | Path) -> Records:
             raise DataError(f"{path} is no whole {(kind or '').upper()} file: {error}") from error
     if not records:
         raise DataError(f"{path} has no sequences")
-    if empty := next((record for record in records if not record.sequence), None):
-        raise DataError(f"{path}: no sequence follows >{empty.header}")
+    if not empty and (bare := next((record for record in records if not record.sequence), None)):
+        raise DataError(f"{path}: no sequence follows >{bare.header}")
     notes = [*file.notes, *(f"note: {path}: {' '.join(str(w.message).split())[:160]}" for w in caught[:3])]
     return Records(records, kind or "fasta", f"{(kind or '').upper()}, {file.form}", notes)
 

@@ -1,15 +1,7 @@
 """Train a model to remember, score it at other lengths, and show what it answers."""
 
-from tyro.conf import Positional
-
-from experiments.common.synthetic import BATCH_AXES, index_batch, read_sequence
-from experiments.common.synthetic_training import (
-    describe_examples,
-    describe_predictions,
-    make_loss,
-    make_scores,
-    predict,
-)
+from experiments.common.synthetic import BATCH_AXES, index_batch
+from experiments.common.synthetic_training import describe_examples, make_loss, make_scores
 from experiments.memory.config import Config
 from experiments.memory.scores import BAI, METRICS, PUBLISHED, memoryless_score, scores_at_length
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
@@ -67,10 +59,3 @@ def examples(trained: Trained, length: int | None = None, count: int = 3) -> Non
     length = trained.config.length if length is None else length
     streams = trained.config.streams(key_for(0, "test data"), length)
     print(describe_examples(trained.model, streams, which=range(count)), end="")
-
-
-def probe(trained: Trained, sequence: Positional[str]) -> None:
-    """Print what a trained model answers to a sequence of yours: tokens, or steps of a number and a mark, "0.3,1"."""
-    ((name, task),) = trained.config.tasks.items()
-    inputs = read_sequence(sequence, task)
-    print(describe_predictions(predict(trained.model[name], inputs), inputs))

@@ -4,8 +4,10 @@
     python -m experiments.music_generation --data nottingham      folk tunes; also musedata, pianomidi
     python -m experiments.music_generation --data FOLDER          your own MIDI files
     python -m experiments.music_generation --model transformer    a transformer of as many parameters
-    python -m experiments.music_generation generate RUN --primer FILE.mid --steps 200
-    python -m experiments.music_generation evaluate RUN
+    python -m experiments.music_generation predict RUN FILE.mid   the chords that follow each piece
+    python -m experiments.music_generation generate RUN --primer FILE.mid --steps 200       as a MIDI file, to listen to
+    python -m experiments.music_generation evaluate RUN --data FILE.mid      nats per step of pieces or folders of yours
+    python -m experiments.music_generation export RUN             a program that runs without this code
     python -m experiments.music_generation resume RUN             go on after an interruption
 
 Boulanger-Lewandowski et al. 2012, arXiv:1206.6392: 88 pitches a step, each an independent bit given all steps before.
@@ -16,9 +18,10 @@ but the first of each: Chung et al. 2014 and Bai et al. 2018 predict step t + 1 
 from experiments.common.upgrade import add_fields
 from experiments.music_generation.commands import evaluate, generate, prepare, restore
 from experiments.music_generation.config import Config
+from experiments.music_generation.predictor import MusicPredictor
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
     __name__, Config, prepare, restore, commands=(evaluate, generate),
-    upgrade=add_fields(Config, "skip_unreadable"),
+    upgrade=add_fields(Config, "skip_unreadable"), predictor=MusicPredictor,
 )  # fmt: skip

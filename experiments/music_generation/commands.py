@@ -74,11 +74,11 @@ def restore(run: Run, config: Config) -> Trained:
     return Trained.best(run, config, *functional(config.model.build(key_for(config.fit.seed, "init"))))
 
 
-def evaluate(trained: Trained, data: str = "", part: str = "test") -> None:
-    """Print the nats per step of a trained model on a part of its music, or of another set or folder."""
+def evaluate(trained: Trained, part: str = "test") -> None:
+    """Print the nats per step of a trained model on a part of its music."""
     check_choice("part", part, PARTS)
     music = trained.config.music
-    pieces = load_music(data or music.data, music.steps_per_beat, skip_unreadable=music.skip_unreadable)[part]
+    pieces = load_music(music.data, music.steps_per_beat, skip_unreadable=music.skip_unreadable)[part]
     nats = make_step_nll(trained.rebuild, pieces)(trained.params)
     print(f"{mean_nll(nats):.4f} nats/step, {mean_nll(nats, first=True):.4f} with first steps, {len(pieces)} pieces")
 

@@ -111,10 +111,16 @@ def music_files(name: str) -> dict[str, Path]:
         return {SETS[name].file: fetch(POLYPHONIC_MUSIC)[SETS[name].file]}
     if not Path(name).is_dir():
         raise DataError(f"data={name!r} is none of {', '.join(SETS)}, and no folder of MIDI files")
-    files = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    files = midi_files(name)
     if len(files) < 10:
         raise DataError(f"data={name!r} has {len(files)} files *.mid or *.midi: expected ten at least")
-    return {str(path.relative_to(name)): path for path in files}
+    return files
+
+
+def midi_files(folder: str | Path) -> dict[str, Path]:
+    """The MIDI files in a folder and those below, in order: name -> path."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    return {str(path.relative_to(folder)): path for path in files}
 
 
 def prepend_silence(roll: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -41,12 +41,12 @@ class Piece(NamedTuple):
     """Beats per minute from a step on; from step 0 on there is one."""
 
 
-def read_midi(path: str | Path, steps_per_beat: int = 2) -> np.ndarray:
+def read_midi(path: str | Path, steps_per_beat: int = 2, *, content: IO[bytes] | None = None) -> np.ndarray:
     """The piano roll of a MIDI file, see `read_piece`."""
-    return read_piece(path, steps_per_beat).roll
+    return read_piece(path, steps_per_beat, content=content).roll
 
 
-def read_piece(path: str | Path, steps_per_beat: int = 2) -> Piece:
+def read_piece(path: str | Path, steps_per_beat: int = 2, *, content: IO[bytes] | None = None) -> Piece:
     """The piano roll of a MIDI file, all tracks together, and its tempos.
 
     Beginnings and ends of notes are rounded to the nearest step, and every note lasts one step at least. Percussion,
@@ -55,6 +55,7 @@ def read_piece(path: str | Path, steps_per_beat: int = 2) -> Piece:
     Args:
         path: of the file.
         steps_per_beat: steps in a quarter note.
+        content: what is read, where that is no file; the path is then its name.
 
     Raises:
         DataError: it cannot be read, is no MIDI file or a damaged one, counts time in seconds or tracks apart (type 2),
@@ -64,7 +65,7 @@ def read_piece(path: str | Path, steps_per_beat: int = 2) -> Piece:
 
     _take_any_key()
     try:
-        file = mido.MidiFile(path, clip=True)
+        file = mido.MidiFile(path if content is None else None, content, clip=True)
         messages, end = _merged(file.tracks)
     except Exception as error:  # mido raises whatever it meets in a file of wrong bytes
         why = str(error) or type(error).__name__

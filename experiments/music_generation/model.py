@@ -106,19 +106,28 @@ def sample_roll(
     Raises:
         ValueError: steps or temperature is out of range.
     """
-    if steps < 1 or not 0 <= temperature < float("inf"):
-        raise ValueError(f"steps={steps}, temperature={temperature}: expected at least 1, and a number of at least 0")
+    check_drawing(steps, temperature)
     given = prepend_silence(primer)
     carry, logits = model.initial_carry(len(given) + steps), jnp.zeros((1, PITCHES))
 
     def advance(state: Any, inputs: Any) -> tuple[Any, jax.Array]:
         carry, logits = state
         pitches, is_given, draw_key = inputs
-        drawn = jax.random.bernoulli(draw_key, jax.nn.sigmoid(logits / temperature)) if temperature else logits > 0
-        pitches = jnp.where(is_given, pitches[None] > 0, drawn)
+        pitches = jnp.where(is_given, pitches[None] > 0, draw_pitches(draw_key, logits, temperature))
         return model.step(carry, pitches), pitches[0]
 
     rolls = np.concatenate([given, np.zeros((steps, PITCHES), np.uint8)])
     is_given = np.arange(len(rolls)) < len(given)
     _, sampled = jax.lax.scan(advance, (carry, logits), (rolls, is_given, jax.random.split(key, len(rolls))))
     return np.asarray(sampled[len(given) :]).astype(np.uint8)
+
+
+def draw_pitches(key: jax.Array, logits: jax.Array, temperature: float) -> jax.Array:
+    """Which pitches sound, bool of the shape of the logits, drawn; at 0 those that are likelier on than off."""
+    return jax.random.bernoulli(key, jax.nn.sigmoid(logits / temperature)) if temperature else logits > 0
+
+
+def check_drawing(steps: int, temperature: float) -> None:
+    """Raise ValueError unless steps and temperature are in their ranges."""
+    if steps < 1 or not 0 <= temperature < float("inf"):
+        raise ValueError(f"steps={steps}, temperature={temperature}: expected at least 1, and a number of at least 0")

@@ -3,20 +3,12 @@
 import dataclasses
 
 import numpy as np
-from tyro.conf import Positional
 
-from experiments.common.synthetic import BATCH_AXES, index_batch, read_sequence
-from experiments.common.synthetic_training import (
-    describe_examples,
-    describe_predictions,
-    make_loss,
-    make_scores,
-    predict,
-)
+from experiments.common.synthetic import BATCH_AXES, index_batch
+from experiments.common.synthetic_training import describe_examples, make_loss, make_scores
 from experiments.state_tracking.config import Config
 from experiments.state_tracking.figures import draw_lengths
 from experiments.state_tracking.scores import length_table, majority_accuracy, mean_accuracy, published_results
-from rnn_jax.checks import check_choice
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
 
@@ -45,7 +37,7 @@ def prepare(config: Config) -> Prepared:
         draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit="nats", lines={})
         streams = config.streams(key_for(0, "test data"), longest, longest)
         run.write_text("sample.txt", text := describe_examples(rebuild(outcome.params), streams, which=(0,)))
-        print(f"{text}\nyour own sequence: python -m experiments.state_tracking probe {run.path} '1 0 1 1'")
+        print(text)
         return {"model": config.model.summary, "metric": "scaled accuracy" if config.scaled else "accuracy %",
                 "value": mean_accuracy(config, accuracies), "higher_is_better": True,
                 "published": published_results(config),
@@ -74,12 +66,3 @@ def examples(trained: Trained, length: int = 20, count: int = 3) -> None:
     """Print test sequences of one length with what is right and what the models answer."""
     streams = trained.config.streams(key_for(0, "test data"), length, length)
     print(describe_examples(trained.model, streams, which=range(count)), end="")
-
-
-def probe(trained: Trained, sequence: Positional[str], task: str | None = None) -> None:
-    """Print what a trained model answers after each step of a sequence of yours; of several tasks, of TASK."""
-    tasks = trained.config.tasks
-    name = next(iter(tasks)) if task is None else task
-    check_choice("task", name, tuple(tasks))
-    inputs = read_sequence(sequence, tasks[name])
-    print(describe_predictions(predict(trained.model[name], inputs), inputs))

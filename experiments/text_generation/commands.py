@@ -1,11 +1,9 @@
 """Train a language model, score it beside simpler ones, and let it write."""
 
 import itertools
-from typing import Annotated
 
 import jax
 import jax.numpy as jnp
-import tyro
 
 from experiments.common.reading import say
 from experiments.text_generation.baselines import text_baselines
@@ -50,9 +48,9 @@ def prepare(config: Config) -> Prepared:
         run.write_text("sample.txt", text)
         model = config.model.summary
         draw_curves(run.records(), run.figures / "curves.png", title=model, unit="nats/char", lines=baselines)
-        command = "python -m experiments.text_generation"
-        print(f"\nsample, temperature 0.8\n{text}\n\nmore:   {command} sample {run.path}")
-        print(f"longer: {command} --steps {10 * config.fit.steps}   (--help lists every option)")
+        print(f"\nsample, temperature 0.8\n{text}\n")
+        longer = f"python -m experiments.text_generation --steps {10 * config.fit.steps}"
+        print(f"train longer: {longer}   (--help lists every option)")
         known = PUBLISHED if config.corpus == "tinyshakespeare" else {}
         published = [{"value": nats, "who": who, "source": SOURCE} for who, nats in known.items()]
         return {"model": model, "metric": "nats/char", "value": value, "higher_is_better": False,
@@ -74,13 +72,9 @@ def restore(run: Run, config: Config) -> Trained:
     return Trained.best(run, config, *functional(model), preprocessor=tokenizer, carry=carry)
 
 
-def evaluate(trained: Trained, corpus_file: Annotated[str, tyro.conf.arg(name="corpus")] = "") -> None:
-    """Print the nats per character of a trained model on its validation text, or on all of another text."""
-    if corpus_file:
-        text, said = load_corpus(corpus_file)
-        say(said)
-    else:
-        text = split(load_corpus(trained.config.corpus).text)[1]
+def evaluate(trained: Trained) -> None:
+    """Print the nats per character of a trained model on its validation text."""
+    text = split(load_corpus(trained.config.corpus).text)[1]
     score = make_text_score(trained.rebuild, trained.preprocessor.encode(text))
     print(f"{score(trained.params):.4f} nats per character, {len(text)} characters")
 

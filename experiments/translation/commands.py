@@ -83,16 +83,11 @@ def restore(run: Run, config: Config) -> Trained:
 
 
 def evaluate(
-    trained: Trained,
-    corpus_file: str = "",
-    target_corpus_file: str = "",
-    part: Literal["train", "validation", "test"] = "test",
-    beams: int | None = None,
-) -> None:
-    """Print BLEU and chrF of a trained model on a part of its corpus or of another file; beams as in training."""
+    trained: Trained, part: Literal["train", "validation", "test"] = "test", beams: int | None = None
+) -> None:  # fmt: skip
+    """Print BLEU and chrF of a trained model on a part of its corpus; beams as in training."""
     config = trained.config
-    files = (corpus_file, target_corpus_file) if corpus_file else (config.corpus, config.target_corpus)
-    texts = load_parallel(*files).parts[part]
+    texts = load_parallel(config.corpus, config.target_corpus).parts[part]
     generate = make_generate(trained.rebuild, beams=beams or config.beams, alpha=config.alpha)
     translations = translate_texts(generate, trained.params, trained.preprocessor, texts.source)
     scores = translation_scores(translations, texts.target, cased=config.cased)

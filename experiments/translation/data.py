@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.common.delimited import read_delimited
+from experiments.common.prediction import Item
 from experiments.common.splitting import connect, number_groups, repeated, split_groups
 from experiments.common.text import normal_form, read_file_text
 from rnn_jax.data import DataError, fetch
@@ -112,52 +113,84 @@ def load_parallel(corpus: str, target_corpus: str = "") -> Parallel:
 
 
 def read_pairs(path: str) -> tuple[ParallelTexts, list[str]]:
-    """The pairs in a file, a sentence, a tab and its translation in each line, and what is to be said of them.
-
-    Columns after the second, such as licence and source of a sentence, are left out, and so is a header that names
-    the languages.
+    """The pairs in a file, see `pair_items`, and what is to be said of them.
 
     Raises:
         DataError: the file cannot be read, lines have different numbers of columns, or a sentence is empty.
     """
-    table = read_delimited(path, tabs=True)
+    items, said = pair_items(path)
+    return _whole(items, path), said
+
+
+def read_line_by_line(source: str, target: str) -> tuple[ParallelTexts, list[str]]:
+    """The pairs in two files, see `line_items`, and what is to be said of them.
+
+    Raises:
+        DataError: a file cannot be read, they have different numbers of lines, or a line is empty in one of them.
+    """
+    items, said = line_items(source, target)
+    if half := [item.id for item in items if isinstance(item.value, Exception)]:
+        raise DataError(
+            f"{source}, {target}: line {half[0]} is empty in one of them, and {len(half) - 1:,} more are: fill or "
+            "remove these lines in both"
+        )
+    return _whole(items, source), said
+
+
+def _whole(items: list[Item], path: str) -> ParallelTexts:
+    """All pairs; DataError where one of them is of no use."""
+    for item in items:
+        if isinstance(item.value, Exception):
+            raise DataError(f"{path}, line {item.id}: {item.value}")
+    return ParallelTexts([item.value for item in items], [item.label for item in items])
+
+
+def pair_items(path: str) -> tuple[list[Item], list[str]]:
+    """The pairs in a file, a sentence, a tab and its translation in each line, and what is to be said of them.
+
+    Columns after the second, such as licence and source of a sentence, are left out, and so is a header that names
+    the languages. The value of a line of another form is an error.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    table = read_delimited(path, tabs=True, empty=True)
     width, rows = max(2, len(table.rows[0].cells)), table.rows
-    for line, cells in rows:
-        if len(cells) != width or not all(cells[:2]):
-            expected = "a sentence, a tab, and its translation" + f", and {width - 2} more columns" * (width > 2)
-            shown = "\t".join(cells)[:60]
-            raise DataError(f"{path}, line {line}: {shown!r}: expected {expected}")
     said = [f"{path}: {len(rows):,} pairs ({table.form})", *table.file.notes]
     if {cell.casefold() for cell in rows[0].cells[:2]} <= LANGUAGES:
         said.append(f"line {rows[0].line} is a header, and left out: {' | '.join(rows[0].cells)}")
         rows = rows[1:]
     if width > 2 and rows:
         said.append(f"columns after the second are left out, such as {rows[0].cells[2][:40]!r}")
-    return ParallelTexts([row.cells[0] for row in rows], [row.cells[1] for row in rows]), said
+    expected = "expected a sentence, a tab, and its translation" + f", and {width - 2} more columns" * (width > 2)
+    items = []
+    for line, cells in rows:
+        good = len(cells) == width and all(cells[:2])
+        what = repr("\t".join(cells)[:60]) if any(cells) else "the line is empty"
+        wrong = DataError(f"{what}: {expected}")
+        items.append(Item(line, cells[0], cells[1]) if good else Item(line, wrong))
+    return items, said
 
 
-def read_line_by_line(source: str, target: str) -> tuple[ParallelTexts, list[str]]:
+def line_items(source: str, target: str) -> tuple[list[Item], list[str]]:
     """The pairs in two files, line i of one being the translation of line i of the other, and what is to be said.
 
-    Lines that are empty in both are left out.
+    Lines that are empty in both are left out; the value of one that is empty in one of them is an error.
 
     Raises:
-        DataError: a file cannot be read, they have different numbers of lines, or a line is empty in one of them.
+        DataError: a file cannot be read, or they have different numbers of lines.
     """
     files = [read_file_text(path) for path in (source, target)]
     lines = [split_lines(file.text) for file in files]
     check_parallel(lines[0], lines[1], f"{source}, {target}")
-    pairs = [(s, t) for s, t in zip(*lines, strict=True) if s or t]
-    if half := [number for number, (s, t) in enumerate(zip(*lines, strict=True), 1) if bool(s) != bool(t)]:
-        raise DataError(
-            f"{source}, {target}: line {half[0]} is empty in one of them, and {len(half) - 1:,} more are: fill or "
-            "remove these lines in both"
-        )
+    pairs = [(number, s, t) for number, (s, t) in enumerate(zip(*lines, strict=True), 1) if s or t]
+    wrong = DataError("the line is empty in one of both files: fill or remove it")
+    items = [Item(number, s, t) if s and t else Item(number, wrong) for number, s, t in pairs]
     forms = " and ".join(file.form for file in files)
     said = [f"{source}, {target}: {len(pairs):,} pairs ({forms}), line by line"]
     if left := len(lines[0]) - len(pairs):
         said.append(f"{left:,} lines are empty in both, and left out")
-    return ParallelTexts([s for s, _ in pairs], [t for _, t in pairs]), [*said, *files[0].notes, *files[1].notes]
+    return items, [*said, *files[0].notes, *files[1].notes]
 
 
 def load_multi30k() -> dict[str, ParallelTexts]:

@@ -30,13 +30,15 @@ def split_words(text: str, *, lower: bool = False) -> list[str]:
         lower: whether to fold to lower case.
     """
     text = unicodedata.normalize("NFC", text.lower() if lower else text).replace("’", "'")
-    return _WORD.findall(_ENDING.sub(" ", text))
+    return ENGLISH_WORD.findall(ENGLISH_ENDING.sub(" ", text))
 
 
-_ENDING = re.compile(r"(?<=\w)(?=n't\b|'(?:s|re|ve|ll|d|m)\b)", re.IGNORECASE)
-_WORD = re.compile(
+ENGLISH_ENDING = re.compile(r"(?<=\w)(?=n't\b|'(?:s|re|ve|ll|d|m)\b)", re.IGNORECASE)
+"""Where `split_words` puts a blank."""
+ENGLISH_WORD = re.compile(
     r"-[lr][rcs]b-|n't\b|'(?:s|re|ve|ll|d|m)\b|\w+(?:(?:['.,-]|\\?/)\w+)*|``|''|\.{2,}|-{2,}|[^\w\s]", re.IGNORECASE
 )
+"""What it then takes for words."""
 
 
 @dataclass(frozen=True)

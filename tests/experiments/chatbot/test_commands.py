@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from experiments.chatbot import EXPERIMENT
+from experiments.chatbot.data import load_conversations, split_conversations
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -113,3 +115,44 @@ def test_mistakes_end_in_one_clear_line(tmp_path, monkeypatch, capsys, content, 
         (tmp_path / "own.tsv").write_bytes(content)
     said = command.refused(capsys, "--data", "own.tsv", *SMALL, *arguments)
     assert message in said, said
+
+
+@pytest.mark.parametrize("task", ["ranking", "writing"])
+def test_new_lines_are_answered_the_same_everywhere(folder, tmp_path, capsys, task):
+    (good := tmp_path / "good.tsv").write_text("is the lamp pink?\nis the door red?\tyes.\tand the boat?\nred tent\n")
+    (bad := tmp_path / "bad.txt").write_text("is the lamp pink?\n\u0416\u0416\u0416\nis the tent red?\n")
+    (labelled := tmp_path / "labelled.tsv").write_text("\n".join(LINES[::4]))
+    options = {"best": 3} if task == "ranking" else {}
+    check_answers(EXPERIMENT, folder / task, capsys, good=good, bad=bad, refused=2, labelled=labelled, **options)
+
+
+@pytest.mark.parametrize("task", ["ranking", "writing"])
+def test_scores_of_the_test_part_are_those_of_the_same_conversations_in_a_file(folder, tmp_path, capsys, task):
+    config = EXPERIMENT.load(folder / task).config
+    conversations = load_conversations(config.data).conversations
+    pairs = split_conversations(conversations, config.text.turns)["test"]
+    lines = ["\t".join((*pair.context, pair.reply)) for pair in pairs]
+    (file := tmp_path / "test.tsv").write_text("\n".join([*lines, "no reply"]) + "\n")
+    capsys.readouterr()
+    assert command("evaluate", folder / task, "--data", file, "--format", "json") == 1
+    said, result = capsys.readouterr(), json.loads((folder / task / "result.json").read_text())
+    assert f"error: {len(lines) + 1}: no tab in 'no reply'" in said.err
+    scores = json.loads(said.out)
+    assert scores["inputs"] == len(pairs) and scores["refused"] == 1
+    name = {"ranking": "recall@1 % of ten replies", "writing": "perplexity"}[task]
+    assert scores[name] == pytest.approx(result["value"], rel=1e-5)
+
+
+def test_replies_are_chosen_from_a_file_and_the_best_come_first(folder, tmp_path, capsys):
+    (tmp_path / "lines.txt").write_text("is the lamp pink?\tyes\tthe lamp?\n\n")
+    (tmp_path / "replies.txt").write_text("no, the boat is red.\nyes, the lamp is pink.\n\nthe lamp?\nyes\n")
+    flags = [tmp_path / "lines.txt", "--format", "json", "--replies", tmp_path / "replies.txt", "--best", 4]
+    capsys.readouterr()
+    assert command("predict", folder / "ranking", *flags) == 1
+    said = capsys.readouterr()
+    assert "error: 2: the line is empty" in said.err
+    record = json.loads(said.out.splitlines()[0])
+    ranked = [record["reply"], *(other["reply"] for other in record["others"])]
+    assert set(ranked[2:]) == {"the lamp?", "yes"}, "a reply that repeats a turn comes last"
+    assert "best=5: expected 1 to 4" in command.refused(capsys, "predict", folder / "ranking", *flags[:-1], 5)
+    assert "leave it out" in command.refused(capsys, "predict", folder / "writing", *flags)

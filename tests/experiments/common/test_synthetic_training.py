@@ -60,6 +60,6 @@ def test_what_a_reader_sees():
         ["right", ".", "0"],
         ["answer", ".", "1"],
     ]
-    assert describe_predictions(probabilities, np.array([1, 0])).splitlines()[-1].split() == ["p", "0.90", "0.80"]
-    marked = describe_predictions(np.array([[0.0], [0.71]]), np.array([[0.2, 1.0], [0.5, 1.0]]), np.array([0.0, 0.7]))
+    numbers = np.array([[0.0], [0.71]]), np.array([[0.2, 1.0], [0.5, 1.0]]), np.array([0.0, 0.7])
+    marked = describe_predictions(*numbers, np.array([False, True]))
     assert marked == "  marked 0.200 + 0.500: answer 0.710, right 0.700"

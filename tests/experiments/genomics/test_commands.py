@@ -1,6 +1,8 @@
 """Genomics on sequences with a planted rule: train, stop, resume, evaluate, classify, and every mistake."""
 
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +10,10 @@ import pytest
 from experiments.cli import run_command
 from experiments.genomics import EXPERIMENT
 from experiments.genomics.config import CrossValidationConfig
+from experiments.genomics.data import encode_nucleotides, reverse_complement
+from experiments.genomics.predictor import other_strand
 from experiments.inspect import inspect
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -120,3 +125,47 @@ def test_sequences_longer_than_those_of_training_are_named(trained, tmp_path, ca
     (tmp_path / "x.fasta").write_text(">short\nACGTACGTACGT\n>long\nACGTACGTACGTACG\n")
     error = command.refused(capsys, "classify", trained, "--fasta", tmp_path / "x.fasta")
     assert "1 of 2 sequences are longer than length=12" in error and "long has 15: cut them into windows" in error
+
+
+def test_new_sequences_are_answered_the_same_everywhere(trained, tmp_path, capsys):
+    (good := tmp_path / "good.fasta").write_text(">one\nACACAGTACACC\n>two\nccccAGccaa\n>three\nACGUN\n")
+    (bad := tmp_path / "bad.fasta").write_text(">a\nACGT\n>b\n>c\nACCA\n")
+    (labelled := tmp_path / "labelled.fasta").write_text(planted(9))
+    check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused="b", labelled=labelled, fold=2)
+
+
+def test_each_fold_given_as_a_file_has_the_scores_of_the_result(trained, tmp_path, capsys):
+    given = EXPERIMENT.load(trained).config
+    texts, labels, classes, _ = given.cross_validation.load()
+    fold = given.cross_validation.split(texts, labels, given.fit).fold
+    result = json.loads((trained / "result.json").read_text())["scores"]["folds"]
+    for k, accuracy in enumerate(result):
+        rows = [f">{i} {classes[labels[i]]}\n{texts[i]}\n" for i in np.flatnonzero(fold == k)]
+        (file := tmp_path / "fold.fasta").write_text("".join(rows))
+        capsys.readouterr()
+        assert command("evaluate", trained, "--data", file, "--fold", k + 1, "--format", "json") == 0
+        scores = json.loads(capsys.readouterr().out)
+        assert scores["inputs"] == len(rows) and scores["accuracy %"] == pytest.approx(accuracy)
+
+
+def test_what_cannot_be_answered_is_said_of_each_sequence(trained, tmp_path, capsys, monkeypatch):
+    (file := tmp_path / "x.fasta").write_text(">a EI\nACGT\n>b donor\nACGX\n>c donor\nACGTACGTACGTA\n>d none\nACC\n")
+    assert command("evaluate", trained, "--data", file, "--format", "json") == 1
+    said = capsys.readouterr()
+    assert "a: label 'EI' is none of the model's, acceptor, donor, none" in said.err
+    assert "b: sequence: letter 4 is 'X'" in said.err and "c: 13 nucleotides: expected at most 12" in said.err
+    assert json.loads(said.out)["inputs"] == 1 and json.loads(said.out)["refused"] == 3
+    assert "fold=4: expected 1 to 3" in command.refused(capsys, "predict", trained, file, "--fold", 4)
+    for content, ids in ((b"ACGT\n\nAC\n", [1, 2, 3]), (b">x\nAC\nGT\n>y\n>z\nA\n", ["x", "y", "z"])):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert command("predict", trained, "--format", "json") == 1
+        records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [record["id"] for record in records] == ids and "it is empty" in records[1]["error"]
+
+
+def test_the_other_strand_of_padded_sequences():
+    codes = np.zeros((6, 2), np.int32)
+    codes[:4, 0], codes[:, 1] = encode_nucleotides("ACGN"), encode_nucleotides("AACCRT")
+    turned = np.asarray(other_strand(codes, np.array([4, 6])))
+    assert (turned[:4, 0] == reverse_complement(codes[:4, 0])).all() and not turned[4:, 0].any()
+    assert (turned[:, 1] == reverse_complement(codes[:, 1])).all()

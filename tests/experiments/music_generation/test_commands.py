@@ -1,12 +1,16 @@
 """Music on MIDI files of one's own: train, stop, resume, evaluate, compose from a primer, and every mistake."""
 
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
 
 from experiments.music_generation import EXPERIMENT
+from experiments.music_generation.data import load_music
 from experiments.music_generation.midi import PITCHES, read_midi, read_piece, write_midi
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -16,9 +20,9 @@ SMALL = [
 ]  # fmt: skip
 
 
-def make_folder(path) -> None:
-    """Twelve pieces of two chords that take turns, in time with the beat."""
-    for i in range(12):
+def make_folder(path, count: int = 12) -> None:
+    """Pieces of two chords that take turns, in time with the beat."""
+    for i in range(count):
         roll = np.zeros((10 + i, PITCHES), np.uint8)
         roll[0::2, [30, 34, 37]] = 1
         roll[1::2, [32, 36, 39]] = 1
@@ -103,3 +107,38 @@ def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, 
     (tmp_path / "text.mid").write_text("a song in words")
     error = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
     assert message in error, error
+
+
+def test_new_pieces_are_answered_the_same_everywhere(trained, tmp_path, capsys):
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+        make_folder(tmp_path / name, 3)
+    (tmp_path / "bad" / "01.mid").write_text("a song in words")
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused="01.mid", labelled=good, steps=4)
+
+
+def test_chords_go_on_from_a_file_and_from_standard_input(trained, tmp_path, capsys, monkeypatch):
+    primer = trained.parents[2] / "03.mid"
+    assert command("predict", trained, primer, "--format", "json", "--steps", 3, "--temperature", 0) == 0
+    record = json.loads(capsys.readouterr().out)
+    one, two = "D#3 G3 A#3", "F3 A3 C4"
+    assert record["id"] == str(primer) and set(record["chords"].split(" | ")) == {one, two}
+    assert record["steps of the piece"] == 12 and record["nats/step of the piece"] < 5
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(primer.read_bytes())))
+    assert command("predict", trained, "--format", "json", "--steps", 3, "--temperature", 0) == 0
+    assert json.loads(capsys.readouterr().out) == record | {"id": "standard input"}
+    assert "temperature=-1" in command.refused(capsys, "predict", trained, primer, "--temperature", -1)
+
+
+def test_scores_of_the_test_pieces_are_those_of_the_same_pieces_as_files(trained, tmp_path, capsys):
+    music = EXPERIMENT.load(trained).config.music
+    for i, roll in enumerate(load_music(music.data, music.steps_per_beat)["test"]):
+        write_midi(tmp_path / f"{i}.mid", roll, music.beat)
+    assert command("evaluate", trained, "--data", tmp_path, "--format", "json") == 0
+    scores, result = json.loads(capsys.readouterr().out), json.loads((trained / "result.json").read_text())
+    assert scores["nats/step"] == pytest.approx(result["value"], rel=1e-5)
+    assert scores["nats/step, first steps too"] == pytest.approx(result["scores"]["first steps too"], rel=1e-5)
+    (tmp_path / "empty").mkdir()
+    said = command.refused(capsys, "evaluate", trained, "--data", tmp_path / "empty")
+    assert "there is no labelled input in them that could be read" in said

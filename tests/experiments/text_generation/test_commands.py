@@ -10,6 +10,8 @@ import sys
 import pytest
 
 from experiments.text_generation import EXPERIMENT
+from rnn_jax.data import split
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -157,3 +159,32 @@ def test_a_text_in_one_line_is_trained_on_and_written(tmp_path, capsys):
     assert len((run / "sample.txt").read_text()) == 600
     assert command("sample", run, "--characters", 30) == 0
     assert len(capsys.readouterr().out) == 31
+
+
+def test_new_lines_are_answered_the_same_everywhere(trained, tmp_path, capsys):
+    (good := tmp_path / "good.txt").write_text("To be\nWhether 'tis nobler in the mind\nT\n")
+    (bad := tmp_path / "bad.txt").write_text("To be\nTo b\u00e9\nnot to be\n")
+    (labelled := tmp_path / "labelled.txt").write_text(TEXT[:300])
+    check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused=2, labelled=labelled, characters=12)
+
+
+def test_a_line_goes_on_as_the_sample_does(trained, tmp_path, capsys):
+    (tmp_path / "lines.txt").write_text("To be\n")
+    options = ["--characters", 40, "--seed", 3, "--top-k", 5]
+    capsys.readouterr()
+    assert command("sample", trained, "--prompt", "To be", *options) == 0
+    sampled = capsys.readouterr().out
+    assert command("predict", trained, tmp_path / "lines.txt", "--format", "json", *options) == 0
+    assert "To be" + json.loads(capsys.readouterr().out)["text"] + "\n" == sampled
+
+
+def test_scores_of_the_validation_text_are_those_of_the_same_text_in_a_file(trained, tmp_path, capsys):
+    (file := tmp_path / "validation.txt").write_text(split(TEXT)[1])
+    (tmp_path / "strange.txt").write_text("\u2603\u2603")
+    capsys.readouterr()
+    assert command("evaluate", trained, "--data", file, tmp_path / "strange.txt", "--format", "json") == 1
+    said = capsys.readouterr()
+    scores, result = json.loads(said.out), json.loads((trained / "result.json").read_text())
+    assert scores["nats/char"] == pytest.approx(result["value"], rel=1e-6) and scores["inputs"] == 1
+    assert f"error: {tmp_path / 'strange.txt'}: text has 1 characters that are not among" in said.err
+    assert "expected 0 (all) to" in command.refused(capsys, "predict", trained, file, "--top-k", 1000)

@@ -1,5 +1,6 @@
 """Translation as a user has it, on pairs of one's own: train, stop, resume, evaluate, translate, and the mistakes."""
 
+import dataclasses
 import io
 import json
 import re
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from experiments.translation import EXPERIMENT
+from experiments.translation.data import load_parallel
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -77,3 +80,52 @@ def test_mistakes_end_in_one_clear_line(tmp_path, monkeypatch, capsys, arguments
     (tmp_path / "one.tsv").write_text("no tab\n" * 30)
     said = command.refused(capsys, *arguments)
     assert re.search(message, said), said
+
+
+def test_new_sentences_are_answered_the_same_everywhere(trained, tmp_path, capsys):
+    (good := tmp_path / "good.txt").write_text("EIN HUND\nROT UND ROT UND ROT UND ROT UND ROT\nKATZE\n")
+    (bad := tmp_path / "bad.txt").write_text("EIN HUND\n\nKATZE\n")
+    (labelled := tmp_path / "labelled.tsv").write_text("EIN HUND\tein Hund\nKATZE\tKatze\n")
+    check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused=2, labelled=labelled, beams=2)
+
+
+def test_scores_of_the_test_part_are_those_of_the_same_pairs_in_a_file_or_two(trained, tmp_path, capsys):
+    pairs = load_parallel(EXPERIMENT.load(trained).config.corpus).parts["test"]
+    (one := tmp_path / "pairs.tsv").write_text("".join(f"{s}\t{t}\n" for s, t in zip(*pairs, strict=True)))
+    files = [tmp_path / "test.en", tmp_path / "test.de"]
+    for file, lines in zip(files, pairs, strict=True):
+        file.write_text("\n".join(lines) + "\n")
+    result = json.loads((trained / "result.json").read_text())["scores"]
+    for name, flags in (
+        ("beam", [one]), ("beam", [files[0], "--target-corpus", files[1]]), ("greedy", [one, "--beams", 1])
+    ):  # fmt: skip
+        capsys.readouterr()
+        assert command("evaluate", trained, "--data", *flags, "--format", "json") == 0
+        scores = json.loads(capsys.readouterr().out)
+        assert scores["inputs"] == len(pairs.source)
+        assert [scores[k] for k in ("BLEU", "chrF")] == pytest.approx([result[name][k] for k in ("BLEU", "chrF")])
+
+
+def test_pairs_that_are_of_no_use_are_named_and_the_others_scored(trained, tmp_path, capsys):
+    (tmp_path / "pairs.tsv").write_text("source\ttarget\nEIN\tein\nROT\nHUND \tHund\n")
+    assert command("evaluate", trained, "--data", tmp_path / "pairs.tsv", "--format", "json") == 1
+    said = capsys.readouterr()
+    assert "error: 3: 'ROT': expected a sentence, a tab, and its translation" in said.err
+    assert json.loads(said.out)["inputs"] == 2
+    (tmp_path / "a.en").write_text("EIN\nROT\n")
+    (tmp_path / "a.de").write_text("ein\n")
+    both = ["--data", tmp_path / "a.en", "--target-corpus", tmp_path / "a.de"]
+    assert "2 lines in one language, 1 in the other" in command.refused(capsys, "evaluate", trained, *both)
+    assert "--part" in command.refused(capsys, "evaluate", trained, *both, "--parts", "train")
+    assert "part='train': data=" in command.refused(capsys, "evaluate", trained, *both, "--part", "train")
+    long = "EIN HUND " * 300
+    (tmp_path / "long.txt").write_text(f"EIN\n{long}\n")
+    assert command("predict", trained, tmp_path / "long.txt") == 1
+    assert re.search("error: 2: text .* has .* subwords: expected at most 400", capsys.readouterr().err)
+
+
+def test_a_model_that_knows_upper_case_is_scored_with_and_without_it(trained, monkeypatch):
+    loaded = EXPERIMENT.load(trained)
+    predictor = EXPERIMENT.predictor(dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, cased=True)))
+    scores = predictor.measures(["Ein roter Hund bellt"], [{"translation": "ein roter hund bellt", "nats": 1.0}])
+    assert scores["BLEU"] < scores["BLEU, lower case"] == pytest.approx(100)

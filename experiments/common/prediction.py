@@ -261,6 +261,11 @@ def padded(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return filled, lengths
 
 
+def stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of one shape as `[B, ...]`, for few shapes: B is the next power of two, and the first is repeated."""
+    return np.stack([*arrays, *[arrays[0]] * (_power(len(arrays)) - len(arrays))])
+
+
 def _power(count: int) -> int:
     return 1 << (max(count, 1) - 1).bit_length()
 

@@ -61,7 +61,8 @@ def predictor_commands(
         trained: Trained, *, data: tuple[str, ...] = (), format: Literal["text", "json"] = "text", **options: Any
     ) -> int | None:
         if data:
-            refuse_changed(options, own, f"data={list(data)}: new data have no use for it")
+            others = {name: one for name, one in own.items() if name not in theirs}
+            refuse_changed(options, others, f"data={list(data)}: new data have no use for it")
             given = {name: options[name] for name in theirs}
             return prediction.evaluate_files(make_predictor(trained, **given), data, format=format)
         others = {name: one for name, one in theirs.items() if name not in own}

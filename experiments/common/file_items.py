@@ -34,7 +34,7 @@ def read_files(
     """
     if labelled and file == STANDARD_INPUT:
         raise DataError(f"standard input: {what} with their classes come from a folder FOLDER/CLASS/FILE")
-    for name, path in _paths(file, suffixes, what):
+    for name, path in files_in(file, suffixes, what):
         label = path.resolve().parent.name if labelled else None
         try:
             if labelled and label not in classes:
@@ -45,8 +45,8 @@ def read_files(
             yield Item(name, error, label)
 
 
-def _paths(file: str, suffixes: Sequence[str], what: str) -> Iterator[tuple[str, Path]]:
-    """Names and paths of files."""
+def files_in(file: str, suffixes: Sequence[str], what: str) -> Iterator[tuple[str, Path]]:
+    """Names and paths of the files that a word of the command line stands for; arguments are those of `read_files`."""
     if file == STANDARD_INPUT:
         for line in read_lines(sys.stdin.buffer):
             if name := line.strip():

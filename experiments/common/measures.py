@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from experiments.common.prediction import Record
-from rnn_jax.metrics import balanced_accuracy, classification_scores, macro_f1
+from rnn_jax.metrics import balanced_accuracy, classification_scores, macro_f1, word_error_rate
 
 
 def classification_measures(classes: Sequence[str], labels: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
@@ -23,4 +23,30 @@ def classification_measures(classes: Sequence[str], labels: Sequence[str], recor
         "macro F1 %": 100 * macro_f1(counts),
         "nats": scores["nats"],
         "confusion, predicted in columns": table,
+    }
+
+
+def transcription_measures(
+    targets: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], what: str = "word"
+) -> dict[str, Any]:
+    """Word and character error rate, whole transcripts that are right, and which errors there are; by jiwer.
+
+    Args:
+        targets: the words of each input, at least one.
+        predictions: those that were recognised.
+        what: a word is called.
+    """
+    import jiwer
+
+    said, heard = ([" ".join(words) for words in texts] for texts in (targets, predictions))
+    counts = jiwer.process_words(said, heard)
+    right = sum(tuple(a) == tuple(b) for a, b in zip(targets, predictions, strict=True))
+    return {
+        f"{what} error rate %": 100 * word_error_rate(targets, predictions),
+        "character error rate %": 100 * float(jiwer.cer(said, heard)),
+        "all right %": 100 * right / len(targets),
+        f"{what}s": sum(map(len, targets)),
+        "substitutions": counts.substitutions,
+        "deletions": counts.deletions,
+        "insertions": counts.insertions,
     }

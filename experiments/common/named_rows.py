@@ -21,7 +21,9 @@ class NamedRows(NamedTuple):
     """The line in which each row ends, and its cells by column, without spaces around."""
 
 
-def read_named_rows(path: str | Path, needed: Sequence[str], optional: Sequence[str], what: str) -> NamedRows:
+def read_named_rows(
+    path: str | Path, needed: Sequence[str], optional: Sequence[str], what: str, text: str | None = None
+) -> NamedRows:
     """Read a table whose first line has the names of its columns.
 
     Cells stand apart by commas, or by semicolons or tabs where the first line has no comma; quotes are as spreadsheets
@@ -32,13 +34,14 @@ def read_named_rows(path: str | Path, needed: Sequence[str], optional: Sequence[
         needed: columns that there must be.
         optional: columns that there may be, beside any others.
         what: the file should be, for messages.
+        text: of the table, where it is no file; `path` is then its name.
 
     Raises:
         DataError: the file cannot be read, a needed column is missing, two columns have one name, or a row has more or
             fewer cells than the first line; the message gives the line.
     """
-    text = read_text(path)
-    head = text.splitlines()[0]
+    text = read_text(path) if text is None else text
+    head = (text.splitlines() or [""])[0]
     delimiter = next((mark for mark in DELIMITERS if mark in head), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []

@@ -261,6 +261,11 @@ def padded(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return filled, lengths
 
 
+def stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of one shape as `[B, ...]`, for few shapes: B is the next power of two, and the first is repeated."""
+    return np.stack([*arrays, *[arrays[0]] * (power_of_two(len(arrays)) - len(arrays))])
+
+
 def power_of_two(count: int) -> int:
     """The least one that is not below a number."""
     return 1 << (max(count, 1) - 1).bit_length()

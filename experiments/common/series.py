@@ -1,6 +1,7 @@
 """Labelled series in the .ts format of the UCR and UEA archives, series of different lengths included."""
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,32 +35,66 @@ def parse_series(text: str, name: str) -> Series:
         DataError: there is no @data or no series, a series has no label, a label is not one of @classLabel, a value is
             missing or no number, or channels differ in number or length; the message gives the line.
     """
-    lines = text.splitlines()
-    start = next((i for i, line in enumerate(lines) if line.strip().lower() == "@data"), None)
-    if start is None:
-        raise DataError(f"{name} has no line @data: it is no .ts file")
-    header = re.search(r"^@classlabel\s+true\s+(.+)$", "\n".join(lines[:start]), re.IGNORECASE | re.MULTILINE)
-    if header is None:
-        raise DataError(f"{name} has no line `@classLabel true LABEL LABEL ...`: its series have no labels")
-    known, series = header[1].split(), Series([], [])
-    for number, line in enumerate(lines[start + 1 :], start + 2):
-        if not line.strip() or line.startswith("#"):
-            continue
-        *channels, label = line.strip().split(":")
-        if not channels or label not in known:
-            raise DataError(f"{name}, line {number}: label {label!r} is none of @classLabel {' '.join(known)}")
-        try:
-            rows = [np.array([float(value) for value in channel.split(",")], np.float32) for channel in channels]
-        except ValueError as error:
-            raise DataError(f"{name}, line {number}: {error}; missing values are not supported") from error
-        width = series.values[0].shape[1] if series.values else len(rows)
-        if len(rows) != width or len({len(row) for row in rows}) > 1:
-            lengths = [len(row) for row in rows]
-            raise DataError(f"{name}, line {number}: channels of lengths {lengths}, expected {width} of one length")
-        if not all(np.isfinite(row).all() for row in rows):
-            raise DataError(f"{name}, line {number}: a value is not finite; missing values are not supported")
-        series.values.append(np.stack(rows, axis=1))
+    series = Series([], [])
+    for _, value, label in series_items(text.splitlines(), name):
+        if isinstance(value, DataError):
+            raise value
+        series.values.append(value)
         series.labels.append(label)
     if not series.values:
         raise DataError(f"{name} has no series after @data")
     return series
+
+
+def series_items(
+    lines: Iterable[str], name: str, *, labelled: bool = True
+) -> Iterator[tuple[int, np.ndarray | DataError, str]]:
+    """Each series in lines of the .ts format as it comes: its line, its values or what is wrong with it, its label.
+
+    Args:
+        lines: of the file.
+        name: of the file, for messages.
+        labelled: whether series must have labels; if not, they have where the header says so, and any.
+
+    Raises:
+        DataError: there is no @data, or labels are missing.
+    """
+    numbered, header = enumerate(lines, 1), []
+    for _, line in numbered:
+        if line.strip().lower() == "@data":
+            break
+        header.append(line.strip())
+    else:
+        raise DataError(f"{name} has no line @data: it is no .ts file")
+    classes = re.search(r"^@classlabel\s+true\s+(.+)$", "\n".join(header), re.IGNORECASE | re.MULTILINE)
+    if classes is None and labelled:
+        raise DataError(f"{name} has no line `@classLabel true LABEL LABEL ...`: its series have no labels")
+    known = classes[1].split() if classes else []
+    width = 0
+    for number, line in numbered:
+        if not line.strip() or line.startswith("#"):
+            continue
+        *channels, label = line.strip().split(":") if known else [*line.strip().split(":"), ""]
+        try:
+            if not channels or (labelled and label not in known):
+                raise DataError(f"{name}, line {number}: label {label!r} is none of @classLabel {' '.join(known)}")
+            value = _channels(channels, width, f"{name}, line {number}")
+        except DataError as error:
+            yield number, error, label
+        else:
+            width = value.shape[1]
+            yield number, value, label
+
+
+def _channels(channels: Sequence[str], width: int, where: str) -> np.ndarray:
+    """A series `[t, D]` out of the text of its channels, as many as those before have, if there are any."""
+    try:
+        rows = [np.array([float(value) for value in channel.split(",")], np.float32) for channel in channels]
+    except ValueError as error:
+        raise DataError(f"{where}: {error}; missing values are not supported") from error
+    if len(rows) != (width or len(rows)) or len({len(row) for row in rows}) > 1:
+        lengths = [len(row) for row in rows]
+        raise DataError(f"{where}: channels of lengths {lengths}, expected {width or len(rows)} of one length")
+    if not all(np.isfinite(row).all() for row in rows):
+        raise DataError(f"{where}: a value is not finite; missing values are not supported")
+    return np.stack(rows, axis=1)

@@ -52,13 +52,17 @@ class Transcriber:
         return [tuple(row[:count].tolist()) for row, count in zip(labels, counts, strict=True)]
 
 
-def beam_of(transcriber: Transcriber, beam: int | None) -> int:
+def beam_of(one_word: bool, beam: int | None) -> int:
     """The width of the beam that a user asks for, 8 if for none.
+
+    Args:
+        one_word: whether the model recognises one word in each recording.
+        beam: None where the user does not say it.
 
     Raises:
         ValueError: it is negative, or the model recognises one word, without a search.
     """
-    if beam is not None and (beam < 0 or transcriber.one_word):
+    if beam is not None and (beam < 0 or one_word):
         raise ValueError(f"beam={beam}: expected at least 0, and a model of --task strings, which searches")
     return 8 if beam is None else beam
 

@@ -1,5 +1,6 @@
-"""Train a recogniser of handwriting, score it beside the nearest drawings, and recognise what is drawn."""
+"""Train a recogniser of handwriting, score it beside the nearest drawings, and draw what it reads as drawings grow."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from experiments.common.recordings import BATCH_AXES, Recording
 from experiments.common.transcription import Transcriber, beam_of, score_transcripts
 from experiments.handwriting.baselines import nearest_drawings
 from experiments.handwriting.config import HandwritingConfig
-from experiments.handwriting.data import read_drawings
+from experiments.handwriting.data import drawing_digests
 from experiments.handwriting.figures import draw_growing, wrong_and_right
+from experiments.handwriting.predictor import HandwritingPredictor
 from experiments.handwriting.strokes import as_features
 from rnn_jax.data import digests
 from rnn_jax.nnx import functional
@@ -59,7 +61,8 @@ def prepare(config: HandwritingConfig) -> Prepared:
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, validate),
-        finish, data=digests(config.data or KEEL), files={"signs.json": statistics._asdict()},
+        finish, data=drawing_digests(config.data) if config.data else digests(KEEL),
+        files={"signs.json": statistics._asdict()},
     )  # fmt: skip
 
 
@@ -82,34 +85,30 @@ def evaluate(trained: Trained, beam: int | None = None) -> None:
     """Score a trained model on the test part of its data, with examples; --beam of the search in one of strings, 8."""
     config, transcriber = trained.config, Transcriber(trained.model, trained.preprocessor.words)
     test = as_features(config.parts()["test"], config.several)
-    result, examples = score_transcripts(transcriber, test, beam_of(transcriber, beam), TERMS)
+    result, examples = score_transcripts(transcriber, test, beam_of(transcriber.one_word, beam), TERMS)
     print(f"{examples}{result['metric']}: {result['value']:.2f}  {result['scores']}")
 
 
-def recognise(
+def draw(
     trained: Trained,
     file: Positional[Path],
+    picture: Path = Path("drawings.png"),
     downwards: bool = False,
     upwards: bool = False,
-    picture: Path | None = None,
 ) -> None:
-    """Print what is written in the drawings of a file, .json or .csv.
+    """Draw what is read of the first drawings of a file as they grow, point by point.
 
     Args:
         trained: the model.
-        file: of drawings; y grows as in the file of training where no flag says otherwise.
-        downwards: y grows downwards in the file, as on screens.
+        file: of drawings.
+        picture: a .png to write.
+        downwards: y grows downwards in the file, see `predict`.
         upwards: y grows upwards in the file.
-        picture: a .png in which each drawing is shown as it grows.
     """
-    if downwards and upwards:
-        raise ValueError("downwards=True, upwards=True: y grows one way in a file; leave one of them out")
-    down = trained.config.downwards if downwards == upwards else downwards
-    if down != trained.config.downwards:
-        say(f"note: y grows {'down' if down else 'up'}wards in {file}, and the other way in the file of training")
+    predictor = HandwritingPredictor(trained, downwards=downwards, upwards=upwards)
+    items = list(itertools.islice(predictor.read(str(file)), 12))
+    if wrong := next((item.value for item in items if isinstance(item.value, Exception)), None):
+        raise wrong
     transcribe = make_transcribe(trained.config, trained.model, trained.preprocessor.words)
-    drawings = trained.config.prepared(read_drawings(file, downwards=down))
-    for drawing, words in zip(drawings, transcribe(drawings), strict=True):
-        print(f"{drawing.name}: {' '.join(words)}")
-    if picture:
-        draw_growing(drawings[:12], transcribe, picture, str(file))
+    draw_growing([item.value for item in items], transcribe, picture, str(file))
+    print(f"figure: {picture}")

@@ -24,9 +24,10 @@ class HandwritingConfig:
     task: str
     """digits (one sign in each drawing) or strings (several)."""
     data: str = ""
-    """A file of your own drawings with their words, .json or .csv; PenDigits without."""
+    """A file of your own drawings with their words, .json, .csv, .ndjson (QuickDraw) or .inkml, or a folder of such;
+    PenDigits without."""
     downwards: bool = False
-    """In your file y grows downwards, as on screens."""
+    """In your file y grows downwards, as on screens; of InkML and QuickDraw it is known."""
     points: int = 8
     """Along each sign; PenDigits has eight, a file of your own may have more."""
     variation: float = 1.0

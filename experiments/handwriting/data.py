@@ -1,22 +1,19 @@
 """Handwriting as strokes of a pen: PenDigits, strings of its digits, and the user's own drawings."""
 
 import dataclasses
-import json
-import math
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from experiments.common.file_items import files_in
 from experiments.common.keel import load_keel
-from experiments.common.named_rows import read_named_rows
 from experiments.common.own_recordings import check_alignable, divide_recordings
 from experiments.common.reading import say
 from experiments.common.recordings import PARTS, Recording, join_recordings
+from experiments.handwriting.formats import READERS, Drawing, drawings_in
 from experiments.handwriting.strokes import lay_out, prepare_drawing
 from rnn_jax.data.download import DataError
-from rnn_jax.data.text import read_text
+from rnn_jax.data.sources import file_digest
 
 
 def pendigits() -> dict[str, list[Recording]]:
@@ -86,83 +83,34 @@ def handwriting_parts(
 
 
 def read_drawings(path: str | Path, *, downwards: bool = False, labelled: bool = False) -> list[Recording]:
-    """The drawings in a UTF-8 file; their segments are strokes, their words what is written.
-
-    *.json: a list of `{"words": "3 1 4", "strokes": [[[x, y], [x, y], ...], ...]}`, or one of these. *.csv: a point in
-    each row, with the columns drawing, stroke, x, y and, where it is known, words; rows of a drawing and of a stroke
-    stand together, or not, but points in their order. Words stand apart by spaces: they are the labels that a model
-    learns, letters or digits as well.
+    """The drawings in a file or a folder, see `drawings_in`; their segments are strokes, their words what is written.
 
     Args:
         path: of the file.
-        downwards: y grows downwards, as on screens.
+        downwards: y grows downwards, as on screens, and as in InkML and QuickDraw without saying so.
         labelled: each drawing has words.
 
     Raises:
-        DataError: the file cannot be read or is not of this form, or a coordinate is empty, no number or not finite;
-            the message names row and column, or drawing, stroke and point.
+        DataError: see `drawings_in`; or there is none.
     """
-    parsed = _from_csv(path) if Path(path).suffix.lower() == ".csv" else _from_json(read_text(path), path)
     drawings = []
-    for name, words, strokes in parsed:
-        if labelled and not words:
+    for name, drawing in drawings_in(path):
+        if isinstance(drawing, DataError):
+            raise drawing
+        if labelled and not drawing.words:
             raise DataError(f"{path}, drawing {name} has no words: what does it show? Words stand apart by spaces")
-        oriented = (np.array(points) * (1, -1 if downwards else 1) for points in strokes)
-        drawings.append(Recording(tuple(s.astype(np.float32) for s in oriented), tuple(words.split()), name=name))
+        drawings.append(as_recording(name, drawing, downwards=downwards or drawing.down))
     if not drawings:
         raise DataError(f"{path} has no drawings")
     return drawings
 
 
-Drawing = tuple[str, str, list[list[tuple[float, float]]]]
-"""Name, words and strokes."""
+def as_recording(name: str, drawing: Drawing, *, downwards: bool) -> Recording:
+    """A drawing with y upwards, whichever way it grows in its file."""
+    oriented = (np.array(points) * (1, -1 if downwards else 1) for points in drawing.strokes)
+    return Recording(tuple(s.astype(np.float32) for s in oriented), drawing.words, name=name)
 
 
-def _from_json(text: str, path: str | Path) -> Iterator[Drawing]:
-    try:
-        content: Any = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}, column {error.colno}: no JSON: {error.msg}") from error
-    for number, item in enumerate(content if isinstance(content, list) else [content], 1):
-        place = f"{path}, drawing {number}"
-        if not isinstance(item, dict) or not isinstance(item.get("strokes"), list) or not item["strokes"]:
-            raise DataError(f'{place}: expected {{"words": "3 1 4", "strokes": [[[x, y], ...], ...]}}')
-        if not isinstance(words := item.get("words", ""), str):
-            raise DataError(f"{place}: words={words!r}, expected a text such as '3 1 4'")
-        strokes = []
-        for k, stroke in enumerate(item["strokes"], 1):
-            if not isinstance(stroke, list) or not stroke:
-                raise DataError(f"{place}, stroke {k}: {str(stroke)[:40]}, expected a list of points [x, y]")
-            for i, point in enumerate(stroke, 1):
-                if not isinstance(point, list) or len(point) != 2 or not all(map(_is_coordinate, point)):
-                    raise DataError(f"{place}, stroke {k}, point {i}: {str(point)[:40]}, expected two finite numbers")
-            strokes.append([(float(x), float(y)) for x, y in stroke])
-        yield str(item.get("name", number)), words, strokes
-
-
-def _from_csv(path: str | Path) -> Iterator[Drawing]:
-    needed = ("drawing", "stroke", "x", "y")
-    _, rows = read_named_rows(path, needed, ("words",), "drawing, stroke, x, y and, where it is known, words")
-    drawings: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    words: dict[str, str] = {}
-    for number, row in rows:
-        point = []
-        for column in ("x", "y"):
-            try:
-                point.append(float(row[column]))
-            except ValueError:
-                point.append(math.nan)
-            if not _is_coordinate(point[-1]):
-                raise DataError(f"{path}, line {number}, column {column}: {row[column]!r}, expected a finite number")
-        name, transcript = row["drawing"], row.get("words", "")
-        if words.setdefault(name, transcript) != transcript:
-            raise DataError(
-                f"{path}, line {number}, column words: {transcript!r}, but drawing {name} began with {words[name]!r}"
-            )
-        drawings.setdefault(name, {}).setdefault(row["stroke"], []).append((point[0], point[1]))
-    for name, strokes in drawings.items():
-        yield name, words[name], list(strokes.values())
-
-
-def _is_coordinate(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+def drawing_digests(path: str) -> dict[str, str]:
+    """Name and SHA-256 of a file of drawings, or of each in a folder."""
+    return {name: file_digest(file) for name, file in files_in(path, tuple(READERS), "drawings")}

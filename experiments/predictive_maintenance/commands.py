@@ -1,11 +1,9 @@
-"""Train a network that predicts the RUL, score it on test engines, and predict that of one's own."""
+"""Train a network that predicts the RUL, and score it on test engines."""
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import jax
-from tyro.conf import Positional
 
 from experiments.predictive_maintenance.baselines import PUBLISHED, ridge_errors
 from experiments.predictive_maintenance.config import Config
@@ -15,11 +13,10 @@ from experiments.predictive_maintenance.data import (
     engine_files,
     hold_out_engines,
     load_engines,
-    read_engines,
 )
 from experiments.predictive_maintenance.features import BATCH_AXES, EngineBatches, SensorScaling, engine_batch
 from experiments.predictive_maintenance.figures import draw_engines, draw_final_predictions
-from experiments.predictive_maintenance.model import RULPrediction, make_predict, rul_loss
+from experiments.predictive_maintenance.model import make_predict, rul_loss, stretch_of
 from experiments.predictive_maintenance.scores import (
     SHORTEST,
     prediction_line,
@@ -37,13 +34,13 @@ from rnn_jax.train.figures import draw_curves
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
     data, subset, cap, summary = config.engines.data, config.engines.subset, config.engines.cap, config.model.summary
-    engines, test = load_engines(data, subset)
+    engines, test, names = load_engines(data, subset, config.engines.columns)
     training, validation = hold_out_engines(engines)
-    scaling = SensorScaling.fit(training)
+    scaling = SensorScaling.fit(training, names)
     say_engines(training, validation, test, scaling)
     params, rebuild = functional(config.model.build(len(scaling.sensors), key_for(config.fit.seed, "init")))
     batches = EngineBatches(training, scaling, cap, config.engines.batch_size, config.fit.seed)
-    title = f"C-MAPSS {subset}: {summary}"
+    title = f"{config.engines.title}: {summary}"
     held_out, predict = engine_batch(validation, scaling, cap), make_predict(rebuild, validation, scaling, cap)
     beta, noise = config.model.beta, config.model.noise
     validation_loss = jax.jit(lambda params: rul_loss(rebuild(params), held_out, beta=beta))
@@ -71,7 +68,7 @@ def prepare(config: Config) -> Prepared:
         some, theirs = [test[i] for i in chosen], [predictions[i] for i in chosen]
         lines = [f"{prediction_line(e, p, cap)}; true {e.final_rul}\n" for e, p in zip(some, theirs, strict=True)]
         run.write_text("sample.txt", text := "".join(lines))
-        print(f"\n{text}\nmore: python -m {__package__} predict {run.path} FILE")
+        print(f"\n{text}")
         draw_engines(some, theirs, cap, run.figures / "engines.png", f"{title}; from the best predicted engine on")
         draw_final_predictions(test, predictions, cap, run.figures / "test.png", title)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="weighted nats per cycle", lines={})
@@ -100,7 +97,8 @@ def say_engines(
     lines = [
         f"engines: {', '.join(counts)}",
         f"cycles to the failure: {min(lives)} to {max(lives)}",
-        f"{len(scaling.sensors)} of {SENSORS} sensors vary; {len(scaling.conditions)} operating conditions",
+        f"{len(scaling.sensors)} of {len(scaling.names) or SENSORS} sensors vary; {len(scaling.conditions)} operating "
+        "conditions",
     ]
     scaling.far_sensors(validation)
     if max(map(len, validation)) < SHORTEST:
@@ -115,32 +113,10 @@ def restore(run: Run, config: Config) -> Trained:
     return Trained.best(run, config, *functional(model), preprocessor=scaling)
 
 
-def predictions_for(trained: Trained, engines: Sequence[Engine]) -> list[RULPrediction]:
-    """The predictions of a trained model for engines.
-
-    Raises:
-        ValueError: the run is not finished, so that its standard deviations are not calibrated.
-    """
-    run = trained.run
-    if not (run.path / "stretch.json").exists():
-        raise ValueError(f"run={str(run.path)!r} is not finished: python -m {__package__} resume {run.path}")
-    stretch = run.read_json("stretch.json")["stretch"]
-    predict = make_predict(trained.rebuild, engines, trained.preprocessor, trained.config.engines.cap, stretch)
-    return predict(trained.params)
-
-
-def evaluate(trained: Trained, data: str = "", subset: str = "") -> None:
-    """Print the scores of a trained model on its test engines, or on those of another folder or subset."""
-    known = trained.config.engines
-    test = load_engines(data or known.data, subset or known.subset)[1]
-    for name, value in rul_scores(test, predictions_for(trained, test), known.cap).items():
+def evaluate(trained: Trained) -> None:
+    """Print the scores of a trained model on its test engines."""
+    known, stretch = trained.config.engines, stretch_of(trained)
+    test = load_engines(known.data, known.subset, known.columns)[1]
+    predict = make_predict(trained.rebuild, test, trained.preprocessor, known.cap, stretch)
+    for name, value in rul_scores(test, predict(trained.params), known.cap).items():
         print(f"{value:10.2f}  {name}")
-
-
-def predict(trained: Trained, file: Positional[Path]) -> None:
-    """Print the RUL of each engine in a file of 26 columns such as test_FD001.txt."""
-    engines = read_engines(file)
-    for note in trained.preprocessor.far_sensors(engines):
-        print(f"note: {note}", file=sys.stderr)
-    for engine, prediction in zip(engines, predictions_for(trained, engines), strict=True):
-        print(prediction_line(engine, prediction, trained.config.engines.cap))

@@ -1,15 +1,19 @@
 """Which engines, and by which model."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from experiments.predictive_maintenance.units import UnitColumns
 from rnn_jax.checks import check_rate, check_size
 from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.models.gaussian import GaussianModel
 from rnn_jax.train import FitConfig
+
+UNIT_FIELDS = ("unit", "time", "sensors", "settings")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,9 +25,18 @@ class EngineConfig:
     """
 
     data: str = ""
-    """A folder of your own with train_SUBSET.txt, test_SUBSET.txt and RUL_SUBSET.txt."""
+    """A folder of your own with train_SUBSET.txt, test_SUBSET.txt and RUL_SUBSET.txt, or with .csv for the first two;
+    or one table .csv of units that ran to their failure."""
     subset: str = "FD001"
     """Which of them: FD001, FD002, FD003, FD004, or what your own are called."""
+    unit: str = ""
+    """The column of a .csv that names the unit; usual names are known."""
+    time: str = ""
+    """That of the time, numbers or dates; usual names are known."""
+    sensors: str = ""
+    """With commas between them: the columns that are read; by default all others."""
+    settings: str = ""
+    """With commas: columns that make operating conditions, in whole units, within which sensors are scaled."""
     batch_size: int = 40
     """Engines in an update."""
     cap: int = 125
@@ -31,6 +44,19 @@ class EngineConfig:
 
     def __post_init__(self):
         check_size("cap", self.cap)
+        for name in UNIT_FIELDS:
+            if (value := getattr(self, name)) and not self.data:
+                raise ValueError(f"{name}={value!r} names a column of a table .csv: it needs --data with such a table")
+
+    @property
+    def columns(self) -> UnitColumns:
+        """Of tables with named columns."""
+        return UnitColumns.of(self.unit, self.time, self.sensors, self.settings, "")
+
+    @property
+    def title(self) -> str:
+        """What the engines are called."""
+        return Path(self.data).name if Path(self.data).is_file() else f"C-MAPSS {self.subset}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Engines run to failure: the tables of NASA's C-MAPSS simulator, or one's own of the same form.
+"""Engines run to failure: the tables of NASA's C-MAPSS simulator, or one's own of the same form or with named columns.
 
 Saxena et al. 2008, "Damage propagation modeling for aircraft engine run-to-failure simulation". A row is one cycle (one
 flight) of one engine: its number, the number of the cycle, three settings (altitude in thousand feet, Mach number,
@@ -6,12 +6,16 @@ throttle angle in degrees) and 21 sensors.
 """
 
 import dataclasses
-from collections.abc import Sequence
+import io
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from experiments.common.text import read_file_text
+from experiments.predictive_maintenance.engines import TOGETHER, Engine, all_good, finite_number
+from experiments.predictive_maintenance.units import NUMBERED, TABLES, UnitColumns, is_table, read_units
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, digests, url_files
 
@@ -34,55 +38,66 @@ CMAPSS = Dataset(
 
 
 SETTINGS, SENSORS = 3, 21
+"""Columns of the files of C-MAPSS, after the number of the engine and of the cycle."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Engine:
-    """The history of an engine.
+def load_engines(
+    folder: str = "", subset: str = "FD001", columns: UnitColumns = NUMBERED
+) -> tuple[list[Engine], list[Engine], list[str]]:
+    """The training engines, run to failure, the test engines, truncated before it, and the names of their sensors.
 
-    Attributes:
-        number: of the engine in its file.
-        settings: float64 `[t, 3]`.
-        sensors: float64 `[t, 21]`.
-        final_rul: cycles from the last row to the failure; 0 where the history ends with it.
-    """
-
-    number: int
-    settings: np.ndarray
-    sensors: np.ndarray
-    final_rul: int = 0
-
-    def __len__(self) -> int:
-        return len(self.sensors)
-
-    @property
-    def rul(self) -> np.ndarray:
-        """The remaining useful life after each cycle, in cycles: float32 `[t]`."""
-        return np.arange(len(self) - 1 + self.final_rul, self.final_rul - 1, -1, dtype=np.float32)
-
-
-def load_engines(folder: str = "", subset: str = "FD001") -> tuple[list[Engine], list[Engine]]:
-    """The training engines, run to failure, and the test engines, truncated before it.
+    In a table of its own, each unit runs to its failure: every fifth is for the test, truncated anywhere from the
+    31st row on.
 
     Args:
-        folder: see `engine_files`.
+        folder: see `engine_files`; or a table with named columns.
         subset: see `engine_files`.
+        columns: of tables with named columns.
 
     Raises:
-        DataError: a file is missing, or not of this form; see `read_engines` and `read_rul`.
+        DataError: a file is missing, or not of this form; see `read_engines`, `read_units` and `read_rul`.
     """
-    training_path, test_path, rul_path = engine_files(folder, subset)
-    training, test, ruls = read_engines(training_path), read_engines(test_path), read_rul(rul_path)
-    if len(ruls) != len(test):
-        raise DataError(f"{rul_path} has {len(ruls)} rows: expected {len(test)}, one for each engine in {test_path}")
-    return training, [dataclasses.replace(engine, final_rul=rul) for engine, rul in zip(test, ruls, strict=True)]
+    training_path, *others = engine_files(folder, subset)
+    if is_table(training_path):
+        training, names = read_units(training_path, columns)
+        if not others:
+            kept, held = hold_out_engines(training)
+            rng = np.random.default_rng(0)
+            return kept, [truncated(engine, int(rng.integers(max(1, len(engine) - 30)))) for engine in held], names
+        columns = columns._replace(sensors=tuple(names))
+        test, _ = read_units(others[0], columns)
+    else:
+        if columns != NUMBERED:
+            raise DataError(f"{training_path} has no named columns: leave unit, time, sensors and settings out")
+        training, test, names = read_engines(training_path), read_engines(others[0]), []
+    return training, with_rul(test, others[0], others[1]), names
+
+
+def with_rul(engines: Sequence[Engine], path: Path, ruls_path: Path) -> list[Engine]:
+    """The engines in a file with their RUL after the last row, which another file has.
+
+    Raises:
+        DataError: see `read_rul`; or there is not one for each engine.
+    """
+    ruls = read_rul(ruls_path)
+    if len(ruls) != len(engines):
+        raise DataError(f"{ruls_path} has {len(ruls)} rows: expected {len(engines)}, one for each engine in {path}")
+    return [dataclasses.replace(engine, final_rul=rul) for engine, rul in zip(engines, ruls, strict=True)]
+
+
+def truncated(engine: Engine, rul: int) -> Engine:
+    """An engine that has run to failure, as it was so many cycles before."""
+    end = len(engine) - rul
+    conditions = None if engine.conditions is None else engine.conditions[:end]
+    return Engine(engine.number, engine.settings[:end], engine.sensors[:end], rul, conditions)
 
 
 def engine_files(folder: str = "", subset: str = "FD001") -> list[Path]:
     """The files of training engines, of test engines, and of the RUL of these.
 
     Args:
-        folder: with train_SUBSET.txt, test_SUBSET.txt and RUL_SUBSET.txt; by default that of the data set, with FD001.
+        folder: with train_SUBSET.txt, test_SUBSET.txt and RUL_SUBSET.txt, or the first two as tables with named
+            columns, .csv; or one such table of all units; by default that of the data set, with FD001.
         subset: which of them; FD002 and FD004 fly under six operating conditions, the others under one.
 
     Raises:
@@ -90,10 +105,13 @@ def engine_files(folder: str = "", subset: str = "FD001") -> list[Path]:
     """
     names = [f"{part}_{subset}.txt" for part in ("train", "test", "RUL")]
     if folder:
-        known = sorted(path.name for path in Path(folder).glob("train_*.txt"))
-        if names[0] not in known:
-            raise DataError(f"data={folder!r} has no {names[0]}; its training files: {', '.join(known) or 'none'}")
-        return [Path(folder, name) for name in names]
+        if Path(folder).is_file():
+            return [Path(folder)]
+        known = sorted(path.name for end in (".txt", *TABLES) for path in Path(folder).glob(f"train_*{end}"))
+        for end in (".txt", *TABLES):
+            if f"train_{subset}{end}" in known:
+                return [Path(folder, f"{part}_{subset}{end}") for part in ("train", "test")] + [Path(folder, names[2])]
+        raise DataError(f"data={folder!r} has no {names[0]}; its training files: {', '.join(known) or 'none'}")
     if names[0] not in digests(CMAPSS):
         raise DataError(f"subset={subset!r} is not in the catalogue: use FD001, or give a folder with {names[0]}")
     files = fetch(CMAPSS)
@@ -120,30 +138,45 @@ def read_engines(path: str | Path) -> list[Engine]:
             number, or the cycles of an engine are not 1, 2, 3, ... in rows that stand together; the message names file,
             row and column.
     """
-    rows: dict[int, list[list[float]]] = {}
-    last = None
-    for place, cells in _rows(path):
+    return all_good(path, histories(_rows(path)))
+
+
+def histories(rows: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, Engine | DataError]]:
+    """Each engine of rows of 26 columns, as soon as it is over, by the cell that names it; or what is wrong with it.
+
+    Args:
+        rows: where each stands, in words, and its cells.
+    """
+    seen = set[str]()
+    for number, group in itertools.groupby(rows, key=lambda row: row[1][0]):
+        some = list(group)
+        try:
+            if number in seen:
+                raise DataError(f"{some[0][0]}, column 1: engine {number} again; {TOGETHER}")
+            yield number, _engine(some)
+        except DataError as error:
+            yield number, error
+        seen.add(number)
+
+
+def _engine(rows: Sequence[tuple[str, list[str]]]) -> Engine:
+    """The engine of some rows of 26 columns."""
+    history: list[list[float]] = []
+    for place, cells in rows:
         if len(cells) != 2 + SETTINGS + SENSORS:
             raise DataError(f"{place}: {len(cells)} columns, expected {2 + SETTINGS + SENSORS}")
-        values = [_number(cell, f"{place}, column {i}") for i, cell in enumerate(cells, 1)]
+        values = [finite_number(cell, f"{place}, column {i}") for i, cell in enumerate(cells, 1)]
         for i, name in ((0, "engine"), (1, "cycle")):
             if values[i] < 1 or values[i] % 1:
                 raise DataError(f"{place}, column {i + 1}: {name} {cells[i]!r}; expected a whole number from 1 on")
-        number = int(values[0])
-        if number in rows and number != last:
-            raise DataError(f"{place}, column 1: engine {number} again; the rows of an engine have to stand together")
-        last = number
-        history = rows.setdefault(number, [])
         if values[1] != len(history) + 1:
             raise DataError(
-                f"{place}, column 2: cycle {cells[1]} of engine {number}; expected {len(history) + 1}: every cycle "
-                "once, from 1 on and in its order"
+                f"{place}, column 2: cycle {cells[1]} of engine {int(values[0])}; expected {len(history) + 1}: every "
+                "cycle once, from 1 on and in its order"
             )
         history.append(values[2:])
-    if not rows:
-        raise DataError(f"{path} has no rows")
-    arrays = {number: np.array(history) for number, history in rows.items()}
-    return [Engine(number, array[:, :SETTINGS], array[:, SETTINGS:]) for number, array in arrays.items()]
+    array = np.array(history)
+    return Engine(int(float(rows[0][1][0])), array[:, :SETTINGS], array[:, SETTINGS:])
 
 
 def read_rul(path: str | Path) -> list[int]:
@@ -152,24 +185,18 @@ def read_rul(path: str | Path) -> list[int]:
     for place, cells in _rows(path):
         if len(cells) != 1:
             raise DataError(f"{place}: {len(cells)} columns, expected 1")
-        value = _number(cells[0], f"{place}, column 1")
+        value = finite_number(cells[0], f"{place}, column 1")
         if value < 0 or value % 1:
             raise DataError(f"{place}, column 1: {cells[0]!r}; expected a whole number of cycles")
         ruls.append(int(value))
     return ruls
 
 
-def _rows(path: str | Path) -> list[tuple[str, list[str]]]:
+def _rows(path: str | Path) -> Iterator[tuple[str, list[str]]]:
     """Where each row of a file stands, in words, and its cells."""
-    text = read_file_text(path).text
-    return [(f"{path}, row {i}", line.split()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return rows_of(path, io.StringIO(read_file_text(path).text))
 
 
-def _number(cell: str, place: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError as error:
-        raise DataError(f"{place}: {cell!r} is not a number") from error
-    if not np.isfinite(value):
-        raise DataError(f"{place}: {cell!r}; missing values are not supported: give a number, or leave the engine out")
-    return value
+def rows_of(name: str | Path, lines: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Where each of some lines stands, in words, and its cells, which spaces part."""
+    return ((f"{name}, row {i}", line.split()) for i, line in enumerate(lines, 1) if line.strip())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.predictive_maintenance.data import SENSORS, Engine
+from experiments.predictive_maintenance.engines import Engine
 from rnn_jax.data import BucketBatches, DataError, pad
 
 BATCH_AXES: dict[str, int | None] = {"inputs": 1, "lengths": 0, "targets": 1}
@@ -18,32 +18,36 @@ class SensorScaling:
     """How sensors become features: each standardised within its operating condition, constant ones left out.
 
     Attributes:
-        conditions: altitude and throttle of each condition, rounded to whole units, `[C][2]`.
+        conditions: altitude and throttle of each condition, or other settings, rounded to whole units, `[C][2]`.
         sensors: the numbers of those kept, from 0 on.
         mean: over the training rows of each condition, `[C][D]`.
         std: their standard deviation, 1 where it is 0.
+        names: of all sensors; empty for C-MAPSS, whose sensors have numbers.
     """
 
     conditions: list[list[int]]
     sensors: list[int]
     mean: list[list[float]]
     std: list[list[float]]
+    names: Sequence[str] = ()
 
     @classmethod
-    def fit(cls, engines: Sequence[Engine]) -> "SensorScaling":
+    def fit(cls, engines: Sequence[Engine], names: Sequence[str] = ()) -> "SensorScaling":
         """The scaling of training engines. A sensor is kept if it takes three values or more in some condition."""
-        rows = np.concatenate([_conditions(engine) for engine in engines])
+        rows = np.concatenate([engine.condition for engine in engines])
         values = np.concatenate([engine.sensors for engine in engines])
         conditions, condition = np.unique(rows, axis=0, return_inverse=True)
         parts = [values[condition.reshape(-1) == i] for i in range(len(conditions))]
-        kept = [s for s in range(SENSORS) if any(len(np.unique(part[:, s])) > 2 for part in parts)]
+        kept = [s for s in range(values.shape[1]) if any(len(np.unique(part[:, s])) > 2 for part in parts)]
         if not kept:
-            raise DataError(f"all {SENSORS} sensors of {len(engines)} engines are constant: nothing to learn from")
+            raise DataError(
+                f"all {values.shape[1]} sensors of {len(engines)} engines are constant: nothing to learn from"
+            )
         mean = [part[:, kept].mean(axis=0).tolist() for part in parts]
         deviations = [part[:, kept].std(axis=0) for part in parts]
         constant = [np.ptp(part[:, kept], axis=0) == 0 for part in parts]
         std = [np.where(flat, 1.0, d).tolist() for flat, d in zip(constant, deviations, strict=True)]
-        return cls(conditions.tolist(), kept, mean, std)
+        return cls(conditions.tolist(), kept, mean, std, list(names))
 
     def features(self, engine: Engine) -> np.ndarray:
         """The sensors of an engine, standardised: float32 `[t, D]`.
@@ -51,13 +55,13 @@ class SensorScaling:
         Raises:
             DataError: a row is of an operating condition that no training engine flew in.
         """
-        same = (_conditions(engine)[:, None] == np.array(self.conditions)).all(axis=-1)  # [t, C]
+        same = (engine.condition[:, None] == np.array(self.conditions)).all(axis=-1)  # [t, C]
         if not (known := same.any(axis=1)).all():
             cycle = int(np.argmin(known))
             settings = ", ".join(f"{value:g}" for value in engine.settings[cycle])
             raise DataError(
                 f"engine {engine.number}, cycle {cycle + 1}: settings {settings}, a condition that no training "
-                f"engine flew in; known altitudes and throttles: {', '.join(map(str, self.conditions))}"
+                f"engine flew in; known ones, in whole units: {', '.join(map(str, self.conditions))}"
             )
         mean, std = (np.array(values)[same.argmax(axis=1)] for values in (self.mean, self.std))
         return ((engine.sensors[:, self.sensors] - mean) / std).astype(np.float32)
@@ -77,19 +81,18 @@ class SensorScaling:
             engine, far = max(((e, float(x[:, place].max())) for e, x in rows), key=lambda pair: pair[1])
             if far > deviations:
                 notes.append(
-                    f"sensor {sensor + 1} is up to {far:.0f} standard deviations from its mean in training (engine "
+                    f"{self.name_of(sensor)} is up to {far:.0f} standard deviations from its mean in training (engine "
                     f"{engine.number}): is it the same sensor, in the same unit?"
                 )
         return notes
 
+    def name_of(self, sensor: int) -> str:
+        """What a sensor is called, of all that there are."""
+        return f"sensor {self.names[sensor] if self.names else sensor + 1}"
+
     def to_json(self) -> dict[str, Any]:
         """As a run keeps it; `SensorScaling(**content)` reads it."""
         return dataclasses.asdict(self)
-
-
-def _conditions(engine: Engine) -> np.ndarray:
-    """Altitude and throttle of each cycle in whole units, int `[t, 2]`: the Mach number goes with them."""
-    return np.rint(engine.settings[:, [0, 2]]).astype(int)
 
 
 def engine_batch(

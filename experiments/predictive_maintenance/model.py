@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.predictive_maintenance.data import Engine
+from experiments.predictive_maintenance.engines import Engine
 from experiments.predictive_maintenance.features import SensorScaling
 from rnn_jax.data import pad
 from rnn_jax.models.gaussian import WIDTH, GaussianModel, Normal, gaussian_nats
+from rnn_jax.train import Trained
 from rnn_jax.typing import Array, Params
 
 
@@ -72,6 +73,18 @@ def make_predict(
         return [RULPrediction(mean[:n, i], std[:n, i]) for i, n in enumerate(lengths)]
 
     return predict
+
+
+def stretch_of(trained: Trained) -> float:
+    """By what the standard deviations of a trained model are to be multiplied, see `truncation_errors`.
+
+    Raises:
+        ValueError: the run is not finished, so that they are not calibrated.
+    """
+    run = trained.run
+    if not (run.path / "stretch.json").exists():
+        raise ValueError(f"run={str(run.path)!r} is not finished: python -m {__package__} resume {run.path}")
+    return run.read_json("stretch.json")["stretch"]
 
 
 def final_predictions(predictions: Sequence[RULPrediction], cap: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -47,12 +47,22 @@ def truncation_errors(
 
 
 def rul_scores(engines: Sequence[Engine], predictions: Sequence[RULPrediction], cap: int) -> dict[str, Any]:
-    """Errors in cycles and NASA scores at the last cycle of test engines, with the RUL capped and as it is.
+    """Errors at the last cycle of test engines, see `final_scores`."""
+    return final_scores(np.array([e.rul[-1] for e in engines]), *final_predictions(predictions, cap), cap)
+
+
+def final_scores(target: np.ndarray, mean: np.ndarray, low: np.ndarray, high: np.ndarray, cap: int) -> dict[str, Any]:
+    """Errors in cycles and NASA scores, with the RUL capped and as it is.
 
     `coverage` is the share of engines, in %, whose capped RUL is in the interval of 90 %, ends included.
+
+    Args:
+        target: the RUL of each engine, `[N]`.
+        mean: the predicted one, `[N]`.
+        low: end of its interval of 90 %, `[N]`.
+        high: the other end.
+        cap: the highest RUL, in cycles.
     """
-    mean, low, high = final_predictions(predictions, cap)
-    target = np.array([e.rul[-1] for e in engines])
     capped = np.minimum(target, cap)
     return {
         "rmse": root_mean_square_error(mean, capped),

@@ -4,16 +4,19 @@
     python -m experiments.sequential_images --permuted               the pixels in one random order
     python -m experiments.sequential_images --data fashion_mnist     or a folder with IDX files, or with pictures
     python -m experiments.sequential_images --pixels 28              a row a step: minutes on a CPU
-    python -m experiments.sequential_images classify RUN FILE ...    your own pictures (.png, .jpg)
-    python -m experiments.sequential_images evaluate RUN             or, after an interruption, resume RUN
+    python -m experiments.sequential_images predict RUN FILE ...     classes of your own pictures, or those in a folder
+    python -m experiments.sequential_images evaluate RUN --data DIR  the scores on DIR/CLASS/FILE, or an IDX file
+    python -m experiments.sequential_images export RUN               a program that runs without this code
+    python -m experiments.sequential_images resume RUN               go on after an interruption
 
 Le, Jaitly & Hinton 2015, arXiv:1504.00941. `--data /usr/share/datasets/fashion-mnist` is where Debian's package
 dataset-fashion-mnist puts the files. `--model transformer` takes a transformer of as many parameters.
 """
 
 from experiments.common.upgrade import add_fields
-from experiments.sequential_images.commands import classify, evaluate, prepare, restore
+from experiments.sequential_images.commands import evaluate, prepare, restore
 from experiments.sequential_images.config import Config
+from experiments.sequential_images.predictor import SequentialImagesPredictor
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
@@ -21,6 +24,7 @@ EXPERIMENT = Experiment(
     Config,
     prepare,
     restore,
-    commands=(evaluate, classify),
+    commands=(evaluate,),
     upgrade=add_fields(Config, "side", "skip_unreadable"),
+    predictor=SequentialImagesPredictor,
 )

@@ -1,15 +1,11 @@
-"""Train a network that reads pictures pixel by pixel, score it, and classify pictures with it."""
+"""Train a network that reads pictures pixel by pixel, and score it."""
 
-from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
-from tyro.conf import Positional
 
 from experiments.common.reading import describe_parts, say
 from experiments.sequential_images.baselines import nearest_mean
 from experiments.sequential_images.config import Config
-from experiments.sequential_images.data import image_digests, pixel_sequences, read_picture
+from experiments.sequential_images.data import image_digests, pixel_sequences
 from experiments.sequential_images.figures import draw_pictures
 from rnn_jax.analysis import classification_table
 from rnn_jax.data import LABELLED_AXES, LabelledBatches
@@ -89,22 +85,9 @@ def restore(run: Run, config: Config) -> Trained:
     return Trained.best(run, config, *functional(model), preprocessor=facts)
 
 
-def predict(trained: Trained, pixels: np.ndarray) -> np.ndarray:
-    """p(class) float32 `[N, C]` of pictures uint8 `[N, height, width]`."""
-    sequences = pixel_sequences(pixels, trained.config.pixels, trained.config.permuted)
-    return make_probabilities(trained.rebuild, sequences)(trained.params)
-
-
 def evaluate(trained: Trained) -> None:
     """Print the scores of a trained model on the test part of its data."""
-    test = trained.config.images().parts["test"]
-    scores = classification_scores(predict(trained, test.pixels), test.labels)
+    config, test = trained.config, trained.config.images().parts["test"]
+    sequences = pixel_sequences(test.pixels, config.pixels, config.permuted)
+    scores = classification_scores(make_probabilities(trained.rebuild, sequences)(trained.params), test.labels)
     print(classification_table(scores, trained.preprocessor.all_names))
-
-
-def classify(trained: Trained, files: Positional[tuple[Path, ...]]) -> None:
-    """Print class and probability of pictures, .png or .jpg, of any size; bright on dark, or dark on bright."""
-    pixels = np.stack([read_picture(file, *trained.preprocessor.shape) for file in files])
-    names = trained.preprocessor.all_names
-    for file, row in zip(files, predict(trained, pixels), strict=True):
-        print(f"{names[int(row.argmax())]}  {row.max():.3f}  {file}")

@@ -293,9 +293,12 @@ def pixel_sequences(pixels: np.ndarray, size: int, permuted: bool) -> list[np.nd
     flat = pixels.reshape(len(pixels), -1)
     if size < 1 or flat.shape[1] % size:
         raise ValueError(f"size={size}: expected a divisor of {flat.shape[1]}, the number of pixels")
-    if permuted:
-        flat = flat[:, np.random.default_rng(0).permutation(flat.shape[1])]
-    return list(flat.reshape(len(flat), -1, size))
+    return list(flat[:, pixel_order(flat.shape[1], permuted)].reshape(len(flat), -1, size))
+
+
+def pixel_order(count: int, permuted: bool) -> np.ndarray:
+    """In which order so many pixels are read: row by row, or in one random order, always the same; int `[count]`."""
+    return np.random.default_rng(0).permutation(count) if permuted else np.arange(count)
 
 
 def read_picture(path: str | Path, height: int, width: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Train a recogniser of speech, score it beside one that learns nothing, and transcribe files with it."""
+"""Train a recogniser of speech, score it beside one that learns nothing, and hear a stream with it."""
 
 from pathlib import Path
 
@@ -73,37 +73,28 @@ def restore(run: Run, config: SpeechConfig) -> Trained:
 def evaluate(trained: Trained, beam: int | None = None) -> None:
     """Score a trained model on the test part of its data, with examples; --beam of the search in one of strings, 8."""
     transcriber = Transcriber(trained.model, trained.preprocessor.words)
-    result, examples = score_transcripts(transcriber, trained.config.parts()["test"], beam_of(transcriber, beam))
+    result, examples = score_transcripts(
+        transcriber, trained.config.parts()["test"], beam_of(transcriber.one_word, beam)
+    )
     print(f"{examples}{result['metric']}: {result['value']:.2f}  {result['scores']}")
 
 
-def transcribe(
-    trained: Trained, file: Positional[Path], stream: bool = False, beam: int | None = None, channel: int | None = None
-) -> None:
-    """Print what is said in a file of sound; with --stream read it in chunks, print each word as soon as it is sure.
+def stream(trained: Trained, file: Positional[Path], channel: int | None = None) -> None:
+    """Read a file of sound in chunks, and print each word as soon as it is sure: greedily, by a model of strings.
 
     Args:
         trained: the model.
         file: wav, flac, ogg or mp3.
-        stream: read it in chunks.
-        beam: of the search in a model of strings, 8 if not given.
         channel: which of several is read; as in training if not given.
     """
     model, words, config = trained.model, trained.preprocessor.words, trained.config
     if (front := config.frontend) is None:
         run = str(trained.run.path)
-        raise ValueError(f"run={run!r} knows series, not sound: train with --task digits or strings")
-    transcriber = Transcriber(model, words)
-    width = beam_of(transcriber, beam)
-    if stream and beam is not None:
-        raise ValueError(f"beam={beam}: a stream is decoded greedily; leave out --beam or --stream")
+        raise ValueError(f"run={run!r} knows series, not sound: train with --task strings")
     channel = config.channel if channel is None else channel
     wave = read_sound(
         file, front.rate, shortest=front.step_samples, channel=channel, note=lambda words, _: say(f"note: {words}")
     )
-    if not stream:
-        print(*transcriber([Recording((wave,), ())], width)[0])
-        return
     for word in stream_words(model, (wave[i : i + front.hop] for i in range(0, len(wave), front.hop)), words):
         print(word, end=" ", flush=True)
     print()

@@ -10,9 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from experiments.common.file_items import files_in
 from experiments.common.keel import KEEL
+from experiments.common.named_rows import read_named_rows
+from experiments.common.reading import describe_parts, read_each, refuse_one_class
+from experiments.common.splitting import TENTHS, number_groups, split_groups
 from experiments.video.config import CaptionsConfig
 from experiments.video.data import (
+    FILMS,
     MOST_PASSAGES,
     PASSAGE,
     SIZE,
@@ -25,8 +30,9 @@ from experiments.video.data import (
 from experiments.video.figures import draw_filmstrip, write_gif
 from experiments.video.task import VideoTask
 from rnn_jax.cells.convolutional.conv import convolve
-from rnn_jax.data.parallel import PARALLEL_AXES, teacher_forcing
-from rnn_jax.data.sources import digests
+from rnn_jax.data.download import DataError
+from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, teacher_forcing
+from rnn_jax.data.sources import digests, file_digest
 from rnn_jax.data.vocabulary import Words
 from rnn_jax.models import make_generate, target_nats
 from rnn_jax.nnx import functional
@@ -62,7 +68,7 @@ class FrameReader(nnx.Module):
         for convolution in (self.first, self.second):
             xs = nnx.max_pool(_convolved(convolution, xs), (2, 2), (2, 2))
         what = self.what(_convolved(self.third, xs).max(axis=(1, 2)))
-        where = self.where(xs.reshape(len(xs), -1))
+        where = self.where(xs.reshape(xs.shape[0], -1))
         return (what + where).reshape(*frames.shape[:2], -1)
 
 
@@ -100,19 +106,54 @@ def caption_words(digits: Digits) -> Words:
     return Words.fit(captioned_video(digits, rng)[1] for _ in range(1000))
 
 
+def thinned(film: np.ndarray, longest: int) -> np.ndarray:
+    """So many frames of a film `[T, ...]` at most, at equal distances, the first and the last among them."""
+    return film if len(film) <= longest else film[np.linspace(0, len(film) - 1, longest).round().astype(int)]
+
+
+def read_captions(folder: str) -> Iterator[tuple[str, Path, str]]:
+    """Name, path and caption of each film in a folder.
+
+    Args:
+        folder: with `captions.csv`, a table with the columns file and caption; or with a folder for each label, which
+            is the caption of all films in it; or such a table itself.
+
+    Raises:
+        DataError: the table cannot be read, a caption is empty, or there are no films.
+    """
+    table = Path(folder) if Path(folder).is_file() else Path(folder) / "captions.csv"
+    if table.is_file():
+        _, rows = read_named_rows(table, ("file", "caption"), (), "the columns file and caption")
+        for number, row in rows:
+            if not row["caption"]:
+                raise DataError(f"{table}, line {number}: the caption is empty: fill it in or remove the row")
+            yield row["file"], table.parent / row["file"], row["caption"]
+        return
+    labelled = [(name, path) for name, path in files_in(folder, FILMS, "films") if len(Path(name).parts) == 2]
+    if not labelled:
+        raise DataError(f"{folder} has neither captions.csv nor films in folders: expected FOLDER/LABEL/FILE")
+    for name, path in labelled:
+        yield name, path, path.parent.name
+
+
 def exact_captions(predictions: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> float:
     """The % of captions that are right, token for token."""
     return 100 * float(np.mean([np.array_equal(a, b) for a, b in zip(predictions, targets, strict=True)]))
 
 
 class CaptionTask(VideoTask):
-    """What happens in a video, in words: digits that move, one after the other."""
+    """What happens in a video, in words: digits that move, one after the other; or films of the user's."""
 
     axes = PARALLEL_AXES
     unit = "nats/word"
     monitor, higher_is_better = "validation_exact", True
 
+    batches: CaptionBatches | ParallelBatches
+
     def __init__(self, config: CaptionsConfig):
+        if config.films:
+            self._read_films(config)
+            return
         digits = load_digits()
         self.words = caption_words(digits["training"])
         self.facts, self.digests = {"words": self.words.to_json()}, digests(KEEL)
@@ -121,6 +162,29 @@ class CaptionTask(VideoTask):
         self.validation, self.held_out = (
             [captioned_video(digits[part], rng) for _ in range(count)] for part, count in VIDEOS.items()
         )
+        self.drawn = True
+
+    def _read_films(self, config: CaptionsConfig) -> None:
+        """The films of a folder with their captions, in three parts; copies of a film are in one."""
+        listed = list(read_captions(config.films))
+        found = read_each(listed, lambda one, note: thinned(read_film(one[1], SIZE), config.longest), what="films")
+        pairs = [(film, caption) for (_, _, caption), film in found]
+        groups = number_groups([film.tobytes() for film, _ in pairs])
+        try:
+            parts = split_groups(groups.tolist(), number_groups([caption for _, caption in pairs]))
+        except ValueError as error:
+            raise DataError(f"the films of {config.films} cannot be divided: {error}") from error
+        training, self.validation, self.held_out = ([pairs[k] for k in parts[part]] for part in TENTHS)
+        refuse_one_class(config.films, [caption for _, caption in training])
+        self.words = Words.fit(caption for _, caption in training)
+        self.digests = {name: file_digest(path) for name, path, _ in listed}
+        sources, targets = self.encoded(training)
+        group = config.fit.steps_per_dispatch
+        self.batches = ParallelBatches(sources, targets, config.batch_size, config.fit.seed, group=group, buckets=2)
+        self.summary = describe_parts("films", {n: [pairs[k][1] for k in chosen] for n, chosen in parts.items()})
+        longest = max(len(film) for film, _ in pairs)
+        self.summary = [*self.summary, f"the longest has {longest} frames of {SIZE} x {SIZE} pixels that are read"]
+        self.facts, self.drawn = {"words": self.words.to_json()}, False
 
     @staticmethod
     def build(config: CaptionsConfig, facts: dict[str, Any], key: jax.Array) -> Any:
@@ -156,7 +220,7 @@ class CaptionTask(VideoTask):
                 draw_filmstrip({"": videos[k]}, figures / f"{name}.png", title=texts[k][0])
                 write_gif(videos[k], figures / f"{name}.gif")
         by_length = {}
-        for count in range(1, MOST_PASSAGES + 1):
+        for count in range(1, MOST_PASSAGES + 1) if self.drawn else ():
             chosen = [k for k, video in enumerate(videos) if len(video) == count * PASSAGE]
             exact = exact_captions([predictions[k] for k in chosen], [targets[k] for k in chosen])
             by_length[f"{count} digits"] = exact
@@ -164,9 +228,3 @@ class CaptionTask(VideoTask):
             "metric": "exact captions %", "value": exact_captions(predictions, targets), "higher_is_better": True,
             "baseline": {}, "scores": by_length,
         }, "\n".join(lines) + "\n"  # fmt: skip
-
-    @staticmethod
-    def watch(model: Any, facts: dict[str, Any], file: Path) -> Iterator[str]:
-        params, rebuild = functional(model)
-        (tokens,) = make_generate(rebuild, beams=1, rows=1)(params, [read_film(file, SIZE)])
-        yield Words.from_json(facts["words"]).decode(tokens)

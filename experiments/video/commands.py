@@ -1,4 +1,4 @@
-"""Train a model of video, score it on the test part, and let it watch a file."""
+"""Train a model of video, score it on the test part, and let it go on where a film ends."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tyro.conf import Positional
 from experiments.common.reading import say
 from experiments.video.captions import CaptionTask
 from experiments.video.config import VideoConfig
-from experiments.video.frames import FrameTask
+from experiments.video.frames import FrameTask, go_on
 from experiments.video.signs import SignTask
 from experiments.video.task import VideoTask
 from rnn_jax.nnx import functional
@@ -58,6 +58,9 @@ def evaluate(trained: Trained) -> None:
 
 
 def watch(trained: Trained, file: Positional[Path]) -> None:
-    """Print the signs of tracks (.csv, .ts) or the caption of a film (.gif, .mp4); frames go on in a file beside."""
-    for line in TASKS[trained.config.task].watch(trained.model, trained.preprocessor, file):
-        print(line, flush=True)
+    """Write a film beside that of a file, which goes on with eight frames as a model of frames expects them."""
+    if trained.config.task != "frames":
+        run = str(trained.run.path)
+        raise ValueError(f"run={run!r} is of task {trained.config.task}: --task frames goes on; predict answers films")
+    out, given = go_on(trained.model, file)
+    print(f"{out}: {given} frames given, 8 imagined")

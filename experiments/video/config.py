@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, Literal
 
-from experiments.common.upgrade import drop_other_tasks
+from experiments.common.upgrade import add_fields, drop_other_tasks
 from rnn_jax.cells import make_cell
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models import EncoderDecoderConfig, SequenceConfig
@@ -145,14 +145,24 @@ class CaptionsConfig(VideoConfig):
     """What happens in a video, in words."""
 
     task: Literal["captions"] = "captions"
+    films: str = ""
+    """A folder of films of your own: FOLDER/LABEL/FILE, or captions.csv with the columns file and caption."""
+    longest: int = 64
+    """Frames that are read of a film of your own at most, at equal distances."""
     model: EncoderDecoderConfig = EncoderDecoderConfig(hidden_size=64, embedding_size=64, dropout=0.3)
+
+    def __post_init__(self):
+        check_size("longest", self.longest)
+        super().__post_init__()
 
 
 CONFIGS: dict[str, type[VideoConfig]] = {"libras": LibrasConfig, "frames": FramesConfig, "captions": CaptionsConfig}
 
 
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-    """From what earlier versions stored: the fields of all tasks, the sizes of both kinds of models of frames."""
+    """From what earlier versions stored: all tasks' fields, no films, sizes of both kinds of models of frames."""
+    if stored.get("task") == "captions":
+        stored = add_fields(CaptionsConfig, "films", "longest")(stored)
     stored = drop_other_tasks(CONFIGS)(stored)
     if {"frame_cell", *SPATIAL, *FLAT} <= stored.keys() and isinstance(stored["frame_cell"], str):
         own, others = own_and_others(stored["frame_cell"])

@@ -23,6 +23,8 @@ NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 PASSAGE = 8
 """Frames that a digit of a captioned video is seen in."""
 MOST_PASSAGES = 3
+FILMS = (".mp4", ".webm", ".mov", ".avi", ".mkv", ".m4v", *SUFFIXES)
+"""How the names of films end, in folders."""
 VIDEOS = {"validation": 200, "test": 1000}
 """Of each part, drawn in this order; they are the same in every run."""
 

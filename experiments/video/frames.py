@@ -1,6 +1,6 @@
 """The next frame of a video: recurrent layers whose states are images, or flat vectors, and the task."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -174,13 +174,18 @@ class FrameTask(VideoTask):
             "baseline": {"last frame copied": squared_error(frames[1:-1], frames[2:])},
         }, "\n".join(lines) + "\n"  # fmt: skip
 
-    @staticmethod
-    def watch(model: FrameModel, facts: dict[str, Any], file: Path) -> Iterator[str]:
-        given = read_film(file, SIZE)[:, None]
-        video = np.concatenate([given, np.asarray(roll_out(model, given, 8))])[:, 0]
-        out = file.with_name(file.stem + "-continued.gif")
-        write_gif(video, out)
-        yield f"{out}: {len(given)} frames given, 8 imagined"
+
+def go_on(model: FrameModel, file: Path, steps: int = 8) -> tuple[Path, int]:
+    """Write a film beside that of a file, with so many frames more as the model expects them.
+
+    Returns:
+        Where it is, and how many frames were given.
+    """
+    given = read_film(file, SIZE)[:, None]
+    video = np.concatenate([given, np.asarray(roll_out(model, given, steps))])[:, 0]
+    out = file.with_name(file.stem + "-continued.gif")
+    write_gif(video, out)
+    return out, len(given)
 
 
 def in_batches(run: Callable[[Params, Any], jax.Array], rows: int = 100) -> Callable[[Params, np.ndarray], np.ndarray]:

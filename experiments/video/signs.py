@@ -1,6 +1,6 @@
 """Which sign a hand makes: a classifier of tracks, their variation in training, and the task."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,13 @@ import numpy as np
 from flax import nnx
 
 from experiments.common.keel import KEEL
-from experiments.common.reading import describe_parts, refuse_one_class, say
+from experiments.common.reading import describe_parts, refuse_one_class
 from experiments.common.series import Series
 from experiments.common.splitting import number_groups, repeated
 from experiments.video.config import LibrasConfig, TrackClassifierConfig
 from experiments.video.figures import draw_tracks
 from experiments.video.task import VideoTask
-from experiments.video.tracks import Tracks, load_tracks, read_tracks, stratified_split
+from experiments.video.tracks import Tracks, load_tracks, stratified_split
 from rnn_jax.data.batches import LABELLED_AXES, LabelledBatches
 from rnn_jax.data.sources import digests
 from rnn_jax.losses import token_cross_entropy
@@ -70,7 +70,7 @@ class SignModel(nnx.Module):
 
 def positions_and_velocities(tracks: jax.Array, lengths: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Of tracks `[T, B, D]`: positions from the mean one on, and steps since the frame before; zero after the end."""
-    valid = (jnp.arange(len(tracks))[:, None] < lengths[None])[..., None]
+    valid = (jnp.arange(tracks.shape[0])[:, None] < lengths[None])[..., None]
     mean = jnp.where(valid, tracks, 0.0).sum(0) / lengths[:, None].astype(tracks.dtype)
     positions = jnp.where(valid, tracks - mean[None], 0.0)
     steps = jnp.diff(tracks, axis=0, prepend=tracks[:1])
@@ -237,13 +237,3 @@ class SignTask(VideoTask):
             "metric": "accuracy %", "value": scores["accuracy"], "higher_is_better": True,
             "baseline": {"nearest track": 100 * accuracy(nearest, labels)}, "scores": scores,
         }, "\n".join(lines) + "\n"  # fmt: skip
-
-    @staticmethod
-    def watch(model: SignModel, facts: dict[str, Any], file: Path) -> Iterator[str]:
-        tracks, dims = read_tracks(file, labelled=False, columns=facts.get("columns", ())), len(facts["scale"][0])
-        if tracks.values[0].shape[1] != dims:
-            raise ValueError(f"{file} has {tracks.values[0].shape[1]} coordinates: the model was trained on {dims}")
-        say(tracks.notes)
-        params, rebuild = functional(model)
-        for name, row in zip(tracks.names, make_probabilities(rebuild, tracks.values)(params), strict=True):
-            yield f"track {name}: {facts['classes'][int(row.argmax())]}, p {row.max():.2f}"

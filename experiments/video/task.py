@@ -1,7 +1,7 @@
 """What an experiment on video needs of each of its tasks."""
 
 import abc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,8 +61,3 @@ class VideoTask(abc.ABC):
     @abc.abstractmethod
     def test(self, model: Any, figures: Path) -> tuple[dict[str, Any], str]:
         """The scores of a result (metric, value, higher_is_better, baseline, scores), and examples; draws figures."""
-
-    @staticmethod
-    @abc.abstractmethod
-    def watch(model: Any, facts: dict[str, Any], file: Path) -> Iterator[str]:
-        """What a trained model predicts for a file of the user's, line by line."""

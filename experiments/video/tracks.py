@@ -1,7 +1,7 @@
 """Tracks: where a hand, or anything else, is in each frame of a video, and what the movement means."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,9 +82,54 @@ def read_tracks(path: str | Path, labelled: bool = True, columns: Sequence[str] 
     if Path(path).suffix.lower() == ".ts":
         series = read_series(path)
         return Tracks(*series, names=[str(i) for i in range(1, len(series.labels) + 1)], columns=[], notes=[])
+    table = _read_table(path, labelled, columns)
+    values, labels, names = [], [], []
+    for name, value, label in table.tracks():
+        if isinstance(value, DataError):
+            raise value
+        values.append(value)
+        labels.append(label)
+        names.append(name)
+    return Tracks(values, labels, names, table.columns, table.notes)
+
+
+TrackItem = tuple[str, np.ndarray | DataError, str]
+"""The name of a track, its values or what is wrong with it, and its label."""
+
+
+def track_items(
+    path: str | Path, labelled: bool, columns: Sequence[str] = (), text: str | None = None
+) -> tuple[Iterator[TrackItem], list[str]]:
+    """The tracks of a table one by one, and what is odd; arguments and errors are those of `read_tracks`.
+
+    What is wrong with one track stands in its place. A `text` is read in place of the file.
+    """
+    table = _read_table(path, labelled, columns, text)
+    return table.tracks(), table.notes
+
+
+class _Table(NamedTuple):
+    """The tracks of a table."""
+
+    steps: dict[str, dict[float, list[float]]]
+    """Coordinates by frame, by track."""
+    labels: dict[str, str]
+    wrong: dict[str, DataError]
+    """What is wrong with some tracks."""
+    columns: list[str]
+    notes: list[str]
+
+    def tracks(self) -> Iterator[TrackItem]:
+        """Each track, its frames in order."""
+        for name, steps in self.steps.items():
+            value = self.wrong.get(name)
+            yield name, value or np.array([steps[frame] for frame in sorted(steps)], np.float32), self.labels[name]
+
+
+def _read_table(path: str | Path, labelled: bool, columns: Sequence[str] = (), text: str | None = None) -> _Table:
     expected = "track, label, and one for each coordinate, such as track,label,x,y"
     needed = ("track", "label") if labelled else ("track",)
-    header, rows = read_named_rows(path, (*needed, *columns), ("label", *FRAMES), expected)
+    header, rows = read_named_rows(path, (*needed, *columns), ("label", *FRAMES), expected, text)
     of_frames = [name for name in FRAMES if name in header and name not in columns]
     numbering = [name for name in header if name == "" or name.startswith("Unnamed: ")]  # of rows, by a spreadsheet
     coordinates = [name for name in header if name not in ("track", "label", *of_frames, *numbering)]
@@ -98,21 +143,25 @@ def read_tracks(path: str | Path, labelled: bool = True, columns: Sequence[str] 
     coordinates = list(columns) or coordinates
     tracks: dict[str, dict[float, list[float]]] = {}
     labels: dict[str, str] = {}
+    wrong: dict[str, DataError] = {}
     for number, row in rows:
         name, label, where = row["track"], row.get("label", ""), f"{path}, line {number}"
-        if labels.setdefault(name, label) != label or (labelled and not label):
-            raise DataError(f"{where}, column 'label': {label!r}; track {name!r} needs one label")
         steps = tracks.setdefault(name, {})
-        frame = _number(row, of_frames[0], where) if of_frames else len(steps)
-        if frame in steps:
-            raise DataError(f"{where}, column {of_frames[0]!r}: {frame:g} is there twice in track {name!r}; keep one")
-        steps[frame] = [_number(row, column, where) for column in coordinates]
+        try:
+            if labels.setdefault(name, label) != label or (labelled and not label):
+                raise DataError(f"{where}, column 'label': {label!r}; track {name!r} needs one label")
+            frame = _number(row, of_frames[0], where) if of_frames else len(steps)
+            if frame in steps:
+                at = f"{where}, column {of_frames[0]!r}"
+                raise DataError(f"{at}: {frame:g} is there twice in track {name!r}; keep one")
+            steps[frame] = [_number(row, column, where) for column in coordinates]
+        except DataError as error:
+            wrong.setdefault(name, error)
     if not tracks:
         raise DataError(f"{path} has no rows after its first line {','.join(header)!r}")
     if unsorted := sum(list(steps) != sorted(steps) for steps in tracks.values()):
         notes.append(f"note: the rows of {unsorted:,} tracks are sorted by the column {of_frames[0]}")
-    values = [np.array([steps[frame] for frame in sorted(steps)], np.float32) for steps in tracks.values()]
-    return Tracks(values, list(labels.values()), list(tracks), coordinates, notes)
+    return _Table(tracks, labels, wrong, coordinates, notes)
 
 
 def _number(row: dict[str, str], column: str, where: str) -> float:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import gzip
+import io
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from experiments.predictive_maintenance.commands import say_engines
 from experiments.predictive_maintenance.data import hold_out_engines, read_engines
 from experiments.predictive_maintenance.features import SensorScaling
 from rnn_jax.data import DataError
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -78,11 +81,94 @@ def test_it_predicts_the_engines_of_a_file(trained, folder, tmp_path, capsys):
     chosen = [row for row in rows if row.split()[0] in ("1", "9")]
     file.write_text("\n".join([*chosen, rows[0].replace("1", "77", 1)]))
     capsys.readouterr()
-    assert command("predict", trained, file) == 0
-    one, other, short = capsys.readouterr().out.splitlines()
-    assert one.startswith("engine 1: after ") and short.startswith("engine 77: after 1 cycles ")
-    ruls = [int(line.split(" left")[0].split()[-1]) for line in (one, other)]
-    assert ruls[0] < 8 < ruls[1], "2 and 18 cycles are left"
+    assert command("predict", trained, file, "--format", "json") == 0
+    one, other, short = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (one["id"], short["id"], short["rows"], one["unit"]) == ("1", "77", 1, "cycles")
+    assert one["rul"] < 8 < other["rul"], "2 and 18 cycles are left"
+    assert all(0 <= r["90 %"]["low"] <= r["rul"] <= r["90 %"]["high"] <= 20 for r in (one, other, short))
+
+
+def test_new_engines_are_answered_the_same_everywhere(trained, folder, tmp_path, capsys):
+    rows = [row for row in (folder / "test_OWN.txt").read_text().splitlines() if int(row.split()[0]) < 4]
+    (good := tmp_path / "good.txt").write_text("\n".join(rows))
+    (bad := tmp_path / "bad.txt").write_text("\n".join(row.replace("2 5 ", "2 5 x", 1) for row in rows))
+    check_answers(
+        EXPERIMENT, trained, capsys, good=good, bad=bad, refused="2", labelled=folder / "test_OWN.txt", tolerance=1e-4
+    )
+
+
+def test_scores_of_the_test_part_are_those_of_the_same_engines_in_a_file(trained, folder, capsys):
+    capsys.readouterr()
+    assert command("evaluate", trained, "--data", folder / "test_OWN.txt", "--format", "json") == 0
+    scores, result = json.loads(capsys.readouterr().out), json.loads((trained / "result.json").read_text())["scores"]
+    assert scores.pop("inputs") == 10
+    assert scores == pytest.approx({name: result[name] for name in scores}, rel=1e-4) and "nasa score" in scores
+    said = command.refused(capsys, "evaluate", trained, "--data", folder / "train_OWN.txt")
+    assert "the RUL after the last row of each engine is not known: expected RUL_train_OWN.txt" in said
+
+
+def test_engines_of_standard_input_are_answered_as_each_is_over(trained, folder, monkeypatch):
+    rows = (folder / "test_OWN.txt").read_text().splitlines()
+    read = []
+
+    def lines():
+        for row in rows:
+            read.append(row.split()[0])
+            yield row.encode() + b"\n"
+
+    monkeypatch.setattr("experiments.predictive_maintenance.predictor.open_unpacked", lambda stream: lines())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    first = next(iter(EXPERIMENT.predictor(EXPERIMENT.load(trained)).read("-")))
+    assert first.id == "1" and read[-1] == "2" and read.count("2") == 1
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """A run on units with names, in a table whose columns have an order of their own."""
+    file, rng = tmp_path_factory.mktemp("named") / "pumps.csv", np.random.default_rng(0)
+    rows = ["day;heat;pump;load;noise"]
+    for number in range(20):
+        length = int(rng.integers(34, 45))
+        for day in range(length):
+            wear = np.exp(-(length - 1 - day) / 8) + 0.05 * rng.normal()
+            heat, noise = (f"{value:.3f}".replace(".", ",") for value in (20 + 5 * wear, wear))
+            rows.append(f"{np.datetime64('2020-01-01') + day};{heat};P{number};{day % 2};{noise}")
+    file.write_text("\n".join(rows))
+    columns = ["--unit", "pump", "--time", "day", "--sensors", "noise,heat", "--settings", "load"]
+    flags = [*SMALL, "--steps", "20", "--evaluate-every", "20"]
+    assert command("--data", file, *columns, "--runs", file.parent, "--name", "run", *flags) == 0
+    return file.parent / "predictive_maintenance" / "run"
+
+
+def test_units_of_a_table_with_named_columns(named, tmp_path, capsys):
+    scaling = json.loads((named / "scale.json").read_text())
+    assert scaling["names"] == ["noise", "heat"] and scaling["conditions"] == [[0], [1]]
+    head, *rows = (named.parents[1] / "pumps.csv").read_text().splitlines()
+    some = [row for row in rows if row.split(";")[2] in ("P1", "P2", "P3")]
+    (good := tmp_path / "good.csv").write_text("\n".join([head, *some]))
+    bad = tmp_path / "bad.csv"
+    bad.write_text("\n".join([head, *(row.replace(";P2;1;", ";P2;1;?") for row in some)]))
+    (labelled := tmp_path / "test_own.csv").write_text("\n".join([head, *some]))
+    (tmp_path / "RUL_own.txt").write_text("0\n0\n0\n")
+    check_answers(EXPERIMENT, named, capsys, good=good, bad=bad, refused="P2", labelled=labelled, tolerance=1e-4)
+    assert command("predict", named, good, "--format", "json") == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    last = [row.split(";")[0] for row in some if ";P1;" in row]
+    assert (first["time"], first["rows"], first["unit"]) == (last[-1], len(last), "rows")
+    said = command.refused(capsys, "predict", named, good, "--sensors", "heat")
+    assert "sensors='heat': expected 2 names, for noise, heat" in said
+    said = command.refused(capsys, "predict", named, good, "--unit", "pumps")
+    assert "has no column 'pumps': did you mean 'pump'? its columns are day, heat, pump, load, noise" in said
+
+
+def test_the_rul_may_be_in_a_column(named, tmp_path, capsys):
+    head, *rows = (named.parents[1] / "pumps.csv").read_text().splitlines()
+    some = [f"{row};{7 - i}" for i, row in enumerate(rows[:8])]
+    (file := tmp_path / "some.csv").write_text("\n".join([f"{head};left", *some]))
+    capsys.readouterr()
+    assert command("evaluate", named, "--data", file, "--rul", "left", "--format", "json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["inputs"] == 1 and scores["rmse"] == scores["rmse, lives not capped"] > 0
 
 
 def changed(folder, to, name: str, change) -> None:
@@ -134,12 +220,24 @@ def test_predictions_need_a_finished_run(trained, tmp_path, capsys):
         (["predict", "RUN", "nowhere.txt"], "nowhere.txt' cannot be read: No such file"),
         (["predict", "RUN", "narrow.txt"], "narrow.txt, row 1: 3 columns, expected 26"),
         (["predict", "RUN", "high.txt"], "engine 1, cycle 1: settings 42, 0.25, 100, a condition that no training"),
-        (["evaluate", "RUN", "--subset", "FD002"], "has no train_FD002.txt; its training files: train_OWN.txt"),
+        (["predict", "RUN", "narrow.txt", "--unit", "id"], "unit: the run has learned from files of 26 columns"),
+        (["--unit", "id"], "unit='id' names a column of a table .csv: it needs --data with such a table"),
+        (["--data", "FOLDER", "--subset", "OWN", "--unit", "id"], "train_OWN.txt has no named columns: leave unit"),
+        (
+            ["--data", "units.csv", "--unit", "id"],
+            "units.csv: say --time NAME, which of its columns has the time",
+        ),
+        (["--data", "back.csv"], "back.csv, line 3, column 'time': '1' after '2': the rows of a unit rise in time"),
+        (["--data", "apart.csv"], "apart.csv, line 4: unit 1 again; the rows of an engine have to stand together"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "narrow.txt").write_text("1 1 0.0")
     (tmp_path / "high.txt").write_text(" ".join(["1", "1", "42.0", "0.25", "100", *["1"] * 21]))
-    error = command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))
+    (tmp_path / "units.csv").write_text("id,x\n1,2\n")
+    (tmp_path / "back.csv").write_text("unit,time,x\n1,2,3\n1,1,3\n")
+    (tmp_path / "apart.csv").write_text("unit,time,x\n1,2,3\n2,1,3\n1,3,3\n")
+    places = {"RUN": trained, "FOLDER": trained.parents[1]}
+    error = command.refused(capsys, *(places.get(a, a) for a in arguments))
     assert message in error, error

@@ -39,8 +39,8 @@ def test_a_folder_has_training_and_test_engines(tmp_path):
     table(tmp_path, *(row(e, c) for e in range(1, 6) for c in (1, 2)))
     table(tmp_path, row(1, 1), row(1, 2), row(2, 1), name="test_FD009.txt")
     table(tmp_path, "40 ", "0", name="RUL_FD009.txt")
-    training, test = load_engines(str(tmp_path), "FD009")
-    assert len(training) == 5 and [e.final_rul for e in test] == [40, 0]
+    training, test, names = load_engines(str(tmp_path), "FD009")
+    assert names == [] and len(training) == 5 and [e.final_rul for e in test] == [40, 0]
     np.testing.assert_array_equal(test[0].rul, [41, 40])
     names = [path.name for path in engine_files(str(tmp_path), "FD009")]
     assert names == ["train_FD009.txt", "test_FD009.txt", "RUL_FD009.txt"]
@@ -105,7 +105,7 @@ def test_files_that_are_missing_or_do_not_fit(tmp_path):
 
 
 def test_the_real_engines(real_data):
-    training, test = load_engines()
+    training, test, _ = load_engines()
     assert (len(training), len(test), len(training[0]), len(test[0])) == (100, 100, 192, 31)
     assert sum(map(len, training)) == 20_631 and sum(map(len, test)) == 13_096
     assert (test[0].final_rul, test[-1].final_rul, min(e.final_rul for e in test)) == (112, 20, 7)

@@ -56,7 +56,7 @@ def test_a_sensor_that_is_constant_under_one_condition_only_is_zero_there():
 
 def test_an_unknown_condition_and_dead_sensors_are_refused():
     scaling = SensorScaling.fit(engines_of([0.0]))
-    with pytest.raises(DataError, match=r"engine 0, cycle 1: settings .*; known altitudes and throttles: \[0, 100\]"):
+    with pytest.raises(DataError, match=r"engine 0, cycle 1: settings .*; known ones, in whole units: \[0, 100\]"):
         scaling.features(engines_of([20.0])[0])
     dead = Engine(1, np.zeros((9, 3)), np.ones((9, 21)))
     with pytest.raises(DataError, match="all 21 sensors of 1 engines are constant"):

@@ -1,6 +1,8 @@
-"""Pictures pixel by pixel from a folder of one's own: train, stop, resume, evaluate, classify, and every mistake."""
+"""Pictures pixel by pixel from a folder of one's own: train, stop, resume, evaluate, predict, and every mistake."""
 
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from PIL import Image
 
 from experiments.sequential_images import EXPERIMENT
 from experiments.sequential_images.data import FILES
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -56,13 +59,58 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     assert result["scores"]["nats"] == wanted["scores"]["nats"]
 
 
-def test_ones_own_pictures_are_classified(trained, tmp_path, capsys):
-    for i, picture in enumerate(bars(8, np.random.default_rng(3))[0]):
-        Image.fromarray(picture).resize((30, 30)).save(tmp_path / f"{i}.png")
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """Eight pictures of another size, in folders named after their classes."""
+    folder = tmp_path_factory.mktemp("own")
+    for i, (picture, label) in enumerate(zip(*bars(8, np.random.default_rng(3)), strict=True)):
+        (folder / str(label)).mkdir(exist_ok=True)
+        Image.fromarray(picture).resize((30, 30)).save(folder / str(label) / f"{i}.png")
+    return folder
+
+
+def test_new_pictures_are_answered_the_same_everywhere(trained, own, tmp_path, capsys):
+    for name in ("a.png", "c.png"):
+        (tmp_path / name).write_bytes(next((own / "1").iterdir()).read_bytes())
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    check_answers(EXPERIMENT, trained, capsys, good=own, bad=tmp_path, refused="b.png", labelled=own)
+    assert command("evaluate", trained, "--data", own, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["accuracy %"] > 80
+
+
+def test_scores_of_the_test_part_are_those_of_the_same_pictures_in_a_file(trained, capsys):
+    images = trained.parents[1] / FILES["test"][0]
     capsys.readouterr()
-    assert command("classify", trained, *(tmp_path / f"{i}.png" for i in range(8))) == 0
-    labels = [int(line.split()[0]) for line in capsys.readouterr().out.splitlines()]
-    assert np.mean(labels == bars(8, np.random.default_rng(3))[1]) > 0.8
+    assert command("evaluate", trained, "--data", images, "--format", "json") == 0
+    scores, result = json.loads(capsys.readouterr().out), json.loads((trained / "result.json").read_text())["scores"]
+    assert scores["inputs"] == 40 and scores["accuracy %"] == result["accuracy"]
+    assert scores["nats"] == pytest.approx(result["nats"], rel=1e-5)
+
+
+def test_standard_input_names_pictures(trained, own, capsys, monkeypatch):
+    names = sorted(map(str, own.rglob("*.png")))[:2]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(names).encode())))
+    capsys.readouterr()
+    assert command("predict", trained, "--format", "json") == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["id"] for record in records] == names
+
+
+def test_labels_that_the_model_does_not_know_are_named(trained, own, tmp_path, capsys):
+    (tmp_path / "cat").mkdir()
+    picture = next((own / "0").iterdir())
+    (tmp_path / "cat" / "a.png").write_bytes(picture.read_bytes())
+    said = command.refused(capsys, "evaluate", trained, "--data", tmp_path)
+    assert "cat/a.png: it lies in the folder 'cat', which is none of the model's classes, 0, 1" in said
+    (lone := tmp_path / "lone-ubyte").write_bytes(
+        bytes([0, 0, 8, 3]) + np.array([1, 5, 6], ">i4").tobytes() + b" " * 30
+    )
+    said = command.refused(capsys, "evaluate", trained, "--data", lone)
+    assert "labelled pictures come from a folder FOLDER/CLASS/FILE, or from train-images-idx3-ubyte with" in said
+    said = command.refused(capsys, "predict", trained, lone)
+    assert "has the shape [1, 5, 6]: expected [pictures, 6, 6]" in said
+    (tmp_path / "empty").mkdir()
+    assert "empty has no pictures" in command.refused(capsys, "predict", trained, tmp_path / "empty")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +120,7 @@ def test_ones_own_pictures_are_classified(trained, tmp_path, capsys):
         (["--data", "FOLDER", "--pixels", "5"], "size=5: expected a divisor of 36"),
         (["--data", "FOLDER", "--side", "8"], "side=8: data="),
         (["--data", "FOLDER", "--skip-unreadable"], "skip_unreadable=True: data="),
-        (["classify", "RUN", "nowhere.png"], "nowhere.png cannot be read as a picture"),
+        (["predict", "RUN", "nowhere.png"], "nowhere.png cannot be read as a picture"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(trained, capsys, arguments, message):

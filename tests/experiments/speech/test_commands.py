@@ -1,4 +1,4 @@
-"""Speech on a folder of one's own: train, stop, resume, evaluate, transcribe whole and streamed, and every mistake."""
+"""Speech on a folder of one's own: train, stop, resume, evaluate, predict whole and streamed, and every mistake."""
 
 import io
 import json
@@ -10,6 +10,7 @@ from scipy.io import wavfile
 from experiments.common.sound import read_sound
 from experiments.speech import EXPERIMENT
 from experiments.speech.streaming import stream_words
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -75,30 +76,65 @@ def test_evaluate_gives_the_value_of_the_result(trained, capsys):
     assert f"\nword error rate %: {value:.2f}  {{" in capsys.readouterr().out
 
 
-def test_a_file_is_transcribed_whole_and_streamed_alike(trained, tmp_path, capsys):
+def heard(capsys, *arguments) -> list[str]:
+    """What is heard in one file."""
+    capsys.readouterr()
+    assert command("predict", *arguments, "--format", "json") == 0
+    return json.loads(capsys.readouterr().out)["words"].split()
+
+
+def test_a_file_is_heard_whole_and_streamed_alike(trained, tmp_path, capsys):
     rng = np.random.default_rng(5)
     loaded = EXPERIMENT.load(trained)
     model, words = loaded.model, loaded.preprocessor.words
     for rate, target in ((8000, ["low", "high", "high"]), (16000, ["high", "low"])):
         (tmp_path / "said.wav").write_bytes(spoken(target, rng, rate))
-        outputs = []
-        for flags in ((), ("--beam", 0), ("--stream",)):
-            capsys.readouterr()
-            assert command("transcribe", trained, tmp_path / "said.wav", *flags) == 0
-            outputs.append(capsys.readouterr().out.split())
-        assert outputs[0] and outputs[1] == outputs[2]
+        greedy = heard(capsys, trained, tmp_path / "said.wav", "--beam", 0)
+        assert command("stream", trained, tmp_path / "said.wav") == 0
+        assert heard(capsys, trained, tmp_path / "said.wav") and capsys.readouterr().out.split() == []
+        assert command("stream", trained, tmp_path / "said.wav") == 0
+        assert capsys.readouterr().out.split() == greedy
         wave = read_sound(tmp_path / "said.wav", 8000)
         for size in (37, 1000):  # how the wave is cut does not matter
             chunks = (wave[i : i + size] for i in range(0, len(wave), size))
-            assert list(stream_words(model, chunks, words)) == outputs[2]
+            assert list(stream_words(model, chunks, words)) == greedy
 
 
 def test_silence_has_an_answer(trained, tmp_path, capsys):
     wavfile.write(tmp_path / "silence.wav", 8000, np.zeros(4000, np.int16))
-    for flags in ((), ("--stream",)):
-        capsys.readouterr()
-        assert command("transcribe", trained, tmp_path / "silence.wav", *flags) == 0
-        assert set(capsys.readouterr().out.split()) <= set(TONES)
+    assert set(heard(capsys, trained, tmp_path / "silence.wav")) <= set(TONES)
+    assert command("stream", trained, tmp_path / "silence.wav") == 0
+    assert set(capsys.readouterr().out.split()) <= set(TONES)
+
+
+def test_new_recordings_are_answered_the_same_everywhere(trained, tmp_path, capsys):
+    rng = np.random.default_rng(3)
+    (good := tmp_path / "good").mkdir()
+    (bad := tmp_path / "bad").mkdir()
+    for k, (rate, words) in enumerate(((8000, ["low"]), (16000, ["high", "low", "high"]), (8000, ["low", "low"]))):
+        (good / f"{k}.wav").write_bytes(spoken(words, rng, rate))
+        (bad / f"{k}.wav").write_bytes((good / f"{k}.wav").read_bytes())
+    (bad / "1.wav").write_bytes(b"no sound")
+    (good / "labels.csv").write_text("file,words\n0.wav,low\n1.wav,high low high\n2.wav,low low\n")
+    check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused="1.wav", labelled=good, tolerance=1e-4)
+    (good / "labels.csv").write_text("file,words\n0.wav,low\n1.wav,middle\n3.wav,low\n")
+    assert command("evaluate", trained, "--data", good, "--format", "json") == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["refused"] == 2 and json.loads(said.out)["words"] == 1
+    assert "1.wav: labels.csv, line 3: 'middle': none of the model's words, high, low" in said.err
+    assert "3.wav: labels.csv, line 4: path=" in said.err
+
+
+def test_scores_of_the_test_part_are_those_of_the_same_recordings_in_a_table(trained, capsys):
+    recordings = EXPERIMENT.load(trained).config.parts()["test"]
+    rows = [f"{recording.name},{' '.join(recording.words)}" for recording in recordings]
+    (table := trained.parents[1] / "test.csv").write_text("\n".join(["file,words", *rows]))
+    result = json.loads((trained / "result.json").read_text())
+    capsys.readouterr()
+    for flags, value in (([], result["value"]), (["--beam", 0], result["scores"]["greedy"])):
+        assert command("evaluate", trained, "--data", table, "--format", "json", *flags) == 0
+        scores = json.loads(capsys.readouterr().out)
+        assert scores["inputs"] == len(recordings) and scores["word error rate %"] == pytest.approx(value)
 
 
 @pytest.mark.exhaustive
@@ -118,11 +154,18 @@ def test_one_word_a_recording(tmp_path, capsys):
         result["metric"] == "accuracy %" and result["value"] > 70 and set(result["baseline"]) == {"nearest recording"}
     )
     capsys.readouterr()
-    assert command("transcribe", run, tmp_path / "0.wav") == 0
-    assert capsys.readouterr().out.strip() in TONES
-    assert command("transcribe", run, tmp_path / "0.wav", "--stream") == 1
+    assert command("predict", run, tmp_path / "0.wav", tmp_path / "1.wav", "--format", "json") == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(sum(record["probabilities"].values()) == pytest.approx(1) for record in records)
+    assert {record["class"] for record in records} <= set(TONES)
+    recordings = EXPERIMENT.load(run).config.parts()["test"]
+    rows = [f"{recording.name},{recording.words[0]}" for recording in recordings]
+    (tmp_path / "test.csv").write_text("\n".join(["file,words", *rows]))
+    assert command("evaluate", run, "--data", tmp_path / "test.csv", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["accuracy %"] == result["value"]
+    assert command("stream", run, tmp_path / "0.wav") == 1
     assert "only a model of strings of words can be streamed" in capsys.readouterr().err
-    assert command("transcribe", run, tmp_path / "0.wav", "--beam", 3) == 1
+    assert command("predict", run, tmp_path / "0.wav", "--beam", 3) == 1
     assert "beam=3: expected at least 0, and a model of --task strings" in capsys.readouterr().err
 
 
@@ -140,8 +183,14 @@ def test_series_in_place_of_sound_and_a_transformer_of_equal_size(tmp_path, caps
     assert command(*flags, *SMALL, *matched, *settled) == 0
     result = json.loads((tmp_path / "speech/run/result.json").read_text())
     assert result["value"] > 70 and "validation" not in result["scores"]
-    assert command("transcribe", tmp_path / "speech" / "run", "x.wav") == 1
+    run, good = tmp_path / "speech" / "run", tmp_path / "toy_TEST.ts"
+    assert command("stream", run, "x.wav") == 1
     assert "knows series, not sound" in capsys.readouterr().err
+    (bad := tmp_path / "bad.ts").write_text("@classLabel false\n@data\n1,2:3,4\n1,?:3,4\n1:3\n")
+    check_answers(EXPERIMENT, run, capsys, good=good, bad=bad, refused=4, labelled=good, tolerance=1e-4)
+    assert command("evaluate", run, "--data", good, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["accuracy %"] == result["value"]
+    assert "channel=1: the run knows series" in command.refused(capsys, "predict", run, good, "--channel", 1)
 
 
 @pytest.mark.parametrize(
@@ -155,11 +204,10 @@ def test_series_in_place_of_sound_and_a_transformer_of_equal_size(tmp_path, caps
         (["--channel", "1"], "channel=1: expected a number from 1 on, and --data FOLDER"),
         (["--skip-unreadable"], "it is for --data FOLDER"),
         (["--task", "vowels", "--skip-unreadable"], "skip-unreadable"),
-        (["transcribe", "RUN", "opposite.wav"], "say --channel 1"),
-        (["transcribe", "RUN", "short.wav", "--stream", "--beam", "4"], "leave out --beam or --stream"),
-        (["transcribe", "RUN", "nowhere.wav"], "cannot be read: No such file"),
-        (["transcribe", "RUN", "text.wav"], "no sound that can be read"),
-        (["transcribe", "RUN", "short.wav"], "too short: 100 samples"),
+        (["predict", "RUN", "opposite.wav"], "say --channel 1"),
+        (["predict", "RUN", "nowhere.wav"], "cannot be read: No such file"),
+        (["predict", "RUN", "text.wav"], "no sound that can be read"),
+        (["predict", "RUN", "short.wav"], "too short: 100 samples"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, arguments, message):

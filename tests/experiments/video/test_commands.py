@@ -1,6 +1,9 @@
-"""Video on tracks of one's own and on digits that are quickly drawn: train, stop, resume, evaluate, watch, mistakes."""
+"""Video on tracks of one's own and on digits that are quickly drawn: train, stop, resume, evaluate, predict, watch."""
 
+import io
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +11,10 @@ import pytest
 from experiments.video import EXPERIMENT, captions, frames
 from experiments.video.data import VIDEOS, Digits, bouncing_video
 from experiments.video.figures import write_gif
+from experiments.video.frames import FrameTask
+from experiments.video.signs import SignTask
 from rnn_jax.train.multi_seed import check_same_program
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -83,15 +89,44 @@ def test_seeds_share_a_program_whatever_their_halves_measure(tmp_path):
     check_same_program([one.task for one in prepared])
 
 
-def test_tracks_without_labels_are_watched(signs, tmp_path, capsys):
+def answered(capsys, *arguments) -> list[dict]:
+    """The records of answers."""
+    capsys.readouterr()
+    assert command("predict", *arguments, "--format", "json") == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_tracks_without_labels_are_answered_whatever_the_order_of_columns(signs, tmp_path, capsys, monkeypatch):
     make_tracks(tmp_path / "new.csv", labelled=False)
-    assert command("watch", signs, tmp_path / "new.csv") == 0
-    lines = capsys.readouterr().out.splitlines()
+    records = answered(capsys, signs, tmp_path / "new.csv")
     exchanged = [row.split(",") for row in (tmp_path / "new.csv").read_text().splitlines()]
     (tmp_path / "new.csv").write_text("\n".join(f"{y},{track},{x}" for track, x, y in exchanged))
-    assert command("watch", signs, tmp_path / "new.csv") == 0
-    assert capsys.readouterr().out.splitlines() == lines
-    assert len(lines) == 48 and sum((": left" in line) == bool(i % 2) for i, line in enumerate(lines)) > 36
+    assert answered(capsys, signs, tmp_path / "new.csv") == records
+    assert len(records) == 48 and sum((r["class"] == "left") == bool(i % 2) for i, r in enumerate(records)) > 36
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "new.csv").read_bytes())))
+    assert [record["id"] for record in answered(capsys, signs)] == [record["id"] for record in records]
+
+
+def test_new_tracks_are_answered_the_same_everywhere(signs, tmp_path, capsys):
+    head, *rows = (signs.parents[1] / "own.csv").read_text().splitlines()
+    some = [row for row in rows if int(row.split(",")[0]) < 4]
+    (good := tmp_path / "good.csv").write_text("\n".join([head, *some]))
+    (bad := tmp_path / "bad.csv").write_text("\n".join([head, *some, "2,far,0,right"]))
+    check_answers(EXPERIMENT, signs, capsys, good=good, bad=bad, refused="2", labelled=good, tolerance=1e-4)
+    bad.write_text("\n".join([head, *some, "9,1,1,round"]))
+    assert command("evaluate", signs, "--data", bad) == 1
+    assert "9: label 'round' is none of the model's classes, left, right" in capsys.readouterr().err
+
+
+def test_scores_of_the_test_part_are_those_of_the_same_tracks_in_a_file(signs, tmp_path, capsys):
+    test = SignTask(EXPERIMENT.load(signs).config).held_out
+    rows = [f"{i},{x},{y},{label}" for i, (v, label) in enumerate(zip(*test, strict=True)) for x, y in v.tolist()]
+    (file := tmp_path / "test.csv").write_text("\n".join(["track,x,y,label", *rows]))
+    capsys.readouterr()
+    assert command("evaluate", signs, "--data", file, "--format", "json") == 0
+    scores, result = json.loads(capsys.readouterr().out), json.loads((signs / "result.json").read_text())["scores"]
+    assert scores["inputs"] == 24 and scores["accuracy %"] == result["accuracy"]
+    assert scores["nats"] == pytest.approx(result["nats"], rel=1e-4)
 
 
 @pytest.mark.exhaustive
@@ -122,14 +157,67 @@ def test_frames_go_on_in_a_file(films, tmp_path, capsys):
     assert (tmp_path / "film-continued.gif").stat().st_size > 1000
 
 
-def test_captions_are_written(films, tmp_path, capsys):
+def test_captions_are_written(films, capsys):
     result = json.loads((films / "captions" / "result.json").read_text())
     assert result["metric"] == "exact captions %" and set(result["scores"]) == {"1 digits", "2 digits", "3 digits"}
     assert "of 12 wrong" in (films / "captions" / "sample.txt").read_text()
-    write_gif(bouncing_video(DIGITS, np.random.default_rng(0), 8, count=1), tmp_path / "film.gif")
-    assert command("watch", films / "captions", tmp_path / "film.gif") == 0
     assert command("evaluate", films / "captions") == 0
     assert "exact captions %" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A folder of films, the same with one that is none, and the same with labels."""
+    top, rng = tmp_path_factory.mktemp("folders"), np.random.default_rng(0)
+    for name in ("good", "bad", "labelled/a", "labelled/b"):
+        (top / name).mkdir(parents=True)
+    for i, length in enumerate((5, 8, 6)):
+        for name in ("good", "bad", f"labelled/{'ab'[i % 2]}"):
+            write_gif(bouncing_video(DIGITS, rng, length), top / name / f"{i}.gif")
+    (top / "bad" / "1.gif").write_text("a film in words")
+    (top / "labelled" / "captions.csv").write_text("file,caption\na/0.gif,a zero moves up\nb/1.gif,a one moves down\n")
+    return top
+
+
+@pytest.mark.parametrize("task", ["frames", "captions"])
+def test_new_films_are_answered_the_same_everywhere(films, folders, task, capsys):
+    good, bad, labelled = (folders / name for name in ("good", "bad", "labelled"))
+    check_answers(
+        EXPERIMENT, films / task, capsys, good=good, bad=bad, refused="1.gif", labelled=labelled, tolerance=1e-3
+    )
+
+
+def test_frames_of_films_are_scored_as_in_the_result(films, tmp_path, capsys):
+    """But for the steps of grey of a GIF."""
+    test = FrameTask(EXPERIMENT.load(films / "frames").config).held_out
+    for i in range(test.shape[1]):
+        write_gif(test[:, i], tmp_path / f"{i}.gif")
+    capsys.readouterr()
+    assert command("evaluate", films / "frames", "--data", tmp_path, "--format", "json") == 0
+    scores, result = json.loads(capsys.readouterr().out), json.loads((films / "frames" / "result.json").read_text())
+    assert scores["inputs"] == 12 and scores["squared error/frame"] == pytest.approx(result["value"], rel=0.02)
+
+
+def test_films_of_ones_own_with_labels_are_learned(tmp_path, capsys):
+    rng, flags = np.random.default_rng(0), "--hidden-size 8 --embedding-size 8 --no-bidirectional --longest 4"
+    for i in range(24):
+        (tmp_path / f"half {i % 2}").mkdir(exist_ok=True)
+        film = np.zeros((4 + i % 3, 24, 24), np.float32)
+        film[:, 12 * (i % 2) : 12 * (i % 2) + 10] = rng.uniform(0.5, 1, (len(film), 1, 24))
+        write_gif(film, tmp_path / f"half {i % 2}" / f"{i}.gif")
+    few = "--batch-size 8 --steps 20 --steps-per-dispatch 10 --evaluate-every 20 --learning-rate 0.03 --warmup-steps 2"
+    words = ["--task", "captions", "--films", tmp_path, "--runs", tmp_path / "runs", "--name", "run"]
+    assert command(*words, *flags.split(), *few.split()) == 0
+    said = capsys.readouterr().err
+    assert "24 films: " in said and "half 0 12" in said and "the longest has 4 frames" in said
+    run = tmp_path / "runs" / "video" / "run"
+    assert json.loads((run / "result.json").read_text())["scores"] == {}
+    records = answered(capsys, run, tmp_path / "half 0", tmp_path / "half 1")
+    right = [Path(record["id"].partition(": ")[0]).name == record["caption"] for record in records]
+    assert command("evaluate", run, "--data", tmp_path, "--format", "json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["inputs"] == len(right) == 24 and scores["exact captions %"] == pytest.approx(100 * np.mean(right))
+    assert np.mean(right) >= 0.5
 
 
 @pytest.mark.parametrize(
@@ -144,19 +232,18 @@ def test_captions_are_written(films, tmp_path, capsys):
         (["--no-hold-out"], "use evaluate_every=1000"),
         (["--task", "frames", "--patch", "5"], "patch=5: expected a divisor of 24"),
         (["--task", "frames", "--frame-cell", "convlstm"], "cell='convlstm' is unknown: did you mean 'conv_lstm'?"),
-        (["watch", "RUN", "one.csv"], "one.csv has no column 'y'"),
-        (["watch", "RUN", "nowhere.ts"], "nowhere.ts"),
+        (["predict", "RUN", "one.csv"], "one.csv has no column 'y'"),
+        (["predict", "RUN", "nowhere.ts"], "nowhere.ts"),
+        (["predict", "RUN", "three.ts"], "the track has 3 coordinates: the model was trained on 2"),
+        (["watch", "RUN", "one.csv"], "is of task libras: --task frames goes on"),
+        (["--task", "captions", "--films", "nowhere"], "nowhere"),
+        (["--task", "captions", "--longest", "0"], "longest=0"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(signs, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "one.csv").write_text("track,label,x\na,up,1\na,up,2\n")
+    (tmp_path / "three.ts").write_text("@classLabel false\n@data\n1,2:1,2:1,2\n")
     (tmp_path / "alike.csv").write_text("track,label,x\n" + "".join(f"{i},up,{i}\n{i},up,3\n" for i in range(9)))
     said = command.refused(capsys, *(signs if a == "RUN" else a for a in arguments))
     assert message in said, said
-
-
-def test_a_video_that_is_none_is_named(films, tmp_path, capsys):
-    (tmp_path / "film.gif").write_text("a film in words")
-    said = command.refused(capsys, "watch", films / "captions", tmp_path / "film.gif")
-    assert "film.gif cannot be read as a film" in said, said

@@ -2,8 +2,11 @@
 
     python -m experiments.anomaly_detection                          58 series of the Numenta Anomaly Benchmark
     python -m experiments.anomaly_detection --csv FILE --column C    your own: a column of times, columns of numbers
-    python -m experiments.anomaly_detection detect RUN [FILE]        alarms in a table, or in standard input as it comes
-    python -m experiments.anomaly_detection evaluate RUN
+    python -m experiments.anomaly_detection --csv FILE --by C        a network for each series that a column tells apart
+    python -m experiments.anomaly_detection predict RUN [FILE]       what is said of each row of a table, as it comes
+    python -m experiments.anomaly_detection detect RUN [FILE]        the alarms alone, in words
+    python -m experiments.anomaly_detection evaluate RUN --data FILE --labels FILE    F1 of alarms and the NAB score
+    python -m experiments.anomaly_detection export RUN               a program that runs without this code
     python -m experiments.anomaly_detection resume RUN               go on after an interruption
 
 Lavin & Ahmad 2015, arXiv:1510.03336. As the benchmark demands, nothing looks ahead and each series is alone: a network
@@ -20,6 +23,7 @@ the way, too); the detection threshold is the best for all labels, as the benchm
 
 from experiments.anomaly_detection.commands import detect, evaluate, prepare, restore
 from experiments.anomaly_detection.config import Config
+from experiments.anomaly_detection.predictor import AnomalyDetectionPredictor
 from experiments.common.table_cells import TableConfig
 from experiments.common.upgrade import add_fields
 from rnn_jax.train import Experiment
@@ -31,5 +35,6 @@ EXPERIMENT = Experiment(
     prepare,
     restore,
     commands=(evaluate, detect),
-    upgrade=add_fields(Config, *field_types(TableConfig)),
+    upgrade=add_fields(Config, *field_types(TableConfig), "by"),
+    predictor=AnomalyDetectionPredictor,
 )  # fmt: skip

@@ -26,7 +26,13 @@ class SeriesConfig:
     """A table of your own in place of the benchmark: a first line with names, then times and numbers."""
     column: str = ""
     """Of your table; by default all columns of numbers, each as a series."""
+    by: str = ""
+    """Of your table: the column that says which series a row belongs to; each has a network of its own."""
     table: TableConfig = TableConfig()
+
+    def __post_init__(self):
+        if self.by and not self.csv:
+            raise ValueError(f"by={self.by!r} names a column of a table of your own: it needs --csv FILE")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from experiments.common.table_steps import most_common, step_words
 from experiments.common.table_times import Clock
 from experiments.common.tables import Dialect, parse_tables, read_tables
 from rnn_jax.data.archives import read_members
-from rnn_jax.data.download import fetch
+from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, FolderFile
 
 NAB = Dataset(
@@ -72,8 +72,10 @@ def load_nab() -> list[TimeSeries]:
     return series
 
 
-def load_series(csv: str = "", column: str = "", config: TableConfig = TOLD) -> list[TimeSeries]:
+def load_series(csv: str = "", column: str = "", config: TableConfig = TOLD, by: str = "") -> list[TimeSeries]:
     """The benchmark, or the series in a table of one's own: `column`, or each column of numbers by itself.
+
+    With `by`, a column that tells several series apart, each of them has its name there, and one column of numbers.
 
     What was read of a table is said. Rows are taken as they come, as those of the benchmark are, some of whose clocks
     go back.
@@ -83,12 +85,15 @@ def load_series(csv: str = "", column: str = "", config: TableConfig = TOLD) -> 
     """
     if not csv:
         return load_nab()
-    read = read_tables(csv, config, columns=[column] if column else (), ordered=False)
-    table = read.tables[""]
+    read = read_tables(csv, config, by=by, columns=[column] if column else (), ordered=False)
+    table = next(iter(read.tables.values()))
     step = f"most rows {step_words(most_common(np.diff(table.times)))} apart" if len(table.times) > 1 else "one row"
     lines = table_lines(Path(csv).name, read.tables, table.clock, step)
     print("\n".join([*lines, *(f"note: {note}" for note in read.notes)]), file=sys.stderr)
+    if by and len(table.names) > 1:
+        raise DataError(f"{csv}, by={by!r}: which column is watched? --column says it: {', '.join(table.names)}")
     return [
-        TimeSeries(name, table.times, table.values[:, i], (), table.clock, read.dialect)
-        for i, name in enumerate(table.names)
+        TimeSeries(series if by else name, one.times, one.values[:, i], (), one.clock, read.dialect)
+        for series, one in read.tables.items()
+        for i, name in enumerate(one.names)
     ]

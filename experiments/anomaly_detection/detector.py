@@ -1,14 +1,14 @@
 """Detect anomalies with the network of a series: row by row as they come, or in many whole series side by side."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from experiments.anomaly_detection.anomaly_score import AnomalyScore
 from experiments.anomaly_detection.config import AnomalyScoreConfig, Config
-from experiments.anomaly_detection.features import FeatureExtractor, SeriesFeatures, SeriesScaling
+from experiments.anomaly_detection.features import FEATURES, FeatureExtractor, SeriesFeatures, SeriesScaling
 from experiments.common.table_notes import number_text
 from experiments.common.table_rows import Row
 from rnn_jax.data import pad
@@ -30,6 +30,10 @@ class Detection(NamedTuple):
     """See `AnomalyScore`."""
 
 
+Step = Callable[[Any, np.ndarray], tuple[Any, Any]]
+"""A step of the network of a series: from carry and inputs `[7]` to the next carry and the distribution `[1, 1]`."""
+
+
 class Detector:
     """Detects anomalies in one stream, row by row as it comes.
 
@@ -38,17 +42,26 @@ class Detector:
         model: the network of the series.
         scaling: of the series.
         first: rows at the beginning that have the score 0.
+        step: of the network, from carry and inputs `[7]`, where several detectors share one that is compiled.
+
+    Attributes:
+        inputs: what the network has read of the last row, `[7]`.
     """
 
-    def __init__(self, config: Config, model: GaussianModel, scaling: SeriesScaling, first: int):
+    def __init__(
+        self, config: Config, model: GaussianModel, scaling: SeriesScaling, first: int, step: Step | None = None
+    ):
         self._extract = FeatureExtractor(scaling, config.model.ahead)
         self._score = AnomalyScore(config.score, first)
         self._carry = model.initial_carry((1,))
-        self._step = jax.jit(lambda carry, x: model.step(carry, x[None]))
+        self._step = step or jax.jit(lambda carry, x: model.step(carry, x[None]))
+
+        self.inputs = np.zeros(FEATURES, np.float32)
 
     def __call__(self, time: np.datetime64, value: float) -> Detection:
         """The detection of the next row; a missing value, NaN, has the score 0."""
         row = self._extract(time, value)
+        self.inputs = row.inputs
         self._carry, (mean, std) = self._step(self._carry, row.inputs)
         center, std = row.known + float(mean[0, 0]), float(std[0, 0])
         prediction, low, high = self._extract.scaling.to_values(center + np.array([0, -WIDTH, WIDTH]) * std)

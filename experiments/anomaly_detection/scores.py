@@ -9,7 +9,7 @@ from experiments.anomaly_detection.baselines import windowed_gaussian
 from experiments.anomaly_detection.config import AnomalyScoreConfig
 from experiments.anomaly_detection.detector import ALARM, Detection, alarm_line, score_all
 from experiments.anomaly_detection.features import SeriesFeatures
-from experiments.anomaly_detection.nab_score import PROFILES, NabScore, Profile, ScoredSeries, nab_score
+from experiments.anomaly_detection.nab_score import PROFILES, NabScore, Profile, ScoredSeries, nab_score, probationary
 
 STANDARD = PROFILES["standard"]
 
@@ -62,6 +62,43 @@ def detection_result(
     }
     return {"metric": "NAB score, standard profile", "value": scores["standard"], "higher_is_better": True,
             "baseline": baseline, "scores": scores}  # fmt: skip
+
+
+def alarm_measures(labels: Sequence[tuple[str, int]], anomaly_scores: Sequence[float]) -> dict[str, Any]:
+    """Precision, recall and F1 of the alarms of some series, and the benchmark's score; all in %.
+
+    Precision is the share of alarms in windows, recall that of windows with an alarm.
+
+    Args:
+        labels: of each row its series, and the number of the window that it is in, or -1.
+        anomaly_scores: of the rows.
+    """
+    by_series: dict[str, list[tuple[int, float]]] = {}
+    for (name, window), score in zip(labels, anomaly_scores, strict=True):
+        by_series.setdefault(name, []).append((window, score))
+    scored, alarms, right, found, windows = [], 0, 0, 0, 0
+    for rows in by_series.values():
+        numbers, scores = (np.array(column) for column in zip(*rows, strict=True))
+        alarmed = scores >= ALARM
+        alarms, right = alarms + int(alarmed.sum()), right + int((alarmed & (numbers >= 0)).sum())
+        inside = [np.flatnonzero(numbers == k) for k in np.unique(numbers[numbers >= 0])]
+        windows, found = windows + len(inside), found + sum(bool(alarmed[places].any()) for places in inside)
+        spans = sorted((int(places[0]), int(places[-1])) for places in inside)
+        scored.append(ScoredSeries(scores, spans))
+    precision, recall = (100 * a / b if b else 0.0 for a, b in ((right, alarms), (found, windows)))
+    counted = any(right >= probationary(len(of.scores)) for of in scored for _, right in of.windows)
+    of_alarms, best = (nab_score(scored, STANDARD, t).score if counted else None for t in (ALARM, None))
+    return {
+        "precision %": precision,
+        "recall %": recall,
+        "F1 %": 2 * precision * recall / (precision + recall) if precision + recall else 0.0,
+        "NAB score": of_alarms,
+        "NAB score, best threshold": best,
+        "alarms": alarms,
+        "alarms in windows": right,
+        "windows": windows,
+        "windows found": found,
+    }
 
 
 def relative_error(features: SeriesFeatures, detection: Detection) -> float:

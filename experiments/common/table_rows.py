@@ -33,6 +33,16 @@ class Row(NamedTuple):
     """1 for the first row after the header."""
     told: str
     """The time in words, in the zone and with the offset that it came in."""
+    series: str = ""
+    """Which it belongs to, where a column tells several apart."""
+
+
+class BadRow(NamedTuple):
+    """One row that cannot be read."""
+
+    number: int
+    """1 for the first row after the header."""
+    error: DataError
 
 
 class TableRows:
@@ -47,6 +57,7 @@ class TableRows:
         config: how the table is written.
         columns: those with the numbers that are wanted, in this order; by default all but that of the times.
         learned: how a table was written that it is to be read like, if its delimiter is the same.
+        by: the column that says which series a row belongs to, where the table has several.
 
     Attributes:
         names: of the columns with numbers.
@@ -58,7 +69,7 @@ class TableRows:
 
     def __init__(
         self, lines: Iterable[str], name: str, config: TableConfig = TOLD, *,
-        columns: Iterable[str] = (), learned: Dialect | None = None,
+        columns: Iterable[str] = (), learned: Dialect | None = None, by: str = "",
     ):  # fmt: skip
         self.name, self.config = name, config
         given = (line.removesuffix("\n").removesuffix("\r").removeprefix("\ufeff") for line in lines)
@@ -71,7 +82,7 @@ class TableRows:
         delimiter = delimiter or tell_delimiter([line for line in begun if line.strip()])
         feed = (f"{line}\n" for line in itertools.chain(begun, given))
         self._reader = csv.reader(feed, delimiter=delimiter, strict=True, skipinitialspace=True)
-        self._header = Header.of(name, next(self._lines(), []), config.time, "", tuple(columns))
+        self._header = Header.of(name, next(self._lines(), []), config.time, by, tuple(columns))
         self.names = self._header.names
         same = learned is not None and learned.delimiter == delimiter
         self._decimal = config.decimal or (learned.decimal if learned and same else "")
@@ -80,12 +91,26 @@ class TableRows:
         self._missing = MISSING | {marker.lower() for marker in split_names(config.missing)}
 
     def __iter__(self) -> Iterator[Row]:
-        for number, row in enumerate(self._lines(), 1):
-            if len(row) != len(self._header.cells):
-                raise self._error(f"{len(row)} cells, expected {len(self._header.cells)}, one for each name in line 1")
-            cells = [cell.strip() for cell in row]
-            time, told = self._read_time(" ".join(cells[i] for i in self._header.time))
-            yield Row(time, self._read_numbers([cells[i] for i in self._header.columns]), number, told)
+        for row in self.each():
+            if isinstance(row, BadRow):
+                raise row.error
+            yield row
+
+    def each(self) -> Iterator[Row | BadRow]:
+        """All rows, those that cannot be read, too."""
+        for number, cells in enumerate(self._lines(), 1):
+            try:
+                yield self._row(number, cells)
+            except DataError as error:
+                yield BadRow(number, error)
+
+    def _row(self, number: int, row: list[str]) -> Row:
+        if len(row) != len(self._header.cells):
+            raise self._error(f"{len(row)} cells, expected {len(self._header.cells)}, one for each name in line 1")
+        cells = [cell.strip() for cell in row]
+        time, told = self._read_time(" ".join(cells[i] for i in self._header.time))
+        series = "" if self._header.by is None else cells[self._header.by]
+        return Row(time, self._read_numbers([cells[i] for i in self._header.columns]), number, told, series)
 
     def _lines(self) -> Iterator[list[str]]:
         """The cells of each line that is not empty."""

@@ -4,6 +4,9 @@
     python -m experiments.gradient_flow --cells gru,mingru,slstm   others
     python -m experiments.gradient_flow train --cell gru           one
     python -m experiments.gradient_flow draw RUN RUN --out F.png   several runs side by side in one figure
+    python -m experiments.gradient_flow predict RUN FILE.ts        the sums of sequences of yours, numbers and marks
+    python -m experiments.gradient_flow evaluate RUN --data FILE   the squared error on them
+    python -m experiments.gradient_flow export RUN                 a program that runs without this code
     python -m experiments.gradient_flow resume RUN                 go on after an interruption
 
 Bengio, Simard & Frasconi 1994; Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063. The task is the adding problem, whose
@@ -13,8 +16,15 @@ diagnosed (`--diagnose` of any experiment) at its beginning and at every evaluat
 
 from experiments.gradient_flow.commands import compare, draw, evaluate, prepare, restore, train
 from experiments.gradient_flow.config import Config
+from experiments.gradient_flow.predictor import GradientFlowPredictor
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
-    __name__, Config, prepare, restore, commands=(compare, train, evaluate, draw), default="compare"
+    __name__,
+    Config,
+    prepare,
+    restore,
+    commands=(compare, train, evaluate, draw),
+    default="compare",
+    predictor=GradientFlowPredictor,
 )

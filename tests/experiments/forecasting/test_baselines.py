@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from experiments.forecasting.baselines import NormalEquations, persistence, ridge_forecasts
 from experiments.forecasting.data import mean_of_last
 from experiments.forecasting.outputs import LEVELS, Forecast
+from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import (
     examples_text,
     forecast_table,
@@ -17,7 +18,7 @@ from experiments.forecasting.scores import (
     score_variance,
 )
 from experiments.forecasting.variance_baselines import garch_variances, har_variances, smoothed_variances
-from experiments.forecasting.windows import Scaling, Windows
+from experiments.forecasting.windows import Windows
 from rnn_jax.metrics import coverage, mean_absolute_error, pinball, qlike
 from tests.experiments.forecasting.small_panel import make_panel
 

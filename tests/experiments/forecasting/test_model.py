@@ -12,7 +12,8 @@ from scipy.stats import norm
 from experiments.forecasting import EXPERIMENT
 from experiments.forecasting.model import Forecaster, make_forecast, make_raw
 from experiments.forecasting.outputs import LEVELS, OUTPUTS, Forecast
-from experiments.forecasting.windows import Scaling, Windows
+from experiments.forecasting.scaling import Scaling
+from experiments.forecasting.windows import Windows
 from rnn_jax import GRU
 from rnn_jax.nnx import Recurrent, functional
 from rnn_jax.train import flatten
@@ -109,7 +110,7 @@ def test_quantiles_are_in_order_and_their_middle_is_the_point():
     assert OUTPUTS["quantile"].point(raw) == 3
 
 
-@pytest.mark.parametrize("output", list(OUTPUTS))
+@pytest.mark.parametrize("output", ["point", "quantile", "gaussian", "variance"])
 def test_losses_are_least_where_they_should_be(output):
     """At the quantiles, the mean and deviation, or the mean square of a sample."""
     sample = RNG.normal(1, 2, 4001).astype(np.float32)

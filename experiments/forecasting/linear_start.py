@@ -9,6 +9,9 @@ from experiments.forecasting.baselines import NormalEquations
 from experiments.forecasting.model import Forecaster
 from experiments.forecasting.windows import Windows
 
+ENOUGH = 20_000
+"""Windows to fit where each step has a regression of its own."""
+
 
 def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, penalty: float) -> None:
     """Give the linear map the weights of ridge regression, and its constants what goes best with what that leaves.
@@ -24,6 +27,9 @@ def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, pena
     if model.linear is None:
         return
     output, steps = model.output, 1 if model.recursive else model.horizon
+    numbers = [place for place in model.ahead if place < windows.layout.features]  # those of words are not fitted
+    if numbers:  # a regression for each step, which so many windows tell as well
+        examples = examples[:: 1 + len(examples) // ENOUGH]
     parts = np.array_split(examples, -(-len(examples) // 4096))
     count, ones = windows.layout.features, slice(-1, None)
 
@@ -36,8 +42,7 @@ def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, pena
 
     seasonal = np.concatenate([model.last_season(windows.inputs(part)) for part in parts])
     left = output.aim(windows.targets(examples)[:, :steps]) - seasonal
-    numbers = [place for place in model.ahead if place < count]  # no features of words, which are not fitted
-    if numbers:  # each step has a row of its own, with what is known of it ahead
+    if numbers:  # each step has what is known ahead of it in its rows
         fitted = np.zeros((len(model.means) * count + len(numbers) + 1, steps))
         for h in range(steps):
             rows = functools.partial(design, step=h)

@@ -42,14 +42,16 @@ class Worker:
 
     Attributes:
         name: the library's, in `PEERS`.
+        flags: XLA_FLAGS of the process, beside those of this one.
     """
 
-    def __init__(self, name: str, folder: Path):
+    def __init__(self, name: str, folder: Path, flags: str = ""):
         self.name, self.folder, self.log = name, folder, folder / f"{name}.log"
         # The cores are devices of their own for "split" alone. All processes share the memory of a GPU.
         variables = {
             "JAX_NUM_CPU_DEVICES": str(cores() if name == "split" else 1),
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+            "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip(),
         }
         with self.log.open("w") as log:
             self.process: Any = subprocess.Popen(

@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,8 @@ import jax
 import tyro
 
 from experiments import imported
+from experiments.answering import predictor_commands
+from experiments.signatures import signed
 from rnn_jax.checks import consenting_to
 from rnn_jax.train import CheckpointError, Diverged, Experiment, RunOptions, train_experiment
 from rnn_jax.train.fields import field_types, make_config, read_object, read_values
@@ -27,8 +29,8 @@ Flags = tyro.conf.OmitArgPrefixes
 
 RunPath = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help="The directory of a run.")]]
 
-TRUST = "Use a run though config.json, its data or a module of yours is not what it was trained with."
-TrustChanges = Annotated[bool, tyro.conf.arg(help=TRUST)]
+CHANGED = "Use a run though config.json, its data or a module of yours is not what it was trained with."
+TrustChanges = Annotated[bool, tyro.conf.arg(help=CHANGED)]
 
 CONFIG = "--config FILE takes the values of a JSON file, config.json of a run say, where no flag says otherwise."
 
@@ -48,12 +50,11 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
     """
     arguments, consent = _split_trust(sys.argv[1:] if arguments is None else arguments)
     with _mendable(), consenting_to(consent):
-        own = {command.__name__: command for command in experiment.commands}
-        commands = {"train": _train_command(experiment), "resume": _resume_command(experiment)} | own
+        commands = commands_of(experiment)
         file, rest = _split_config(arguments)
         name, rest, asked = _chosen(commands, experiment.default, rest)
         command = _of_run(commands[name], experiment)
-        page = experiment.page if asked else f"{inspect.getdoc(command)}\n\n{TRUST}"
+        page = experiment.page if asked else f"{_said(command)}\n\n{TRUST}"
         if "config" in inspect.signature(command).parameters:
             stored = read_object("config", file, '{"FIELD": VALUE, ...}') if file else {}
             command = _with_config(command, experiment, _flags(rest), file, stored)
@@ -65,6 +66,14 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
             raise ValueError(f"config={str(file)!r}: the command {name} takes no config")
         code = tyro.cli(command, args=rest, prog=f"python -m {experiment.module} {name}", description=page)
     raise SystemExit(code or 0)
+
+
+def commands_of(experiment: Experiment) -> dict[str, Callable[..., Any]]:
+    """The functions of an experiment's command line by the names of the commands."""
+    own = {command.__name__: command for command in experiment.commands}
+    if experiment.predictor:
+        own |= predictor_commands(experiment.predictor, own["evaluate"])
+    return {"train": _train_command(experiment), "resume": _resume_command(experiment)} | own
 
 
 def run_commands(commands: Mapping[str, Callable], default: str, arguments: list[str] | None = None) -> None:
@@ -137,7 +146,7 @@ def _with_config(
         default = make_config(config_type, read_values(config_type, {**values, **words}))
     signature = inspect.signature(command, eval_str=True)
     config = signature.parameters["config"].replace(annotation=Flags[config_type], default=default)
-    return _signed(command, [config if p.name == "config" else p for p in signature.parameters.values()])
+    return signed(command, [config if p.name == "config" else p for p in signature.parameters.values()])
 
 
 def _with_choices(config_type: type, field: str, choices: tuple[str, ...]) -> type:
@@ -153,19 +162,6 @@ def _with_choices(config_type: type, field: str, choices: tuple[str, ...]) -> ty
 def _is_one_word(hint: Any) -> bool:
     """Whether a flag of this type takes one word: not none, as that of a bool, nor several."""
     return hint is not bool and typing.get_origin(hint) is not tuple
-
-
-def _signed(command: Callable, parameters: Sequence[inspect.Parameter]) -> Callable:
-    """A function with other parameters in its signature, from which flags are made."""
-
-    @functools.wraps(command)
-    def signed(*positional: Any, **named: Any) -> Any:
-        return command(*positional, **named)
-
-    del vars(signed)["__wrapped__"]
-    vars(signed)["__signature__"] = inspect.Signature(parameters)
-    signed.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return signed
 
 
 def _of_run(command: Callable, experiment: Experiment) -> Callable:
@@ -184,7 +180,7 @@ def _of_run(command: Callable, experiment: Experiment) -> Callable:
 
     run = inspect.Parameter("run", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=RunPath)
     trust = inspect.Parameter("trust_changes", inspect.Parameter.KEYWORD_ONLY, annotation=TrustChanges, default=False)
-    return _signed(on_run, [run, *list(signature.parameters.values())[1:], trust])
+    return signed(on_run, [run, *list(signature.parameters.values())[1:], trust])
 
 
 def _chosen(commands: Mapping[str, Callable], default: str, arguments: list[str]) -> tuple[str, list[str], bool]:
@@ -197,6 +193,11 @@ def _chosen(commands: Mapping[str, Callable], default: str, arguments: list[str]
         raise SystemExit(2)
     name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)
     return name, rest, bool(set(rest) & {"-h", "--help"}) and not named
+
+
+def _said(command: Callable) -> str:
+    """What a command says of itself; what it says of its arguments stands with the flags."""
+    return (inspect.getdoc(command) or "").partition("\n\nArgs:")[0].partition("\n\nReturns:")[0]
 
 
 def _program(command: Callable) -> tuple[str, str | None]:

@@ -100,6 +100,28 @@ def classification_scores(probabilities: Checked[Any, "N C"], labels: Checked[An
     }
 
 
+def balanced_accuracy(confusion: Checked[Any, "C C"]) -> float:
+    """The mean over classes of the share of their examples that are found, of a matrix whose rows are the labels.
+
+    Classes without examples do not count; nan if there are none at all.
+    """
+    confusion = np.asarray(confusion, float)
+    counts = confusion.sum(axis=1)
+    there = counts > 0
+    return float((confusion.diagonal()[there] / counts[there]).mean()) if there.any() else float("nan")
+
+
+def macro_f1(confusion: Checked[Any, "C C"]) -> float:
+    """The mean over classes of F1 = 2 TP / (2 TP + FP + FN), of a matrix whose rows are the labels.
+
+    Classes that neither are there nor were predicted do not count; nan if there are none at all.
+    """
+    confusion = np.asarray(confusion, float)
+    counts = confusion.sum(axis=0) + confusion.sum(axis=1)
+    there = counts > 0
+    return float((2 * confusion.diagonal()[there] / counts[there]).mean()) if there.any() else float("nan")
+
+
 def recall_at(k: int, scores: Checked[Any, "N C"]) -> float:
     """The share of rows whose first candidate is among the k best; scores `[N, C]`, the first column the right ones.
 

@@ -21,10 +21,11 @@ from experiments.anomaly_detection.figures import draw_overview, draw_series
 from experiments.anomaly_detection.model import LARGEST_LOSS, predictor_losses, training_batches
 from experiments.anomaly_detection.scores import alarms_text, detection_result
 from experiments.cli import Flags, print_lines
+from experiments.common.reading import say
 from experiments.common.table_cells import TOLD, TableConfig
 from experiments.common.table_rows import Row, TableRows
 from experiments.common.tables import Dialect
-from experiments.common.text import open_unpacked, read_file_text, say
+from experiments.common.text import open_unpacked, read_file_text
 from rnn_jax.data import digests, read_lines
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves

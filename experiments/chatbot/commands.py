@@ -12,7 +12,7 @@ from experiments.chatbot.data import DATASETS, load_conversations, split_convers
 from experiments.chatbot.ranking import RankingTask
 from experiments.chatbot.writing import WritingTask
 from experiments.cli import print_lines
-from experiments.common.text import say
+from experiments.common.reading import say
 from rnn_jax.data import digests, read_lines
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, key_for

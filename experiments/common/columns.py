@@ -54,9 +54,7 @@ def find_columns(
         elif column.isdigit() and 1 <= int(column) <= len(first):
             places[what] = int(column) - 1
         elif column:
-            near = difflib.get_close_matches(column, first, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise DataError(f"{path}, line {line}: no column {column!r}: {hint}its columns are {first}")
+            raise _no_column(path, table, column)
     for what, other in (("text", "label"), ("label", "text")):
         if what not in places:
             usual = found[what] if found[what] != places[other] else None
@@ -71,6 +69,34 @@ def find_columns(
     if not header and not known:
         _refuse_header(path, table, text, label)
     return Columns(header, text, label, _how(first if header else [], text, label))
+
+
+def find_text_column(path: str | Path, table: Delimited, text_column: str = "") -> tuple[int, bool]:
+    """The column of a table that has the texts, where no labels are asked for, and whether the first row is a header.
+
+    Raises:
+        DataError: there is no such column, or it is not clear which one is meant.
+    """
+    first, usual = table.rows[0].cells, _known(table, TEXTS)
+    if text_column in first and text_column:
+        return first.index(text_column), True
+    if text_column.isdigit() and 1 <= int(text_column) <= len(first):
+        return int(text_column) - 1, usual is not None
+    if text_column:
+        raise _no_column(path, table, text_column)
+    if usual is None and len(first) > 1:
+        raise DataError(
+            f"{path} has {len(first)} columns, {first}: --text-column NAME, or a number from 1, says which one has the "
+            "texts"
+        )
+    return usual or 0, usual is not None
+
+
+def _no_column(path: str | Path, table: Delimited, column: str) -> DataError:
+    line, first = table.rows[0]
+    near = difflib.get_close_matches(column, first, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return DataError(f"{path}, line {line}: no column {column!r}: {hint}its columns are {first}")
 
 
 def _named(path: str | Path, table: Delimited, found: Mapping[str, int | None]) -> Columns:

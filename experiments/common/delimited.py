@@ -37,7 +37,7 @@ class Delimited(NamedTuple):
         return f"{self.file.form}, {DELIMITERS[self.delimiter]} between columns"
 
 
-def read_delimited(path: str | Path, *, tabs: bool = False) -> Delimited:
+def read_delimited(path: str | Path, *, tabs: bool = False, empty: bool = False) -> Delimited:
     """The rows of a file with tabs, commas, semicolons or bars between cells: what makes rows of equally many cells.
 
     Quotes around a cell are as spreadsheets write them: it may hold delimiters, line breaks and empty lines. Where tabs
@@ -47,6 +47,7 @@ def read_delimited(path: str | Path, *, tabs: bool = False) -> Delimited:
     Args:
         path: of the file.
         tabs: whether nothing but tabs stands between cells, and quotes are letters.
+        empty: whether there may be empty lines between rows: rows of one empty cell.
 
     Raises:
         DataError: the file cannot be read, has an empty line between rows, or a quote without its partner.
@@ -71,8 +72,8 @@ def read_delimited(path: str | Path, *, tabs: bool = False) -> Delimited:
         rows.pop()
     if not rows:
         raise DataError(f"{path} has no rows: it is empty but for line breaks")
-    if empty := next((row for row in rows if row.cells in ([], [""])), None):
-        raise DataError(f"{path}, line {empty.line}: the line is empty; remove it, or put quotes around the whole cell")
+    if not empty and (blank := next((row for row in rows if row.cells in ([], [""])), None)):
+        raise DataError(f"{path}, line {blank.line}: the line is empty; remove it, or put quotes around the whole cell")
     return Delimited(rows, delimiter, file)
 
 

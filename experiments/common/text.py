@@ -6,7 +6,6 @@ import gzip
 import io
 import lzma
 import re
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -215,9 +214,3 @@ class _Recoded:
 def normal_form(text: str) -> str:
     """What makes two texts the same: their words in lower case; of a text without words, all of it."""
     return " ".join(re.findall(r"\w+", text.casefold())) or text
-
-
-def say(lines: Iterable[str]) -> None:
-    """Print lines where the progress of a training is printed: on standard error."""
-    for line in lines:
-        print(line, file=sys.stderr)

@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 from tyro.conf import Positional
 
-from experiments.common.text import say
+from experiments.common.reading import say
 from experiments.genomics.baselines import bayes_accuracy, kbann_result
 from experiments.genomics.config import Config, CrossValidationConfig
 from experiments.genomics.cross_validation import BATCH_AXES, FoldModels, NucleotideBatches

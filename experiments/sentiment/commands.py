@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from tyro.conf import Positional
 
-from experiments.common.labelled import read_labelled
-from experiments.common.text import say
+from experiments.common.reading import say
 from experiments.sentiment.baselines import naive_bayes_accuracy
 from experiments.sentiment.config import Config
 from experiments.sentiment.data import DATASETS, encode_texts, load_labelled
@@ -68,7 +67,7 @@ def prepare(config: Config) -> Prepared:
         explainer = Explainer(rebuild(outcome.params), tokenizer, config.text.longest)
         examples = explain_examples(explainer, texts["test"], labels["test"], probabilities, classes)
         run.write_text("sample.txt", examples)
-        print(f"{examples}\nmore: python -m experiments.sentiment classify {run.path} 'a sentence'")
+        print(f"{examples}\nwhy: python -m experiments.sentiment classify {run.path} 'a sentence'")
         published = [{"value": value, "who": who, "source": SOURCE} for who, value in known.items()]
         return {"model": config.summary, "metric": "accuracy %", "value": scores["accuracy"],
                 "higher_is_better": True, "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
@@ -88,19 +87,13 @@ def restore(run: Run, config: Config) -> Trained:
     return Trained.best(run, config, *functional(model), preprocessor=known)
 
 
-def evaluate(trained: Trained, data: str = "", text_column: str = "", label_column: str = "") -> None:
-    """Print the scores of a trained model on its test texts, or on all of another file of labelled texts."""
+def evaluate(trained: Trained) -> None:
+    """Print the scores of a trained model on its test texts."""
     config, (tokenizer, classes) = trained.config, trained.preprocessor
-    columns = {"text_column": text_column or config.text_column, "label_column": label_column or config.label_column}
-    if data:
-        texts, labels, _, said = read_labelled(data, known=classes, **columns)
-        say(said)
-    else:
-        loaded = load_labelled(config.data, **columns)
-        texts, labels = loaded.texts["test"], loaded.labels["test"]
-    tokens = encode_texts(tokenizer, texts, config.text.longest)
+    loaded = load_labelled(config.data, config.text_column, config.label_column)
+    tokens = encode_texts(tokenizer, loaded.texts["test"], config.text.longest)
     probabilities = make_probabilities(trained.rebuild, tokens)(trained.params)
-    print(classification_table(classification_scores(probabilities, labels), classes))
+    print(classification_table(classification_scores(probabilities, loaded.labels["test"]), classes))
 
 
 def classify(trained: Trained, texts: Positional[tuple[str, ...]] = ()) -> None:

@@ -79,6 +79,6 @@ class TextClassifier(nnx.Module):
         if self.direct is None:
             return logits
         lengths = jnp.asarray(lengths)
-        valid = jnp.arange(len(vectors))[:, None] < lengths[None]
+        valid = jnp.arange(vectors.shape[0])[:, None] < lengths[None]
         text = jnp.where(valid[..., None], vectors, 0.0).sum(0) / jnp.sqrt(lengths.astype(jnp.float32))[:, None]
         return logits + self.direct(dropout(text_key, text, self.dropout_rate))

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import tyro
 
-from experiments.common.text import say
+from experiments.common.reading import say
 from experiments.text_generation.baselines import text_baselines
 from experiments.text_generation.config import Config
 from experiments.text_generation.data import DATASETS, load_corpus, opening, split_corpus

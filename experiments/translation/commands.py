@@ -8,7 +8,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from experiments.common.text import say
+from experiments.common.reading import say
 from experiments.translation.config import Config
 from experiments.translation.data import DATASETS, load_parallel
 from experiments.translation.model import align_text, encode_sources, translate_texts

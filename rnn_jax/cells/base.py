@@ -156,10 +156,13 @@ class GatedCell(Cell):
     Attributes:
         additive: it sees `z` and `r` only as z + r.
         cut: it cuts `z` and `r` into parts of `hidden_size` before it does anything else with them.
+        heads: N, where the recurrent kernel is block-diagonal, `[N, H / N, ...]`: the cell is then N cells of H / N
+            units side by side, each part of every other array having all of them.
     """
 
     additive: bool = False
     cut: bool = False
+    heads: int = 1
 
     @abc.abstractmethod
     def recur(self, params: Params, carry: Carry) -> Product:
@@ -200,6 +203,22 @@ class Composite(Cell):
 
     def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:
         return self(params, carry, z)
+
+
+def block_dense(x: Inputs, kernel: Float[Array, "N h G"]) -> Output:
+    """`x [..., H]` times a block-diagonal kernel: head n of x, H / N numbers, times block n.
+
+    The columns of a block are those of G / h parts, side by side, and so are those of the product `[..., N G]`: each
+    part has all heads.
+    """
+    heads, size, columns = kernel.shape
+    kernel = jnp.asarray(kernel, x.dtype)
+    if heads == 1:
+        return dense(x, kernel[0])
+    batch = x.shape[:-1]
+    products = jnp.einsum("...ni,nio->...no", x.reshape(*batch, heads, size), kernel)
+    parts = products.reshape(*batch, heads, columns // size, size)
+    return jnp.moveaxis(parts, -2, -3).reshape(*batch, heads * columns)
 
 
 def dense(x: Inputs, kernel: Float[Array, "D H"], bias: Float[Array, "H"] | None = None) -> Output:

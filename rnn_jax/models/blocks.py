@@ -69,7 +69,7 @@ class RecurrentBlocks(nnx.Module):
         xs = jnp.asarray(xs)
         if lengths is None:
             return Unrolled(*self._through(xs, key, run))
-        valid = (jnp.arange(len(xs))[:, None] < jnp.asarray(lengths)[None])[..., None]
+        valid = (jnp.arange(xs.shape[0])[:, None] < jnp.asarray(lengths)[None])[..., None]
         carries, ys = self._through(jnp.where(valid, xs, 0), key, run)
         return Unrolled(carries, jnp.where(valid, ys, 0))
 

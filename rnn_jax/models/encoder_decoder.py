@@ -121,7 +121,7 @@ class EncoderDecoder(nnx.Module):
     def start(self, memory: Memory, steps: int = 0) -> DecoderCarry:
         """The carry before the first token; `steps` matters only where a decoder has to know how many may come."""
         mean = memory.values.sum(1) / memory.valid.sum(1, keepdims=True).astype(memory.values.dtype)
-        carry = self.decoder.initial_carry((len(mean),), at_least_float32(self.dtype))
+        carry = self.decoder.initial_carry(mean.shape[:1], at_least_float32(self.dtype))
         return DecoderCarry(carry, jnp.tanh(self.begin(mean)))
 
     def step(

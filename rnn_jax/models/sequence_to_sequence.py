@@ -27,7 +27,7 @@ def target_nats(
         smoothing: of the labels; see `token_cross_entropy`.
     """
     logits = model(batch["source"], batch["source_lengths"], batch["inputs"], key=key)
-    counts = jnp.arange(len(logits))[:, None] < jnp.asarray(batch["target_lengths"])[None]
+    counts = jnp.arange(logits.shape[0])[:, None] < jnp.asarray(batch["target_lengths"])[None]
     return token_cross_entropy(logits, batch["targets"], counts, smoothing=smoothing)
 
 

@@ -152,6 +152,8 @@ class Experiment:
             draw a page and say what is on it, by the page's title.
         task_of: which task values of fields ask for, where it is not the field `task` alone that says it; unchecked.
         upgrade: from the fields of a config.json that an earlier version wrote to those of today.
+        predictor: from what has been trained, and options of its own, to what answers new inputs: for the commands
+            `predict`, `evaluate --data` and `export`.
 
     Raises:
         ValueError: a type of its configs is no dataclass, or there is none.
@@ -166,6 +168,7 @@ class Experiment:
     pages: Callable[[Trained, int, int], dict[str, Callable[[], str]]] | None = None
     task_of: Callable[[Mapping[str, Any]], Any] = _by_task
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] = _same
+    predictor: Callable[..., Any] | None = None
 
     def __post_init__(self):
         if self.module == "__main__":  # python -m package, or python file.py
@@ -425,6 +428,8 @@ def finish_run(
                 "of use on the test data. Its checkpoints stay; try a lower learning_rate or clip_norm"
             )
         run.write_json("result.json", result)
+        if experiment.predictor:
+            print(f"apply it: python -m {experiment.module} predict {run.path} FILE")
     run.close_manifest(outcome.reason)
 
 

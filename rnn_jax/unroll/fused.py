@@ -19,6 +19,7 @@ import numpy as np
 from rnn_jax.cells.base import Cell, Composite, param_shapes
 from rnn_jax.native.adapters import Adapter, Carries, adapters
 from rnn_jax.native.build import FLAGS, NoCompiler, cache_folder, compiler, processor
+from rnn_jax.native.heads import heads_of, join_heads, one_head, params_of_heads, split_heads
 from rnn_jax.native.plan import Plan, plan_of
 from rnn_jax.native.primitives import LOOP, registered
 from rnn_jax.native.scans import Options
@@ -72,7 +73,7 @@ class Fused:
         if noisy or spread or not is_known(scope) or not scope.length * math.prod(scope.batch_shape):
             return Sequential().run(cell, params, xs, carry, scope, reverse, key)
         plan = plan_for(cell, params, xs, carry)
-        return MethodResult(*_run(plan, params, xs, carry, scope, reverse))
+        return MethodResult(*_run(plan, cell, params, xs, carry, scope, reverse))
 
 
 class NoFusedLoop(ValueError):
@@ -96,33 +97,42 @@ def plan_for(cell: Cell, params: Params, xs: Any, carry: Carry) -> Plan:
     return plan
 
 
-def _run(plan: Plan, params: Params, xs: Any, carry: Carry, scope: Scope, reverse: bool) -> tuple[Carry, jax.Array]:
-    cell, rows = plan.cell, math.prod(scope.batch_shape)
-    of_user = cell.cell if isinstance(cell, Adapter) else cell
-    in_kernel, in_bias, kernel, bias, vectors = (one[None] for one in plan.weights(params))
+def _run(
+    plan: Plan, of_user: Cell, params: Params, xs: Any, carry: Carry, scope: Scope, reverse: bool
+) -> tuple[Carry, jax.Array]:
+    heads, rows = heads_of(of_user), math.prod(scope.batch_shape)
+    cell = of_user if heads > 1 else plan.cell  # the plan of a cell with heads is that of one of them
+    if heads > 1:
+        in_kernel, in_bias, kernel, bias, vectors = jax.vmap(plan.weights)(params_of_heads(of_user, params))
+    else:
+        in_kernel, in_bias, kernel, bias, vectors = (one[None] for one in plan.weights(params))
     product = [kernel, bias] if plan.r_size else []
     packed = [vectors] if plan.vectors_size else []
     read = cell.cell.read if isinstance(cell, Carries) else None
     few = rows < FEW_ROWS and cell.input_size * plan.z_size > SMALL_KERNEL
-    hoisted = few or plan.input_product is None or read is not None
+    hoisted = few or plan.input_product is None or read is not None or heads > 1
     z = jax.eval_shape(of_user.project, params, jax.ShapeDtypeStruct(xs.shape[1:], xs.dtype))
     y_dtype = jax.eval_shape(of_user.step, params, carry, z)[1].dtype
     carry = cell.packed(carry) if isinstance(cell, Adapter) else carry
-    start = [] if scope.resets is None else _flat(scope.start(cell, carry), 0, rows)
+    start = [] if scope.resets is None else _flat(scope.start(cell, carry), 0, rows, heads, plan.units)
 
     def segment(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
         xs, valid, resets = inputs
         z = cell.project(params, xs) if hoisted else None
-        given = _flat(xs if z is None else z.astype(plan.dtype), 1, rows)
+        given = _flat(xs if z is None else z.astype(plan.dtype), 1, rows, heads, plan.units)
         if resets is not None and valid is not None:
             resets = resets & valid
-        masks = [_flat(mask, 1, rows, 0)[0] for mask in (valid, resets) if mask is not None]
+        masks = [
+            jnp.broadcast_to(mask.reshape(len(mask), rows), (heads, len(mask), rows))
+            for mask in (valid, resets)
+            if mask is not None
+        ]
         weights = [] if hoisted else [in_kernel, in_bias]
-        operands = [*given, *weights, *product, *packed, *_flat(carry, 0, rows), *start, *masks]
+        operands = [*given, *weights, *product, *packed, *_flat(carry, 0, rows, heads, plan.units), *start, *masks]
         options = Options(plan, hoisted, valid is not None, resets is not None, reverse)
         *last, ys = LOOP.bind(*operands, options=options)
-        last = [one.reshape(like.shape) for one, like in zip(last, jax.tree.leaves(carry), strict=True)]
-        ys = ys.reshape(ys.shape[1], *scope.batch_shape, ys.shape[-1])
+        last = [join_heads(one, scope.batch_shape, plan.units) for one in last]
+        ys = join_heads(ys, (ys.shape[1], *scope.batch_shape), plan.units)
         if read is None:
             ys = ys.astype(y_dtype)
         else:
@@ -130,7 +140,7 @@ def _run(plan: Plan, params: Params, xs: Any, carry: Carry, scope: Scope, revers
             ys = read(params, plan.carry_tree.unflatten(carries), z)
         return plan.carry_tree.unflatten(last), ys
 
-    every = scope.checkpoint_every or block_of(plan, scope.length, rows)
+    every = scope.checkpoint_every or block_of(plan, scope.length, rows * heads)
     last, ys = in_segments(segment, carry, (xs, scope.valid, scope.resets), every, reverse)
     return cell.unpacked(last) if isinstance(cell, Adapter) else last, ys
 
@@ -146,13 +156,12 @@ def block_of(plan: Plan, length: int, rows: int) -> int | None:
     return next((every for every in range(most, most // 2, -1) if length % every == 0), most)
 
 
-def _flat(tree: Any, leading: int, rows: int, trailing: int = 1) -> list[jax.Array]:
-    """The leaves with one axis of loops before all, and one of rows in place of the batch dims."""
-
-    def flat(leaf: jax.Array) -> jax.Array:
-        return leaf.reshape(1, *leaf.shape[:leading], rows, *leaf.shape[leaf.ndim - trailing :])
-
-    return list(map(flat, jax.tree.leaves(tree)))
+def _flat(tree: Any, leading: int, rows: int, heads: int, size: int) -> list[jax.Array]:
+    """The leaves `[..., n]` with an axis of heads, each a loop, before all, and one of rows for the batch dims."""
+    return [
+        split_heads(leaf.reshape(*leaf.shape[:leading], rows, leaf.shape[-1]), heads, size)
+        for leaf in jax.tree.leaves(tree)
+    ]
 
 
 def why_not(cell: Cell) -> str:
@@ -176,7 +185,7 @@ def _parts(cell: Cell) -> list[Cell]:
 def kernel_size(cell: Cell) -> int:
     """Numbers in the recurrent kernel of a cell; 0 without a fused loop."""
     plan = _plan_alone(cell)
-    return 0 if isinstance(plan, str) else plan.x_size * plan.r_size
+    return 0 if isinstance(plan, str) else heads_of(cell) * plan.x_size * plan.r_size
 
 
 @functools.lru_cache(256)
@@ -194,6 +203,9 @@ def _plan(cell: Cell, params: Params, dtype: Any, x_dtype: Any) -> Plan:
     Raises:
         NotPointwise: there is none, however one looks at it; the message says why the cell as it is has none.
     """
+    if heads_of(cell) > 1:
+        one = jax.eval_shape(lambda params: jax.tree.map(lambda a: a[0], params_of_heads(cell, params)), params)
+        return plan_of(one_head(cell), one, dtype, x_dtype)
     try:
         return plan_of(cell, params, dtype, x_dtype)
     except NotPointwise:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from experiments import ablate as ablation
-from experiments.cli import run_command
+from experiments.cli import commands_of, run_command
 from experiments.registry import experiment_names, load_experiment
 from rnn_jax.train import FitConfig, fit_config, flatten
 from rnn_jax.train.fields import default_values, field_types
@@ -206,8 +206,7 @@ def test_what_a_page_tells_to_type_is_a_command(line):
         assert (ROOT / "experiments" / f"{program}.py").exists()
         return
     experiment = load_experiment(program)
-    commands = {"train", "resume"} | {command.__name__ for command in experiment.commands}
     if words and not words[0].startswith("-"):
-        assert words[0] in commands, line
+        assert words[0] in commands_of(experiment), line
     elif "best.json" not in line and experiment.default == "train":
         Commands(experiment).config(*words)

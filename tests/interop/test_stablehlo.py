@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rnn_jax
-from rnn_jax.interop.stablehlo import load_step, save_step
+from rnn_jax.interop.stablehlo import load_program, load_step, save_program, save_step
 
 STACK = rnn_jax.Stack([rnn_jax.LSTM(3, 4), rnn_jax.GRU(4, 5)])
 X = jax.ShapeDtypeStruct((3,), jnp.float32)
@@ -191,3 +191,31 @@ def test_what_is_no_step_is_told(saved, tmp_path, metadata, program):
         archive.writestr("step.stablehlo", program)
     with pytest.raises(ValueError, match=r"^path='.*step.rnn'"):
         load_step(tmp_path / "step.rnn")
+
+
+def test_a_program_takes_any_length_and_batch_size_and_names_what_does_not_fit(tmp_path):
+    cell = rnn_jax.GRU(3, 5)
+    params = cell.init(jax.random.key(0))
+
+    def model(inputs, lengths):
+        return rnn_jax.unroll(cell, params, inputs, lengths=lengths)[1]
+
+    file = tmp_path / "model.rnn"
+    save_program(file, model, {"inputs": ("time, batch, 3", "float32"), "lengths": ("batch", "int32")})
+    program = load_program(file)
+    for steps, batch in ((1, 1), (7, 4)):
+        xs = jax.random.normal(jax.random.key(steps), (steps, batch, 3))
+        lengths = jnp.arange(batch, dtype=jnp.int32)
+        np.testing.assert_allclose(program(inputs=xs, lengths=lengths), model(xs, lengths), rtol=1e-5, atol=1e-6)
+    fitting = {"inputs": np.zeros((7, 4, 3), np.float32), "lengths": np.zeros(4, np.int32)}
+    wrong = [
+        {"inputs": fitting["inputs"]},
+        {**fitting, "lengths": np.zeros(4, np.int16)},
+        {**fitting, "inputs": np.zeros((7, 4, 2), np.float32)},
+        {**fitting, "lengths": np.zeros(5, np.int32)},
+    ]
+    for arrays in wrong:
+        with pytest.raises(ValueError, match=r"takes inputs float32\[time, batch, 3\], lengths int32\[batch\]"):
+            program(**arrays)
+    with pytest.raises(ValueError, match="not a file written by save_step"):
+        load_step(file)

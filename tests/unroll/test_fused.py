@@ -82,7 +82,7 @@ def test_values_and_gradients_are_those_of_the_sequential_method(name, options):
 
 def test_all_cells_with_one_dense_product_and_pointwise_gates_have_it():
     gated = {name for name, cell in rnn_jax.CELLS.items() if issubclass(cell, rnn_jax.GatedCell)}
-    assert gated - set(FUSED) == {"layer_norm_lstm", "conv_lstm", "clockwork", "slstm"}
+    assert gated - set(FUSED) == {"layer_norm_lstm", "conv_lstm", "clockwork"}
     assert set(FUSED) - gated == {"mingru", "minlstm", "rg_lru", "lru", "s5", "s4d", "s6"}
 
 
@@ -130,6 +130,35 @@ class Leaky(rnn_jax.HiddenCell):
 @pytest.mark.parametrize("kind", [Own, Leaky])
 def test_a_users_cell_has_it_too(kind):
     assert_same(kind(3, 21), drawn(kind(3, 21)), lengths=np.array([9, 0, 4, 1, 9]))
+
+
+@pytest.mark.parametrize("options", [OPTIONS[0], OPTIONS[3]])
+def test_heads_are_smaller_cells_side_by_side(options):
+    cell = rnn_jax.SLSTM(3, 36, heads=4)
+    assert_same(cell, drawn(cell), **options)
+
+
+def test_seeds_of_a_cell_with_heads_go_side_by_side():
+    cell = rnn_jax.SLSTM(3, 12, heads=3)
+    params = jax.vmap(cell.init)(jax.random.split(jax.random.key(0), 2))
+    xs = jax.random.normal(jax.random.key(1), (9, 5, 3))
+    wanted, found = (
+        jax.vmap(lambda p, method=method: rnn_jax.unroll(cell, p, xs, method=method).ys)(params)
+        for method in ("sequential", "fused")
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Uneven(Own):
+    """A cell that says it has heads and has one dense kernel."""
+
+    heads: int = 2
+
+
+def test_heads_without_blocks_are_refused():
+    with pytest.raises(ValueError, match="of its params is not 2 times one"):
+        rnn_jax.unroll(Uneven(3, 4), Uneven(3, 4).init(jax.random.key(0)), jnp.ones((5, 2, 3)), method="fused")
 
 
 @pytest.mark.parametrize("size", [(1, (1,)), (1, (4,)), (6, ()), (5, (2, 3)), (0, (3,)), (3, (0,)), (40, (33,))])

@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, dense, sigmoid
+from rnn_jax.cells.base import GatedCell, block_dense, dense, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_choice, check_size
 from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
@@ -118,12 +118,7 @@ class SLSTM(GatedCell):
         return dense(xs, **params["input"])
 
     def recur(self, params: Params, carry: SLSTMCarry) -> Product:
-        hidden = jnp.asarray(carry.hidden)
-        *batch, size = hidden.shape
-        heads = hidden.reshape(*batch, self.heads, size // self.heads)
-        products = jnp.einsum("...ni,nio->...no", heads, jnp.asarray(params["recurrent"]["kernel"], hidden.dtype))
-        products = products.reshape(*batch, self.heads, 4, size // self.heads)
-        return jnp.moveaxis(products, -2, -3).reshape(*batch, 4 * size)
+        return block_dense(jnp.asarray(carry.hidden), params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: SLSTMCarry, z: Projected, r: Product) -> tuple[SLSTMCarry, Output]:
         return slstm_gate(carry, z, r, self.forget_gate)

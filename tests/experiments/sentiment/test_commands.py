@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from experiments.sentiment import EXPERIMENT
+from experiments.sentiment.data import load_labelled
+from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -80,7 +82,7 @@ def test_evaluate_scores_the_test_part_or_another_file(trained, tmp_path, capsys
     assert "100.00  accuracy, %" in capsys.readouterr().out
     (tmp_path / "other.csv").write_text("text,label\na fine film,praise\na dull film,blame\na bad film,praise\n")
     assert command("evaluate", trained, "--data", tmp_path / "other.csv") == 0
-    assert "66.67  accuracy, %" in capsys.readouterr().out
+    assert "66.67  accuracy %" in capsys.readouterr().out
     (tmp_path / "strange.tsv").write_text("praise\tgood\nhate\tbad\n")
     assert command("evaluate", trained, "--data", tmp_path / "strange.tsv") == 1
     assert "line 2: label 'hate' is none of the model's, blame, praise" in capsys.readouterr().err
@@ -178,3 +180,22 @@ def test_runs_from_before_the_columns_had_names_still_open(trained):
     stored = json.loads((trained / "config.json").read_text())
     older = {name: value for name, value in stored.items() if name not in ("text_column", "label_column")}
     assert EXPERIMENT.today(older) == stored and EXPERIMENT.today({"steps": 1}) == {"steps": 1}
+
+
+def test_new_texts_are_answered_the_same_everywhere(trained, tmp_path, capsys):
+    (good := tmp_path / "good.txt").write_text("the fine film\nawful\nthe lovely film number 3 is lovely\n")
+    (bad := tmp_path / "bad.csv").write_text('id,text\na,"fine, or not"\nb,\nc,dull\n')
+    (labelled := tmp_path / "labelled.tsv").write_text("text\tlabel\nfine\tpraise\nawful\tblame\n")
+    check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused="b", labelled=labelled)
+
+
+def test_scores_of_the_test_part_are_those_of_the_same_texts_in_a_file(trained, own, tmp_path, capsys):
+    config = EXPERIMENT.load(trained).config
+    parts = load_labelled(config.data)
+    rows = [f"{parts.classes[k]}\t{t}" for t, k in zip(parts.texts["test"], parts.labels["test"], strict=True)]
+    (file := tmp_path / "test.tsv").write_text("label\ttext\n" + "\n".join(rows) + "\n")
+    assert command("evaluate", trained, "--data", file, "--format", "json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    result = json.loads((trained / "result.json").read_text())["scores"]
+    assert scores["inputs"] == len(rows) and scores["accuracy %"] == result["accuracy"]
+    assert scores["nats"] == pytest.approx(result["nats"], rel=1e-5)

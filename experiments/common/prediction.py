@@ -1,0 +1,272 @@
+"""What every trained model does with inputs of its kind: `predict`, `evaluate --data` and `export`.
+
+An application says in one `Predictor` how its inputs are read, made into arrays, and how arrays become answers. The
+commands here are the same for all: they go through files or standard input, and give each input its own record.
+"""
+
+import abc
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from experiments.common.record_files import Format, records_to
+from rnn_jax.checks import check_choice
+from rnn_jax.interop.stablehlo import save_program
+from rnn_jax.train import Trained
+
+STANDARD_INPUT = "-"
+Record = dict[str, Any]
+"""What is said of one input: its id, then the answer, then what belongs to it. Values are JSON's, dicts included."""
+
+
+class Item(NamedTuple):
+    """One input that was read."""
+
+    id: str | int
+    """The number of its row or line, or the name of its file."""
+    value: Any
+    """What the predictor encodes; or the error why it cannot be."""
+    label: Any = None
+    """What it really is, where that was asked for."""
+
+
+class Input(NamedTuple):
+    """An array that a program takes."""
+
+    shape: str
+    """Sizes and names of dimensions, such as `"time, batch, 3"`."""
+    dtype: str
+
+
+class Predictor(abc.ABC):
+    """How a trained model answers inputs of its kind.
+
+    Attributes:
+        inputs: the arrays of `program`, by their names; for `export`.
+        batch_size: how many inputs of a file are answered at once. Those of standard input are, as they come.
+    """
+
+    inputs: Mapping[str, Input]
+    batch_size: int = 128
+
+    def __init__(self, trained: Trained):
+        self.trained = trained
+        self._run: Callable[..., Any] = jax.jit(self.program)
+
+    @abc.abstractmethod
+    def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
+        """The inputs in a file, or in standard input (`"-"`), as they come.
+
+        Args:
+            file: its path.
+            labelled: with what each really is.
+
+        Raises:
+            ValueError, OSError: the file as a whole cannot be read; what is wrong with one input is its value.
+        """
+
+    @abc.abstractmethod
+    def encode(self, values: Sequence[Any]) -> dict[str, np.ndarray]:
+        """The arrays for `program` of some inputs, filled up to few shapes.
+
+        Raises:
+            ValueError: one of the inputs is not of use; the message says why.
+        """
+
+    @abc.abstractmethod
+    def program(self, **arrays: Any) -> Any:
+        """The model: arrays to arrays, with nothing but JAX in it, so that it can be compiled and exported."""
+
+    @abc.abstractmethod
+    def decode(self, values: Sequence[Any], outputs: Any) -> list[Record]:
+        """A record for each of some inputs, of the outputs of `program`; the first entry is the answer."""
+
+    def answer(self, values: Sequence[Any]) -> list[Record]:
+        """A record for each of some inputs, without ids."""
+        outputs = jax.tree.map(np.asarray, self._run(**self.encode(values)))
+        return self.decode(values, outputs)
+
+    def measures(self, labels: Sequence[Any], records: Sequence[Record]) -> dict[str, Any]:
+        """The scores that people of the field read, of answers to inputs whose labels are known.
+
+        A table of counts is a dict of dicts, row by row.
+        """
+        raise ValueError("data=...: what is right for new data of this kind is not known, so that they have no score")
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """What makes inputs into the arrays of `program` and its outputs into answers, in JSON's types."""
+        return {}
+
+
+class Refused(NamedTuple):
+    """How many inputs were answered, and how many not."""
+
+    answered: int
+    refused: int
+
+
+def predict(predictor: Predictor, files: Sequence[str], *, format: Format = "text", output: Path | None = None) -> int:
+    """Answer every input of some files or of standard input, each in a record of its own.
+
+    An input that cannot be read or is of no use has a record with its error, which is printed too; the others are
+    answered all the same.
+
+    Returns:
+        The exit code: 0, or 1 if there were such inputs, or none at all.
+    """
+    if output is not None and str(output) in files:
+        raise ValueError(f"output={str(output)!r} is one of the files to read: name another one")
+    counts = {"answered": 0, "refused": 0}
+    with records_to(output, format) as write:
+        for item, record in answers(predictor, files):
+            bad = isinstance(item.value, Exception)
+            counts["refused" if bad else "answered"] += 1
+            if bad:
+                print(f"error: {item.id}: {item.value}", file=sys.stderr)
+            write({"id": item.id, **record})
+    if not any(counts.values()):
+        print(f"error: files={list(files)}: there is no input in them", file=sys.stderr)
+    elif counts["refused"]:
+        told = "{answered:,} inputs were answered, {refused:,} could not be".format(**counts)
+        print(f"error: {told}", file=sys.stderr)
+    return int(not counts["answered"] or counts["refused"] > 0)
+
+
+def answers(predictor: Predictor, files: Sequence[str], *, labelled: bool = False) -> Iterator[tuple[Item, Record]]:
+    """Each input of some files with its record, in their order; the value of a bad one is its error."""
+    for file in files:
+        waiting: list[Item] = []
+        at_once = 1 if file == STANDARD_INPUT else predictor.batch_size
+        for item in _read(predictor, file, labelled):
+            named = item._replace(id=f"{file}: {item.id}") if len(files) > 1 and str(item.id) != file else item
+            waiting.append(named)
+            if len(waiting) == at_once:
+                yield from _answered(predictor, waiting)
+                waiting = []
+        yield from _answered(predictor, waiting)
+
+
+def _read(predictor: Predictor, file: str, labelled: bool) -> Iterator[Item]:
+    """The inputs of a file; one that cannot be read as a whole is one bad input."""
+    try:
+        yield from predictor.read(file, labelled=labelled)
+    except (ValueError, OSError) as error:
+        yield Item("standard input" if file == STANDARD_INPUT else file, error)
+
+
+def _answered(predictor: Predictor, items: Sequence[Item]) -> Iterator[tuple[Item, Record]]:
+    """Items with their records; those that the predictor refuses are found one by one."""
+    good = [item for item in items if not isinstance(item.value, Exception)]
+    try:
+        records = iter(predictor.answer([item.value for item in good]) if good else [])
+    except ValueError as error:
+        if len(items) > 1:
+            for item in items:
+                yield from _answered(predictor, [item])
+            return
+        items, records = [items[0]._replace(value=error)], iter(())
+    for item in items:
+        bad = isinstance(item.value, Exception)
+        yield item, {"error": str(item.value)} if bad else next(records)
+
+
+def evaluate_files(predictor: Predictor, files: Sequence[str], *, format: Literal["text", "json"] = "text") -> int:
+    """Print the scores of a model on labelled inputs of some files.
+
+    Returns:
+        The exit code: 0, or 1 if some inputs could not be read; the scores are then those of the others.
+
+    Raises:
+        ValueError: there is no labelled input.
+    """
+    check_choice("format", format, ("text", "json"))
+    labels, records, refused = [], [], 0
+    for item, record in answers(predictor, files, labelled=True):
+        if isinstance(item.value, Exception):
+            refused += 1
+            print(f"error: {item.id}: {item.value}", file=sys.stderr)
+        else:
+            labels.append(item.label)
+            records.append(record)
+    if not labels:
+        raise ValueError(f"data={list(files)}: there is no labelled input in them that could be read")
+    scores = {"inputs": len(labels), **predictor.measures(labels, records)}
+    if refused:
+        scores["refused"] = refused
+    print(json.dumps(scores, ensure_ascii=False, allow_nan=False) if format == "json" else scores_text(scores))
+    return int(refused > 0)
+
+
+def scores_text(scores: Mapping[str, Any]) -> str:
+    """Scores in lines, tables of counts below."""
+    lines = [f"{_number(value):>10}  {name}" for name, value in scores.items() if not isinstance(value, Mapping)]
+    for name, table in scores.items():
+        if isinstance(table, Mapping):
+            lines += ["", name, *_table(table)]
+    return "\n".join(lines)
+
+
+def _table(table: Mapping[str, Any]) -> Iterable[str]:
+    """A dict of dicts with its names beside and above, or a dict of numbers in lines."""
+    rows = list(table.values())
+    if not rows or not isinstance(rows[0], Mapping):
+        return [f"{_number(value):>10}  {name}" for name, value in table.items()]
+    columns = list(rows[0])
+    cells = [["", *columns], *([name, *(_number(row[c]) for c in columns)] for name, row in table.items())]
+    widths = [max(len(str(row[i])) for row in cells) for i in range(len(cells[0]))]
+    return ["  ".join(str(cell).rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+
+
+def _number(value: Any) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def export(predictor: Predictor, output: Path) -> int:
+    """Write the model of a run as a program that runs without this library, and what stands before and after it.
+
+    `model.rnn` in the folder `output` is StableHLO with the weights inside, read by `load_program` of
+    `rnn_jax.interop.stablehlo`; `preprocessing.json` describes how inputs become its arrays.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    inputs = {name: tuple(one) for name, one in predictor.inputs.items()}
+    save_program(output / "model.rnn", predictor.program, inputs)
+    described = {
+        "inputs": {name: one._asdict() for name, one in predictor.inputs.items()},
+        **predictor.preprocessing,
+    }
+    text = json.dumps(described, indent=1, ensure_ascii=False, allow_nan=False)
+    (output / "preprocessing.json").write_text(text + "\n", "utf-8")
+    print(f"{output / 'model.rnn'}: StableHLO\n{output / 'preprocessing.json'}: what stands before and after it")
+    return 0
+
+
+def padded(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences `[n, ...]` side by side, for few shapes: time and batch are filled up to powers of two.
+
+    Returns:
+        `[T, B, ...]`, zeros past the ends, and the lengths int32 `[B]`. Beyond the sequences the first is repeated.
+    """
+    steps = _power(max(len(sequence) for sequence in sequences))
+    filled = np.zeros((steps, _power(len(sequences)), *sequences[0].shape[1:]), sequences[0].dtype)
+    lengths = np.zeros(filled.shape[1], np.int32)
+    for i in range(filled.shape[1]):
+        sequence = sequences[i if i < len(sequences) else 0]
+        filled[: len(sequence), i], lengths[i] = sequence, len(sequence)
+    return filled, lengths
+
+
+def _power(count: int) -> int:
+    return 1 << (max(count, 1) - 1).bit_length()
+
+
+def class_record(classes: Sequence[str], probabilities: np.ndarray) -> Record:
+    """The likeliest class, its probability, and those of all classes."""
+    best = int(probabilities.argmax())
+    shares = {name: float(p) for name, p in zip(classes, probabilities, strict=True)}
+    return {"class": classes[best], "probability": float(probabilities[best]), "probabilities": shares}

@@ -1,0 +1,73 @@
+"""Texts to be answered: lines, or the rows of a table."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from experiments.common.columns import find_columns, find_text_column
+from experiments.common.delimited import read_delimited
+from experiments.common.prediction import STANDARD_INPUT, Item
+from experiments.common.reading import say
+from experiments.common.text import read_file_text
+from rnn_jax.data import DataError, read_lines
+from rnn_jax.data.text import split_lines
+
+TABLES = (".csv", ".tsv", ".tab")
+"""How the names of tables end, packed or not."""
+
+
+def read_texts(
+    file: str, *, text_column: str = "", label_column: str = "", classes: Sequence[str] = (), labelled: bool = False
+) -> Iterator[Item]:
+    """The texts in a file: of a table (.csv, .tsv) its rows, else its lines, as those of standard input (`"-"`).
+
+    Args:
+        file: its path.
+        text_column: the name of the column with the texts, or its number, from 1; usual names are known.
+        label_column: that of the column with the labels.
+        classes: the labels that there can be.
+        labelled: whether each text has its label, in a table.
+
+    Raises:
+        DataError: the file cannot be read, or it is not clear which columns are meant.
+    """
+    is_table = any(suffix.lower() in TABLES for suffix in Path(file).suffixes[-2:]) or bool(text_column)
+    if file == STANDARD_INPUT and labelled:
+        raise DataError("standard input: labelled texts come from a file, a table with a text and its label in a row")
+    if file != STANDARD_INPUT and (is_table or labelled):
+        yield from _rows(file, text_column, label_column, classes, labelled)
+        return
+    if file == STANDARD_INPUT:
+        lines = read_lines(sys.stdin.buffer)
+    else:
+        whole = read_file_text(file)
+        say(whole.notes)
+        lines = split_lines(whole.text)
+    for number, line in enumerate(lines, 1):
+        yield Item(number, line.strip() or DataError("the line is empty: expected a text"))
+
+
+def _rows(file: str, text_column: str, label_column: str, classes: Sequence[str], labelled: bool) -> Iterator[Item]:
+    table = read_delimited(file, empty=True)
+    say(table.file.notes)
+    header = table.rows[0].cells
+    if labelled:
+        columns = find_columns(file, table, text_column, label_column, classes)
+        text, label, named = columns.text, columns.label, columns.header
+        say(f"{file}: {columns.how}")
+    else:
+        text, named = find_text_column(file, table, text_column)
+        label = None
+    ids = next((i for i, name in enumerate(header) if named and name.lower() == "id"), None)
+    for line, cells in table.rows[named:]:
+        whole = len(cells) == len(header)
+        name = cells[ids] if whole and ids is not None else line
+        if not whole or not cells[text]:
+            what = "the text is empty" if whole else f"{len(cells)} columns, not {len(header)}"
+            yield Item(name, DataError(f"line {line}: {what}"))
+            continue
+        if label is not None and cells[label] not in classes:
+            error = DataError(f"line {line}: label {cells[label]!r} is none of the model's, {', '.join(classes)}")
+            yield Item(name, error)
+        else:
+            yield Item(name, cells[text], None if label is None else cells[label])

@@ -1,0 +1,70 @@
+"""What a trained classifier says of new texts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.common.measures import classification_measures
+from experiments.common.prediction import Input, Item, Predictor, Record, class_record, padded
+from experiments.common.text_items import read_texts
+from experiments.sentiment.data import encode_texts
+from rnn_jax.train import Trained
+
+
+class SentimentPredictor(Predictor):
+    """Class and probabilities of texts."""
+
+    def __init__(self, trained: Trained, text_column: str = "", label_column: str = ""):
+        """See `read_texts`.
+
+        Args:
+            trained: the model.
+            text_column: the column of a table that has the texts: its name, or its number from 1.
+            label_column: that of the labels.
+        """
+        super().__init__(trained)
+        self.tokenizer, self.classes = trained.preprocessor
+        config = trained.config
+        self.columns = {
+            "text_column": text_column or config.text_column, "label_column": label_column or config.label_column
+        }  # fmt: skip
+
+    @property
+    def inputs(self) -> Mapping[str, Input]:
+        """Tokens, or bags of them."""
+        (tokens,) = encode_texts(self.tokenizer, ["a"], self.trained.config.text.longest)
+        shape = ", ".join(["time, batch", *map(str, tokens.shape[1:])])
+        return {"inputs": Input(shape, "int32"), "lengths": Input("batch", "int32")}
+
+    def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
+        """Lines, or the rows of a table."""
+        return read_texts(file, **self.columns, classes=self.classes, labelled=labelled)
+
+    def encode(self, values: Sequence[str]) -> dict[str, np.ndarray]:
+        """Texts to tokens."""
+        tokens, lengths = padded(encode_texts(self.tokenizer, values, self.trained.config.text.longest))
+        return {"inputs": tokens, "lengths": lengths}
+
+    def program(self, inputs: jax.Array, lengths: jax.Array) -> jax.Array:
+        """Tokens `[T, B, ...]` to probabilities `[B, C]`."""
+        return jax.nn.softmax(self.trained.model(inputs, lengths))
+
+    def decode(self, values: Sequence[str], outputs: np.ndarray) -> list[Record]:
+        """Probabilities to classes."""
+        return [class_record(self.classes, row) for row in outputs[: len(values)]]
+
+    def measures(self, labels: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
+        """Accuracy, F1 and a table of confusions."""
+        return classification_measures(self.classes, labels, records)
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """The vocabulary and the classes."""
+        text = self.trained.config.text
+        return {
+            "text": {"tokens": text.tokens, "longest": text.longest, "tokenizer": self.tokenizer.to_json()},
+            "outputs": "float32 [batch, class], probabilities",
+            "classes": list(self.classes),
+        }

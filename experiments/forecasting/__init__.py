@@ -20,6 +20,7 @@ from experiments.common.table_cells import TableConfig
 from experiments.common.upgrade import add_fields, drop_other_tasks
 from experiments.forecasting.commands import evaluate, forecast, prepare, restore
 from experiments.forecasting.config import TASKS, OwnConfig, WeatherConfig, task_of
+from experiments.forecasting.predictor import ForecastPredictor
 from rnn_jax.train import Experiment
 from rnn_jax.train.fields import field_types
 
@@ -32,5 +33,6 @@ def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 EXPERIMENT = Experiment(
-    __name__, TASKS, prepare, restore, commands=(evaluate, forecast), task_of=task_of, upgrade=upgrade
-)
+    __name__, TASKS, prepare, restore, commands=(evaluate, forecast), task_of=task_of, upgrade=upgrade,
+    predictor=ForecastPredictor,
+)  # fmt: skip

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.common.prediction import STANDARD_INPUT
 from experiments.common.table_cells import PLAIN, TOLD, TableConfig
 from experiments.common.table_notes import table_lines
 from experiments.common.tables import parse_tables, read_tables
+from experiments.common.text import decode_text, unpack
 from experiments.forecasting.covariates import NO_ROLES, Roles, split_columns
 from experiments.forecasting.panel import Panel, in_steps_of_calendar, on_grid, parts_of
 from rnn_jax.data.archives import read_members
@@ -127,7 +129,7 @@ def own_series(
     have columns known ahead alone are no steps of a series: they say what comes after it. What was read is said.
 
     Args:
-        path: of the file; see `experiments.common.tables.read_tables` for what it may look like.
+        path: of the file, or - for standard input; see `experiments.common.tables.read_tables` for its forms.
         target: the column to forecast.
         columns: the other columns to forecast from their past; by default all that are left.
         config: how the table is written.
@@ -141,7 +143,13 @@ def own_series(
     name = str(path)
     wanted = [target, *columns, *roles.future, *(one for one in roles.static if one != by)] if columns else ()
     categorical = [one for one in roles.categorical if one != by]
-    read = read_tables(path, config, by=by, columns=tuple(dict.fromkeys(wanted)), categorical=categorical)
+    wanted = tuple(dict.fromkeys(wanted))
+    if name == STANDARD_INPUT:
+        name = "standard input"
+        text = decode_text(unpack(sys.stdin.buffer.read(), name)[0], name)[0]
+        read = parse_tables(text, name, config, by=by, columns=wanted, categorical=categorical)
+    else:
+        read = read_tables(path, config, by=by, columns=wanted, categorical=categorical)
     available = next(iter(read.tables.values())).names
     if target not in available:
         raise DataError(

@@ -126,7 +126,7 @@ class Forecaster(nnx.Module):
         if self.linear is not None:
             means = jnp.concatenate([window_in[-steps:].mean(axis=0) for steps in self.means], axis=-1)
             raw = raw + self.linear(means).astype(jnp.float32)
-        raw = raw.reshape(len(raw), -1, self.output.size)
+        raw = raw.reshape(raw.shape[0], -1, self.output.size)  # whose first size may be a name, which has no len
         if ahead is not None:
             raw = raw + jnp.einsum("hba,hak->bhk", ahead.astype(jnp.float32), self.own[...])
             beside = jnp.concatenate([jnp.broadcast_to(read, (len(ahead), *read.shape)), ahead], axis=-1)

@@ -92,7 +92,7 @@ class Windows:
     def _known_ahead(self, cycles: Sequence[str]) -> np.ndarray:
         """What is known ahead, of the step after each, and the place of each in the calendar: `[S, T + H, A + P]`."""
         steps = len(self.panel.times) + self.horizon
-        place = calendar(self.panel.moments(self.horizon), cycles).astype(np.float32)
+        place = calendar(self.moments, cycles).astype(np.float32)
         places = np.broadcast_to(place, (len(self.panel.series), *place.shape))
         future = self.panel.known.future
         if not future.shape[2]:
@@ -157,27 +157,47 @@ class Windows:
         Raises:
             DataError: the series are shorter than a window, or what should be known ahead is missing after one.
         """
-        last = self.panel.last_steps
-        if last.max() + 1 < self.window:
-            raise DataError(f"the series have {last.max() + 1} steps: expected at least one window of {self.window}")
-        self._demand_known_ahead(last)
-        return np.stack([np.arange(len(self.target)), last], axis=1)
+        series = np.arange(len(self.target))
+        for one in series:
+            if wrong := self.why_not(one):
+                raise DataError(wrong)
+        return np.stack([series, self.panel.last_steps], axis=1)
 
-    def _demand_known_ahead(self, last: np.ndarray) -> None:
-        if not self.panel.known.ahead:
-            return
+    def why_not(self, series: int) -> str:
+        """Why nothing can be forecast after the end of a series; empty where it can be."""
+        panel, last = self.panel, self.panel.last_steps
+        if last.max() + 1 < self.window:  # a single series may be shorter
+            return f"the series have {last.max() + 1} steps: expected at least one window of {self.window}"
+        if not panel.known.ahead:
+            return ""
+        steps = slice(last[series] + 1, last[series] + 1 + self.horizon)
+        names, lacking = self._missing_ahead[0], self._missing_ahead[1][series, steps]
+        if not lacking.any():
+            return ""
+        h, column = (int(place) for place in np.argwhere(lacking)[0])
+        first, end = (when.replace("T", " ") for when in panel.clock.tell(self.moments[steps][[h, -1]]))
+        of = f" of {panel.series[series]!r}" if panel.series[series] else ""
+        return (
+            f"column {names[column]!r}{of} is not known at {first}: a forecast of {self.horizon} steps reads what is "
+            f"known ahead, up to {end}; add rows with it at the end, their {panel.unit} empty"
+        )
+
+    @functools.cached_property
+    def _missing_ahead(self) -> tuple[list[str], np.ndarray]:
         names, missing = self.panel.known.missing_ahead()
-        steps = last[:, None] + np.arange(1, self.horizon + 1)
-        lacking = _to_length(missing, int(steps.max()) + 1, True)[np.arange(len(last))[:, None], steps]  # [S, H, N]
-        if lacking.any():
-            s, h, column = (int(place) for place in np.argwhere(lacking)[0])
-            ends = self.panel.moments(self.horizon)[[steps[s, h], steps[s, -1]]]
-            first, end = (when.replace("T", " ") for when in self.panel.clock.tell(ends))
-            of = f" of {self.panel.series[s]!r}" if self.panel.series[s] else ""
-            raise DataError(
-                f"column {names[column]!r}{of} is not known at {first}: a forecast of {self.horizon} steps reads what "
-                f"is known ahead, up to {end}; add rows with it at the end, their {self.panel.unit} empty"
-            )
+        return names, _to_length(missing, len(self.moments), True)
+
+    @functools.cached_property
+    def moments(self) -> np.ndarray:
+        """The times of the panel and of the H steps after it."""
+        return self.panel.moments(self.horizon)
+
+    @functools.cached_property
+    def naive_errors(self) -> np.ndarray:
+        """By how much each series differs from itself one step before, in the mean: float64 `[S]`, 0 where unknown."""
+        changes = np.abs(np.diff(self.panel.target, axis=1))
+        known = ~np.isnan(changes)
+        return np.where(known, changes, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
 
     def inputs(self, examples: np.ndarray) -> np.ndarray:
         """The windows: float32 `[L, B, F]`, or with `ahead` `[L + H - 1, B, F]`."""

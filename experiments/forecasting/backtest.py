@@ -21,6 +21,9 @@ from rnn_jax.metrics import coverage
 from rnn_jax.studies.statistics import bootstrap_interval
 from rnn_jax.train import Run, Trained, fit
 
+PARTS = ("test", "validation")
+FEWEST = 5
+"""Origins for an interval: fewer tell too little of how much they differ."""
 TOLD = 24
 """Steps ahead that are told in lines; the file has all."""
 
@@ -29,36 +32,41 @@ def backtest(trained: Trained, origins: int = 10, step: int = 0, refit: Literal[
     """Forecast from several moments of the test part, and say by step ahead how good that was, beside simpler methods.
 
     Tashman 2000, "Out-of-sample tests of forecasting accuracy". backtest.json and figures/backtest.png of the run have
-    the errors by step ahead with 95 % intervals over origins, and how many observations were in bands of 80 and 90 %.
+    the errors by step ahead, with 95 % intervals over five origins or more, and how many observations were in bands of
+    80 and 90 %.
 
     Args:
         trained: what is tested.
         origins: how many moments to forecast from; they end as late as the data allow.
-        step: how many steps they are apart; by default the horizon, so that no two forecasts are of the same moment.
+        step: how many steps they are apart; by default the horizon, so that no two forecasts are of the same moment,
+            and one more where these are whole seasons, so that they do not all begin at the same hour.
         refit: none: the model of the run makes all forecasts; each: one is trained anew for each origin, on what was
             there before it, with a validation part as long as that of the run. Simpler methods are fitted once.
     """
     check_size("origins", origins)
-    config, windows, step = trained.config, windows_of(trained), step or trained.config.windows.horizon
+    config, windows = trained.config, windows_of(trained)
+    horizon, season = config.windows.horizon, config.windows.season
+    step = step or horizon + (season > 1 and horizon % season == 0)
     check_size("step", step)
     end = windows.panel.validation if config.fit.hold_out else windows.panel.test
     parts = windows.parts(end)
-    part = origins_of(windows, parts["test"], origins, step)
+    chosen = origins_of(windows, parts["test"], origins, step)
     if refit == "each":
-        forecast, calibration = refitted(trained, windows, part)
-    else:
-        forecast = make_forecast(trained.rebuild, windows, part)(trained.params)
-        found = make_forecast(trained.rebuild, windows, parts["validation"])(trained.params)
-        calibration = Part(parts["validation"], found, windows.targets(parts["validation"], scaled=False))
-    scored = score_forecast(config.task, windows, parts | {"test": part}, forecast, config.windows.season)
+        part, calibration = refitted(trained, windows, chosen)
+    else:  # bands that follow the series go through all of it
+        forecasts = (make_forecast(trained.rebuild, windows, parts[name])(trained.params) for name in PARTS)
+        part, calibration = (Part.of(windows, parts[n], one) for n, one in zip(PARTS, forecasts, strict=True))
     bands = None
     if config.conformal != "none":
         conformal = Conformal(config.conformal, windows, calibration, positive=config.positive)
-        bands = conformal.bands(Part(part, forecast, scored.target), step)[0]
-    elif forecast.quantiles is not None:
-        bands = own_bands(forecast)
-    rows = by_step(part, scored.target, {"here": forecast.point, **scored.others}, bands, positive=config.positive)
-    panel, last = windows.panel, np.unique(part[:, 1])
+        bands = conformal.bands(part, step if refit == "each" else 1)[0]
+    elif part.forecast.quantiles is not None:
+        bands = own_bands(part.forecast)
+    at = np.flatnonzero(np.isin(part.examples[:, 1], chosen[:, 1]))
+    part, bands = part.rows(at), None if bands is None else Bands(bands.low[at], bands.high[at])
+    scored = score_forecast(config.task, windows, parts | {"test": chosen}, part.forecast, season)
+    rows = by_step(chosen, part.target, {"here": part.forecast.point, **scored.others}, bands, positive=config.positive)
+    panel, last = windows.panel, np.unique(chosen[:, 1])
     found = {
         "metric": "QLIKE" if config.positive else f"mean absolute error, {panel.unit}",
         "origins": [str(moment) for moment in panel.clock.tell(panel.times[last])],
@@ -86,33 +94,34 @@ def origins_of(windows: Windows, test: np.ndarray, count: int, step: int) -> np.
     return test[np.isin(last, chosen)]
 
 
-def refitted(trained: Trained, windows: Windows, examples: np.ndarray) -> tuple[Forecast, Part]:
-    """Forecasts after windows by models trained on what was there before, and the first one's validation part."""
+def refitted(trained: Trained, windows: Windows, examples: np.ndarray) -> tuple[Part, Part]:
+    """Windows forecast by models trained on what was there before each, and the first model's validation part."""
     config, panel = trained.config, windows.panel
-    count, validation = len(examples), panel.test - panel.validation
-    point, quantiles, calibration = np.empty((count, windows.horizon)), None, None
-    for i, last in enumerate(np.unique(examples[:, 1])):
-        here = np.flatnonzero(examples[:, 1] == last)
-        known = until(panel, int(last), windows.horizon, validation)
+    forecasts, calibrations = [], []
+    origins = np.unique(examples[:, 1])
+    for i, last in enumerate(origins):
+        known = until(panel, int(last), windows.horizon, panel.test - panel.validation)
         end = known.validation if config.fit.hold_out else known.test
         own = config.cut(known, Scaling.fit(known, end, config.positive))
-        parts = own.parts(end) | {"test": examples[here]}
-        print(f"origin {i + 1}: training up to {panel.times[last]}", file=sys.stderr)
+        parts, here = own.parts(end), examples[examples[:, 1] == last]
+        print(f"origin {i + 1} of {len(origins)}: training up to {known.times[end - 1]}", file=sys.stderr)
         task, rebuild = make_task(config, own, parts)
         with tempfile.TemporaryDirectory(prefix="backtest-") as folder:
             outcome = fit(task, config.fit, Run.create(Path(folder), "forecasting", "origin", config))
         if outcome.reason == "signal":
             raise SystemExit(outcome.exit_code)
-        forecast = make_forecast(rebuild, own, examples[here])(outcome.params)
-        point[here] = forecast.point
-        if forecast.quantiles is not None:
-            quantiles = np.empty((count, *forecast.quantiles.shape[1:])) if quantiles is None else quantiles
-            quantiles[here] = forecast.quantiles
-        if calibration is None:
-            found = make_forecast(rebuild, own, parts["validation"])(outcome.params)
-            calibration = Part(parts["validation"], found, own.targets(parts["validation"], scaled=False))
-    assert calibration is not None
-    return Forecast(point, quantiles), calibration
+        forecasts.append(Part.of(windows, here, make_forecast(rebuild, own, here)(outcome.params)))
+        if not calibrations:
+            validation = make_forecast(rebuild, own, parts["validation"])(outcome.params)
+            calibrations.append(Part.of(own, parts["validation"], validation))
+    quantiles = [part.forecast.quantiles for part in forecasts if part.forecast.quantiles is not None]
+    point = np.concatenate([part.forecast.point for part in forecasts])
+    joined = Part(
+        np.concatenate([part.examples for part in forecasts]),
+        Forecast(point, np.concatenate(quantiles) if quantiles else None),
+        np.concatenate([part.target for part in forecasts]),
+    )
+    return joined.rows(np.lexsort(joined.examples.T[::-1])), calibrations[0]
 
 
 def until(panel: Panel, last: int, horizon: int, validation: int) -> Panel:
@@ -139,8 +148,9 @@ def by_step(
             for origin in origins
             if (rows := known & (examples[:, 1] == origin)).any()
         ]
-        if len(means) > 1:
-            row["low"], row["high"] = bootstrap_interval(np.array(means), "mean")
+        if len(means) >= FEWEST:
+            low, high = bootstrap_interval(np.array(means), "mean")
+            row["low"], row["high"] = max(low, 0.0), high
         for i, share in enumerate(SHARES):
             if bands is not None and known.any():
                 low, high = bands.low[known, h, i], bands.high[known, h, i]

@@ -97,8 +97,7 @@ def score_parts(
     """How good the forecasts of the test part are, and the margins of conformal bands after it, if there are some."""
 
     def forecast(part: str) -> Part:
-        found = make_forecast(rebuild, windows, parts[part])(params)
-        return Part(parts[part], found, windows.targets(parts[part], scaled=False))
+        return Part.of(windows, parts[part], make_forecast(rebuild, windows, parts[part])(params))
 
     test = forecast("test")
     scored = score_forecast(config.task, windows, parts, test.forecast, config.windows.season)

@@ -48,6 +48,17 @@ class Part(NamedTuple):
     target: np.ndarray
     """`[N, H]`, what was observed; NaN where it was not."""
 
+    @classmethod
+    def of(cls, windows: Windows, examples: np.ndarray, forecast: Forecast) -> "Part":
+        """Windows with what is forecast after them."""
+        return cls(examples, forecast, windows.targets(examples, scaled=False))
+
+    def rows(self, chosen: np.ndarray) -> "Part":
+        """Some of its windows."""
+        point, quantiles = self.forecast
+        some = Forecast(point[chosen], None if quantiles is None else quantiles[chosen])
+        return Part(self.examples[chosen], some, self.target[chosen])
+
 
 def own_bands(forecast: Forecast) -> Bands:
     """What a model says itself: between its quantiles as if they were those of a normal distribution; else its points.

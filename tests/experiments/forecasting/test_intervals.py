@@ -42,7 +42,7 @@ def parts(seed: int = 0, steps: int = 400, level: float = 3.0) -> tuple[Windows,
         examples = windows.parts(panel.validation)[name]
         point = level + rng.normal(size=(len(examples), 3))
         quantiles = point[..., None] + np.array([-1, -0.5, 0, 0.5, 1])
-        found.append(Part(examples, Forecast(point, quantiles), windows.targets(examples, scaled=False)))
+        found.append(Part.of(windows, examples, Forecast(point, quantiles)))
     return windows, *found
 
 
@@ -73,16 +73,10 @@ def test_split_bands_hold_on_the_calibration_part_what_they_promise(quantiles):
         assert np.isclose(np.sort(residuals), margins[0, 2, 1]).any()
 
 
-def chosen(part: Part, rows: np.ndarray) -> Part:
-    """Some windows of a part."""
-    forecast = Forecast(*(array[rows] for array in part.forecast if array is not None))
-    return Part(part.examples[rows], forecast, part.target[rows])
-
-
 @pytest.mark.parametrize("step", [1, 2])
 def test_adaptive_bands_are_those_of_a_stream_whose_targets_come_when_they_come(step):
     windows, calibration, test = parts(1)
-    test = chosen(test, test.examples[:, 1] % step == 0)
+    test = test.rows(test.examples[:, 1] % step == 0)
     bands, after = Conformal("adaptive", windows, calibration).bands(test, step)
     s, h, i = 1, 2, 0  # the second series, three steps ahead, 80 %
     factor, own, before = windows.scaling.target_factor[s], test.examples[:, 0] == s, calibration.examples[:, 0] == s
@@ -131,7 +125,7 @@ def test_ends_never_change_places_and_scores_are_their_definitions():
 
 def test_a_calibration_part_that_is_too_short_is_refused():
     windows, calibration, _ = parts()
-    few = chosen(calibration, np.arange(8))
+    few = calibration.rows(np.arange(8))
     with pytest.raises(DataError, match=r"conformal='split': the validation part has [5-8] windows .* at least 9 for"):
         Conformal("split", windows, few)
     with pytest.raises(DataError, match="has 0 windows with a known m: expected at least 9 of each series"):

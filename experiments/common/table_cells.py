@@ -17,6 +17,8 @@ from rnn_jax.data.download import DataError
 
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "#n/a", "<na>", "nat"})
 """Cells that say that there is no value, in lower case."""
+WORDS = frozenset({"na", "none"})
+"""Those of them that mean something in a column of words: no offer, Namibia."""
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 LOOKED_AT = 50  # lines by which a delimiter is told
 SPACES = "'\u2019 \u00a0\u202f"

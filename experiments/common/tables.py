@@ -11,6 +11,7 @@ import pandas as pd
 from experiments.common.table_cells import (
     MISSING,
     TOLD,
+    WORDS,
     TableConfig,
     has_numbers,
     read_categories,
@@ -183,7 +184,8 @@ def parse_tables(
             fault = ": either all times have an offset from UTC, or none"
         raise DataError(f"{at(wrong)}: column {header.when!r}: {whens[wrong]!r}{fault}")
     wanted = {column: by_column[i] for column, i in zip(header.names, header.columns, strict=True)}
-    missing = MISSING | {marker.lower() for marker in split_names(config.missing)}
+    marks = {marker.lower() for marker in split_names(config.missing)}
+    missing = MISSING | marks
     numbers, categories = wanted, dict[str, list[str]]()
     if categorical is not None:
         numbers = {c: cells for c, cells in wanted.items() if c not in categorical and has_numbers(cells, missing)}
@@ -193,7 +195,7 @@ def parse_tables(
     values = np.empty((len(whens), len(wanted)))
     for i, (column, found) in enumerate(wanted.items()):
         if column not in numbers:
-            categories[column], values[:, i] = read_categories(found, missing)
+            categories[column], values[:, i] = read_categories(found, (MISSING - WORDS) | marks)
             continue
         values[:, i] = read_column(found, decimal, missing)
         if np.isinf(values[:, i]).any():

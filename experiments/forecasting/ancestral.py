@@ -9,7 +9,8 @@ import numpy as np
 
 from experiments.forecasting.model import Forecaster
 from rnn_jax.compose import dropout
-from rnn_jax.models.blocks import RecurrentBlocks
+from rnn_jax.models.blocks import Layers, RecurrentBlocks
+from rnn_jax.models.transformer import Transformer
 from rnn_jax.nnx import Recurrent
 from rnn_jax.typing import Array
 
@@ -27,8 +28,15 @@ class AncestralForecaster(Forecaster):
         options: of it; what is read is the last step.
     """
 
-    def __init__(self, layer: Recurrent | RecurrentBlocks, *arguments: Any, **options: Any):
+    def __init__(self, layer: Layers, *arguments: Any, **options: Any):
         super().__init__(layer, *arguments, **options, recursive=True, pooling="last")
+
+    @property
+    def layer(self) -> Recurrent | RecurrentBlocks:
+        """What reads the steps."""
+        layer = self.head.layer
+        assert not isinstance(layer, Transformer)  # which has no carry
+        return layer
 
     def __call__(self, inputs: Array, codes: Array | None = None, *, key: jax.Array | None = None) -> jax.Array:
         """The distribution of each of the H steps after windows, given what came before it.
@@ -81,7 +89,7 @@ class AncestralForecaster(Forecaster):
         Returns:
             float32 `[B, P, H]`.
         """
-        layer = self.head.layer
+        layer = self.layer
         inputs = self.embedded(inputs, codes)
         carry = layer.initial_carry(inputs.shape[1:2], inputs.dtype)
         if self.window > 1:

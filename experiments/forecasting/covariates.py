@@ -112,7 +112,8 @@ class Covariates:
         notes = []
         for i, (column, words) in enumerate(self.categories.items()):
             places = self.words[..., i]
-            new = [p for p in np.unique(places[places >= 0]).tolist() if words[p] not in set(vocabulary[column])]
+            known = set(vocabulary[column])
+            new = [p for p in np.unique(places[places >= 0]).tolist() if words[p] not in known]
             if new:
                 steps = int(np.isin(places, new).sum())
                 some = ", ".join(repr(words[p]) for p in new[:3]) + ", ..." * (len(new) > 3)
@@ -170,7 +171,7 @@ def split_columns(
         stacked(future), stacked(static)[:, 0], np.nan_to_num(stacked(words), nan=-1).astype(int), future, static,
         {column: categories[column] for column in words}, sum(column in categories for column in roles.future),
     )  # fmt: skip
-    there = ~np.isnan(stacked(past)).all(axis=2)
+    there = (~np.isnan(stacked(past))).sum(axis=2) > 0
     return inputs, stacked(inputs), covariates, there
 
 

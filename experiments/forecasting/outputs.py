@@ -81,7 +81,7 @@ class Output(abc.ABC):
         """
         raise ValueError(f"{type(self).__name__} says no distribution of which a value can be drawn")
 
-    def link(self, values: jax.Array) -> jax.Array:
+    def link(self, values: Array) -> Array:
         """Values of the target as the numbers that move with it."""
         return values
 
@@ -210,7 +210,7 @@ class Counts(Likely):
         drawn = self.distribution(raw, scale).sample(key)
         return drawn / _beside(scale, drawn)
 
-    def link(self, values: jax.Array) -> jax.Array:
+    def link(self, values: Array) -> Array:
         return jnp.log(jnp.expm1(jnp.maximum(values, LEAST_MEAN)))
 
     def aim(self, targets: np.ndarray) -> np.ndarray:

@@ -91,7 +91,7 @@ class ForecastPredictor(Predictor):
         Each window has the same draws, so that its answer does not depend on those beside it.
         """
         model = self.trained.model
-        if not self.trained.config.model.ancestral:
+        if scale is None:
             return model(inputs, codes)
 
         def drawn(inputs: jax.Array, codes: jax.Array | None, scale: jax.Array) -> jax.Array:

@@ -162,7 +162,7 @@ def _mean_and_deviation(
     Where no value of a series is there, the median over all of them, or over those of other series, if these are given.
     """
     there = ~np.isnan(values)
-    never = ~there.any(axis=1)
+    never = there.sum(axis=1) == 0
     count = np.maximum(there.sum(axis=1), 1)
     shift = np.where(there, values, 0).sum(axis=1) / count
     deviation = np.sqrt((np.where(there, values - shift[:, None], 0) ** 2).sum(axis=1) / count)

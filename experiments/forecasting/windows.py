@@ -158,7 +158,7 @@ class Windows:
             DataError: the series are shorter than a window, or what should be known ahead is missing after one.
         """
         series = np.arange(len(self.target))
-        for one in series:
+        for one in series.tolist():
             if wrong := self.why_not(one):
                 raise DataError(wrong)
         return np.stack([series, self.panel.last_steps], axis=1)

@@ -30,9 +30,9 @@ class StudentT(NamedTuple):
     """Degrees of freedom ν: the tails fall as |x|^−(ν + 1)."""
 
     @property
-    def expected(self) -> Float[Array, "*B"]:
+    def expected(self) -> Float[jax.Array, "*B"]:
         """The mean, for df > 1."""
-        return self.loc
+        return jnp.asarray(self.loc)
 
     def log_prob(self, values: Float[Array, "*B"]) -> Float[jax.Array, "*B"]:
         """The logarithm of the density at `values`."""
@@ -42,8 +42,8 @@ class StudentT(NamedTuple):
 
     def sample(self, key: Key) -> Float[jax.Array, "*B"]:
         """One value of each."""
-        df = jnp.asarray(self.df)
-        return self.loc + self.scale * jax.random.t(key, df, df.shape, df.dtype)
+        df, scale = jnp.asarray(self.df), jnp.asarray(self.scale)
+        return jnp.asarray(self.loc) + scale * jax.random.t(key, df, df.shape, df.dtype)
 
     def quantiles(self, levels: Sequence[float]) -> Float[np.ndarray, "*B Q"]:
         """The values below which a share `levels` lies."""
@@ -60,9 +60,9 @@ class NegativeBinomial(NamedTuple):
     """α, at least `LEAST_DISPERSION`."""
 
     @property
-    def expected(self) -> Float[Array, "*B"]:
+    def expected(self) -> Float[jax.Array, "*B"]:
         """μ."""
-        return self.mean
+        return jnp.asarray(self.mean)
 
     def log_prob(self, values: Float[Array, "*B"]) -> Float[jax.Array, "*B"]:
         """The logarithm of the probability of counts `values`."""

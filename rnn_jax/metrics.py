@@ -263,6 +263,52 @@ def coverage(low: Checked[Any, "*B"], high: Checked[Any, "*B"], target: Checked[
     return float(np.mean(((target >= low) & (target <= high))[~np.isnan(target)]))
 
 
+def interval_score(
+    low: Checked[Any, "*B"], high: Checked[Any, "*B"], target: Checked[Any, "*B"], level: float
+) -> float:
+    """The mean width of bands, and what targets cost that are not in them: 2 / (1 − level) for each unit away.
+
+    Least for the true quantiles (Gneiting & Raftery 2007, equation 43). Targets that are NaN are left out.
+
+    Args:
+        low: the lower ends.
+        high: the upper ends.
+        target: what was observed.
+        level: the share of targets that the bands are for.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    low, high, target = _alike(low=low, high=high, target=target)
+    outside = np.maximum(low - target, 0) + np.maximum(target - high, 0)
+    return float(np.nanmean(high - low + 2 / (1 - level) * outside))
+
+
+def quantile_crps(quantiles: Checked[Any, "*B Q"], target: Checked[Any, "*B"], levels: Sequence[float]) -> float:
+    """The continuous ranked probability score of forecasts that are known by some quantiles: 2 ∫ pinball loss dτ.
+
+    A quantile stands for the levels nearer to it than to any other (Laio & Tamea 2007), so that levels need not be
+    evenly apart; with the median alone it is the absolute error. Targets that are NaN are left out.
+
+    Args:
+        quantiles: `[..., Q]`.
+        target: `[...]`.
+        levels: Q ascending numbers between 0 and 1.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    quantiles, target, at = np.asarray(quantiles, np.float64), np.asarray(target, np.float64), np.asarray(levels)
+    if quantiles.shape != (*target.shape, len(at)) or (np.diff(at) <= 0).any():
+        raise ValueError(
+            f"quantiles {list(quantiles.shape)}, target {list(target.shape)}, levels {list(levels)}: expected a "
+            "quantile for each target and each level, levels ascending"
+        )
+    share = np.diff(np.concatenate([[0.0], (at[1:] + at[:-1]) / 2, [1.0]]))
+    above = target[..., None] - quantiles
+    return float(2 * np.nanmean(np.maximum(at * above, (at - 1) * above) @ share))
+
+
 def qlike(variance: Checked[Any, "*B"], squares: Checked[Any, "*B"]) -> float:
     """The mean QLIKE of forecasts of a variance, x − log x − 1 with x = squares / variance; 0 where all are equal.
 

@@ -14,10 +14,12 @@ from rnn_jax.metrics import (
     confident_from,
     confusion_matrix,
     coverage,
+    interval_score,
     mean_absolute_error,
     nasa_score,
     negative_log_likelihood,
     qlike,
+    quantile_crps,
     recall_at,
     root_mean_square_error,
 )
@@ -110,3 +112,25 @@ def test_shapes_that_differ_are_not_broadcast():
         coverage(0.0, np.ones(3), np.zeros(3))
     with pytest.raises(ValueError, match=r"variance \[2\], squares \[3\]: expected one shape"):
         qlike(np.ones(2), np.ones(3))
+
+
+def test_scores_of_bands_and_quantiles_by_hand():
+    nan = np.nan
+    # Widths 2 and 4; the second target is 1 above a band of 80 %, which costs 10; the third is not known.
+    assert interval_score([0, 0, 0.0], [2, 4, 1.0], [1, 5, nan], 0.8) == pytest.approx((2 + 4 + 10) / 2)
+    target = np.array([1.0, -2.0, nan])
+    assert quantile_crps(np.zeros((3, 1)), target, [0.5]) == pytest.approx(1.5)
+    with pytest.raises(ValueError, match="levels ascending"):
+        quantile_crps(np.zeros((3, 2)), target, [0.9, 0.1])
+
+
+def test_the_crps_of_many_quantiles_is_that_of_the_distribution():
+    """Of a standard normal one, by the closed form of Gneiting & Raftery 2007, equation 22."""
+    from statistics import NormalDist
+
+    normal, target = NormalDist(), np.array([-1.5, 0.0, 0.3, 4.0])
+    exact = [y * (2 * normal.cdf(y) - 1) + 2 * normal.pdf(y) - 1 / math.sqrt(math.pi) for y in target]
+    for count, near in ((999, 2e-3), (9, 0.1)):
+        levels = [i / (count + 1) for i in range(1, count + 1)]
+        quantiles = np.broadcast_to([normal.inv_cdf(level) for level in levels], (4, count))
+        assert quantile_crps(quantiles, target, levels) == pytest.approx(np.mean(exact), abs=near)

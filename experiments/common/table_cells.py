@@ -17,6 +17,8 @@ from rnn_jax.data.download import DataError
 
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "#n/a", "<na>", "nat"})
 """Cells that say that there is no value, in lower case."""
+WORDS = frozenset({"na", "none"})
+"""Those of them that mean something in a column of words: no offer, Namibia."""
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 LOOKED_AT = 50  # lines by which a delimiter is told
 SPACES = "'\u2019 \u00a0\u202f"
@@ -175,6 +177,19 @@ def read_column(cells: Sequence[str], decimal: str, missing: frozenset[str]) -> 
             continue
         values[values == value] = math.nan
     return values
+
+
+def has_numbers(cells: Sequence[str], missing: frozenset[str]) -> bool:
+    """Whether any of some stripped cells is a number, or all are missing."""
+    known = [cell for cell in dict.fromkeys(cells) if cell.lower() not in missing]
+    return not known or any(number_form(mark).fullmatch(cell) for cell in known for mark in ".,")
+
+
+def read_categories(cells: Sequence[str], missing: frozenset[str]) -> tuple[list[str], np.ndarray]:
+    """The different words in stripped cells, sorted, and the place of each cell in them, float64 `[T]`, or NaN."""
+    words = sorted({cell for cell in cells if cell.lower() not in missing})
+    places = {word: float(i) for i, word in enumerate(words)}
+    return words, np.array([places.get(cell, math.nan) for cell in cells])
 
 
 def tell_decimal(columns: Mapping[str, Iterable[str]], delimiter: str, name: str) -> tuple[str, list[str]]:

@@ -1,7 +1,7 @@
 """Tables of measurements as people have them: a column of times, columns of numbers, a row for each moment."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,10 @@ import pandas as pd
 from experiments.common.table_cells import (
     MISSING,
     TOLD,
+    WORDS,
     TableConfig,
+    has_numbers,
+    read_categories,
     read_column,
     split_cells,
     split_names,
@@ -57,6 +60,8 @@ class TableFile(NamedTuple):
     dialect: Dialect
     notes: list[str]
     """What was told or assumed, and what is odd, in words."""
+    categories: dict[str, list[str]] = {}  # noqa: RUF012
+    """By column that holds words: the words, sorted. Its values are the places of its cells in them."""
 
 
 class Header(NamedTuple):
@@ -130,7 +135,7 @@ def _is_time(cell: str) -> bool:
 
 def read_tables(
     path: str | Path, config: TableConfig = TOLD, *, by: str = "", columns: Sequence[str] = (),
-    ordered: bool = True,
+    ordered: bool = True, categorical: Collection[str] | None = None,
 ) -> TableFile:  # fmt: skip
     """The series in a file, which may be packed by gzip or zip, in any encoding.
 
@@ -140,19 +145,20 @@ def read_tables(
         by: the column that tells several series apart, if there are several.
         columns: with the numbers that are wanted; by default all that are left.
         ordered: whether each time must come after the one before in its series; if not, rows are taken as they come.
+        categorical: columns that hold words; those without a single number do, too. With None, none does.
 
     Raises:
         DataError: the file cannot be read, is empty, has no rows, or is not of this form; the message gives the line,
             the column and what to do.
     """
     file = read_file_text(path)
-    found = parse_tables(file.text, str(path), config, by=by, columns=columns, ordered=ordered)
+    found = parse_tables(file.text, str(path), config, by=by, columns=columns, ordered=ordered, categorical=categorical)
     return found._replace(notes=[*filter(None, [file.warning]), *found.notes])
 
 
 def parse_tables(
     text: str, name: str, config: TableConfig = TOLD, *, by: str = "", columns: Sequence[str] = (),
-    ordered: bool = True,
+    ordered: bool = True, categorical: Collection[str] | None = None,
 ) -> TableFile:  # fmt: skip
     """The series in a text called `name`; other arguments and errors are those of `read_tables`."""
     delimiter, by_column, lines = split_cells(text, name, config)
@@ -178,18 +184,26 @@ def parse_tables(
             fault = ": either all times have an offset from UTC, or none"
         raise DataError(f"{at(wrong)}: column {header.when!r}: {whens[wrong]!r}{fault}")
     wanted = {column: by_column[i] for column, i in zip(header.names, header.columns, strict=True)}
-    missing = MISSING | {marker.lower() for marker in split_names(config.missing)}
+    marks = {marker.lower() for marker in split_names(config.missing)}
+    missing = MISSING | marks
+    numbers, categories = wanted, dict[str, list[str]]()
+    if categorical is not None:
+        numbers = {c: cells for c, cells in wanted.items() if c not in categorical and has_numbers(cells, missing)}
     decimal, notes = config.decimal, []
     if not decimal:
-        decimal, notes = tell_decimal(wanted, delimiter, name)
+        decimal, notes = tell_decimal(numbers, delimiter, name)
     values = np.empty((len(whens), len(wanted)))
     for i, (column, found) in enumerate(wanted.items()):
+        if column not in numbers:
+            categories[column], values[:, i] = read_categories(found, (MISSING - WORDS) | marks)
+            continue
         values[:, i] = read_column(found, decimal, missing)
         if np.isinf(values[:, i]).any():
             row = int(np.isinf(values[:, i]).argmax())
             raise DataError(
                 f"{at(row)}: column {column!r}: {found[row]!r} is no finite number: correct it, leave the cell empty "
                 "where a value is missing (or say --missing), or name the columns that have numbers"
+                + (" or, with --categorical, words" if categorical is not None else "")
             )
         notes += far_from_all(column, values[:, i])
     clock = Clock(config.zone or times.last, times.form)
@@ -229,7 +243,7 @@ def parse_tables(
                 raise DataError(f"{name}: {said.words}: say --sort, which puts the rows in order of time")
             notes.append(f"{said.words}: rows are taken as they come")
         tables[series] = table
-    return TableFile(tables, Dialect(delimiter, decimal, form), notes)
+    return TableFile(tables, Dialect(delimiter, decimal, form), notes, categories)
 
 
 def _rows_of(series: Sequence[str] | None, count: int) -> dict[str, np.ndarray]:

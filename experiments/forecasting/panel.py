@@ -8,6 +8,7 @@ import numpy as np
 from experiments.common.table_steps import OpenHours, Step, calendar_step, moments_after, moments_between, step_words
 from experiments.common.table_times import Clock
 from experiments.common.tables import Table
+from experiments.forecasting.covariates import Covariates
 from rnn_jax.data.download import DataError
 
 
@@ -26,6 +27,9 @@ class Panel:
         test: the first step of the test part, which is the rest.
         step: of the calendar, from each moment to the next; None where they are a span of time apart.
         clock: how the moments are told.
+        ends: int `[S]`, the step after the last one of each series; T for all where it is None.
+        covariates: what else is known, at T steps or more; nothing where it is None.
+        later: datetime64[us] `[T' − T]`, the moments of the steps after the T ones at which covariates are known.
     """
 
     times: np.ndarray
@@ -38,13 +42,27 @@ class Panel:
     test: int
     step: Step | None = None
     clock: Clock = Clock()
+    ends: np.ndarray | None = None
+    covariates: Covariates | None = None
+    later: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, "datetime64[us]"))
 
     def moments(self, more: int) -> np.ndarray:
         """The times, and so many more after them: as the calendar goes on, or the most common spacing apart.
 
         datetime64[us] `[T + more]`.
         """
-        return np.concatenate([self.times, moments_after(self.times, more, self.step)])
+        told = np.concatenate([self.times, self.later[:more]])
+        return np.concatenate([told, moments_after(told, len(self.times) + more - len(told), self.step)])
+
+    @property
+    def last_steps(self) -> np.ndarray:
+        """The last step of each series: int `[S]`."""
+        return np.full(len(self.series), len(self.times) - 1) if self.ends is None else self.ends - 1
+
+    @property
+    def known(self) -> Covariates:
+        """What else is known."""
+        return self.covariates or Covariates.none(len(self.series), len(self.times))
 
     @property
     def step_words(self) -> str:
@@ -75,7 +93,7 @@ def on_grid(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Series on the same moments, a step apart: the step is the spacing that their times have most often.
 
-    Moments that a series leaves out have NaN for all values.
+    Moments that a series leaves out have NaN for all values, and so have those before its first and after its last row.
 
     Args:
         tables: series with the same columns.
@@ -117,8 +135,9 @@ def on_grid(
             time, of = tables[series].times[off][0], f" of {series!r}" if series else ""
             raise DataError(f"{name}: the time {time}{of} is not on the grid of steps of {step_words(step)}: {hint}")
     rows, length = sum(len(table.times) for table in tables.values()), len(moments)
-    if length * len(tables) > 2 * rows:
-        raise DataError(f"{name}: {rows:,} rows on {length * len(tables):,} moments, {step_words(step)} apart: {hint}")
+    spanned = sum(int(place[-1] - place[0]) + 1 for place in places.values())  # series may begin late and end early
+    if spanned > 2 * rows:
+        raise DataError(f"{name}: {rows:,} rows on {spanned:,} moments, {step_words(step)} apart: {hint}")
     values = np.full((len(tables), length, first.values.shape[1]), np.nan)
     for i, (series, place) in enumerate(places.items()):
         values[i, place] = tables[series].values

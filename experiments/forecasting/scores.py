@@ -3,7 +3,7 @@
 import csv
 import dataclasses
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from experiments.common.table_notes import number_text
 from experiments.forecasting.baselines import persistence, ridge_forecasts
 from experiments.forecasting.outputs import LEVELS, Forecast
+from experiments.forecasting.smoothing_baselines import smoothing_forecasts
 from experiments.forecasting.variance_baselines import garch_variances, har_variances, smoothed_variances
 from experiments.forecasting.windows import Windows
 from rnn_jax.metrics import coverage, mean_absolute_error, pinball, qlike
@@ -49,13 +50,13 @@ class Scored:
 
 
 def score_level(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
-    """The absolute error H steps ahead, beside persistence, seasonal persistence and ridge regression.
+    """The absolute error H steps ahead, beside persistence, ridge regression, exponential smoothing and Theta.
 
     Args:
         windows: of a panel.
         parts: the windows "training", "validation" and "test".
         forecast: after those for test.
-        season: of `persistence`; with 0 or 1 there is no seasonal one.
+        season: of `persistence`; with 0 or 1 there is no seasonal one, with 0 no smoothing.
     """
     test, unit = parts["test"], windows.panel.unit
     target = windows.targets(test, scaled=False)
@@ -64,6 +65,8 @@ def score_level(windows: Windows, parts: dict[str, np.ndarray], forecast: Foreca
     if season > 1:
         others["seasonal persistence"] = persistence(windows, test, season)
     others["ridge regression"] = ridge
+    if season:
+        others |= smoothing_forecasts(windows, test, int(parts["training"][:, 1].max()) + 1 + windows.horizon, season)
     ahead = f"{windows.horizon} step{'s' * (windows.horizon > 1)} ahead"
 
     def measure(point: np.ndarray) -> float:
@@ -181,16 +184,27 @@ def examples_text(windows: Windows, examples: np.ndarray, scored: Scored, count:
     return "\n".join(lines) + "\n"
 
 
-def forecast_table(windows: Windows, forecast: Forecast) -> str:
-    """What comes after the end of each series, as a CSV table; times as the data tell them."""
-    panel, levels = windows.panel, [] if forecast.quantiles is None else [f"{level:.0%}" for level in LEVELS]
-    moments = panel.clock.tell(panel.moments(windows.horizon)[len(panel.times) :])
+def forecast_table(
+    windows: Windows, forecast: Forecast, at: Sequence[float] = LEVELS, paths: np.ndarray | None = None
+) -> str:
+    """What comes after the end of each series, as a CSV table; times as the data tell them.
+
+    Args:
+        windows: of a panel.
+        forecast: after the last window of each series.
+        at: the levels of its quantiles.
+        paths: `[S, P, H]`, to stand beside.
+    """
+    panel, levels = windows.panel, [] if forecast.quantiles is None else [f"{level:.0%}" for level in at]
+    levels += [] if paths is None else [f"path {i}" for i in range(1, paths.shape[1] + 1)]
+    moments, last = panel.moments(windows.horizon), panel.last_steps
     written = io.StringIO()
     rows = csv.writer(written, lineterminator="\n")
     rows.writerow([*(["series"] if panel.series[0] else []), "time", "forecast", *levels])
     for i, series in enumerate(panel.series):
-        for h, moment in enumerate(moments):
+        for h, moment in enumerate(panel.clock.tell(moments[last[i] + 1 : last[i] + 1 + windows.horizon])):
             numbers = [forecast.point[i, h], *([] if forecast.quantiles is None else forecast.quantiles[i, h])]
+            numbers += [] if paths is None else paths[i, :, h].tolist()
             spread = windows.scaling.target_factor[i]
             rows.writerow([*([series] if series else []), moment, *(number_text(n, spread) for n in numbers)])
     return written.getvalue().removesuffix("\n")

@@ -3,82 +3,42 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.forecasting.panel import Panel, calendar, carried_forward
+from experiments.forecasting.scaling import Scaling
 from rnn_jax.data.batches import BucketBatches
 from rnn_jax.data.download import DataError
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Scaling:
-    """What is known of the training part: a value becomes (value − shift) / factor.
+class Layout(NamedTuple):
+    """What a model reads of each step of a window."""
 
-    Attributes:
-        shift: float64 `[S, D]`, the mean of each input of each series.
-        factor: float64 `[S, D]`, its standard deviation; 1 where it is constant or never there.
-        target_shift: float64 `[S]`; zeros for a target that is positive.
-        target_factor: float64 `[S]`; the mean of a target that is positive.
-        gaps: whether a target is missing.
-    """
-
-    shift: np.ndarray
-    factor: np.ndarray
-    target_shift: np.ndarray
-    target_factor: np.ndarray
-    gaps: bool
-
-    @classmethod
-    def fit(cls, panel: Panel, end: int, positive: bool = False) -> "Scaling":
-        """The scaling of the steps before `end`; a `positive` target, such as a variance, is only divided.
-
-        Raises:
-            DataError: a target is missing or constant there, or not positive though it should be.
-        """
-        inputs, target = panel.inputs[:, :end], panel.target[:, :end]
-        for series, values in zip(panel.series, target, strict=True):
-            known, of = values[~np.isnan(values)], f" of {series}" if series else ""
-            if not len(known) or known.min() == known.max():
-                what = f"is {known[0]:g} throughout" if len(known) else "is missing throughout"
-                raise DataError(
-                    f"{panel.unit}{of} {what} in the {end:,} steps of the training part, to {panel.times[end - 1]}: "
-                    "there is nothing to learn; give a series that varies there"
-                )
-            if positive and known.min() <= 0:
-                raise DataError(f"{panel.unit}{of} is {known.min():g} at its least: a variance is positive")
-        there = ~np.isnan(inputs)
-        count = np.maximum(there.sum(axis=1), 1)
-        shift = np.where(there, inputs, 0).sum(axis=1) / count
-        deviation = np.sqrt((np.where(there, inputs - shift[:, None], 0) ** 2).sum(axis=1) / count)
-        mean, std = np.nanmean(target, axis=1), np.nanstd(target, axis=1)
-        return cls(
-            shift, np.where(deviation > 1e-9 * np.abs(shift), deviation, 1.0),
-            np.zeros_like(mean) if positive else mean, mean if positive else std,
-            bool(np.isnan(target).any()),
-        )  # fmt: skip
-
-    def to_json(self) -> dict[str, Any]:
-        """As lists, for the files of a run."""
-        return {name: np.asarray(value).tolist() for name, value in vars(self).items()}
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> "Scaling":
-        """The scaling that `to_json` was called of."""
-        arrays = {name: np.array(value) for name, value in stored.items() if name != "gaps"}
-        return cls(**arrays, gaps=stored["gaps"])
+    features: int
+    """F, the numbers of a step."""
+    ahead: int = 0
+    """A of them are known ahead; they are the last ones before the calendar's."""
+    places: int = 0
+    """The last ones, of the calendar."""
+    vocabularies: tuple[int, ...] = ()
+    """How many words each of the C columns of words has."""
+    words_ahead: int = 0
+    """The last columns of words are known ahead."""
 
 
 class Windows:
     """The windows of a panel, each with what comes after it.
 
     A step has these features: each input, scaled, the last value carried forward where one is missing and 0 (the mean)
-    where there was none yet; with several series, the mean of each over the series; for each input of which the
-    training part lacks a value, whether it is missing; the place of the moment in the cycles of the calendar.
+    where there was none yet; with several series, the mean of each over the series, if `across`; for each input of
+    which the training part lacks a value, whether it is missing; what the series is; what is known ahead, of the next
+    step; the place of the moment in the cycles of the calendar.
 
-    With `ahead`, a window goes on for the H − 1 steps after it: the features are those of its last step, but for the
-    calendar's, so that a forecast can be made one step after the other.
+    With `ahead`, a window goes on for the H − 1 steps after it: the features are those of its last step, but for what
+    is known ahead and for the calendar's, so that a forecast can be made one step after the other. With `forced`, the
+    first feature is the target as it came: what a model that is trained step by step reads (teacher forcing).
 
     Args:
         panel: the series.
@@ -86,11 +46,15 @@ class Windows:
         window: L, the steps that a forecast sees.
         horizon: H, the steps after them that it is for.
         cycles: of `calendar`.
-        ahead: whether windows go on.
+        ahead: whether windows go on; they do where anything is known ahead.
+        forced: whether they do with the target.
+        across: whether a series reads the mean of all.
 
     Attributes:
         features: float32 `[S, T, F]`.
         target: float32 `[S, T]`, scaled; NaN where it is missing.
+        codes: int32 `[S, T + H, C]`, the numbers of words, 0 for those that are unknown.
+        layout: what a model reads of a step.
     """
 
     def __init__(
@@ -102,27 +66,64 @@ class Windows:
         cycles: Sequence[str] = (),
         *,
         ahead: bool = False,
+        forced: bool = False,
+        across: bool = True,
     ):
-        self.panel, self.scaling, self.window, self.horizon, self.ahead = panel, scaling, window, horizon, ahead
+        known = panel.known
+        self.panel, self.scaling, self.window, self.horizon = panel, scaling, window, horizon
+        self.ahead, self.forced = ahead or forced or known.ahead, forced
         scaled = (panel.inputs - scaling.shift[:, None]) / scaling.factor[:, None]
         filled = np.nan_to_num(carried_forward(scaled))
-        shared = [np.broadcast_to(filled.mean(axis=0), filled.shape)] if len(panel.series) > 1 else []
+        shared = [np.broadcast_to(filled.mean(axis=0), filled.shape)] if across and len(panel.series) > 1 else []
         missing = [np.isnan(panel.target)[..., None]] if scaling.gaps else []
-        self.place = calendar(panel.moments(horizon), cycles).astype(np.float32)
-        place = np.broadcast_to(self.place[: len(panel.times)], (*filled.shape[:2], 2 * len(cycles)))
-        self.features = np.concatenate([filled, *shared, *missing, place], axis=-1).astype(np.float32)
+        statics = []
+        if known.static.shape[1]:
+            static = np.nan_to_num((known.static - scaling.static_shift) / scaling.static_factor)[:, None]
+            statics = [np.broadcast_to(static, (*filled.shape[:2], static.shape[2]))]
+        self.ahead_features = self._known_ahead(cycles)
+        steps = self.ahead_features[:, : len(panel.times)]
+        self.features = np.concatenate([filled, *shared, *missing, *statics, steps], axis=-1).astype(np.float32)
         target = (panel.target - scaling.target_shift[:, None]) / scaling.target_factor[:, None]
         self.target = target.astype(np.float32)
+        self.codes = self._codes()
+        sizes = tuple(len(scaling.vocabulary[column]) for column in known.categories)
+        self.layout = Layout(self.features.shape[-1], known.future.shape[2], 2 * len(cycles), sizes, known.words_ahead)
+
+    def _known_ahead(self, cycles: Sequence[str]) -> np.ndarray:
+        """What is known ahead, of the step after each, and the place of each in the calendar: `[S, T + H, A + P]`."""
+        steps = len(self.panel.times) + self.horizon
+        place = calendar(self.moments, cycles).astype(np.float32)
+        places = np.broadcast_to(place, (len(self.panel.series), *place.shape))
+        future = self.panel.known.future
+        if not future.shape[2]:
+            return places
+        future = (_to_length(future, steps + 1, np.nan) - self.scaling.future_shift[:, None]) / (
+            self.scaling.future_factor[:, None]
+        )
+        return np.concatenate([np.nan_to_num(carried_forward(future))[:, 1:].astype(np.float32), places], axis=2)
+
+    def _codes(self) -> np.ndarray:
+        """Numbers of words, the last one where one is missing; of those that are known ahead that of the next step."""
+        known, steps = self.panel.known, len(self.panel.times) + self.horizon
+        codes = known.codes(self.scaling.vocabulary).astype(float)
+        codes[known.words < 0] = np.nan
+        codes = np.nan_to_num(carried_forward(_to_length(codes, steps + 1, np.nan))).astype(np.int32)
+        now = codes.shape[2] - known.words_ahead
+        return np.concatenate([codes[:, :-1, :now], codes[:, 1:, now:]], axis=2)
 
     @staticmethod
-    def feature_count(inputs: int, series: int, gaps: bool, cycles: int) -> int:
-        """F, by the numbers of inputs, of series and of cycles, and whether the training part lacks values."""
-        return inputs * (1 + (series > 1)) + gaps + 2 * cycles
+    def feature_count(inputs: int, series: int, gaps: bool, cycles: int, others: int = 0) -> int:
+        """F, by the numbers of inputs, of series and of cycles, and whether the training part lacks values.
+
+        `others` is how many columns are known ahead or say what a series is; without `across`, `series` counts as one.
+        """
+        return inputs * (1 + (series > 1)) + gaps + others + 2 * cycles
 
     def examples(self, begin: int, end: int) -> np.ndarray:
         """Series and last step of each window whose H steps after it are all in a part: int `[N, 2]`.
 
-        Windows may begin before the part. Those after which every target is missing are left out.
+        Windows may begin before the part. Those that end before their series begins, and those after which every
+        target is missing, are left out.
 
         Args:
             begin: the first step of the part.
@@ -133,7 +134,8 @@ class Windows:
         """
         last = np.arange(max(begin, self.window) - 1, end - self.horizon)
         known = np.cumsum(~np.isnan(self.target), axis=1)
-        series, place = np.nonzero(known[:, last + self.horizon] > known[:, last])
+        begun = known[:, last] > 0
+        series, place = np.nonzero((known[:, last + self.horizon] > known[:, last]) & begun)
         if not len(series):
             raise DataError(
                 f"steps {begin:,} to {end:,} of {len(self.panel.times):,} have no window of {self.window} steps with a "
@@ -153,20 +155,80 @@ class Windows:
         """The last window of each series, after which nothing is known yet: int `[S, 2]`.
 
         Raises:
-            DataError: the series are shorter than a window.
+            DataError: the series are shorter than a window, or what should be known ahead is missing after one.
         """
-        last = len(self.panel.times) - 1
-        if last + 1 < self.window:
-            raise DataError(f"the series have {last + 1} steps: expected at least one window of {self.window}")
-        return np.stack([np.arange(len(self.target)), np.full(len(self.target), last)], axis=1)
+        series = np.arange(len(self.target))
+        for one in series.tolist():
+            if wrong := self.why_not(one):
+                raise DataError(wrong)
+        return np.stack([series, self.panel.last_steps], axis=1)
+
+    def why_not(self, series: int) -> str:
+        """Why nothing can be forecast after the end of a series; empty where it can be."""
+        panel, last = self.panel, self.panel.last_steps
+        if last.max() + 1 < self.window:  # a single series may be shorter
+            return f"the series have {last.max() + 1} steps: expected at least one window of {self.window}"
+        if not panel.known.ahead:
+            return ""
+        steps = slice(last[series] + 1, last[series] + 1 + self.horizon)
+        names, lacking = self._missing_ahead[0], self._missing_ahead[1][series, steps]
+        if not lacking.any():
+            return ""
+        h, column = (int(place) for place in np.argwhere(lacking)[0])
+        first, end = (when.replace("T", " ") for when in panel.clock.tell(self.moments[steps][[h, -1]]))
+        of = f" of {panel.series[series]!r}" if panel.series[series] else ""
+        return (
+            f"column {names[column]!r}{of} is not known at {first}: a forecast of {self.horizon} steps reads what is "
+            f"known ahead, up to {end}; add rows with it at the end, their {panel.unit} empty"
+        )
+
+    @functools.cached_property
+    def _missing_ahead(self) -> tuple[list[str], np.ndarray]:
+        names, missing = self.panel.known.missing_ahead()
+        return names, _to_length(missing, len(self.moments), True)
+
+    @functools.cached_property
+    def moments(self) -> np.ndarray:
+        """The times of the panel and of the H steps after it."""
+        return self.panel.moments(self.horizon)
+
+    @functools.cached_property
+    def naive_errors(self) -> np.ndarray:
+        """By how much each series differs from itself one step before, in the mean: float64 `[S]`, 0 where unknown."""
+        changes = np.abs(np.diff(self.panel.target, axis=1))
+        known = ~np.isnan(changes)
+        return np.where(known, changes, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
 
     def inputs(self, examples: np.ndarray) -> np.ndarray:
         """The windows: float32 `[L, B, F]`, or with `ahead` `[L + H - 1, B, F]`."""
         series, last = examples.T
-        steps = last[None] + np.arange(1 - self.window, self.horizon if self.ahead else 1)[:, None]
+        steps = self._steps(last)
         features = self.features[series[None], np.minimum(steps, last[None])]
-        features[..., features.shape[-1] - self.place.shape[-1] :] = self.place[steps]
+        known = self.ahead_features.shape[2]
+        features[..., features.shape[-1] - known :] = self.ahead_features[series[None], steps]
+        if self.forced:
+            told = np.minimum(steps[self.window :], self.features.shape[1] - 1)
+            features[self.window :, :, 0] = self.features[series[None], told, 0]
         return features
+
+    def _steps(self, last: np.ndarray) -> np.ndarray:
+        """The steps of windows, `[L, B]` or `[L + H - 1, B]`; before the panel begins its first one stands."""
+        more = np.arange(1 - self.window, self.horizon if self.ahead else 1)
+        return np.maximum(last[None] + more[:, None], 0)
+
+    def read(self, examples: np.ndarray) -> dict[str, np.ndarray]:
+        """All that a model reads of windows, by the names of its arguments: `inputs`, and `codes` `[..., B, C]`."""
+        found = {"inputs": self.inputs(examples)}
+        if self.layout.vocabularies:
+            codes = self.codes[examples[:, 0][None], self._steps(examples[:, 1])]
+            now = codes.shape[2] - self.layout.words_ahead
+            codes[self.window :, :, :now] = codes[self.window - 1, :, :now]  # of these the past alone is known
+            found["codes"] = codes
+        return found
+
+    def scale(self, examples: np.ndarray) -> np.ndarray:
+        """By how much the scaled target of windows is multiplied to be the target: float32 `[B]`."""
+        return self.scaling.target_factor[examples[:, 0]].astype(np.float32)
 
     def targets(self, examples: np.ndarray, *, scaled: bool = True) -> np.ndarray:
         """What comes after the windows, `[B, H]`, NaN where it is missing: scaled float32, or float64 as it was."""
@@ -197,10 +259,19 @@ class WindowBatches:
         return BucketBatches(np.full(len(self.examples), self.windows.window), self.batch_size, self.seed)
 
     def batch(self, i: int) -> dict[str, np.ndarray]:
-        """`{"inputs": [L, B, F], "targets": [B, H]}`."""
+        """`{"inputs": [L, B, F], "targets": [B, H]}`, `"codes"` where there are words, and `"scale"` `[B]`."""
         chosen = self.examples[self.order.examples(i)[0]]
-        return {"inputs": self.windows.inputs(chosen), "targets": self.windows.targets(chosen)}
+        windows = self.windows
+        return windows.read(chosen) | {"targets": windows.targets(chosen), "scale": windows.scale(chosen)}
+
+    @property
+    def axes(self) -> dict[str, int | None]:
+        """Where the batch is in the arrays of a batch."""
+        words = {"codes": 1} if self.windows.layout.vocabularies else {}
+        return {"inputs": 1, **words, "targets": 0, "scale": 0}
 
 
-BATCH_AXES: dict[str, int | None] = {"inputs": 1, "targets": 0}
-"""Where the batch is in the arrays of a batch."""
+def _to_length(values: np.ndarray, steps: int, missing: float | bool) -> np.ndarray:
+    """Values `[S, T, ...]` at so many steps: cut, or the rest missing."""
+    more = np.full((len(values), max(0, steps - values.shape[1]), *values.shape[2:]), missing, values.dtype)
+    return np.concatenate([values[:, :steps], more], axis=1)

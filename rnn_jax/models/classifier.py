@@ -75,12 +75,18 @@ class Classifier(nnx.Module):
         Returns:
             Logits float32 `[B, C]`.
         """
+        return self.score(self.read(inputs, lengths, key=key)).astype(jnp.float32)
+
+    def read(
+        self, inputs: Int[Array, "T B"] | Num[Array, "T B D"], lengths: Int[Array, "B"], *, key: Key | None = None
+    ) -> Float[jax.Array, "B F"]:
+        """What is scored of sequences: one vector `[B, F]` of each; arguments as above."""
         keys = (None,) * 3 if key is None else tuple(jax.random.split(key, 3))
         inputs = jnp.asarray(inputs)
         xs = inputs.astype(self.dtype) if self.embed is None else self.embed(inputs)
         xs = dropout(keys[0], xs, self.input_dropout, self.dropout_kind)
         pooled = self.pool(self.layer(xs, lengths=lengths, key=keys[1]).ys, jnp.asarray(lengths))
-        return self.score(dropout(keys[2], pooled, self.dropout_rate)).astype(jnp.float32)
+        return dropout(keys[2], pooled, self.dropout_rate)
 
     def pool(self, ys: Float[jax.Array, "T B F"], lengths: Int[jax.Array, "B"]) -> Float[jax.Array, "B F"]:
         """One vector `[B, F]` out of the outputs `[T, B, F]` of the valid steps."""

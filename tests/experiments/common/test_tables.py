@@ -181,6 +181,20 @@ def test_series_of_one_file_are_told_apart(tmp_path):
     assert list(tables) == ["X", "Y, south"] and tables["Y, south"].values.tolist() == [[1.0], [3.0]]
 
 
+def test_columns_of_words_are_told_by_having_no_number():
+    rows = ["2020-01-01;none;1,5;4;NA", "2020-01-02;;2;5;DE", "2020-01-03;half;;?;DE"]
+    text = "\n".join(["day;offer;price;kind;country", *rows])
+    found = parse_tables(text, "t", TableConfig(missing="?"), categorical=["kind"])
+    assert found.categories == {"offer": ["half", "none"], "kind": ["4", "5"], "country": ["DE", "NA"]}
+    nan = math.nan
+    wanted = [[1, 1.5, 0, 1], [nan, 2, 1, 0], [0, nan, nan, 0]]
+    np.testing.assert_array_equal(found.tables[""].values, wanted)
+    with pytest.raises(DataError, match="column 'offer': 'half' is no finite number"):
+        parse_tables(text, "t")
+    with pytest.raises(DataError, match="column 'price': 'high' is no finite number"):
+        parse_tables(text.replace("2;5", "high;5"), "t", categorical=[])
+
+
 def test_streams_may_be_packed_or_in_utf_16():
     for content in (gzip.compress(HOURS.encode()), HOURS.encode("utf-16"), HOURS.encode()):
         lines = read_lines(open_unpacked(io.BytesIO(content)))

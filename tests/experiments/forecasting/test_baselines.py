@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from experiments.forecasting.baselines import NormalEquations, persistence, ridge_forecasts
 from experiments.forecasting.data import mean_of_last
 from experiments.forecasting.outputs import LEVELS, Forecast
+from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import (
     examples_text,
     forecast_table,
@@ -17,7 +18,7 @@ from experiments.forecasting.scores import (
     score_variance,
 )
 from experiments.forecasting.variance_baselines import garch_variances, har_variances, smoothed_variances
-from experiments.forecasting.windows import Scaling, Windows
+from experiments.forecasting.windows import Windows
 from rnn_jax.metrics import coverage, mean_absolute_error, pinball, qlike
 from tests.experiments.forecasting.small_panel import make_panel
 
@@ -155,7 +156,10 @@ def test_levels_are_scored_at_the_last_step():
     forecast = Forecast(quantiles[..., 2], quantiles)
     scored = score_level(WINDOWS, PARTS, forecast, season=3)
     assert scored.value == pytest.approx(1) and scored.metric == "mean absolute error, m, 5 steps ahead"
-    assert list(scored.baseline) == ["persistence", "seasonal persistence", "ridge regression"]
+    smoothed = ["exponential smoothing", "Theta method"]
+    assert list(scored.baseline) == ["persistence", "seasonal persistence", "ridge regression", *smoothed]
+    for name in smoothed:
+        assert np.isfinite(scored.others[name]).all()
     last = mean_absolute_error(persistence(WINDOWS, PARTS["test"])[:, -1], target[:, -1])
     assert scored.baseline["persistence"] == last and scored.scores["value / persistence"] == pytest.approx(1 / last)
     assert scored.scores["coverage of the 90% band"] == scored.scores["coverage of the 50% band, last step"] == 1

@@ -50,7 +50,9 @@ def trained(folder):
 def test_a_run_says_everything_about_itself(trained):
     result = json.loads((trained / "result.json").read_text())
     assert result["metric"] == "mean absolute error, load, 3 steps ahead" and not result["higher_is_better"]
-    assert set(result["baseline"]) == {"persistence", "seasonal persistence", "ridge regression"}
+    assert set(result["baseline"]) == {
+        "persistence", "seasonal persistence", "ridge regression", "exponential smoothing", "Theta method",
+    }  # fmt: skip
     assert result["value"] < result["baseline"]["persistence"]
     assert 0 < result["scores"]["coverage of the 90% band"] <= 1
     for figure in ("curves", "errors", "forecasts"):

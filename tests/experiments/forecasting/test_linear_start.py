@@ -11,7 +11,8 @@ from experiments.forecasting import EXPERIMENT
 from experiments.forecasting.linear_start import start_linear
 from experiments.forecasting.model import make_raw
 from experiments.forecasting.outputs import LEVELS, OUTPUTS
-from experiments.forecasting.windows import Scaling, Windows
+from experiments.forecasting.scaling import Scaling
+from experiments.forecasting.windows import Windows
 from rnn_jax.nnx import functional
 from tests.experiments.forecasting.small_panel import make_panel
 

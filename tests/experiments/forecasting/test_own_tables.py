@@ -11,8 +11,9 @@ from experiments.common.table_cells import TableConfig
 from experiments.forecasting.data import own_series
 from experiments.forecasting.outputs import Forecast
 from experiments.forecasting.panel import Panel
+from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import forecast_table
-from experiments.forecasting.windows import Scaling, Windows
+from experiments.forecasting.windows import Windows
 from rnn_jax.data import DataError
 
 LOAD = 20 + 10 * np.sin(np.arange(60) / 4)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.forecasting.panel import Panel, calendar
-from experiments.forecasting.windows import Scaling, WindowBatches, Windows
+from experiments.forecasting.scaling import Scaling
+from experiments.forecasting.windows import WindowBatches, Windows
 from rnn_jax.data import DataError
 
 NAN = np.nan

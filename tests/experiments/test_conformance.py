@@ -53,6 +53,20 @@ def test_it_is_one_object_that_its_folder_names(name):
     assert f"python -m experiments.{name}" in experiment.page
 
 
+@every_experiment
+def test_it_answers_new_inputs_and_its_own_tests_hold_the_answers_to_what_all_keep(name, capsys):
+    experiment = load_experiment(name)
+    assert {"predict", "evaluate", "export"} <= commands_of(experiment).keys()
+    assert re.search(rf"python -m experiments.{name} predict RUN", experiment.page)
+    tests = (ROOT / "tests" / "experiments" / name).glob("test_*.py")
+    assert any("check_answers(" in file.read_text() for file in tests)
+    for command in ("predict", "evaluate", "export"):
+        assert Commands(experiment)(command, "--help") == 0
+        page = capsys.readouterr().out
+        assert "Args:" not in page and ("--data" in page or command != "evaluate")
+    assert Commands(experiment)("predict") == 2  # which run?
+
+
 @every_config
 def test_a_config_comes_back_from_its_fields(name, config_type, tmp_path):
     config, experiment = example(name, config_type), load_experiment(name)

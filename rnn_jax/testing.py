@@ -335,7 +335,7 @@ def check_causal(example: Example) -> None:
 
 
 def check_unroll(example: Example, methods: Sequence[str] = ()) -> None:
-    """Every method is a loop over the cell: lengths, resets, both directions, segments, a carry given or not.
+    """Every method is a loop over the cell: lengths, masks, resets, both directions, segments, a carry given or not.
 
     Args:
         example: of the cell.
@@ -343,10 +343,11 @@ def check_unroll(example: Example, methods: Sequence[str] = ()) -> None:
     """
     cell, params, options = example.cell, example.params, lengths_and_resets()
     start = cell.initial_carry((BATCH,), jnp.float64)
+    mask = np.arange(LENGTH * BATCH).reshape(LENGTH, BATCH) % 3 > 0
     wanted = {
         "": loop(cell, params, example.xs, example.carry, **options),
         ", reverse=True, checkpoint_every=3": loop(cell, params, example.xs, example.carry, reverse=True, **options),
-        ", no carry given": loop(cell, params, example.xs, start),
+        ", mask, no carry given": loop(cell, params, example.xs, start, mask=mask),
     }
     for method in methods or _methods(cell):
         bound = functools.partial(unroll, cell, method=method)
@@ -354,7 +355,11 @@ def check_unroll(example: Example, methods: Sequence[str] = ()) -> None:
         @quick_jit
         def results(params: Params, xs: Any, carry: Carry, bound: Any = bound):
             forward = bound(params, xs, carry, **options)
-            return forward, bound(params, xs, carry, reverse=True, checkpoint_every=3, **options), bound(params, xs)
+            return (
+                forward,
+                bound(params, xs, carry, reverse=True, checkpoint_every=3, **options),
+                bound(params, xs, mask=mask),
+            )
 
         forward, backward, anew = results(params, example.xs, example.carry)
         for found, (what, by_loop) in zip((forward, backward, anew), wanted.items(), strict=True):
@@ -486,7 +491,16 @@ def check_reference(example: Example, reference: Reference) -> None:
     _assert_close(found.carry, carry, "the final carry against the reference")
 
 
-def loop(cell: Cell, params: Params, xs: Any, carry: Carry, lengths: Any = None, resets: Any = None, reverse=False):
+def loop(
+    cell: Cell,
+    params: Params,
+    xs: Any,
+    carry: Carry,
+    lengths: Any = None,
+    resets: Any = None,
+    reverse: bool = False,
+    mask: Any = None,
+) -> tuple[Carry, jax.Array]:
     """What `unroll` means for xs `[T, B, D]`, as a plain loop over steps and rows: slow, nothing to get wrong."""
     length, batch = check_input("xs", xs, cell.input_shape)
     start = cell.initial_carry((), jnp.result_type(*jax.tree.leaves(xs)))
@@ -496,6 +510,8 @@ def loop(cell: Cell, params: Params, xs: Any, carry: Carry, lengths: Any = None,
         valid = length if lengths is None else int(lengths[row])
         ys: list[Any] = [None] * length
         for t in reversed(range(valid)) if reverse else range(valid):
+            if mask is not None and not bool(mask[t, row]):
+                continue
             if resets is not None and bool(resets[t, row]):
                 row_carry = start
             row_carry, ys[t] = one_step(cell, params, row_carry, _at(xs, (t, row)))

@@ -70,8 +70,9 @@ class AnomalyDetectionPredictor(Predictor):
         if by and not config.series.by:
             raise ValueError(f"by={by!r}: the run has not learned series that a column tells apart; leave it out")
         self.by = by or config.series.by
-        if (series or not (config.series.csv or len(self.names) == 1)) and series not in self.names:
-            raise ValueError(f"series={series!r}: expected one that the run has learned: {known}")
+        self.unsaid = f"series={series!r}: expected one that the run has learned: {known}"
+        if series and series not in self.names:
+            raise ValueError(self.unsaid)
         if table.sort:
             raise ValueError("sort=True: rows are watched as they come; sort the file, or leave it out")
         self.series = [series] if series else self.names
@@ -107,6 +108,8 @@ class AnomalyDetectionPredictor(Predictor):
         source = "standard input" if file == STANDARD_INPUT else file
         if self.labels and not labelled:
             raise DataError(f"labels={self.labels!r} is for evaluate --data; leave it out")
+        if len(self.series) > 1 and not self.trained.config.series.csv:  # each in a table of its own
+            raise DataError(self.unsaid)
         windows = self._windows(file) if labelled else None
         detectors = {name: self.detector(name) for name in self.series}
         with lines_of(file, source) as lines:

@@ -187,8 +187,8 @@ class AnomalyDetectionPredictor(Predictor):
                      "goes back counts as the latest so far",
                 "4": "cos of the same",
                 "5": "ln(1 + hours since the row before / gap)",
-                "6": "u of the newest row at least `ahead` + 1 rows old that is 24 to 25 hours older, less known; 0 "
-                     "where there is none",
+                "6": "u of the newest row, at least `ahead` rows old, of 24 to 25 hours before (not 25 itself), less "
+                     "known; 0 where there is none",
                 "7": "1 where there is one, else 0",
             },
             "outputs": {

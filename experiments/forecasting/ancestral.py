@@ -1,6 +1,5 @@
 """A forecaster that draws what comes, one step after the other, each given those before: as DeepAR."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -53,26 +52,23 @@ class AncestralForecaster(Forecaster):
         inputs = self.embedded(inputs, codes)
         read = dropout(keys[0], inputs, self.input_dropout)
         states = self.head.layer(read, key=keys[1]).ys[self.window - 1 :]
-        last = self.window - 1 + np.arange(self.horizon)  # before each step
-        means = [read[last[:, None] - np.arange(steps)].mean(axis=1) for steps in self.means]
-        seasonal = inputs[last + 1 - self.season, :, 0] if self.season else None
-        raw = self.scored(dropout(keys[2], states, self.head.dropout_rate), means, seasonal)
+        last = self.window - 1 + np.arange(self.horizon)  # the step before each
+        raw = self.head.score(dropout(keys[2], states, self.head.dropout_rate)).astype(jnp.float32)
+        if self.linear is not None:
+            raw = raw + self.linear(self.means_before(read)).astype(jnp.float32)
+        if self.season:
+            raw = self.seasonal(raw, inputs[last + 1 - self.season, :, 0])
         return jnp.swapaxes(raw, 0, 1)
 
-    def scored(self, states: jax.Array, means: Sequence[jax.Array], seasonal: jax.Array | None) -> jax.Array:
-        """What is forecast of a step: float32 `[..., B, K]`.
+    def means_before(self, inputs: jax.Array) -> jax.Array:
+        """The means over the last steps before each of the H that are forecast, side by side: `[H, B, N F]`."""
+        last = self.window - 1 + np.arange(self.horizon)
+        means = [inputs[last[:, None] - np.arange(steps)].mean(axis=1) for steps in self.means]
+        return jnp.concatenate(means, axis=-1)
 
-        Args:
-            states: `[..., B, H]`, what the layers have read.
-            means: `[..., B, F]` each, of the last steps.
-            seasonal: `[..., B]`, what the target had a season before, if there is one.
-        """
-        raw = self.head.score(states).astype(jnp.float32)
-        if self.linear is not None:
-            raw = raw + self.linear(jnp.concatenate(means, axis=-1)).astype(jnp.float32)
-        if seasonal is None:
-            return raw
-        return raw.at[..., : self.output.moved].add(self.output.link(seasonal)[..., None].astype(jnp.float32))
+    def seasonal(self, raw: jax.Array, before: jax.Array) -> jax.Array:
+        """Numbers `[..., B, K]` moved by what the target had a season before, `[..., B]`."""
+        return raw.at[..., : self.output.moved].add(self.output.link(before)[..., None].astype(jnp.float32))
 
     def sample(
         self, inputs: Array, codes: Array | None = None, *, scale: Array, paths: int, key: jax.Array
@@ -94,20 +90,31 @@ class AncestralForecaster(Forecaster):
         carry = layer.initial_carry(inputs.shape[1:2], inputs.dtype)
         if self.window > 1:
             carry = layer(inputs[: self.window - 1]).carry
-        carry, scale = jax.tree.map(lambda one: jnp.repeat(one, paths, axis=0), (carry, jnp.asarray(scale)))
-        inputs = jnp.repeat(inputs, paths, axis=1)  # [L + H - 1, B P, F]
+
+        def for_paths(one: jax.Array) -> jax.Array:
+            return jnp.repeat(one, paths, axis=0)
+
+        carry, scale = jax.tree.map(for_paths, (carry, jnp.asarray(scale)))
+        past = jnp.repeat(inputs[: self.window, :, 0], paths, axis=1)  # [L, B P]: all else is the same in each path
+        known, weights = jnp.zeros((self.horizon, inputs.shape[1], self.output.size)), []
+        if self.linear is not None:
+            means = self.means_before(inputs.at[:, :, 0].set(0))
+            known = self.linear(means).astype(jnp.float32)
+            kernel = self.linear.kernel[...].reshape(len(self.means), -1, self.output.size)
+            weights = list(zip(self.means, kernel[:, 0], strict=True))
 
         def step(state: Any, read: Any) -> tuple[Any, jax.Array]:
-            carry, window = state
-            row, key = read
-            carry, output = layer.step(carry, window[-1])
-            means = [window[-steps:].mean(axis=0) for steps in self.means]
-            seasonal = window[-self.season, :, 0] if self.season else None
-            drawn = self.output.sample(self.scored(output, means, seasonal), key, scale)
-            row = row.at[:, 0].set(drawn.astype(row.dtype))
-            return (carry, jnp.concatenate([window[1:], row[None]])), drawn
+            carry, past = state
+            row, known, key = read
+            carry, output = layer.step(carry, for_paths(row).at[:, 0].set(past[-1]))
+            raw = self.head.score(output).astype(jnp.float32) + for_paths(known)
+            for steps, weight in weights:
+                raw = raw + past[-steps:].mean(axis=0).astype(jnp.float32)[:, None] * weight[None]
+            if self.season:
+                raw = self.seasonal(raw, past[-self.season])
+            drawn = self.output.sample(raw, key, scale)
+            return (carry, jnp.concatenate([past[1:], drawn[None].astype(past.dtype)])), drawn
 
-        later = jnp.concatenate([inputs[self.window :], inputs[-1:]])  # what follows the last one is never read
         keys = jax.random.split(key, self.horizon)
-        drawn = jax.lax.scan(step, (carry, inputs[: self.window]), (later, keys))[1]
+        drawn = jax.lax.scan(step, (carry, past), (inputs[self.window - 1 :], known, keys))[1]
         return jnp.transpose(drawn.reshape(self.horizon, -1, paths), (1, 2, 0))

@@ -40,9 +40,12 @@ class StudentT(NamedTuple):
         return norm - half * jnp.log1p(((values - self.loc) / self.scale) ** 2 / self.df)
 
     def sample(self, key: Key) -> Float[jax.Array, "*B"]:
-        """One value of each."""
+        """One value of each, by the polar method of Bailey (1994), which rejects nothing."""
         df, scale = jnp.asarray(self.df), jnp.asarray(self.scale)
-        return jnp.asarray(self.loc) + scale * jax.random.t(key, df, df.shape, df.dtype)
+        radius_key, angle_key = jax.random.split(key)
+        radius = -jnp.log1p(-jax.random.uniform(radius_key, df.shape, df.dtype))  # the logarithm of 1 / uniform
+        angle = 2 * math.pi * jax.random.uniform(angle_key, df.shape, df.dtype)
+        return jnp.asarray(self.loc) + scale * jnp.sqrt(df * jnp.expm1(2 / df * radius)) * jnp.cos(angle)
 
     def quantiles(self, levels: Sequence[float]) -> Float[np.ndarray, "*B Q"]:
         """The values below which a share `levels` lies."""

@@ -3,8 +3,8 @@
     from rnn_jax.testing import assert_cell_contract
     assert_cell_contract(MyCell(3, 5))
 
-Each check is a function of this folder that raises an AssertionError saying what does not hold. Comparisons run in float64,
-where equal means equal; they take a few seconds a cell, most of it compilation.
+Each check is a function of this folder that raises an AssertionError saying what does not hold. Comparisons run in
+float64, where equal means equal; they take a few seconds a cell, most of it compilation.
 """
 
 from typing import Literal

@@ -29,10 +29,10 @@ def test_a_case_has_no_gaps_and_its_moments_are_of_the_test_part(config, tmp_pat
 
 def test_a_table_has_accuracy_and_time_of_each(config):
     measured = rows("small", {forecasting.REFERENCE: [2.0, 2.0], "other": [5.0, 5.0]}, forecasting.REFERENCE)
-    stored = {"rows": [row | {"mae": [1.0, 2.0], "crps": [0.5, 0.5]} for row in measured]}
+    stored = {"rows": [row | {"mae": [1.0, 2.0], "crps": [0.5, 0.5], "processor": row["seconds"]} for row in measured]}
     ours, other = forecasting.table(stored).splitlines()[2:]
-    assert ours == "| small | rnn_jax GRU | 1.5 ± 0.5 | 0.5 ± 0 | 2.0 ± 0.0 | 1 |"
-    assert other.endswith("| 5.0 ± 0.0 | 2.50 [2.50, 2.50] |")
+    assert ours == "| small | rnn_jax GRU | 1.5 ± 0.5 | 0.5 ± 0 | 2.0 ± 0.0 | 2.0 | 1; 1.00 |"
+    assert other.endswith("| 5.0 ± 0.0 | 5.0 | 2.50 [2.50, 2.50]; 2.50 |")
 
 
 def test_what_was_found_is_taken_up_and_a_library_that_is_not_there_is_left_out(config, monkeypatch):
@@ -41,7 +41,7 @@ def test_what_was_found_is_taken_up_and_a_library_that_is_not_there_is_left_out(
         if "rnn_jax" not in program:
             return type("Done", (), {"stderr": "ModuleNotFoundError: No module named 'darts'", "returncode": 1})
         shape = (len(case.windows), 3, len(LEVELS))
-        np.savez(part, quantiles=np.zeros(shape), seconds=3.0, forecasting=1.0)
+        np.savez(part, quantiles=np.zeros(shape), seconds=3.0, processor=2.0)
         calls.append(program)
         return type("Done", (), {"stderr": "", "returncode": 0})
 

@@ -202,6 +202,7 @@ def neuralforecast(case: Case, name: str) -> Forecast:
 
 FORECASTERS: dict[str, Callable[[Case], Forecast]] = {
     "rnn_jax GRU": lambda case: ours(case, "gru"),
+    "rnn_jax LSTM": lambda case: ours(case, "lstm"),
     "darts RNNModel GRU": lambda case: darts(case, "gru"),
     "neuralforecast GRU": lambda case: neuralforecast(case, "GRU"),
     "neuralforecast LSTM": lambda case: neuralforecast(case, "LSTM"),

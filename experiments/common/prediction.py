@@ -56,7 +56,7 @@ class Predictor(abc.ABC):
 
     def __init__(self, trained: Trained):
         self.trained = trained
-        self._run: Callable[..., Any] = jax.jit(self.program)
+        self.run: Callable[..., Any] = jax.jit(self.program)
 
     @abc.abstractmethod
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
@@ -88,7 +88,7 @@ class Predictor(abc.ABC):
 
     def answer(self, values: Sequence[Any]) -> list[Record]:
         """A record for each of some inputs, without ids."""
-        outputs = jax.tree.map(np.asarray, self._run(**self.encode(values)))
+        outputs = jax.tree.map(np.asarray, self.run(**self.encode(values)))
         return self.decode(values, outputs)
 
     def measures(self, labels: Sequence[Any], records: Sequence[Record]) -> dict[str, Any]:

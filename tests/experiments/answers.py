@@ -12,7 +12,7 @@ import jax
 import jaxtyping
 import numpy as np
 
-from experiments.common.prediction import Predictor
+from experiments.common.prediction import export, predict
 from rnn_jax.interop.stablehlo import load_program
 from rnn_jax.train import Experiment
 from tests.experiments.as_user import Commands
@@ -43,36 +43,36 @@ def check_answers(
         tolerance: of numbers in answers that were computed in other company.
         options: of the predictor.
     """
-    command = Commands(experiment)
+    assert experiment.predictor
+    command, predictor = Commands(experiment), experiment.predictor(experiment.load(run), **options)
     flags = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
-    def answered(file: Path, form: str, code: int) -> str:
-        assert command("predict", run, file, "--format", form, *flags) == code
-        return capsys.readouterr().out
-
-    whole = [json.loads(line) for line in answered(good, "json", 0).splitlines()]
+    assert command("predict", run, good, "--format", "json", *flags) == 0
+    whole = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(whole) > 1 and len({record["id"] for record in whole}) == len(whole)
     assert all(len(record) > 1 and "error" not in record for record in whole)
-    rows = list(csv.DictReader(io.StringIO(answered(good, "csv", 0))))
+
+    # What is compiled and loaded once serves for all that follows.
+    def answered(*files: Path, code: int, **options: Any) -> tuple[str, str]:
+        assert predict(predictor, [str(file) for file in files], **options) == code
+        return capsys.readouterr()
+
+    rows = list(csv.DictReader(io.StringIO(answered(good, format="csv", code=0)[0])))
     assert [row["id"] for row in rows] == [str(record["id"]) for record in whole]
     assert not any(row["error"] for row in rows)
-    text = answered(good, "text", 0)
+    text = answered(good, format="text", code=0)[0]
     assert all(f"{record['id']}: " in text for record in whole)
 
-    assert command("predict", run, bad, "--format", "json", *flags) == 1
-    said = capsys.readouterr()
-    records = [json.loads(line) for line in said.out.splitlines()]
+    out, err = answered(bad, format="json", code=1)
+    records = [json.loads(line) for line in out.splitlines()]
     assert [record["id"] for record in records if "error" in record] == [refused] and len(records) > 2
-    assert f"error: {refused}: " in said.err
+    assert f"error: {refused}: " in err
 
     there, missing = run / "answers.json", good.with_name("missing.file")
-    assert command("predict", run, missing, good, "--format", "json", "--output", there, *flags) == 1
+    assert str(missing) in answered(missing, good, format="json", output=there, code=1)[1]
     first, *others = [json.loads(line) for line in there.read_text("utf-8").splitlines()]
     assert "error" in first and first["id"] == str(missing) and len(others) == len(whole)
-    assert str(missing) in capsys.readouterr().err
 
-    assert experiment.predictor
-    predictor: Predictor = experiment.predictor(experiment.load(run), **options)
     items = list(predictor.read(str(good)))
     values = [item.value for item in items]
     together = predictor.answer(values)
@@ -81,14 +81,13 @@ def check_answers(
     assert_close(whole, [{"id": i.id, **r} for i, r in zip(items, together, strict=True)], tolerance)
 
     with sizes_with_names():
-        assert command("export", run, *flags) == 0
+        export(predictor, run / "exported")
     program = load_program(run / "exported" / "model.rnn")
     described = json.loads((run / "exported" / "preprocessing.json").read_text("utf-8"))
     assert set(described["inputs"]) == set(predictor.inputs)
-    for some in (values, values[:1]):
-        arrays = predictor.encode(some)
-        ours, theirs = predictor.program(**arrays), program(**arrays)
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), ours, theirs)
+    arrays = predictor.encode(values)
+    theirs = program(**arrays)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), predictor.run(**arrays), theirs)
 
     if labelled:
         capsys.readouterr()

@@ -20,7 +20,19 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-PACKAGES = ("rnn_jax", "jax", "jaxlib", "flax", "dm-haiku", "equinox", "keras", "torch", "numpy")
+PACKAGES = (
+    "rnn_jax",
+    "jax",
+    "jaxlib",
+    "flax",
+    "dm-haiku",
+    "equinox",
+    "keras",
+    "torch",
+    "numpy",
+    "darts",
+    "neuralforecast",
+)
 PAUSE = 0.02  # seconds; OpenMP's threads, PyTorch's among them, spin for a while after their work
 Program = Callable[[], object]
 

@@ -133,7 +133,7 @@ def test_what_is_imported_is_declared():
     allowed = {
         "rnn_jax": runtime | names(extras["experiments"]) | names(extras["export"]) | names(extras["peers"]),
         "experiments": runtime | names(extras["experiments"]),
-        "benchmarks": runtime | names(extras["experiments"]) | names(extras["peers"]),
+        "benchmarks": runtime | names(extras["experiments"]) | names(extras["peers"]) | names(extras["forecast-peers"]),
     }
     for name, tree in SOURCES.items():
         for module, _ in imports(tree):

@@ -113,8 +113,7 @@ def detect(
         raise ValueError(f"the run has a network for each series in the column {by!r}: predict watches all of them")
     predictor = AnomalyDetectionPredictor(trained, series, column, silent, table=table)
     if len(predictor.series) > 1:
-        known = ", ".join(predictor.names)
-        raise ValueError(f"series={series!r}: expected one that the run has learned: {known}")
+        raise ValueError(predictor.unsaid)
     source = "standard input" if file == "-" else file
     with lines_of(file, source) as lines:
         print_lines(alarms(predictor.detector(predictor.series[0]), warned_of(predictor.rows(lines, source), source)))

@@ -70,8 +70,9 @@ class AnomalyDetectionPredictor(Predictor):
         if by and not config.series.by:
             raise ValueError(f"by={by!r}: the run has not learned series that a column tells apart; leave it out")
         self.by = by or config.series.by
-        if (series or not (config.series.csv or len(self.names) == 1)) and series not in self.names:
-            raise ValueError(f"series={series!r}: expected one that the run has learned: {known}")
+        self.unsaid = f"series={series!r}: expected one that the run has learned: {known}"
+        if series and series not in self.names:
+            raise ValueError(self.unsaid)
         if table.sort:
             raise ValueError("sort=True: rows are watched as they come; sort the file, or leave it out")
         self.series = [series] if series else self.names
@@ -107,6 +108,8 @@ class AnomalyDetectionPredictor(Predictor):
         source = "standard input" if file == STANDARD_INPUT else file
         if self.labels and not labelled:
             raise DataError(f"labels={self.labels!r} is for evaluate --data; leave it out")
+        if len(self.series) > 1 and not self.trained.config.series.csv:  # each in a table of its own
+            raise DataError(self.unsaid)
         windows = self._windows(file) if labelled else None
         detectors = {name: self.detector(name) for name in self.series}
         with lines_of(file, source) as lines:
@@ -184,8 +187,8 @@ class AnomalyDetectionPredictor(Predictor):
                      "goes back counts as the latest so far",
                 "4": "cos of the same",
                 "5": "ln(1 + hours since the row before / gap)",
-                "6": "u of the newest row at least `ahead` + 1 rows old that is 24 to 25 hours older, less known; 0 "
-                     "where there is none",
+                "6": "u of the newest row, at least `ahead` rows old, of 24 to 25 hours before (not 25 itself), less "
+                     "known; 0 where there is none",
                 "7": "1 where there is one, else 0",
             },
             "outputs": {

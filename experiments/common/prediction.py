@@ -236,10 +236,8 @@ def export(predictor: Predictor, output: Path) -> int:
     output.mkdir(parents=True, exist_ok=True)
     inputs = {name: tuple(one) for name, one in predictor.inputs.items()}
     save_program(output / "model.rnn", predictor.program, inputs)
-    described = {
-        "inputs": {name: one._asdict() for name, one in predictor.inputs.items()},
-        **predictor.preprocessing,
-    }
+    described = {"inputs": {name: one._asdict() for name, one in predictor.inputs.items()}}
+    described |= predictor.preprocessing | described
     text = json.dumps(described, indent=1, ensure_ascii=False, allow_nan=False)
     (output / "preprocessing.json").write_text(text + "\n", "utf-8")
     print(f"{output / 'model.rnn'}: StableHLO\n{output / 'preprocessing.json'}: what stands before and after it")

@@ -84,6 +84,15 @@ def _rows(file: str, text_column: str, label_column: str, classes: Sequence[str]
             yield Item(name, cells[text], None if label is None else cells[label])
 
 
+WORD_RULE = {
+    "text": "in lower case if `lower`, then in Unicode's form NFC, with ' for ’",
+    "a blank is put where this matches": ENGLISH_ENDING.pattern,
+    "a word is what this matches": ENGLISH_WORD.pattern,
+    "regular expressions": "of Python, whatever the case",
+}
+"""How texts are cut into words."""
+
+
 def tokenizer_in_words(tokenizer: Words | Subwords) -> dict[str, Any]:
     """All of a tokenizer in JSON's types, so that another program can cut texts as it does."""
     state = json.loads(tokenizer.to_json())
@@ -91,10 +100,7 @@ def tokenizer_in_words(tokenizer: Words | Subwords) -> dict[str, Any]:
         return {"format": "tokenizer.json of Hugging Face tokenizers; no special tokens around a text", **state}
     return {
         "format": "words",
-        "text": "in lower case if `lower`, then in Unicode's form NFC, with ' for ’",
-        "a blank is put where this matches": ENGLISH_ENDING.pattern,
-        "a word is what this matches": ENGLISH_WORD.pattern,
-        "regular expressions": "of Python, whatever the case",
+        **WORD_RULE,
         "ids": "places among the specials and then the words; 1 is any other word",
         "specials": list(SPECIALS),
         **state,

@@ -3,8 +3,8 @@
     python -m experiments.forecasting                            temperature at New York's airports, 24 hours ahead
     python -m experiments.forecasting --task stocks              the variance of 20 stocks on the next day
     python -m experiments.forecasting --task returns             their returns: what nobody can forecast
-    python -m experiments.forecasting --task dust                fine dust at Beijing
-    python -m experiments.forecasting --task etth1 --conformal adaptive          a transformer's oil, with sure bands
+    python -m experiments.forecasting --task beijing             temperature at Beijing; dust: fine dust there
+    python -m experiments.forecasting --task etth1 --conformal adaptive          a transformer's load, with sure bands
     python -m experiments.forecasting --csv my.csv --target load --horizon 48    a column of your own table
     python -m experiments.forecasting --csv my.csv --target kW --decimal , --time-format %d.%m.%Y --zone Europe/Berlin
     python -m experiments.forecasting --csv shops.csv --target sales --by shop --known-future price,offer --static kind

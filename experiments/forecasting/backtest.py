@@ -8,10 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from experiments.forecasting.commands import make_task, windows_of
+from experiments.forecasting.commands import forecast_part, make_task, windows_of
 from experiments.forecasting.figures import draw_backtest
 from experiments.forecasting.intervals import SHARES, Bands, Conformal, Part, own_bands
-from experiments.forecasting.model import make_forecast
 from experiments.forecasting.outputs import Forecast
 from experiments.forecasting.panel import Panel
 from experiments.forecasting.scores import score_forecast
@@ -21,7 +20,6 @@ from rnn_jax.metrics import coverage
 from rnn_jax.studies.statistics import bootstrap_interval
 from rnn_jax.train import Run, Trained, fit
 
-PARTS = ("test", "validation")
 FEWEST = 5
 """Origins for an interval: fewer tell too little of how much they differ."""
 TOLD = 24
@@ -54,8 +52,9 @@ def backtest(trained: Trained, origins: int = 10, step: int = 0, refit: Literal[
     if refit == "each":
         part, calibration = refitted(trained, windows, chosen)
     else:  # bands that follow the series go through all of it
-        forecasts = (make_forecast(trained.rebuild, windows, parts[name])(trained.params) for name in PARTS)
-        part, calibration = (Part.of(windows, parts[n], one) for n, one in zip(PARTS, forecasts, strict=True))
+        part, calibration = (
+            forecast_part(trained.rebuild, trained.params, windows, parts[name]) for name in ("test", "validation")
+        )
     bands = None
     if config.conformal != "none":
         conformal = Conformal(config.conformal, windows, calibration, positive=config.positive)
@@ -110,10 +109,9 @@ def refitted(trained: Trained, windows: Windows, examples: np.ndarray) -> tuple[
             outcome = fit(task, config.fit, Run.create(Path(folder), "forecasting", "origin", config))
         if outcome.reason == "signal":
             raise SystemExit(outcome.exit_code)
-        forecasts.append(Part.of(windows, here, make_forecast(rebuild, own, here)(outcome.params)))
+        forecasts.append(forecast_part(rebuild, outcome.params, own, here))
         if not calibrations:
-            validation = make_forecast(rebuild, own, parts["validation"])(outcome.params)
-            calibrations.append(Part.of(own, parts["validation"], validation))
+            calibrations.append(forecast_part(rebuild, outcome.params, own, parts["validation"]))
     quantiles = [part.forecast.quantiles for part in forecasts if part.forecast.quantiles is not None]
     point = np.concatenate([part.forecast.point for part in forecasts])
     joined = Part(

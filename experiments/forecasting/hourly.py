@@ -1,4 +1,4 @@
-"""Hourly series of the literature: fine dust at Beijing, and the oil temperature of two transformers."""
+"""Hourly series of the literature: weather and fine dust at Beijing, load and oil temperature of transformers."""
 
 import numpy as np
 import pandas as pd
@@ -43,14 +43,18 @@ ETT = Dataset(
     split="by time: 12 / 4 / 4 months of 30 days; the months after them are left out",
 )
 
+UNITS = {"TEMP": "°C", "pm2.5": "µg/m³"}
 MONTH = 30 * 24  # hours, as in the code of Zhou et al.
 
 
-def dust() -> Panel:
-    """Fine dust (PM2.5) at Beijing in µg/m³, every hour from 2010 to 2014; hours are those of Beijing.
+def beijing(target: str = "TEMP") -> Panel:
+    """The weather of Beijing and its fine dust, every hour from 2010 to 2014; hours are those of Beijing.
 
     2010 to 2012 are for training, 2013 for validation, 2014 for test. Of 43,824 hours 2,067 have no dust, none lacks
     another value. Wind is the logarithm of its cumulated speed, in the column of its direction.
+
+    Args:
+        target: "TEMP", in °C, or "pm2.5", in µg/m³.
 
     Raises:
         DataError: the data cannot be had (see `fetch`).
@@ -58,19 +62,20 @@ def dust() -> Panel:
     (path,) = fetch(BEIJING_PM25).values()
     table = pd.read_csv(path)
     directions = ["NW", "NE", "SE", "cv"]
-    plain = ["pm2.5", "DEWP", "TEMP", "PRES", "Is", "Ir"]
+    plain = [target, *(one for one in ("TEMP", "pm2.5", "DEWP", "PRES", "Is", "Ir") if one != target)]
     wind = np.log1p(table["Iws"].to_numpy())[:, None] * (table["cbwd"].to_numpy()[:, None] == np.array(directions))
     values = np.concatenate([table[plain].to_numpy(np.float64), wind], axis=1)
     times = pd.to_datetime(table[["year", "month", "day", "hour"]]).to_numpy().astype("datetime64[us]")
     validation, test = (int(np.searchsorted(times, np.datetime64(day))) for day in ("2013-01-01", "2014-01-01"))
     names = [*plain, *(f"log wind {direction}" for direction in directions)]
-    return Panel(times, values[None, :, 0], values[None], names, [""], "µg/m³", validation, test)
+    return Panel(times, values[None, :, 0], values[None], names, [""], UNITS[target], validation, test)
 
 
 def transformer(name: str) -> Panel:
-    """The oil temperature of a transformer in °C, every hour, from itself and six loads.
+    """Six loads of a transformer and the temperature of its oil, every hour: seven series, one model for all.
 
-    As in the literature: 12 months of 30 days are for training, 4 for validation, 4 for test.
+    As in the literature (Zhou et al. 2021): 12 months of 30 days are for training, 4 for validation, 4 for test, and
+    each series is in standard deviations of its training part, so that errors of all count alike.
 
     Args:
         name: "ETTh1" or "ETTh2".
@@ -81,7 +86,10 @@ def transformer(name: str) -> Panel:
     table = pd.read_csv(fetch(ETT)[f"{name}.csv"], nrows=20 * MONTH)
     if len(table) < 20 * MONTH:
         raise DataError(f"{name}.csv has {len(table):,} rows: expected at least {20 * MONTH:,}")
-    names = ["OT", "HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL"]
-    values = table[names].to_numpy(np.float64)
+    names = ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
+    values = table[names].to_numpy(np.float64).T
+    training = values[:, : 12 * MONTH]
+    values = (values - training.mean(axis=1, keepdims=True)) / training.std(axis=1, keepdims=True)
     times = pd.to_datetime(table["date"]).to_numpy().astype("datetime64[us]")
-    return Panel(times, values[None, :, 0], values[None], names, [""], "°C", 12 * MONTH, 16 * MONTH)
+    unit = "standard deviations"
+    return Panel(times, values, values[..., None], ["value"], names, unit, 12 * MONTH, 16 * MONTH)

@@ -48,11 +48,6 @@ class Part(NamedTuple):
     target: np.ndarray
     """`[N, H]`, what was observed; NaN where it was not."""
 
-    @classmethod
-    def of(cls, windows: Windows, examples: np.ndarray, forecast: Forecast) -> "Part":
-        """Windows with what is forecast after them."""
-        return cls(examples, forecast, windows.targets(examples, scaled=False))
-
     def rows(self, chosen: np.ndarray) -> "Part":
         """Some of its windows."""
         point, quantiles = self.forecast

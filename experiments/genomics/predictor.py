@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common.measures import classification_measures
-from experiments.common.prediction import STANDARD_INPUT, Input, Item, Predictor, Record, class_record, power_of_two
+from experiments.common.class_predictor import ClassPredictor
+from experiments.common.prediction import STANDARD_INPUT, Input, Item, power_of_two
 from experiments.common.reading import say
 from experiments.common.text_items import read_texts
 from experiments.genomics.data import CODES, encode_nucleotides
@@ -18,7 +18,7 @@ from rnn_jax.data import DataError, pad, read_lines
 from rnn_jax.train import Trained
 
 
-class GenomicsPredictor(Predictor):
+class GenomicsPredictor(ClassPredictor):
     """Class and probabilities of sequences: the mean over the models of all folds, or what that of one fold says."""
 
     def __init__(
@@ -40,6 +40,7 @@ class GenomicsPredictor(Predictor):
         """
         super().__init__(trained)
         self.encoder, given = trained.preprocessor, trained.config.cross_validation
+        self.classes = self.encoder.classes
         if not 0 <= fold <= given.folds:
             raise ValueError(f"fold={fold}: expected 1 to {given.folds}, or 0 for the mean of all models")
         self.params = jax.tree.map(lambda leaf: leaf[fold - 1 : fold], trained.params) if fold else trained.params
@@ -59,14 +60,14 @@ class GenomicsPredictor(Predictor):
         if file == STANDARD_INPUT and not labelled:
             items = _stream(read_lines(sys.stdin.buffer))
         elif file == STANDARD_INPUT or not has_records(file):
-            items = read_texts(file, **self.columns, classes=self.encoder.classes, labelled=labelled)
+            items = read_texts(file, **self.columns, classes=self.classes, labelled=labelled)
         else:
             items = self._records(file, labelled)
         for item in items:
             yield item if isinstance(item.value, Exception) else item._replace(value=self._checked(item.value))
 
     def _records(self, file: str, labelled: bool) -> Iterator[Item]:
-        found, known = read_records(file, empty=True), self.encoder.classes
+        found, known = read_records(file, empty=True), self.classes
         say(found.notes)
         labels: Sequence[Any] = [None] * len(found.records)
         if labelled:
@@ -112,14 +113,6 @@ class GenomicsPredictor(Predictor):
 
         return jax.vmap(of_one)(self.params).mean(axis=0)
 
-    def decode(self, values: Sequence[np.ndarray], outputs: np.ndarray) -> list[Record]:
-        """Probabilities to classes."""
-        return [class_record(self.encoder.classes, row) for row in outputs[: len(values)]]
-
-    def measures(self, labels: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
-        """Accuracy, F1 and a table of confusions."""
-        return classification_measures(self.encoder.classes, labels, records)
-
     @property
     def preprocessing(self) -> dict[str, Any]:
         """The codes of nucleotides and the classes."""
@@ -129,7 +122,7 @@ class GenomicsPredictor(Predictor):
             "lengths": "nucleotides of each sequence, 1 or more",
             "strands": "the program reads both and takes the mean" if self.both_strands else "as it stands",
             "outputs": f"float32 [batch, class], probabilities, the mean over {self.models} models",
-            "classes": list(self.encoder.classes),
+            "classes": list(self.classes),
         }
 
 

@@ -67,8 +67,10 @@ class PredictiveMaintenancePredictor(Predictor):
         if labelled:
             yield from self._labelled(file)
             return
+        if self.columns.rul:
+            raise DataError(f"rul={self.columns.rul!r} is for evaluate --data; leave it out")
         if self.named:
-            found = iter(UnitRows(file, self.columns._replace(rul="")))
+            found = iter(UnitRows(file, self.columns))
         elif file == STANDARD_INPUT:
             found = histories(rows_of("standard input", read_lines(open_unpacked(sys.stdin.buffer))))
         else:

@@ -28,6 +28,8 @@ USUAL = {
     "time": ("time", "cycle", "cycles", "time_cycles", "time_in_cycles", "timestamp", "datetime", "date"),
 }  # fmt: skip
 """Names that columns have, in small letters."""
+TOLD = ("rul", "remaining_useful_life", "time_to_failure", "ttf")
+"""Those of columns that say when a unit fails, which is no sensor."""
 
 
 class UnitColumns(NamedTuple):
@@ -106,6 +108,9 @@ class UnitRows:
         self._rul = self._place(columns.rul) if columns.rul else None
         others = {self._unit, self._time, *self._settings, self._rul}
         free = [name for i, name in enumerate(header) if i not in others]
+        if told := [name for name in free if name.lower().replace(" ", "_") in TOLD and not columns.sensors]:
+            say(f"note: {', '.join(told)} says what is to be predicted, and is not read; --sensors names what is")
+            free = [name for name in free if name not in told]
         self.sensors = list(columns.sensors) or free
         if not self.sensors:
             raise DataError(f"{self.name}: no column is left for sensors: its columns are {', '.join(header)}")

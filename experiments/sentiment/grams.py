@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from experiments.common.text_items import WORD_RULE
 from rnn_jax.data.vocabulary import SPECIALS, UNKNOWN, split_words
 
 
@@ -72,6 +74,18 @@ class CharGrams:
     def to_json(self) -> str:
         """All of it as JSON text."""
         return json.dumps({"grams": self.grams, "sizes": self.sizes, "most": self.most, "lower": self.lower})
+
+    def in_words(self) -> dict[str, Any]:
+        """All of it in JSON's types, so that another program can cut texts as it does."""
+        return {
+            "format": "n-grams of the characters of each word",
+            **WORD_RULE,
+            "grams of a word": "with < before it and > after it: the whole of it, then its n-grams from the shortest n "
+            "to the longest, from left to right, each once; the known ones, `most` at most",
+            "ids": f"places among the grams from {len(SPECIALS)} on; a word without known ones is {UNKNOWN}; filled up "
+            "with 0",
+            **json.loads(self.to_json()),
+        }
 
     @classmethod
     def from_json(cls, state: str) -> "CharGrams":

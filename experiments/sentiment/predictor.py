@@ -6,14 +6,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.common.measures import classification_measures
-from experiments.common.prediction import Input, Item, Predictor, Record, class_record, padded
-from experiments.common.text_items import read_texts
+from experiments.common.class_predictor import ClassPredictor
+from experiments.common.prediction import Input, Item, padded
+from experiments.common.text_items import read_texts, tokenizer_in_words
 from experiments.sentiment.data import encode_texts
+from experiments.sentiment.grams import CharGrams
 from rnn_jax.train import Trained
 
 
-class SentimentPredictor(Predictor):
+class SentimentPredictor(ClassPredictor):
     """Class and probabilities of texts."""
 
     def __init__(self, trained: Trained, text_column: str = "", label_column: str = ""):
@@ -51,20 +52,14 @@ class SentimentPredictor(Predictor):
         """Tokens `[T, B, ...]` to probabilities `[B, C]`."""
         return jax.nn.softmax(self.trained.model(inputs, lengths))
 
-    def decode(self, values: Sequence[str], outputs: np.ndarray) -> list[Record]:
-        """Probabilities to classes."""
-        return [class_record(self.classes, row) for row in outputs[: len(values)]]
-
-    def measures(self, labels: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
-        """Accuracy, F1 and a table of confusions."""
-        return classification_measures(self.classes, labels, records)
-
     @property
     def preprocessing(self) -> dict[str, Any]:
         """The vocabulary and the classes."""
-        text = self.trained.config.text
+        tokenizer = self.tokenizer
+        in_words = tokenizer.in_words() if isinstance(tokenizer, CharGrams) else tokenizer_in_words(tokenizer)
         return {
-            "text": {"tokens": text.tokens, "longest": text.longest, "tokenizer": self.tokenizer.to_json()},
+            "tokenizer": in_words,
+            "longest": f"the first {self.trained.config.text.longest} tokens of a text; one without any is one unknown",
             "outputs": "float32 [batch, class], probabilities",
             "classes": list(self.classes),
         }

@@ -8,16 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.common.class_predictor import ClassPredictor
 from experiments.common.file_items import read_files
-from experiments.common.measures import classification_measures
 from experiments.common.pictures import SUFFIXES
-from experiments.common.prediction import STANDARD_INPUT, Input, Item, Predictor, Record, class_record, stacked
+from experiments.common.prediction import STANDARD_INPUT, Input, Item, stacked
 from experiments.sequential_images.data import FILES, pixel_order, read_idx, read_images, read_picture
 from rnn_jax.data import DataError
 from rnn_jax.train import Trained
 
 
-class SequentialImagesPredictor(Predictor):
+class SequentialImagesPredictor(ClassPredictor):
     """Class and probabilities of pictures."""
 
     def __init__(self, trained: Trained):
@@ -70,14 +70,6 @@ class SequentialImagesPredictor(Predictor):
         in_order = jnp.asarray(pixels).reshape(pixels.shape[0], -1)[:, self.order]
         sequences = in_order.reshape(pixels.shape[0], steps, size).swapaxes(0, 1)
         return jax.nn.softmax(self.trained.model(sequences, jnp.full(pixels.shape[:1], steps)))
-
-    def decode(self, values: Sequence[np.ndarray], outputs: np.ndarray) -> list[Record]:
-        """Probabilities to classes."""
-        return [class_record(self.classes, row) for row in outputs[: len(values)]]
-
-    def measures(self, labels: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
-        """Accuracy, F1 and a table of confusions."""
-        return classification_measures(self.classes, labels, records)
 
     @property
     def preprocessing(self) -> dict[str, Any]:

@@ -10,15 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.common.class_predictor import ClassPredictor
 from experiments.common.file_items import read_files
-from experiments.common.measures import classification_measures, transcription_measures
+from experiments.common.measures import transcription_measures
 from experiments.common.prediction import (
     STANDARD_INPUT,
     Input,
     Item,
     Predictor,
     Record,
-    class_record,
     padded,
 )
 from experiments.common.reading import say
@@ -45,7 +45,7 @@ def video_predictor(trained: Trained) -> Predictor:
     )
 
 
-class SignPredictor(Predictor):
+class SignPredictor(ClassPredictor):
     """Class and probabilities of tracks."""
 
     def __init__(self, trained: Trained):
@@ -83,14 +83,6 @@ class SignPredictor(Predictor):
     def program(self, tracks: jax.Array, lengths: jax.Array) -> jax.Array:
         """Tracks `[T, B, D]` to probabilities `[B, C]`."""
         return jax.nn.softmax(self.trained.model(tracks, lengths))
-
-    def decode(self, values: Sequence[np.ndarray], outputs: np.ndarray) -> list[Record]:
-        """Probabilities to classes."""
-        return [class_record(self.classes, row) for row in outputs[: len(values)]]
-
-    def measures(self, labels: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
-        """Accuracy, F1 and a table of confusions."""
-        return classification_measures(self.classes, labels, records)
 
     @property
     def preprocessing(self) -> dict[str, Any]:

@@ -205,7 +205,7 @@ class Composite(Cell):
         return self(params, carry, z)
 
 
-def block_dense(x: Inputs, kernel: Float[Array, "N h G"]) -> Output:
+def block_dense(x: Inputs, kernel: Float[Array, "N _ _"]) -> Output:
     """`x [..., H]` times a block-diagonal kernel: head n of x, H / N numbers, times block n.
 
     The columns of a block are those of G / h parts, side by side, and so are those of the product `[..., N G]`: each

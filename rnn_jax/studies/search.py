@@ -27,9 +27,10 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.search_space import suggest
 from rnn_jax.train import Diverged, Outcome, Run, Task
-from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, train_experiment
+from rnn_jax.train.experiment import Experiment, Prepared
 from rnn_jax.train.origin import refuse_other_data
 from rnn_jax.train.run import is_begun, plain
+from rnn_jax.train.running import RunOptions, train_experiment
 
 REMEDY = "bring back a copy of it, or begin anew in another folder"
 POLL = 1.0  # seconds between two looks at the trials of other processes

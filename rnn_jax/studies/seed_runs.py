@@ -11,12 +11,13 @@ from typing import Any
 
 from rnn_jax.checks import check_choice
 from rnn_jax.train.config import fit_config
-from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, finish_run, reason_of, start_run
+from rnn_jax.train.experiment import Experiment, Prepared
 from rnn_jax.train.fields import replace_fields
 from rnn_jax.train.loop import Outcome, check_task, fit
 from rnn_jax.train.multi_seed import LAYOUTS, SeedsDiffer, fit_seeds
 from rnn_jax.train.programs import update_bytes
 from rnn_jax.train.run import Run, is_begun
+from rnn_jax.train.running import RunOptions, finish_run, reason_of, start_run
 
 SEED_LAYOUTS = (*LAYOUTS, "single")
 

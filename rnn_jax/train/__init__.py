@@ -2,7 +2,7 @@
 
 from rnn_jax.train.checkpoint import CheckpointError, Checkpoints
 from rnn_jax.train.config import FitConfig, HoldOutConfig, fit_config
-from rnn_jax.train.experiment import Experiment, Prepared, RunOptions, Trained, train_experiment
+from rnn_jax.train.experiment import Experiment, Prepared, Trained
 from rnn_jax.train.fields import flatten, make_config, replace_fields
 from rnn_jax.train.figures import draw_alignment, draw_curves
 from rnn_jax.train.loop import Outcome, best_params, fit
@@ -11,6 +11,7 @@ from rnn_jax.train.optimizer import OptimizerConfig, make_optimizer, make_schedu
 from rnn_jax.train.programs import share_compiled_programs
 from rnn_jax.train.replica import Diverged, Task
 from rnn_jax.train.run import Run, config_hash
+from rnn_jax.train.running import RunOptions, train_experiment
 from rnn_jax.train.seeds import key_for
 from rnn_jax.train.state import TrainState, initial_state, make_dispatch
 

@@ -72,6 +72,7 @@ def unroll(
     carry: Carry = None,
     *,
     lengths: Checked[Any, "*B"] = None,
+    mask: Checked[Any, "T *B"] = None,
     resets: Checked[Any, "T *B"] = None,
     segment_ids: Checked[Any, "T *B"] = None,
     reverse: bool = False,
@@ -94,6 +95,9 @@ def unroll(
         lengths: int `[B]`, the valid steps of each row (right padding). Past them outputs are zero, the carry stays
             as it was after the last valid step, and what stands in the padding has no influence, not even NaN. Values
             outside 0..T are refused where they are known; under `jit`, where they are not, they act as 0 or T.
+        mask: bool, the leading dims of `xs`: where false a step is left out: its output is zero, the carry stays, and
+            what stands in `xs` has no influence, nor has a reset there. A boundary of segments counts where the next
+            step is taken. `lengths` are one case of it; where both are given it takes no step past them.
         resets: bool, the leading dims of `xs`: where true, the carry becomes the initial carry before that step
             (with `reverse`, before that step in the order in which steps are taken). A part of a composite that runs
             the other way, such as the backward half of a Bidirectional, starts anew at the same boundary.
@@ -117,7 +121,7 @@ def unroll(
     Raises:
         ValueError: an argument has the wrong shape, type or value; the message names it.
     """
-    options = (lengths, resets, segment_ids, reverse, method, checkpoint_every, time_axis, key)
+    options = (lengths, mask, resets, segment_ids, reverse, method, checkpoint_every, time_axis, key)
     return _unroll(cell, params, xs, carry, *options)[0]
 
 
@@ -187,6 +191,7 @@ def _unroll(
     xs: Checked[Any, "T *B D"],
     carry: Carry,
     lengths: Checked[Any, "*B"] = None,
+    mask: Checked[Any, "T *B"] = None,
     resets: Checked[Any, "T *B"] = None,
     segment_ids: Checked[Any, "T *B"] = None,
     reverse: bool = False,
@@ -195,27 +200,29 @@ def _unroll(
     time_axis: int = 0,
     key: Key | None = None,
 ) -> tuple[Unrolled, list[Any]]:
-    lengths, resets, segment_ids = map(_as_array, (lengths, resets, segment_ids))
+    lengths, mask, resets, segment_ids = map(_as_array, (lengths, mask, resets, segment_ids))
     length, batch_shape = check_arguments(
-        cell, params, xs, carry, lengths, resets, segment_ids, method, METHODS, checkpoint_every, time_axis
+        cell, params, xs, carry, lengths, mask, resets, segment_ids, method, METHODS, checkpoint_every, time_axis
     )
-    xs, resets, segment_ids = jax.tree.map(
-        lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0), (xs, resets, segment_ids)
+    xs, mask, resets, segment_ids = jax.tree.map(
+        lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0), (xs, mask, resets, segment_ids)
     )
-    rows, valid = rows_of(xs, len(batch_shape)), None
-    resets, segment_ids = rows_placed(rows, (resets, segment_ids), 1)
+    rows = rows_of(xs, len(batch_shape))
+    valid, resets, segment_ids = rows_placed(rows, (mask, resets, segment_ids), 1)
     if lengths is not None:
         steps = jnp.arange(length).reshape((-1,) + (1,) * len(batch_shape))
-        valid = rows_placed(rows, jnp.less(*jnp.broadcast_arrays(steps, jnp.asarray(lengths)[None])), 1)
+        inside = rows_placed(rows, jnp.less(*jnp.broadcast_arrays(steps, jnp.asarray(lengths)[None])), 1)
+        valid = inside if valid is None else valid & inside
+    if valid is not None:
         # Zeros in the padding keep its NaN and infinities out of the gradient, where 0 · NaN would let them back in.
         xs = where_rows(valid, xs, jax.tree.map(jnp.zeros_like, xs))
     if segment_ids is not None:
-        resets = boundaries(segment_ids, reverse)
+        resets = boundaries(segment_ids, reverse, valid)
     if carry is None:
         carry = cell.initial_carry(batch_shape, at_least_float32(jnp.result_type(float, *jax.tree.leaves(xs))))
     carry = placed_like((params, xs, valid, resets), jax.tree.map(jnp.asarray, carry), rows)
     dtypes = jax.tree.map(lambda leaf: leaf.dtype, carry)
-    along = Scope(length, batch_shape, valid, resets, checkpoint_every, rows)
+    along = Scope(length, batch_shape, valid, resets, checkpoint_every, rows, gaps=mask is not None)
     against = along.against(reverse)
     chosen, reports = resolve(method, METHODS), []
 

@@ -19,6 +19,7 @@ def check_arguments(
     xs: Checked[Any, "T *B D"],
     carry: Carry,
     lengths: Checked[Any, "*B"],
+    mask: Checked[Any, "T *B"],
     resets: Checked[Any, "T *B"],
     segment_ids: Checked[Any, "T *B"],
     method: Any,
@@ -47,7 +48,8 @@ def check_arguments(
         _check_lengths(lengths, length, batch_shape, swapped)
     if resets is not None and segment_ids is not None:
         raise ValueError("resets and segment_ids are both given: expected one, as each says where carries start anew")
-    for name, given, kind in (("resets", resets, jnp.bool_), ("segment_ids", segment_ids, jnp.integer)):
+    given_along = (("mask", mask, jnp.bool_), ("resets", resets, jnp.bool_), ("segment_ids", segment_ids, jnp.integer))
+    for name, given, kind in given_along:
         if given is not None:
             shape, dtype = np.shape(given), jnp.result_type(given)
             if shape != leading or not jnp.issubdtype(dtype, kind):
@@ -55,6 +57,8 @@ def check_arguments(
                 raise ValueError(
                     f"{name} is {dtype}{list(shape)}: expected {wanted}{list(leading)}, the leading dims of xs"
                 )
+    if mask is not None and lengths is not None:
+        _check_agreement(mask, lengths, length, time_axis)
     chosen = resolve(method, methods)
     if not chosen.applies(cell):
         usable = ", ".join(repr(name) for name, one in methods.items() if name != "auto" and one.applies(cell))
@@ -97,3 +101,17 @@ def _check_lengths(lengths: Any, length: int, batch_shape: tuple[int, ...], reme
     outside = values[(values < 0) | (values > length)]
     if outside.size:
         raise ValueError(f"lengths has {outside.ravel()[:5].tolist()}: expected 0 to {length}, the steps in xs{remedy}")
+
+
+def _check_agreement(mask: Any, lengths: Any, length: int, time_axis: int) -> None:
+    """Raise ValueError where a mask takes steps past a row's length, if both are known."""
+    if isinstance(mask, jax.core.Tracer) or isinstance(lengths, jax.core.Tracer):
+        return
+    taken = np.moveaxis(np.asarray(mask), time_axis, 0)
+    last = length - np.argmax(taken[::-1], axis=0) if length else np.zeros(taken.shape[1:], int)
+    if np.any(past := taken.any(axis=0) & (last > np.asarray(lengths))):
+        row = tuple(int(i[0]) for i in np.nonzero(past)) if past.ndim else ()
+        step, allowed = int(last[row]) - 1, int(np.asarray(lengths)[row])
+        raise ValueError(
+            f"mask takes step {step} of row {list(row)}, whose length is {allowed} by lengths: leave one of both out"
+        )

@@ -49,11 +49,13 @@ class CuDNN:
         """One LSTM.
 
         Raises:
-            ValueError: there are resets, or inputs are not float32.
+            ValueError: there are resets, a mask, or inputs are not float32.
         """
         assert isinstance(cell, LSTM)
         if scope.resets is not None:
             raise ValueError("method='cudnn': cuDNN has no resets or segment_ids: leave them out")
+        if scope.gaps:
+            raise ValueError("method='cudnn': cuDNN has no mask: say lengths, or use another method")
         if xs.dtype != jnp.float32:
             raise ValueError(f"method='cudnn': xs is {xs.dtype}; expected float32, or another method")
         rows, length = math.prod(scope.batch_shape), scope.length

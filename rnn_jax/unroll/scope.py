@@ -19,10 +19,11 @@ class Scope:
     Attributes:
         length: T.
         batch_shape: B.
-        valid: bool `[T, B]`, true before each row's length; None where all steps are valid.
+        valid: bool `[T, B]`, true where a step is taken; None where all are.
         resets: bool `[T, B]`, true where the carry starts anew; None where it never does.
         checkpoint_every: steps between two kept carries; None keeps all.
         rows: how B lies on a mesh with explicit axes; None elsewhere.
+        gaps: whether steps before a valid one may not be valid; without, each row has a length.
     """
 
     length: int
@@ -31,6 +32,7 @@ class Scope:
     resets: Bool[jax.Array, "T *B"] | None
     checkpoint_every: int | None
     rows: PartitionSpec | None = None
+    gaps: bool = False
 
     def noise(self, cell: Cell, key: Key | None) -> Any:
         """What is random in the steps of `cell`, `[T, B, ...]`, placed as the rows are; None without a key."""
@@ -54,8 +56,12 @@ class Scope:
         if self.resets is None:
             return self
         resets = self.resets if self.valid is None else self.resets & self.valid
-        nowhere = jnp.zeros_like(resets[:1])
-        moved = jnp.concatenate([nowhere, resets[:-1]] if reverse else [resets[1:], nowhere])
+        if self.gaps:
+            assert self.valid is not None
+            moved = of_next_valid(resets, self.valid, not reverse, False)
+        else:
+            nowhere = jnp.zeros_like(resets[:1])
+            moved = jnp.concatenate([nowhere, resets[:-1]] if reverse else [resets[1:], nowhere])
         return dataclasses.replace(self, resets=moved)
 
 
@@ -64,8 +70,38 @@ def is_known(scope: Scope) -> bool:
     return all(isinstance(size, int) for size in (scope.length, *scope.batch_shape))
 
 
-def boundaries(segment_ids: Int[jax.Array, "T *B"], reverse: bool) -> Bool[jax.Array, "T *B"]:
-    """True at the first step of each segment but the first, in the order of steps."""
+def of_next_valid(
+    values: Shaped[jax.Array, "T *B"], valid: Bool[jax.Array, "T *B"], later: bool, other: Any
+) -> Shaped[jax.Array, "T *B"]:
+    """At each step the value at the next valid step after it, or the last one before it; `other` where there is none.
+
+    Args:
+        values: of each step.
+        valid: which steps are.
+        later: whether the next one is meant.
+        other: a scalar.
+    """
+    length = len(values)
+    at = jnp.arange(length).reshape(-1, *(1,) * (values.ndim - 1))
+    outside = jnp.full((1, *values.shape[1:]), length if later else -1)
+    if later:
+        nearest = jax.lax.cummin(jnp.where(valid, at, length), axis=0, reverse=True)
+        nearest = jnp.concatenate([nearest[1:], outside])
+    else:
+        nearest = jax.lax.cummax(jnp.where(valid, at, -1), axis=0)
+        nearest = jnp.concatenate([outside, nearest[:-1]])
+    found = jnp.take_along_axis(values, jnp.clip(nearest, 0, length - 1), axis=0)
+    return jnp.where((nearest < 0) | (nearest == length), jnp.asarray(other, values.dtype), found)
+
+
+def boundaries(
+    segment_ids: Int[jax.Array, "T *B"], reverse: bool, valid: Bool[jax.Array, "T *B"] | None = None
+) -> Bool[jax.Array, "T *B"]:
+    """True at the first step of each segment but the first, in the order of steps; with `valid`, of those alone."""
+    if valid is not None and len(segment_ids):
+        before = of_next_valid(segment_ids, valid, reverse, 0)
+        first = ~of_next_valid(valid, valid, reverse, False)
+        return valid & ~first & (segment_ids != before)
     nowhere, changes = jnp.zeros_like(segment_ids[:1], bool), segment_ids[1:] != segment_ids[:-1]
     return jnp.concatenate([changes, nowhere] if reverse else [nowhere, changes])
 

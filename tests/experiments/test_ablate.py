@@ -15,7 +15,7 @@ import pytest
 from experiments.ablate import ablate
 from experiments.cli import run_command
 from rnn_jax.studies import seed_runs
-from rnn_jax.train.experiment import finish_run
+from rnn_jax.train.running import finish_run
 from tests.experiments import tiny_study
 from tests.experiments.kills import Killed, kill_at_writes
 

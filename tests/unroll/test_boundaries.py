@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -87,9 +88,12 @@ def test_without_steps_the_carry_stays_and_without_rows_there_is_nothing(cell, m
     )
 
 
-def test_lists_are_lengths_and_resets():
+def test_lists_are_lengths_masks_and_resets():
     cell, xs = GRU(D, 4), np.ones((3, 2, D), np.float32)
     params, resets = cell.init(jax.random.key(0)), [[False, True], [True, False], [False, False]]
+    mask = [[True, True], [True, False], [False, False]]
+    masked = rnn_jax.unroll(cell, params, xs, mask=mask)
+    chex.assert_trees_all_close(masked, rnn_jax.unroll(cell, params, xs, lengths=[2, 1]))
     found = rnn_jax.unroll(cell, params, xs, lengths=[3, 1], resets=resets)
     wanted = rnn_jax.unroll(cell, params, xs, lengths=np.array([3, 1]), resets=np.array(resets))
     np.testing.assert_array_equal(found.ys, wanted.ys)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import rnn_jax
 from rnn_jax.testing import BATCH, LENGTH, Example, loop, quick_jit
+from rnn_jax.unroll.fused import no_compiler
 
 LSTM, GRU = rnn_jax.LSTM(2, 3), rnn_jax.GRU(2, 3)
 STACK = rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.LSTM(3, 2)])
@@ -107,6 +108,66 @@ def test_padding_has_no_influence_whatever_it_holds(x64):
     chex.assert_trees_all_equal(*jax.tree.map(lambda a: a[1], (carry, example(BOTH_WAYS).carry)))
     for value in (1e30, jnp.nan, jnp.inf):
         chex.assert_trees_all_equal(padded_with(value), zero)
+
+
+def taken_first(mask, *arrays):
+    """The steps that a mask takes, row by row, before all others; and how many there are in each row."""
+    order = np.argsort(~mask, axis=0, kind="stable")
+    along = [np.take_along_axis(a, order.reshape(*order.shape, *(1,) * (a.ndim - 2)), axis=0) for a in arrays]
+    return order, mask.sum(axis=0), along
+
+
+@functools.partial(quick_jit, static_argnames=("cell", "reverse", "method", "kind"))
+def masked(cell, xs, mask, boundaries, reverse, method, kind):
+    options = {kind: boundaries} if kind else {}
+
+    ours = example(cell)
+    return rnn_jax.unroll(cell, ours.params, xs, ours.carry, mask=mask, reverse=reverse, method=method, **options)
+
+
+@pytest.mark.parametrize(
+    ("cell", "reverse", "kind", "method"),
+    [
+        (BOTH_WAYS, False, "resets", "auto"),
+        (BOTH_WAYS, True, "segment_ids", "auto"),
+        (rnn_jax.MinGRU(2, 3), True, "resets", "associative"),
+        (rnn_jax.GRU(2, 3), False, "segment_ids", "newton"),
+        (rnn_jax.MLSTM(2, 4, heads=2), False, "resets", "associative"),
+        pytest.param(GRU, True, "resets", "fused", marks=pytest.mark.skipif(bool(no_compiler()), reason=no_compiler())),
+    ],
+)
+@examples(max_examples=8)
+@given(mask=some_resets, resets=some_resets)
+def test_steps_that_a_mask_leaves_out_are_as_if_they_were_not_there(cell, reverse, kind, method, mask, resets):
+    with jax.enable_x64(True):
+        ours = example(cell)
+        # A boundary of segments at a step that is left out counts at the next one; a reset there does not.
+        marks = resets if kind == "resets" else np.cumsum(resets, axis=0)
+        xs = np.where(mask[..., None], np.asarray(ours.xs), np.nan)
+        carry, ys = masked(cell, xs, mask, marks, reverse, method, kind)
+        order, lengths, (some_xs, some_marks) = taken_first(mask, np.asarray(ours.xs), marks)
+        run = functools.partial(rnn_jax.unroll, cell, ours.params, some_xs, ours.carry)
+        wanted = run(lengths=lengths, **{kind: some_marks}, reverse=reverse, method="sequential")
+        there = np.arange(LENGTH)[:, None] < lengths
+        back = np.zeros_like(ys)
+        np.put_along_axis(back, order[..., None], np.where(there[..., None], wanted.ys, 0), axis=0)
+        tolerance = {"rtol": 1e-7, "atol": 1e-7} if method == "newton" else {}
+        close((carry, ys), (wanted.carry, back), **tolerance)
+
+
+@examples(max_examples=10)
+@given(mask=some_resets, lengths=some_lengths, reverse=st.booleans())
+def test_a_mask_and_lengths_are_a_loop_over_the_steps_that_both_take(mask, lengths, reverse):
+    with jax.enable_x64(True):
+        mask = mask & (np.arange(LENGTH)[:, None] < lengths)
+        reference = functools.partial(loop, lengths=lengths, mask=mask, reverse=reverse)
+        wanted = with_gradients(reference, GRU)
+        close(
+            with_gradients(
+                functools.partial(rnn_jax.unroll, mask=mask, lengths=lengths, reverse=reverse, method="sequential"), GRU
+            ),
+            wanted,
+        )
 
 
 @pytest.mark.parametrize("batch_shape", [(), (2, 3)])
@@ -246,6 +307,12 @@ XS = np.zeros((4, 5, 2), np.float32)
         ({"lengths": np.zeros(4, int)}, r"lengths is int\d+\[4\]: expected integers \[5\]"),
         ({"lengths": np.zeros(5)}, r"lengths is float\d+\[5\]: expected integers \[5\]"),
         ({"lengths": np.array([0, 4, 5, -1, 2])}, r"lengths has \[5, -1\]: expected 0 to 4"),
+        ({"mask": np.zeros((5, 4), bool)}, r"mask is bool\[5, 4\]: expected bool\[4, 5\]"),
+        ({"mask": np.ones((4, 5), int)}, r"mask is int\d+\[4, 5\]: expected bool\[4, 5\]"),
+        (
+            {"mask": np.ones((4, 5), bool), "lengths": np.array([4, 4, 4, 3, 2])},
+            r"mask takes step 3 of row \[3\], whose length is 3 by lengths: leave one of both out",
+        ),
         ({"resets": np.zeros((5, 4), bool)}, r"resets is bool\[5, 4\]: expected bool\[4, 5\]"),
         ({"resets": np.zeros((4, 5), int)}, r"resets is int\d+\[4, 5\]: expected bool\[4, 5\]"),
         ({"method": "parallel"}, r"method='parallel': expected 'auto', one of 'sequential'"),

@@ -42,7 +42,7 @@ def parts(seed: int = 0, steps: int = 400, level: float = 3.0) -> tuple[Windows,
         examples = windows.parts(panel.validation)[name]
         point = level + rng.normal(size=(len(examples), 3))
         quantiles = point[..., None] + np.array([-1, -0.5, 0, 0.5, 1])
-        found.append(Part.of(windows, examples, Forecast(point, quantiles)))
+        found.append(Part(examples, Forecast(point, quantiles), windows.targets(examples, scaled=False)))
     return windows, *found
 
 

@@ -14,6 +14,7 @@ from experiments.predictive_maintenance import EXPERIMENT
 from experiments.predictive_maintenance.commands import say_engines
 from experiments.predictive_maintenance.data import hold_out_engines, read_engines
 from experiments.predictive_maintenance.features import SensorScaling
+from experiments.predictive_maintenance.units import UnitColumns, read_units
 from rnn_jax.data import DataError
 from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
@@ -169,6 +170,15 @@ def test_the_rul_may_be_in_a_column(named, tmp_path, capsys):
     assert command("evaluate", named, "--data", file, "--rul", "left", "--format", "json") == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["inputs"] == 1 and scores["rmse"] == scores["rmse, lives not capped"] > 0
+    said = command.refused(capsys, "predict", named, file, "--rul", "left")
+    assert "rul='left' is for evaluate --data; leave it out" in said
+
+
+def test_a_column_that_says_when_a_unit_fails_is_no_sensor(tmp_path, capsys):
+    (file := tmp_path / "units.csv").write_text("unit,cycle,heat,RUL\n1,1,3.5,1\n1,2,4.5,0\n")
+    assert read_units(file)[1] == ["heat"]
+    assert "note: RUL says what is to be predicted, and is not read" in capsys.readouterr().err
+    assert read_units(file, UnitColumns(sensors=("RUL", "heat")))[1] == ["RUL", "heat"]
 
 
 def changed(folder, to, name: str, change) -> None:

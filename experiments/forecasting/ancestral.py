@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from experiments.forecasting.model import Forecaster
 from rnn_jax.compose import dropout
@@ -18,8 +19,8 @@ class AncestralForecaster(Forecaster):
     """p(next step | all before), from which whole paths are drawn (DeepAR, Salinas et al. 2020, arXiv:1704.04110).
 
     In training a step is given what came before it (teacher forcing); in forecasting, what was drawn. The layers read
-    each step once and keep their carry from the window into the path. What the target had a season before, and the
-    linear map of means of the last steps, are those of `Forecaster`, of the L steps before each.
+    each step once and keep their carry from the window into the path. The linear map is that of `Forecaster`, of the L
+    steps before each; what the target had a season before is a further number that it reads, and not added by itself.
 
     Args:
         layer: recurrent, and in one direction.
@@ -29,6 +30,9 @@ class AncestralForecaster(Forecaster):
 
     def __init__(self, layer: Layers, *arguments: Any, **options: Any):
         super().__init__(layer, *arguments, **options, recursive=True, pooling="last")
+        if self.linear is not None and self.season:
+            size, zeros = len(self.means) * layer.input_size + 1, nnx.initializers.zeros
+            self.linear = nnx.Linear(size, self.output.size, kernel_init=zeros, dtype=self.dtype, rngs=options["rngs"])
 
     @property
     def layer(self) -> Recurrent | RecurrentBlocks:
@@ -52,23 +56,20 @@ class AncestralForecaster(Forecaster):
         inputs = self.embedded(inputs, codes)
         read = dropout(keys[0], inputs, self.input_dropout)
         states = self.head.layer(read, key=keys[1]).ys[self.window - 1 :]
-        last = self.window - 1 + np.arange(self.horizon)  # the step before each
         raw = self.head.score(dropout(keys[2], states, self.head.dropout_rate)).astype(jnp.float32)
         if self.linear is not None:
-            raw = raw + self.linear(self.means_before(read)).astype(jnp.float32)
-        if self.season:
-            raw = self.seasonal(raw, inputs[last + 1 - self.season, :, 0])
+            raw = raw + self.linear(self.read_before(read)).astype(jnp.float32)
         return jnp.swapaxes(raw, 0, 1)
 
-    def means_before(self, inputs: jax.Array) -> jax.Array:
-        """The means over the last steps before each of the H that are forecast, side by side: `[H, B, N F]`."""
-        last = self.window - 1 + np.arange(self.horizon)
-        means = [inputs[last[:, None] - np.arange(steps)].mean(axis=1) for steps in self.means]
-        return jnp.concatenate(means, axis=-1)
+    def read_before(self, inputs: jax.Array) -> jax.Array:
+        """What the linear map reads before each of the H steps that are forecast, `[H, B, N F]`, or one number more.
 
-    def seasonal(self, raw: jax.Array, before: jax.Array) -> jax.Array:
-        """Numbers `[..., B, K]` moved by what the target had a season before, `[..., B]`."""
-        return raw.at[..., : self.output.moved].add(self.output.link(before)[..., None].astype(jnp.float32))
+        Means over the last steps, and what the target had a season before.
+        """
+        last = self.window - 1 + np.arange(self.horizon)
+        parts = [inputs[last[:, None] - np.arange(steps)].mean(axis=1) for steps in self.means]
+        parts += [inputs[last + 1 - self.season, :, :1]] if self.season else []
+        return jnp.concatenate(parts, axis=-1)
 
     def sample(
         self, inputs: Array, codes: Array | None = None, *, scale: Array, paths: int, key: jax.Array
@@ -98,10 +99,9 @@ class AncestralForecaster(Forecaster):
         past = jnp.repeat(inputs[: self.window, :, 0], paths, axis=1)  # [L, B P]: all else is the same in each path
         known, weights = jnp.zeros((self.horizon, inputs.shape[1], self.output.size)), []
         if self.linear is not None:
-            means = self.means_before(inputs.at[:, :, 0].set(0))
-            known = self.linear(means).astype(jnp.float32)
-            kernel = self.linear.kernel[...].reshape(len(self.means), -1, self.output.size)
-            weights = list(zip(self.means, kernel[:, 0], strict=True))
+            known = self.linear(self.read_before(inputs.at[:, :, 0].set(0))).astype(jnp.float32)
+            kernel = self.linear.kernel[...]
+            weights = list(zip(self.means, kernel[:: inputs.shape[2]], strict=False))
 
         def step(state: Any, read: Any) -> tuple[Any, jax.Array]:
             carry, past = state
@@ -110,8 +110,8 @@ class AncestralForecaster(Forecaster):
             raw = self.head.score(output).astype(jnp.float32) + for_paths(known)
             for steps, weight in weights:
                 raw = raw + past[-steps:].mean(axis=0).astype(jnp.float32)[:, None] * weight[None]
-            if self.season:
-                raw = self.seasonal(raw, past[-self.season])
+            if weights and self.season:
+                raw = raw + past[-self.season].astype(jnp.float32)[:, None] * kernel[-1][None]
             drawn = self.output.sample(raw, key, scale)
             return (carry, jnp.concatenate([past[1:], drawn[None].astype(past.dtype)])), drawn
 

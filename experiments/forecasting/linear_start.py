@@ -10,7 +10,7 @@ from experiments.forecasting.model import Forecaster
 from experiments.forecasting.windows import Windows
 
 ENOUGH = 20_000
-"""Windows to fit where each step has a regression of its own."""
+"""Windows to fit where each step has a regression of its own; steps, where they share one."""
 
 
 def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, penalty: float) -> None:
@@ -28,40 +28,61 @@ def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, pena
         return
     output, steps = model.output, 1 if model.recursive else model.horizon
     numbers = [place for place in model.ahead if place < windows.layout.features]  # those of words are not fitted
-    if numbers:  # a regression for each step, which so many windows tell as well
-        examples = examples[:: 1 + len(examples) // ENOUGH]
+    if windows.forced or numbers:  # regressions over all steps, which so many rows tell as well
+        enough = max(1, ENOUGH // model.horizon) if windows.forced else ENOUGH
+        examples = examples[np.sort(np.random.default_rng(0).permutation(len(examples))[:enough])]
     parts = np.array_split(examples, -(-len(examples) // 4096))
-    count, ones = windows.layout.features, slice(-1, None)
+    count = windows.layout.features
 
-    def design(windows: Windows, examples: np.ndarray, step: int | None = None) -> np.ndarray:
+    def design(windows: Windows, examples: np.ndarray, step: int = 0) -> np.ndarray:
         inputs = windows.inputs(examples)
-        xs = inputs[: model.window]
+        xs = inputs[: model.window + (step if windows.forced else 0)]
         means = [xs[-n:].mean(axis=0) for n in model.means]
-        ahead = [] if step is None else [inputs[model.window - 1 + step][:, numbers]]
+        ahead = [inputs[model.window - 1 + step][:, numbers]] if numbers else []
+        if windows.forced and model.season:
+            ahead = [inputs[model.window + step - model.season, :, :1]]
         return np.concatenate([*means, *ahead, np.ones((len(examples), 1))], axis=1, dtype=np.float64)
 
-    seasonal = np.concatenate([model.last_season(windows.inputs(part)) for part in parts])
-    left = output.aim(windows.targets(examples)[:, :steps]) - seasonal
-    if numbers:  # each step has what is known ahead of it in its rows
-        fitted = np.zeros((len(model.means) * count + len(numbers) + 1, steps))
-        for h in range(steps):
-            rows = functools.partial(design, step=h)
-            fitted[:, [h]] = NormalEquations.of(rows, windows, examples, left[:, [h]]).solve(penalty)
-            left[:, h] -= np.concatenate([rows(windows, part) @ fitted[:, h] for part in parts])
-        own = np.zeros(model.own[...].shape, np.float32)
-        own[:, [model.ahead.index(place) for place in numbers], : max(output.moved, 1)] = fitted[
-            len(model.means) * count : -1
-        ].T[..., None]
-        model.own[...] = jnp.asarray(own)
-        weights = np.concatenate([fitted[: len(model.means) * count], fitted[ones]])
+    def left_by(h: int, weights: np.ndarray) -> np.ndarray:
+        return left[:, [h]] - np.concatenate([design(windows, part, h) @ weights for part in parts])
+
+    targets = output.aim(windows.targets(examples))
+    if windows.forced:  # one regression of all steps, each given what came before it
+        left = targets
+        of_step = [functools.partial(design, step=h) for h in range(model.horizon)]
+        each = [NormalEquations.of(of_step[h], windows, examples, left[:, [h]]) for h in range(model.horizon)]
+        weights = NormalEquations(
+            np.sum([one.gram for one in each], axis=0), np.sum([one.products for one in each], axis=0),
+            np.concatenate([one.rows for one in each]), np.concatenate([one.missing for one in each]),
+        ).solve(penalty)  # fmt: skip
+        left = np.concatenate([left_by(h, weights) for h in range(model.horizon)])
     else:
-        weights = NormalEquations.of(design, windows, examples, left).solve(penalty)  # [P, H]
-        left = left - np.concatenate([design(windows, part) @ weights for part in parts])
+        left = targets[:, :steps] - np.concatenate([model.last_season(windows.inputs(part)) for part in parts])
+        if numbers:  # each step has what is known ahead of it in its rows
+            of_step = [functools.partial(design, step=h) for h in range(steps)]
+            fits = [NormalEquations.of(of_step[h], windows, examples, left[:, [h]]) for h in range(steps)]
+            each = [fit.solve(penalty) for fit in fits]
+            left = np.concatenate([left_by(h, each[h]) for h in range(steps)], axis=1)
+            fitted, begin = np.concatenate(each, axis=1), len(model.means) * count
+            own = np.zeros(model.own[...].shape, np.float32)
+            places = [model.ahead.index(place) for place in numbers]
+            own[:, places, : max(output.moved, 1)] = fitted[begin:-1].T[..., None]
+            model.own[...] = jnp.asarray(own)
+            weights = np.concatenate([fitted[:begin], fitted[-1:]])
+        else:
+            weights = NormalEquations.of(design, windows, examples, left).solve(penalty)  # [P, H]
+            left = left - np.concatenate([design(windows, part) @ weights for part in parts])
     kernel = np.zeros((len(model.means), model.head.layer.input_size, steps, output.size))
-    kernel[:, :count, :, : max(output.moved, 1)] = weights[:-1].reshape(len(model.means), count, steps, 1)
+    means, seasonal = weights[: len(model.means) * count], weights[len(model.means) * count : -1]
+    kernel[:, :count, :, : max(output.moved, 1)] = means.reshape(len(model.means), count, steps, 1)
+    rows = kernel.reshape(-1, steps * output.size)
+    if len(seasonal):  # of a model that draws paths
+        row = np.zeros((1, output.size))
+        row[:, : output.moved] = seasonal
+        rows = np.concatenate([rows, row])
     bias = np.zeros((steps, output.size))
     bias[:, : max(output.moved, 1)] = weights[-1][:, None]
     bias += np.stack([output.rest(column[~np.isnan(column)]) for column in left.T])
-    model.linear.kernel[...] = jnp.asarray(kernel.reshape(-1, steps * output.size), jnp.float32)
+    model.linear.kernel[...] = jnp.asarray(rows, jnp.float32)
     assert model.linear.bias is not None
     model.linear.bias[...] = jnp.asarray(bias.reshape(-1), jnp.float32)

@@ -64,6 +64,7 @@ def prepare(config: ForecastConfig) -> Prepared:
 
     return Prepared(
         task, finish, data=digests(config.csv if isinstance(config, OwnConfig) else SOURCES[config.task]),
+        apply="predict RUN FILE" if isinstance(config, OwnConfig) else "forecast RUN",  # which have no file of yours
         files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json(),
                               "step": panel.step_words, "known": panel.known.names}},
     )  # fmt: skip

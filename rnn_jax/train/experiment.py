@@ -32,6 +32,7 @@ class Prepared:
         files: JSON files that the run keeps beside its config, such as a vocabulary.
         alone: of several models that are trained side by side, the loss of the one that has a row, from the parameters
             of all, a batch and the row: outside of `jax.vmap`, so that one can look inside; None where there is one.
+        apply: how the model is applied when it is trained: the command after `python -m MODULE`, RUN for the run.
     """
 
     task: Task
@@ -39,6 +40,7 @@ class Prepared:
     data: dict[str, str]
     files: dict[str, Any] = dataclasses.field(default_factory=dict)
     alone: Callable[[Params, dict[str, Any], int], jax.Array] | None = None
+    apply: str = "predict RUN FILE"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import shlex
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -209,7 +210,8 @@ def finish_run(
             )
         run.write_json("result.json", result)
         if experiment.predictor:
-            print(f"apply it: python -m {experiment.module} predict {run.path} FILE")
+            applied = prepared.apply.replace("RUN", shlex.quote(str(run.path)), 1)
+            print(f"apply it: python -m {experiment.module} {applied}")
     run.close_manifest(outcome.reason)
 
 

@@ -182,6 +182,18 @@ def test_runs_from_before_the_columns_had_names_still_open(trained):
     assert EXPERIMENT.today(older) == stored and EXPERIMENT.today({"steps": 1}) == {"steps": 1}
 
 
+def test_what_is_told_at_the_end_of_a_training_applies_the_model(own, tmp_path, capsys):
+    folder = tmp_path / "my runs"
+    short = ["--steps", "10", "--evaluate-every", "10", "--tokens", "word"]
+    assert command("--data", own, "--runs", folder, "--name", "run", *SMALL, *short) == 0
+    (told,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("apply it: "))
+    python, flag, module, *words = shlex.split(told.removeprefix("apply it: "))
+    assert (python, flag, module, words[-1]) == ("python", "-m", "experiments.sentiment", "FILE")
+    (file := tmp_path / "new.txt").write_text("a lovely film")
+    assert command(*words[:-1], file) == 0
+    assert capsys.readouterr().out.startswith("1: ")
+
+
 def test_new_texts_are_answered_the_same_everywhere(trained, tmp_path, capsys):
     (good := tmp_path / "good.txt").write_text("the fine film\nawful\nthe lovely film number 3 is lovely\n")
     (bad := tmp_path / "bad.csv").write_text('id,text\na,"fine, or not"\nb,\nc,dull\n')

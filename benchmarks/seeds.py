@@ -4,9 +4,10 @@
 
 A script as one writes it for a first experiment: an LSTM reads a sequence of noise and says which channel had the
 largest sum; Adam. Whole runs from initial weights to the last loss, in turns: all seeds in one program of rnn_jax, the
-same with its compilation, seed by seed, and PyTorch seed by seed. One program is `jax.lax.map` over seeds on each
-device, the cores of a CPU being devices, or `jax.vmap` on one. All get the same data and, seed by seed, the same
-initial weights; that they train the same networks is checked on their first losses before anything is timed.
+same with its compilation, seed by seed, and PyTorch seed by seed, each in a process of its own. One program is
+`jax.lax.map` over seeds on each device, the cores of a CPU being devices, or `jax.vmap` on one. All get the same data
+and, seed by seed, the same initial weights; that they train the same networks is checked on their first losses before
+anything is timed.
 """
 
 import dataclasses
@@ -24,13 +25,19 @@ import tyro
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import rnn_jax
+from benchmarks.alone import Alone
 from benchmarks.results import Results, result_file
-from benchmarks.timing import Ratio, cores, interleaved, rows
+from benchmarks.timing import Ratio, cores, in_turns, rows
 from rnn_jax.interop.torch import to_torch
 from rnn_jax.typing import Params
 
 SEEDS, LENGTH, BATCH, CHANNELS = 8, 50, 32, 10
 TOGETHER = "one program, seeds over the devices"
+WITH_COMPILATION = f"{TOGETHER}, and its compilation"
+BY_VMAP = "one program, vmap on one device"
+ONE_BY_ONE = "seed by seed"
+TORCH = "PyTorch, seed by seed"
+PROGRAMS = (TOGETHER, WITH_COMPILATION, BY_VMAP, ONE_BY_ONE, TORCH)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,24 +60,45 @@ class Config:
 
 
 def main(config: Config) -> None:
-    results = Results(config.output or result_file("seeds"), "seeds", config.fresh)
+    results = Results(config.output or result_file("seeds"), "seeds", config.fresh, processes="own")
     case = f"LSTM, H = {config.hidden_size}, {SEEDS} seeds of {config.updates} updates"
     if case not in results:
-        programs = make_programs(config)
-        check_equal({name: program() for name, program in programs.items()})
-        measured = rows(case, interleaved(programs, config.rounds), reference=TOGETHER)
+        cores_as_devices = {"JAX_NUM_CPU_DEVICES": str(cores())}
+        alone = {name: Alone(make_program, config, name, variables=cores_as_devices) for name in PROGRAMS}
+        try:
+            losses = {}
+            for name in PROGRAMS:
+                try:
+                    losses[name] = alone[name].first()
+                except ModuleNotFoundError:
+                    print("PyTorch is left out: it is not installed")
+                    alone.pop(name).close()
+            check_equal(losses)
+            times = in_turns({name: one.seconds for name, one in alone.items()}, config.rounds)
+        finally:
+            for one in alone.values():
+                one.close()
+        measured = rows(case, times, reference=TOGETHER)
         results.add(row | {"updates_per_second": SEEDS * config.updates / row["median"]} for row in measured)
     print(table(results.stored))
 
 
-def make_programs(config: Config) -> dict[str, Callable[[], Any]]:
-    """Programs that train all seeds and give their losses `[SEEDS, updates]`."""
+def make_program(config: Config, name: str) -> Callable[[], Any]:
+    """One of `PROGRAMS`, compiled: it trains all seeds and gives their losses `[SEEDS, updates]`."""
     cell = rnn_jax.LSTM(CHANNELS, config.hidden_size)
     xs, labels = data(config.updates)
     rates = jnp.geomspace(1e-3, 1e-2, SEEDS)
     starts = jax.vmap(functools.partial(initial, cell))(jax.random.split(jax.random.key(0), SEEDS))
     runs = [jax.tree.map(lambda a, i=i: a[i], (starts, rates)) for i in range(SEEDS)]
     one = functools.partial(train, cell)
+    if name == TORCH:
+        return in_torch(cell, runs, xs, labels)
+    if name == ONE_BY_ONE:
+        compiled_one = jax.jit(one).lower(*runs[0], xs, labels).compile()
+        return lambda: np.stack([compiled_one(*run, xs, labels) for run in runs])
+    if name == BY_VMAP:
+        compiled_vmap = jax.jit(jax.vmap(one, (0, 0, None, None))).lower(starts, rates, xs, labels).compile()
+        return lambda: compiled_vmap(starts, rates, xs, labels)
     devices = jax.devices()[: math.gcd(SEEDS, jax.device_count())]
     mesh = jax.make_mesh((len(devices),), ("seeds",), axis_types=(AxisType.Auto,), devices=devices)
     seeds, all_of_it = PartitionSpec("seeds"), PartitionSpec()
@@ -81,27 +109,17 @@ def make_programs(config: Config) -> dict[str, Callable[[], Any]]:
     def together(starts: Params, rates: jax.Array, xs: jax.Array, labels: jax.Array) -> jax.Array:
         return jax.lax.map(lambda run: one(run[0], run[1], xs, labels), (starts, rates))
 
-    compiled_vmap = jax.jit(jax.vmap(one, (0, 0, None, None))).lower(starts, rates, xs, labels).compile()
     over = functools.partial(NamedSharding, mesh)
     spread = jax.device_put((starts, rates, xs, labels), (over(seeds), over(seeds), over(all_of_it), over(all_of_it)))
-    compiled_together = jax.jit(together).lower(*spread).compile()
-    compiled_one = jax.jit(one).lower(*runs[0], xs, labels).compile()
+    if name == TOGETHER:
+        compiled_together = jax.jit(together).lower(*spread).compile()
+        return lambda: compiled_together(*spread)
 
     def anew() -> jax.Array:
         jax.clear_caches()
         return jax.jit(together)(*spread)
 
-    programs: dict[str, Callable[[], Any]] = {
-        TOGETHER: lambda: compiled_together(*spread),
-        f"{TOGETHER}, and its compilation": anew,
-        "one program, vmap on one device": lambda: compiled_vmap(starts, rates, xs, labels),
-        "seed by seed": lambda: [compiled_one(*run, xs, labels) for run in runs],
-    }
-    try:
-        programs["PyTorch, seed by seed"] = in_torch(cell, runs, xs, labels)
-    except ModuleNotFoundError:
-        print("PyTorch is left out: it is not installed")
-    return programs
+    return anew
 
 
 def data(updates: int) -> tuple[jax.Array, jax.Array]:
@@ -186,5 +204,4 @@ def table(stored: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    jax.config.update("jax_num_cpu_devices", cores())
     main(tyro.cli(Config))

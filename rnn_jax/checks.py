@@ -88,10 +88,11 @@ def check_input(name: str, x: Any, input_shape: Any) -> tuple[int, ...]:
         ValueError: it is something else.
     """
     if is_shape(input_shape):
-        if hasattr(x, "dtype") and not jnp.issubdtype(x.dtype, jnp.inexact):
-            raise ValueError(
-                f"{name} has dtype {x.dtype}: expected floating point; embed tokens, or use {name}.astype(jnp.float32)"
-            )
+        if hasattr(x, "dtype") and not jnp.issubdtype(x.dtype, jnp.floating):
+            remedy = f"embed tokens, or use {name}.astype(jnp.float32)"
+            if jnp.issubdtype(x.dtype, jnp.complexfloating):
+                remedy = f"give both parts as features: jnp.concatenate([{name}.real, {name}.imag], axis=-1)"
+            raise ValueError(f"{name} has dtype {x.dtype}: expected floating point; {remedy}")
         return _leading(name, x, input_shape)
     wanted = jax.tree.structure(input_shape, is_leaf=is_shape)
     if jax.tree.structure(x) != wanted:

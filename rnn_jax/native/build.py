@@ -18,8 +18,10 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import jax
 import jaxlib.version
@@ -29,7 +31,12 @@ FLAGS = (
     "-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared",
     "-fPIC", "-w",
 )  # fmt: skip
-SECONDS = 300  # for one build
+SECONDS = 120  # for one build; ziglang builds its own C++ library first, the first time
+SECONDS_OF_ZIG = 600
+BUILDING = "building-"
+
+
+CAPTURED: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace"}
 
 
 class NoCompiler(RuntimeError):
@@ -50,9 +57,13 @@ def compiler() -> Compiler:
 
     Raises:
         NoCompiler: none of them works.
+        ValueError: RNN_JAX_FUSED is neither on nor off.
     """
-    if os.environ.get("RNN_JAX_FUSED", "").lower() in ("0", "off", "no"):
+    switch = os.environ.get("RNN_JAX_FUSED", "").lower()
+    if switch in ("0", "off", "no", "false"):
         raise NoCompiler("RNN_JAX_FUSED is off")
+    if switch not in ("", "1", "on", "yes", "true"):
+        raise ValueError(f"RNN_JAX_FUSED={switch!r}: expected on or off")
     asked = os.environ.get("CXX")
     commands = [tuple(asked.split())] if asked else [("c++",), ("g++",), ("clang++",)]
     if not asked and importlib.util.find_spec("ziglang"):
@@ -63,7 +74,7 @@ def compiler() -> Compiler:
             failures.append(f"{command[0]} is not there")
             continue
         try:
-            said = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60, check=True)
+            said = subprocess.run([*command, "--version"], timeout=20, check=True, **CAPTURED)
             return Compiler(command, said.stdout.splitlines()[0])
         except (OSError, subprocess.SubprocessError, IndexError) as error:
             failures.append(f"{' '.join(command)} does not work ({type(error).__name__})")
@@ -120,16 +131,28 @@ def build(text: str) -> ctypes.CDLL:
         NoCompiler: it cannot be built or loaded here.
     """
     path = library_path(text)
-    if path.exists():
+    if path.exists() and _is_whole(path):
         try:
             return _loaded(path)
-        except OSError:  # half a file, or one for another system: it is built anew
+        except OSError:  # one for another system: it is built anew
             path.unlink(missing_ok=True)
     _compile(text, path)
     try:
         return _loaded(path)
     except OSError as error:
         raise NoCompiler(f"a library that {compiler().command[0]} made cannot be loaded: {error}") from error
+
+
+def _digest_of(path: Path) -> Path:
+    """The file beside a library that has its SHA-256: of a library that was cut off, loading may kill the process."""
+    return path.with_suffix(".sha256")
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == _digest_of(path).read_text()
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _loaded(path: Path) -> ctypes.CDLL:
@@ -140,15 +163,30 @@ def _loaded(path: Path) -> ctypes.CDLL:
 
 def _compile(text: str, path: Path) -> None:
     by = compiler()
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix="building-") as folder:
-        source, made = Path(folder, "loop.cc"), Path(folder, "loop.so")
-        source.write_text(text)
-        command = [*by.command, *FLAGS, f"-I{jax.ffi.include_dir()}", str(source), "-o", str(made)]
-        try:
-            subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
-        except subprocess.CalledProcessError as error:
-            said = next((line for line in error.stderr.splitlines() if "error" in line), error.stderr[:200])
-            raise NoCompiler(f"{' '.join(by.command)} failed: {said}") from error
-        except (OSError, subprocess.SubprocessError) as error:
-            raise NoCompiler(f"{' '.join(by.command)} failed: {type(error).__name__}: {error}") from error
-        os.replace(made, path)
+    name = " ".join(by.command)
+    try:
+        _tidy(path.parent)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=BUILDING) as folder:
+            source, made = Path(folder, "loop.cc"), Path(folder, "loop.so")
+            source.write_text(text)
+            command = [*by.command, *FLAGS, f"-I{jax.ffi.include_dir()}", str(source), "-o", str(made)]
+            seconds = SECONDS_OF_ZIG if "ziglang" in by.command else SECONDS
+            subprocess.run(command, timeout=seconds, check=True, **CAPTURED)
+            made.with_suffix(".sha256").write_text(hashlib.sha256(made.read_bytes()).hexdigest())
+            # Whoever reads between the two finds a digest that does not fit, and builds for itself.
+            os.replace(made.with_suffix(".sha256"), _digest_of(path))
+            os.replace(made, path)
+    except subprocess.CalledProcessError as error:
+        said = next((line for line in error.stderr.splitlines() if "error" in line), error.stderr[:200])
+        raise NoCompiler(f"{name} failed: {said}") from error
+    except FileNotFoundError as error:
+        raise NoCompiler(f"{name} failed: it ended well and made no library") from error
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoCompiler(f"{name} failed: {type(error).__name__}: {error}") from error
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what builds that were killed have left, an hour ago or longer."""
+    for left in folder.glob(f"{BUILDING}*"):
+        if left.stat().st_mtime < time.time() - 3600:
+            shutil.rmtree(left, ignore_errors=True)

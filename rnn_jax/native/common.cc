@@ -76,7 +76,7 @@ INLINE V log1p_(V a) { return each(a, [](R x) { return std::log1p(x); }); }
 #else
 // tanh as a quotient of polynomials in x^2 up to where it is one; off by at most 3 units in the last place.
 INLINE V tanh_(V x) {
-  const V top = broadcast(7.90531110763549805f);
+  const V top = broadcast(7.90531110763549805f), all = broadcast(9.01091385f), one = broadcast(1), whole = x;
   x = x > top ? top : (x < -top ? -top : x);
   const V s = x * x;
   V p = broadcast(-2.76076847742355e-16f);
@@ -94,10 +94,11 @@ INLINE V tanh_(V x) {
   // 1 / q to 14 bits, and one step of Newton's method: a third of the time of a division, and as right.
   V y = (V)_mm512_rcp14_ps((__m512)q);
   y = y * (broadcast(2) - q * y);
-  return x * p * y;
+  const V t = x * p * y;
 #else
-  return x * p / q;
+  const V t = x * p / q;
 #endif
+  return whole > all ? one : (whole < -all ? -one : t);  // so that 1 - tanh(x) is nothing where it is
 }
 // exp(x) = 2^n exp(r) with |r| <= log(2) / 2: the power n, and exp(r) - 1.
 struct Power { M n; V rest; };
@@ -124,7 +125,7 @@ INLINE V exp_(V x) {
 }
 INLINE V expm1_(V x) {
   const Power e = power(x);
-  const M n = e.n > 127 ? M{} + 127 : e.n;
+  const M n = e.n > 127 ? M{} + 127 : (e.n < -126 ? M{} - 126 : e.n);  // a smaller power leaves nothing beside 1
   const V two = two_to(n), small = e.rest * two + (two - broadcast(1));
   return x > broadcast(88) ? exp_(x) : small;
 }
@@ -157,7 +158,7 @@ INLINE V log1p_(V x) {
   return d == broadcast(0) ? x : (exact ? u : log_(u) * (x / d));
 }
 #endif
-INLINE V logistic_(V x) { return broadcast(R(0.5)) * tanh_(broadcast(R(0.5)) * x) + broadcast(R(0.5)); }
+INLINE V logistic_(V x) { return broadcast(1) / (broadcast(1) + exp_(-x)); }  // to the last bits of small ones, too
 
 // ------------------------------------------------------------------------------------------------ buffers, tasks
 

@@ -30,14 +30,14 @@ class Graph:
         """The number of this node, new or not. What is constant is worked out."""
         if op == "add_any":
             op = "add"
+        ordered = args[::-1] if op in ("add", "mul", "max", "min") and args[0] > args[1] else args
+        node = Node(op, ordered, attr)
+        if node in self.index:  # what the function itself computes stays so in its derivative, zeros or not
+            return self.index[node]
         if (simple := self._simpler(op, args)) is not None:
             return simple
-        if op in ("add", "mul", "max", "min") and args[0] > args[1]:
-            args = args[::-1]
-        node = Node(op, args, attr)
-        if node not in self.index:
-            self.index[node] = len(self.nodes)
-            self.nodes.append(node)
+        self.index[node] = len(self.nodes)
+        self.nodes.append(node)
         return self.index[node]
 
     def leaf(self, kind: str, *which: Any) -> int:

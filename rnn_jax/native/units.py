@@ -23,7 +23,9 @@ ELEMENTWISE = {
     "logistic", "sqrt", "rsqrt", "square", "sin", "cos", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not",
     "select_n", "clamp", "is_finite", "floor",
 }  # fmt: skip
-SAME = {"copy", "copy_p", "optimization_barrier", "stop_gradient", "reduce_precision", "pvary"}
+OF_TRUTHS = {"eq", "ne", "and", "or", "xor", "not", "select_n"}
+"""Operations of which truth values may be operands; all others are of real numbers alone."""
+SAME = {"copy", "copy_p", "optimization_barrier", "stop_gradient", "pvary"}
 CALLS = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
@@ -62,6 +64,12 @@ def unit_axis(shape: Sequence[int], units: int, first: bool = False) -> int | No
     """The last axis, or the first, that is some times the units long; None if none is."""
     axes = [axis for axis, size in enumerate(shape) if size and not size % units]
     return None if not axes else axes[0 if first else -1]
+
+
+def _keeps(params: Any, dtype: Any) -> bool:
+    """Whether a reduction of the precision leaves numbers of a dtype as they are."""
+    kind = jax.numpy.finfo(dtype)
+    return params["exponent_bits"] >= kind.nexp and params["mantissa_bits"] >= kind.nmant
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +127,7 @@ class Reader:
             inner = params[CALLS[name]]
             inner, consts = (inner.jaxpr, inner.consts) if hasattr(inner, "consts") else (inner, ())
             return self.read(inner, consts, inputs)
-        if name in SAME:
+        if name in SAME or (name == "reduce_precision" and _keeps(params, eqn.invars[0].aval.dtype)):
             return list(inputs)
         if name == "split":
             return self._split(inputs[0], params["axis"], params["sizes"])
@@ -127,6 +135,7 @@ class Reader:
 
     def _one(self, name: str, params: Any, inputs: list[Parts], shape: tuple[int, ...], dtype: Any, eqn: Any) -> Parts:
         if name in ELEMENTWISE:
+            self._check_kinds(name, [var.aval.dtype for var in eqn.invars])
             return self._map(name, inputs, shape)
         if not inputs:
             raise NotPointwise(f"{name} is not among the operations")
@@ -155,6 +164,16 @@ class Reader:
             with contextlib.suppress(NotPointwise):
                 return self._product(inputs, params["dimension_numbers"], shape)
         raise NotPointwise(f"{name} of {', '.join(str(var.aval) for var in eqn.invars)} is not one of single units")
+
+    @staticmethod
+    def _check_kinds(name: str, dtypes: Sequence[Any]) -> None:
+        """Raise NotPointwise for an operation on whole numbers, or on truth values as if they were numbers.
+
+        A loop computes with real numbers: it would neither cut off a quotient nor wrap around.
+        """
+        for dtype in dtypes:
+            if not jax.numpy.issubdtype(dtype, np.floating) and (dtype != np.bool_ or name not in OF_TRUTHS):
+                raise NotPointwise(f"it takes {name} of {dtype}")
 
     # Arrays of nodes.
 

@@ -202,7 +202,19 @@ def _unroll(
 ) -> tuple[Unrolled, list[Any]]:
     lengths, mask, resets, segment_ids = map(_as_array, (lengths, mask, resets, segment_ids))
     length, batch_shape = check_arguments(
-        cell, params, xs, carry, lengths, mask, resets, segment_ids, method, METHODS, checkpoint_every, time_axis
+        cell,
+        params,
+        xs,
+        carry,
+        lengths,
+        mask,
+        resets,
+        segment_ids,
+        reverse,
+        method,
+        METHODS,
+        checkpoint_every,
+        time_axis,
     )
     xs, mask, resets, segment_ids = jax.tree.map(
         lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0), (xs, mask, resets, segment_ids)

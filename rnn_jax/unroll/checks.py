@@ -22,6 +22,7 @@ def check_arguments(
     mask: Checked[Any, "T *B"],
     resets: Checked[Any, "T *B"],
     segment_ids: Checked[Any, "T *B"],
+    reverse: Any,
     method: Any,
     methods: Mapping[str, Method],
     checkpoint_every: int | None,
@@ -32,6 +33,8 @@ def check_arguments(
         raise ValueError(f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)")
     if time_axis not in (0, 1):
         raise ValueError(f"time_axis={time_axis!r}: expected 0 or 1")
+    if not isinstance(reverse, bool | np.bool_):
+        raise ValueError(f"reverse={reverse!r}: expected True or False")
     leading = check_input("xs", xs, cell.input_shape)
     if len(leading) < time_axis + 1:
         shapes = ", ".join(str(tuple(leaf.shape)) for leaf in jax.tree.leaves(xs))
@@ -51,6 +54,8 @@ def check_arguments(
     given_along = (("mask", mask, jnp.bool_), ("resets", resets, jnp.bool_), ("segment_ids", segment_ids, jnp.integer))
     for name, given, kind in given_along:
         if given is not None:
+            if not hasattr(given, "dtype"):
+                raise ValueError(f"{name}={given!r}: expected an array with the leading dims of xs, {list(leading)}")
             shape, dtype = np.shape(given), jnp.result_type(given)
             if shape != leading or not jnp.issubdtype(dtype, kind):
                 wanted = "bool" if kind is jnp.bool_ else "integers "

@@ -32,6 +32,9 @@ from rnn_jax.unroll.sequential import Sequential
 
 log = logging.getLogger(__name__)
 
+FAILURES: list[str] = []
+"""Why loops were not fused in this process where `method="auto"` would have had them so."""
+
 FEW_ROWS, SMALL_KERNEL = 8, 2**13
 """With so few rows a step waits for the kernel to be read: one of so many numbers is better read once for all steps."""
 
@@ -48,7 +51,9 @@ class Fused:
     That is a `GatedCell` with pointwise gates, a cell of yours in whose `step` there is one product with the carry and
     nothing else that mixes units, and a linear cell with a vector for its carry.
 
-    On other devices than one CPU, in `jax.export` and where a step is random, it is the sequential method.
+    On other devices than one CPU, in `jax.export` and where a step is random, it is the sequential method. What a cell
+    does is read once for all cells that are equal to it: what it reads beside its fields, a global of a module say, is
+    as it was then, as in what `jax.jit` has compiled.
     """
 
     def applies(self, cell: Cell) -> bool:
@@ -188,13 +193,29 @@ def kernel_size(cell: Cell) -> int:
     return 0 if isinstance(plan, str) else heads_of(cell) * plan.x_size * plan.r_size
 
 
-@functools.lru_cache(256)
 def _plan_alone(cell: Cell) -> Plan | str:
-    """The plan of a cell with params as it makes them, worked out once, or why there is none."""
-    try:
-        return _plan(cell, jax.eval_shape(cell.prepare, param_shapes(cell)), jnp.float32, jnp.float32)
-    except NotPointwise as error:
-        return str(error)
+    """The plan of a cell with params as it makes them, worked out once, or why there is none.
+
+    With 64-bit types a cell may have one in float64 alone: numbers that it makes are then of that dtype.
+    """
+    return _plan_of_dtypes(cell, (jnp.float32, jnp.float64)[: 1 + (jnp.result_type(float) == jnp.float64)])
+
+
+@functools.lru_cache(256)
+def _plan_of_dtypes(cell: Cell, dtypes: tuple[Any, ...]) -> Plan | str:
+    reasons = []
+    for dtype in dtypes:
+
+        def of_dtype(leaf: Any, dtype: Any = dtype) -> jax.ShapeDtypeStruct:
+            floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+            return jax.ShapeDtypeStruct(leaf.shape, dtype if floating else leaf.dtype)
+
+        params = jax.tree.map(of_dtype, param_shapes(cell))
+        try:
+            return _plan(cell, jax.eval_shape(cell.prepare, params), dtype, dtype)
+        except NotPointwise as error:
+            reasons.append(str(error))
+    return reasons[0]
 
 
 def _plan(cell: Cell, params: Params, dtype: Any, x_dtype: Any) -> Plan:
@@ -230,21 +251,25 @@ def fused_report(cell: Cell | None = None) -> str:
     Args:
         cell: say of this cell whether it has a fused loop, too.
     """
-    if reason := no_compiler():
-        lines = [f"compiler: none; {reason}"]
+    if cell is not None and not isinstance(cell, Cell):
+        raise ValueError(f"cell={cell!r}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)")
+    if missing := no_compiler():
+        lines = [f"compiler: none; {missing}"]
     else:
         by = compiler()
         lines = [f"compiler: {' '.join(by.command)} ({by.version})", f"flags: {' '.join(FLAGS)}"]
         lines.append(f"libraries: {cache_folder()}")
     backend, devices = jax.default_backend(), jax.local_device_count()
-    used = (
-        "used"
-        if (backend, devices) == ("cpu", 1)
-        else "used where asked for, not by auto, for there is not one CPU device"
-    )
+    if missing:
+        used = "no fused loops without a compiler"
+    elif (backend, devices) == ("cpu", 1):
+        used = "used"
+    else:
+        used = "used where asked for, not by auto, for there is not one CPU device"
     lines.append(f"devices: {devices} of kind {backend}; {used}")
+    lines += [f"failed in this process: {reason}" for reason in FAILURES]
     if cell is not None:
-        reason = why_not(cell)
+        reason = why_not(cell) or missing
         lines.append(f"{type(cell).__name__}: " + (f"no fused loop, {reason}" if reason else "has a fused loop"))
     return "\n".join(lines)
 
@@ -269,4 +294,5 @@ def is_available() -> bool:
 @functools.cache
 def say_once(reason: str) -> None:
     """Say that something which could be faster is not, and why."""
-    log.warning("gated cells run as scans, without fused loops: %s; rnn_jax.fused_report() says more", reason)
+    FAILURES.append(reason)
+    log.warning("a loop that could be fused runs as a scan: %s; rnn_jax.fused_report() says more", reason)

@@ -66,6 +66,7 @@ def test_off_is_off(by_scan):
         ("/no/such/compiler", "/no/such/compiler is not there"),
         ("false", "false does not work"),
         ("{folder}/broken", "failed: loop.cc:1:1: error: no"),
+        ("{folder}/idle", "failed: it ended well and made no library"),
     ],
 )
 def test_without_a_compiler_it_is_a_scan_and_that_is_said_once(compiler, message, tmp_path, by_scan):
@@ -73,10 +74,18 @@ def test_without_a_compiler_it_is_a_scan_and_that_is_said_once(compiler, message
     broken.write_text(
         '#!/bin/sh\n[ "$1" = --version ] && echo broken 1.0 && exit 0\necho "loop.cc:1:1: error: no" >&2\nexit 1\n'
     )
-    broken.chmod(0o755)
+    (idle := tmp_path / "idle").write_bytes(b'#!/bin/sh\n[ "$1" = --version ] && echo "i\351dle 1.0"\nexit 0\n')
+    for program in (broken, idle):
+        program.chmod(0o755)
     out, err = said(RUN, CXX=compiler.format(folder=tmp_path), RNN_JAX_FUSED_CACHE=str(tmp_path / "libraries"))
     assert out.splitlines()[0] == by_scan
     assert err.count(message) == 1 and len(err.splitlines()) == 1, err
+    report = out.split("\n", 1)[1]
+    assert message in report  # which says what happened, too
+
+
+def test_a_switch_is_on_or_off():
+    assert "expected on or off" in start(RUN, RNN_JAX_FUSED="bogus", CXX="c++").communicate(timeout=100)[1]
 
 
 def test_a_folder_that_cannot_be_written_is_replaced(tmp_path, by_scan):
@@ -107,15 +116,18 @@ def test_the_second_process_builds_nothing(tmp_path):
     (library,) = tmp_path.glob("*.so")
     before = library.stat().st_mtime_ns
     assert said(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path))[0] == "42\n"
-    assert library.stat().st_mtime_ns == before and [library] == list(tmp_path.iterdir())
+    assert library.stat().st_mtime_ns == before
+    assert {library, library.with_suffix(".sha256")} == set(tmp_path.iterdir())
     assert tmp_path.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("content", [b"", b"no library", b"\x7fELF"])
-def test_a_damaged_library_is_built_anew(tmp_path, content):
+@pytest.mark.parametrize("left", [0, 4, 5000])  # of one cut off within its pages the loader dies
+def test_a_damaged_library_is_built_anew(tmp_path, left):
     said(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path))
     (library,) = tmp_path.glob("*.so")
-    library.write_bytes(content)
+    library.write_bytes(library.read_bytes()[:left])
+    assert said(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path)) == ("42\n", "")
+    library.with_suffix(".sha256").unlink()
     assert said(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path)) == ("42\n", "")
 
 
@@ -126,6 +138,11 @@ def test_two_builds_at_once_and_a_killed_one_do_no_harm(tmp_path):
     killed.communicate(timeout=100)
     assert [process.communicate(timeout=200) for process in others] == [("42\n", "")] * 2
     assert len(list(tmp_path.glob("*.so"))) == 1
+    for left in tmp_path.glob("building-*"):
+        os.utime(left, (0, 0))
+    next(tmp_path.glob("*.so")).unlink()
+    said(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path))
+    assert not list(tmp_path.glob("building-*")), "what a killed build has left is removed later"
 
 
 def test_another_processor_has_another_library(monkeypatch, tmp_path):

@@ -132,6 +132,69 @@ def test_a_users_cell_has_it_too(kind):
     assert_same(kind(3, 21), drawn(kind(3, 21)), lengths=np.array([9, 0, 4, 1, 9]))
 
 
+def own_gate(name, gate):
+    """A user's cell with this gate, from the carry and z + r."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Gate(GatedHiddenCell):
+        input_size: int
+        hidden_size: int
+
+        def init(self, key, param_dtype=jnp.float32):
+            return rnn_jax.initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype)
+
+        def gate(self, params, carry, z, r):
+            y = gate(carry, z + r)
+            return y, y
+
+    Gate.__name__ = name
+    return Gate(3, 17)
+
+
+@pytest.mark.parametrize(
+    ("name", "gate"),
+    [
+        ("elu", lambda h, a: jax.nn.elu(a)),
+        ("logarithm of a sigmoid", lambda h, a: jnp.tanh(0.01 * jnp.log(jax.nn.sigmoid(a)))),
+        ("rest of a sigmoid", lambda h, a: jnp.sqrt(1 - jax.nn.sigmoid(-a) ** 2) * jnp.tanh(a)),
+        ("gelu", lambda h, a: jnp.tanh(jax.nn.gelu(a))),
+    ],
+)
+def test_functions_are_right_for_large_numbers_too(name, gate):
+    cell = own_gate(name, gate)
+    params, carry, xs = drawn(cell)
+    assert_same(cell, (params, carry, xs * 1000))
+
+
+def test_a_zero_in_what_the_cell_computes_stays_one():
+    cell = own_gate("NaN", lambda h, a: jnp.where(jnp.isfinite(a / h * 0), jnp.tanh(a), 0.25))
+    params, carry, xs = drawn(cell)
+    assert_same(cell, (params, jnp.zeros_like(carry), xs))
+
+
+@pytest.mark.parametrize(
+    ("gate", "reason"),
+    [
+        (lambda h, a: jnp.where(jnp.where(a > 0, 3, 4) // 2 == 1, 0.5, jnp.tanh(a)), "of int32"),
+        (lambda h, a: jnp.where((a > 0) < (h > 0), 0.5, jnp.tanh(a)), "lt of bool"),
+        (lambda h, a: jax.lax.reduce_precision(jnp.tanh(a), 5, 3), "reduce_precision"),
+    ],
+)
+def test_what_a_loop_of_real_numbers_cannot_do_is_refused(gate, reason):
+    cell = own_gate("odd", gate)
+    with pytest.raises(ValueError, match=reason):
+        rnn_jax.unroll(cell, *drawn(cell)[:1], drawn(cell)[2], method="fused")
+
+
+def test_it_runs_without_jit():
+    cell = rnn_jax.Elman(3, 5)
+    params, carry, xs = drawn(cell)
+    wanted = rnn_jax.unroll(cell, params, xs, carry, method="sequential").ys
+    with jax.disable_jit():
+        found = rnn_jax.unroll(cell, params, xs, carry, method="fused").ys
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("options", [OPTIONS[0], OPTIONS[3]])
 def test_heads_are_smaller_cells_side_by_side(options):
     cell = rnn_jax.SLSTM(3, 36, heads=4)

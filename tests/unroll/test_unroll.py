@@ -6,6 +6,7 @@ import math
 import chex
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -307,6 +308,7 @@ XS = np.zeros((4, 5, 2), np.float32)
         ({"lengths": np.zeros(4, int)}, r"lengths is int\d+\[4\]: expected integers \[5\]"),
         ({"lengths": np.zeros(5)}, r"lengths is float\d+\[5\]: expected integers \[5\]"),
         ({"lengths": np.array([0, 4, 5, -1, 2])}, r"lengths has \[5, -1\]: expected 0 to 4"),
+        ({"mask": "x"}, "mask='x': expected an array"),
         ({"mask": np.zeros((5, 4), bool)}, r"mask is bool\[5, 4\]: expected bool\[4, 5\]"),
         ({"mask": np.ones((4, 5), int)}, r"mask is int\d+\[4, 5\]: expected bool\[4, 5\]"),
         (
@@ -336,3 +338,9 @@ def test_a_key_costs_nothing_where_nothing_is_random(x64, cell):
         return str(jax.make_jaxpr(gradient)(ours.params, ours.xs))
 
     assert program(jax.random.key(0)) == program(None)
+
+
+def test_reverse_is_true_or_false(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # whose check would come before
+    with pytest.raises(ValueError, match="reverse='no': expected True or False"):
+        rnn_jax.unroll(LSTM, example(LSTM).params, example(LSTM).xs, reverse="no")

@@ -81,17 +81,17 @@ def of_next_valid(
         later: whether the next one is meant.
         other: a scalar.
     """
-    length = len(values)
-    at = jnp.arange(length).reshape(-1, *(1,) * (values.ndim - 1))
-    outside = jnp.full((1, *values.shape[1:]), length if later else -1)
+
+    def nearer(far: Any, near: Any) -> Any:
+        return far[0] | near[0], jnp.where(near[0], near[1], far[1])
+
+    found, nearest = jax.lax.associative_scan(nearer, (valid, values), reverse=later)
+    none, nothing = jnp.zeros_like(found[:1]), jnp.zeros_like(nearest[:1])
     if later:
-        nearest = jax.lax.cummin(jnp.where(valid, at, length), axis=0, reverse=True)
-        nearest = jnp.concatenate([nearest[1:], outside])
+        found, nearest = jnp.concatenate([found[1:], none]), jnp.concatenate([nearest[1:], nothing])
     else:
-        nearest = jax.lax.cummax(jnp.where(valid, at, -1), axis=0)
-        nearest = jnp.concatenate([outside, nearest[:-1]])
-    found = jnp.take_along_axis(values, jnp.clip(nearest, 0, length - 1), axis=0)
-    return jnp.where((nearest < 0) | (nearest == length), jnp.asarray(other, values.dtype), found)
+        found, nearest = jnp.concatenate([none, found[:-1]]), jnp.concatenate([nothing, nearest[:-1]])
+    return jnp.where(found, nearest, jnp.full_like(nearest, other))
 
 
 def boundaries(

@@ -14,6 +14,7 @@ def usual_rules():
     jax.config.update("jax_default_matmul_precision", before)
 
 
+@pytest.mark.exhaustive
 def test_the_smallest_form_needs_no_accelerator(tmp_path, monkeypatch, capsys):
     def compared(name, shape, dtype, *_):
         return [

@@ -14,7 +14,7 @@ from benchmarks.timing import rows
     [
         ("lstm", ["[32,8]x[8,32]"]),
         ("gru_reset_before", ["[32,8]x[8,16]", "[32,8]x[8,8]"]),
-        ("slstm", ["[32,1,8]x[1,8,32]"]),  # the weights are its first operand
+        ("slstm", ["[32,8]x[8,32]"]),
         ("mlstm", []),  # its products are of data with data
         ("indrnn", []),
     ],

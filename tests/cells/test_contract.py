@@ -8,7 +8,7 @@ import pytest
 
 import rnn_jax
 from rnn_jax import testing
-from rnn_jax.testing import assert_cell_contract
+from rnn_jax.testing import assert_cell_contract, cells, derivatives, unrolling
 from tests.cells.references import lstm, reference
 
 ONE_OF_EACH_KIND = {
@@ -207,7 +207,8 @@ def test_contract_fails_for_a_wrong_method(monkeypatch, cell, method, part):
         carry, ys = rnn_jax.unroll(*arguments, **options)
         return rnn_jax.Unrolled(carry, ys + 1e-9 if options.get("method") == method else ys)
 
-    monkeypatch.setattr(testing, "unroll", unroll)
+    for checks in (cells, derivatives, unrolling):
+        monkeypatch.setattr(checks, "unroll", unroll)
     with pytest.raises(AssertionError, match=f"{method} against a loop"):
         assert_cell_contract(cell(3, 4), part=part)
 
@@ -217,7 +218,8 @@ def test_contract_fails_for_what_bfloat16_loses(monkeypatch):
         carry, ys = rnn_jax.unroll(cell, params, xs, *arguments, **options)
         return rnn_jax.Unrolled(carry, ys if xs.dtype != jnp.bfloat16 else ys * jnp.bfloat16(1.1))
 
-    monkeypatch.setattr(testing, "unroll", unroll)
+    for checks in (cells, derivatives, unrolling):
+        monkeypatch.setattr(checks, "unroll", unroll)
     with pytest.raises(AssertionError, match="outputs of bfloat16 inputs are"):
         testing.check_bfloat16(rnn_jax.GRU(3, 4), 0)
 

@@ -11,7 +11,7 @@ import pytest
 @pytest.mark.parametrize(
     "short",
     [
-        "--kills 2 --damages 3 --study-damages 2",
+        "--kills 1 --damages 2 --study-damages 1",
         pytest.param("--kills 6 --damages 8 --study-damages 4", marks=pytest.mark.exhaustive),
     ],
 )

@@ -51,10 +51,12 @@ class Predictor(abc.ABC):
     Attributes:
         inputs: the arrays of `program`, by their names; for `export`.
         batch_size: how many inputs of a file are answered at once. Those of standard input are, as they come.
+        reads_folders: whether `read` takes a folder as a whole; else each file in it is read by itself.
     """
 
     inputs: Mapping[str, Input]
     batch_size: int = 128
+    reads_folders: bool = False
 
     def __init__(self, trained: Trained):
         self.trained = trained
@@ -210,11 +212,31 @@ def answers(predictor: Predictor, files: Sequence[str], *, labelled: bool = Fals
 
 
 def _read(predictor: Predictor, file: str, labelled: bool) -> Iterator[Item]:
-    """The inputs of a file; one that cannot be read as a whole is one bad input."""
+    """The inputs of a file, or of those in a folder; a file that cannot be read as a whole is one bad input."""
     try:
-        yield from predictor.read(file, labelled=labelled)
+        if file == STANDARD_INPUT or predictor.reads_folders or not os.path.isdir(file):
+            yield from predictor.read(file, labelled=labelled)
+            return
+        inside = list(shown_files(Path(file)))
     except (ValueError, OSError) as error:
         yield Item("standard input" if file == STANDARD_INPUT else file, error)
+        return
+    if not inside:
+        yield Item(file, ValueError("the folder has no files"))
+    for name, path in inside:
+        try:
+            for item in predictor.read(str(path), labelled=labelled):
+                yield item._replace(id=name if str(item.id) == str(path) else f"{name}: {item.id}")
+        except (ValueError, OSError) as error:
+            yield Item(name, error)
+
+
+def shown_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files in a folder and below, in the order of their paths, with their names there; without hidden ones."""
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in inside.parts):
+            yield str(inside), path
 
 
 def _answered(predictor: Predictor, items: Sequence[Item]) -> Iterator[tuple[Item, Record]]:

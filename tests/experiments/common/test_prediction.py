@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from experiments.answering import say_unfinished
+from experiments.common.file_items import read_files
 from experiments.common.prediction import STANDARD_INPUT, Input, Item, Predictor, Record, evaluate_files, predict
 from experiments.common.record_files import plain_value
 from experiments.common.text_items import read_texts
@@ -33,8 +34,7 @@ class Doubled(Predictor):
         if file == STANDARD_INPUT:
             yield from (Item(line.strip(), 1.0) for line in sys.stdin)
             return
-        paths = sorted(Path(file).iterdir()) if Path(file).is_dir() else [Path(file)]
-        for number, line in enumerate((line for path in paths for line in path.read_text().split()), 1):
+        for number, line in enumerate(Path(file).read_text().split(), 1):
             if line == "ctrl-c":
                 raise KeyboardInterrupt
             yield Item(number, DataError(f"{line!r} is none") if line.startswith("x") else float(line), float(1))
@@ -128,6 +128,22 @@ def test_what_is_not_finite_is_refused_alone(tmp_path, capsys):
     assert "note: few inputs\n" in err and ".py" not in err
     assert evaluate_files(Doubled(), [str(file)]) == 1
     assert "unknown  nothing" in capsys.readouterr().out
+
+
+def test_a_folder_stands_for_the_files_in_it(tmp_path, capsys):
+    (folder := tmp_path / "f" / "sub").mkdir(parents=True)
+    for name, content in (("../b.txt", b"1\n2\n"), ("../.hidden", b"3"), ("c.txt", b"4"), ("a.bin", b"\xff\xfe\x00")):
+        (folder / name).write_bytes(content)
+    assert predict(Doubled(), [str(tmp_path / "f")], format="json") == 1
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [r["id"] for r in records] == ["b.txt: 1", "b.txt: 2", "sub/a.bin", "sub/c.txt: 1"]
+    assert [r["id"] for r in records if "error" in r] == ["sub/a.bin"]
+    (folder / "p.wav").write_text("")
+    items = list(read_files(str(tmp_path / "f"), (".wav",), lambda path: path, what="sounds"))
+    assert [item.id for item in items] == ["sub/p.wav"]
+    assert "no sounds by their names, and left out: b.txt, sub/a.bin, sub/c.txt\n" in capsys.readouterr().err
+    (tmp_path / "none").mkdir()
+    assert predict(Doubled(), [str(tmp_path / "none")]) == 1
 
 
 def test_many_equal_errors_are_summed_up(tmp_path, capsys):

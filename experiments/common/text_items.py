@@ -24,7 +24,13 @@ JSON_LINES = (".json", ".jsonl", ".ndjson")
 
 
 def read_texts(
-    file: str, *, text_column: str = "", label_column: str = "", classes: Sequence[str] = (), labelled: bool = False
+    file: str,
+    *,
+    text_column: str = "",
+    label_column: str = "",
+    classes: Sequence[str] = (),
+    labelled: bool = False,
+    table: bool = False,
 ) -> Iterator[Item]:
     """The texts in a file, or in standard input (`"-"`) as they come: the rows of a table, objects of JSON, or lines.
 
@@ -37,6 +43,7 @@ def read_texts(
         label_column: that of the column with the labels.
         classes: the labels that there can be.
         labelled: whether each text has its label, in a table.
+        table: whether standard input must be a table, for its user names the column.
 
     Raises:
         DataError: the file cannot be read, or it is not clear which columns are meant.
@@ -47,7 +54,7 @@ def read_texts(
             raise DataError(
                 "standard input: labelled texts come from a file, a table with a text and its label in a row"
             )
-        yield from stream_texts(read_lines(open_unpacked(sys.stdin.buffer)), text_column)
+        yield from stream_texts(read_lines(open_unpacked(sys.stdin.buffer)), text_column, table)
         return
     whole = read_file_text(file)
     lines = whole.text.replace("\r\n", "\n").removesuffix("\n").split("\n")
@@ -61,7 +68,7 @@ def read_texts(
         yield from _lines(line for _, line in numbered_lines(file))
 
 
-def stream_texts(lines: Iterable[str], text_column: str = "") -> Iterator[Item]:
+def stream_texts(lines: Iterable[str], text_column: str = "", table: bool = False) -> Iterator[Item]:
     """The texts in lines of standard input, as they come; see `read_texts`."""
     source, lines = "standard input", iter(lines)
     skipped = list(itertools.takewhile(lambda line: not line.strip(), _noting(lines, seen := [])))
@@ -72,7 +79,16 @@ def stream_texts(lines: Iterable[str], text_column: str = "") -> Iterator[Item]:
     elif found := header_of(first, text_column):
         delimiter, header, text = found
         say(f"note: {source}: the first line is the header of a table; its column {header[text]!r} has the texts")
-        yield from _items(_streamed(whole, delimiter), header, text, None, source, ())
+        yield from _items(_streamed(whole, delimiter, header=True), header, text, None, source, ())
+    elif table and first and text_column.isdigit():
+        place = int(text_column) - 1
+        counts = {mark: len(next(csv.reader([first], delimiter=mark), [])) for mark in DELIMITERS}
+        delimiter = max(counts, key=lambda mark: counts[mark])
+        if not 0 <= place < counts[delimiter]:
+            raise DataError(f"{source}: no column {text_column}: its first line is {first[:60]!r}")
+        yield from _items(_streamed(whole, delimiter), [""] * counts[delimiter], place, None, source, ())
+    elif table and first:
+        raise DataError(f"{source}: no column {text_column!r}: its first line is {first[:60]!r}")
     else:
         yield from _lines(whole)
 
@@ -107,11 +123,11 @@ def header_of(line: str, text_column: str = "") -> tuple[str, list[str], int] | 
     return None
 
 
-def _streamed(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
-    """The rows after the header of a table, as they come."""
+def _streamed(lines: Iterable[str], delimiter: str, header: bool = False) -> Iterator[Row]:
+    """The rows of a table, as they come, without its header."""
     csv.field_size_limit(2**31 - 1)  # a long text is no error
     quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    reader, line, begun = csv.reader((f"{one}\n" for one in lines), delimiter=delimiter, quoting=quoting), 1, False
+    reader, line, begun = csv.reader((f"{one}\n" for one in lines), delimiter=delimiter, quoting=quoting), 1, not header
     try:
         for cells in reader:
             row = Row(line, [cell.strip() for cell in cells])
@@ -129,7 +145,8 @@ def is_json(line: str) -> bool:
     if line in ("[", "{", "[{"):
         return True
     try:
-        return isinstance(json.loads(line), dict | list)
+        found = json.loads(line)
+        return isinstance(found, dict) or (isinstance(found, list) and any(isinstance(one, dict) for one in found))
     except ValueError:
         return bool(re.match(r'[\[{]+\s*"\w+"\s*:', line))
 

@@ -47,6 +47,7 @@ class GenomicsPredictor(ClassPredictor):
         self.params = jax.tree.map(lambda leaf: leaf[fold - 1 : fold], trained.params) if fold else trained.params
         self.both_strands, self.models = given.both_strands, 1 if fold else given.folds
         self.label_field, self.labels_file = label_field or given.label_field, labels_file
+        self.table = bool(text_column)
         self.columns = {
             "text_column": text_column or given.text_column, "label_column": label_column or given.label_column
         }  # fmt: skip
@@ -71,7 +72,8 @@ class GenomicsPredictor(ClassPredictor):
         """The sequences of standard input: of a table or JSON, if the first line is of such, else see `_stream`."""
         first = next(lines, "")
         whole, column = itertools.chain([first], lines), self.columns["text_column"]
-        return stream_texts(whole, column) if is_json(first) or header_of(first, column) else _stream(whole)
+        table = self.table or is_json(first) or header_of(first, column)
+        return stream_texts(whole, column, self.table) if table else _stream(whole)
 
     def _records(self, file: str, labelled: bool) -> Iterator[Item]:
         found, known = read_records(file, empty=True), self.classes

@@ -29,7 +29,7 @@ class SentimentPredictor(ClassPredictor):
         """
         super().__init__(trained)
         self.tokenizer, self.classes = trained.preprocessor
-        config = trained.config
+        config, self.table = trained.config, bool(text_column)
         self.columns = {
             "text_column": text_column or config.text_column, "label_column": label_column or config.label_column
         }  # fmt: skip
@@ -44,7 +44,7 @@ class SentimentPredictor(ClassPredictor):
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
         """Lines, or the rows of a table."""
         cut, longest = 0, self.trained.config.text.longest
-        for item in read_texts(file, **self.columns, classes=self.classes, labelled=labelled):
+        for item in read_texts(file, **self.columns, classes=self.classes, labelled=labelled, table=self.table):
             if isinstance(item.value, Exception):
                 yield item
                 continue

@@ -184,6 +184,15 @@ def test_a_table_is_read_as_one_whatever_it_is_called(tmp_path, monkeypatch, cap
     own = TABLE.replace("text,", "what,")
     assert texts(tmp_path, "b.txt", own, text_column="what") == streamed(monkeypatch, own, text_column="what") == ROWS
     assert "the first line is the header of a table; its column 'what'" in capsys.readouterr().err
+    bare = TABLE.partition("\n")[2]
+    assert [r[:2] for r in streamed(monkeypatch, bare, text_column="1", table=True)] == [
+        (1, ROWS[0][1]),
+        (2, ROWS[1][1]),
+    ]
+    for column in ("nosuch", "3"):
+        with pytest.raises(DataError, match=f"no column .?{column}"):
+            streamed(monkeypatch, bare, text_column=column, table=True)
+    assert streamed(monkeypatch, "a, b\n", text_column="what") == [(1, "a, b", None)]  # a column of training
     prose = "text, body, and soul\nreview\n"
     assert texts(tmp_path, "c.txt", prose) == streamed(monkeypatch, prose)
     assert [text for _, text, _ in texts(tmp_path, "c.txt", prose)] == prose.split("\n")[:2]
@@ -215,6 +224,8 @@ def test_lines_of_json_are_read_and_other_json_is_refused(tmp_path, monkeypatch,
             texts(tmp_path, name, content)
     with pytest.raises(DataError, match="no object of JSON a line"):
         streamed(monkeypatch, '[{"text": "fine"}]')
+    assert texts(tmp_path, "e.txt", "[1] a film\n[1]") == [(1, "[1] a film", None), (2, "[1]", None)]
+    assert texts(tmp_path, "e.txt", "[1]") == [(1, "[1]", None)]
     assert "--text-column NAME" in texts(tmp_path, "d.jsonl", '{"words": "fine"}')[0][1]
     assert texts(tmp_path, "d.jsonl", '{"words": "fine"}', text_column="words") == [(1, "fine", None)]
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from experiments.common import prediction
+from experiments.common.reading import say
 from experiments.common.record_files import Format
 from experiments.signatures import options_of, with_options
-from rnn_jax.train import Trained
+from rnn_jax.train import Checkpoints, Trained, fit_config
 
 Files = tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILES")]]
 
@@ -42,10 +43,13 @@ def predictor_commands(
             trained: the model.
             files: what to answer; - for standard input.
             format: text for the eye, csv, or json with an object a line.
-            output: a file for the answers; standard output by default.
+            output: a file for the answers, there once all is answered, or after Ctrl-C; standard output by default.
             options: of the predictor.
         """
-        return prediction.predict(make_predictor(trained, **options), files, format=format, output=output)
+        say_unfinished(trained)
+        named = [str(value) for value in options.values() if isinstance(value, (str, Path))]
+        predictor = make_predictor(trained, **options)
+        return prediction.predict(predictor, files, format=format, output=output, also_read=named)
 
     def export(trained: Trained, *, output: Path | None = None, **options: Any) -> int:
         """Write the model as a program that runs without this code, and what stands before and after it.
@@ -55,11 +59,13 @@ def predictor_commands(
             output: a folder for both; RUN/exported by default.
             options: of the predictor.
         """
+        say_unfinished(trained)
         return prediction.export(make_predictor(trained, **options), output or trained.run.path / "exported")
 
     def evaluate_on(
         trained: Trained, *, data: tuple[str, ...] = (), format: Literal["text", "json"] = "text", **options: Any
     ) -> int | None:
+        say_unfinished(trained)
         if data:
             others = {name: one for name, one in own.items() if name not in theirs}
             refuse_changed(options, others, f"data={list(data)}: new data have no use for it")
@@ -84,6 +90,15 @@ Args:
         "evaluate": with_options(evaluate_on, own | theirs, make_predictor),
         "export": with_options(export, theirs, make_predictor),
     }
+
+
+def say_unfinished(trained: Trained) -> None:
+    """Say it where the training of a run is not over."""
+    run = trained.run
+    if (run.path / "result.json").exists():
+        return
+    made, steps = Checkpoints(run.checkpoints, read_only=True).latest_step, fit_config(trained.config).steps
+    say(f"note: {run.path} is not finished (stopped at step {made} of {steps}): its best parameters so far are used")
 
 
 def refuse_changed(values: dict[str, Any], options: dict[str, inspect.Parameter], why: str) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -159,7 +160,8 @@ class AnomalyDetectionPredictor(Predictor):
         records = []
         for series, row, value, detection, _ in values:
             expected, low, high, score = (float(x) for x in detection)
-            record = {"alarm": score >= ALARM, "score": score, "value": value, "expected": expected}
+            known = None if math.isnan(value) else value
+            record = {"alarm": score >= ALARM, "score": score, "value": known, "expected": expected}
             record |= {"90 %": {"low": low, "high": high}, "time": row.told}
             records.append(record | ({"series": self.names[series]} if len(self.series) > 1 else {}))
         return records

@@ -71,8 +71,12 @@ def find_columns(
     return Columns(header, text, label, _how(first if header else [], text, label))
 
 
-def find_text_column(path: str | Path, table: Delimited, text_column: str = "") -> tuple[int, bool]:
+def find_text_column(
+    path: str | Path, table: Delimited, text_column: str = "", known: Sequence[str] = ()
+) -> tuple[int, bool]:
     """The column of a table that has the texts, where no labels are asked for, and whether the first row is a header.
+
+    Of two columns without a header, it is the one beside that with `known` labels.
 
     Raises:
         DataError: there is no such column, or it is not clear which one is meant.
@@ -84,6 +88,10 @@ def find_text_column(path: str | Path, table: Delimited, text_column: str = "") 
         return int(text_column) - 1, usual is not None
     if text_column:
         raise _no_column(path, table, text_column)
+    if usual is None and len(first) == 2:
+        counts = [sum(len(cells) == 2 and cells[k] in known for _, cells in table.rows) for k in (0, 1)]
+        if max(counts) > 0 and counts[0] != counts[1]:
+            return counts.index(min(counts)), False
     if usual is None and len(first) > 1:
         raise DataError(
             f"{path} has {len(first)} columns, {first}: --text-column NAME, or a number from 1, says which one has the "

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.common.prediction import STANDARD_INPUT, Item
+from experiments.common.prediction import STANDARD_INPUT, Item, shown_files
+from experiments.common.reading import say
 from rnn_jax.data import DataError, read_lines
 
 
@@ -34,6 +35,11 @@ def read_files(
     """
     if labelled and file == STANDARD_INPUT:
         raise DataError(f"standard input: {what} with their classes come from a folder FOLDER/CLASS/FILE")
+    if file != STANDARD_INPUT and Path(file).is_dir():
+        others = [name for name, path in shown_files(Path(file)) if path.suffix.lower() not in suffixes]
+        if others:
+            more = f" and {len(others) - 5:,} more" * (len(others) > 5)
+            say(f"note: {file}: no {what} by their names, and left out: {', '.join(others[:5])}{more}")
     for name, path in files_in(file, suffixes, what):
         label = path.resolve().parent.name if labelled else None
         try:
@@ -55,9 +61,7 @@ def files_in(file: str, suffixes: Sequence[str], what: str) -> Iterator[tuple[st
     if not (folder := Path(file)).is_dir():
         yield file, folder
         return
-    inside = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes]
-    shown = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    if not shown:
+    found = [(name, path) for name, path in shown_files(folder) if path.suffix.lower() in suffixes]
+    if not found:
         raise DataError(f"{file} has no {what}: expected files whose names end in {', '.join(suffixes)}")
-    for path in shown:
-        yield str(path.relative_to(folder)), path
+    yield from found

@@ -6,6 +6,7 @@ commands here are the same for all: they go through files or standard input, and
 
 import abc
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from experiments.common.record_files import Format, records_to
+from experiments.common.record_files import Format, finite_value, is_finite, records_to
+from experiments.common.refusals import Refusals, in_words
 from rnn_jax.checks import check_choice
 from rnn_jax.interop.stablehlo import save_program
 from rnn_jax.train import Trained
@@ -49,10 +51,12 @@ class Predictor(abc.ABC):
     Attributes:
         inputs: the arrays of `program`, by their names; for `export`.
         batch_size: how many inputs of a file are answered at once. Those of standard input are, as they come.
+        reads_folders: whether `read` takes a folder as a whole; else each file in it is read by itself.
     """
 
     inputs: Mapping[str, Input]
     batch_size: int = 128
+    reads_folders: bool = False
 
     def __init__(self, trained: Trained):
         self.trained = trained
@@ -87,8 +91,15 @@ class Predictor(abc.ABC):
         """A record for each of some inputs, of the outputs of `program`; the first entry is the answer."""
 
     def answer(self, values: Sequence[Any]) -> list[Record]:
-        """A record for each of some inputs, without ids."""
-        outputs = jax.tree.map(np.asarray, self.run(**self.encode(values)))
+        """A record for each of some inputs, without ids.
+
+        Raises:
+            ValueError: see `encode`; or an array is not finite, which a network may well turn into numbers that are.
+        """
+        arrays = self.encode(values)
+        if not all(np.isfinite(array).all() for array in arrays.values() if np.issubdtype(array.dtype, np.floating)):
+            raise ValueError("a number in it is far too large, or not finite: correct it, or take it out")
+        outputs = jax.tree.map(np.asarray, self.run(**arrays))
         return self.decode(values, outputs)
 
     def measures(self, labels: Sequence[Any], records: Sequence[Record]) -> dict[str, Any]:
@@ -111,31 +122,79 @@ class Refused(NamedTuple):
     refused: int
 
 
-def predict(predictor: Predictor, files: Sequence[str], *, format: Format = "text", output: Path | None = None) -> int:
+def predict(
+    predictor: Predictor,
+    files: Sequence[str],
+    *,
+    format: Format = "text",
+    output: Path | None = None,
+    also_read: Sequence[str] = (),
+) -> int:
     """Answer every input of some files or of standard input, each in a record of its own.
 
     An input that cannot be read or is of no use has a record with its error, which is printed too; the others are
     answered all the same.
 
+    Args:
+        predictor: what answers.
+        files: to answer.
+        format: of the answers.
+        output: the file for them; standard output by default.
+        also_read: words that may be paths of other files that are read, such as values of options.
+
     Returns:
         The exit code: 0, or 1 if there were such inputs, or none at all.
+
+    Raises:
+        ValueError: `output` is one of the files that are read, or lies in a folder of them.
     """
-    if output is not None and str(output) in files:
-        raise ValueError(f"output={str(output)!r} is one of the files to read: name another one")
-    counts = {"answered": 0, "refused": 0}
-    with records_to(output, format) as write:
+    if output is not None:
+        refuse_input(
+            output, [*(f for f in files if f != STANDARD_INPUT), *filter(None, also_read)], predictor.trained.run.path
+        )
+    answered, refusals = 0, Refusals()
+    with in_words(), records_to(output, format) as write:
         for item, record in answers(predictor, files):
-            bad = isinstance(item.value, Exception)
-            counts["refused" if bad else "answered"] += 1
-            if bad:
-                print(f"error: {item.id}: {item.value}", file=sys.stderr)
+            if output is not None and STANDARD_INPUT in files and is_same(output, Path(str(item.id))):
+                raise ValueError(f"output={str(output)!r} is a file that standard input names: name another one")
+            if isinstance(item.value, Exception):
+                refusals.say(item.id, item.value)
+            else:
+                answered += 1
             write({"id": item.id, **record})
-    if not any(counts.values()):
+    refusals.finish()
+    if not answered and not refusals.count:
         print(f"error: files={list(files)}: there is no input in them", file=sys.stderr)
-    elif counts["refused"]:
-        told = "{answered:,} inputs were answered, {refused:,} could not be".format(**counts)
-        print(f"error: {told}", file=sys.stderr)
-    return int(not counts["answered"] or counts["refused"] > 0)
+    elif refusals.count:
+        print(f"error: {answered:,} inputs were answered, {refusals.count:,} could not be", file=sys.stderr)
+    return int(not answered or refusals.count > 0)
+
+
+def refuse_input(output: Path, files: Sequence[str], run: Path | None = None) -> None:
+    """Raise ValueError where a file for answers is one of those that are read, or of a run, whatever its name."""
+    wrong = f"output={str(output)!r}"
+    for path in map(Path, files):
+        if is_same(output, path):
+            raise ValueError(f"{wrong} is one of the files to read, {path}: name another one")
+        if not os.path.isdir(path):
+            continue
+        if output.resolve().is_relative_to(path.resolve()):
+            raise ValueError(f"{wrong} lies in the folder that is read, {path}: name one outside of it")
+        if output.exists() and (linked := next((one for one in path.rglob("*") if is_same(output, one)), None)):
+            raise ValueError(f"{wrong} is one of the files to read, {linked}: name another one")
+    if run is not None and os.path.isfile(manifest := run / "manifest.json"):
+        own = json.loads(manifest.read_text("utf-8"))["files"]
+        inside = output.resolve().is_relative_to((run / "checkpoints").resolve())
+        if inside or any(is_same(output, run / name) for name in ("manifest.json", "metrics.jsonl", *own)):
+            raise ValueError(f"{wrong} is a file of the run: name another one")
+
+
+def is_same(output: Path, path: Path) -> bool:
+    """Whether two paths are the same file, by another spelling or by a link of any kind."""
+    try:
+        return output.resolve() == path.resolve() or os.path.samefile(output, path)
+    except (OSError, ValueError):  # there is no such file, or a word is none
+        return False
 
 
 def answers(predictor: Predictor, files: Sequence[str], *, labelled: bool = False) -> Iterator[tuple[Item, Record]]:
@@ -153,11 +212,31 @@ def answers(predictor: Predictor, files: Sequence[str], *, labelled: bool = Fals
 
 
 def _read(predictor: Predictor, file: str, labelled: bool) -> Iterator[Item]:
-    """The inputs of a file; one that cannot be read as a whole is one bad input."""
+    """The inputs of a file, or of those in a folder; a file that cannot be read as a whole is one bad input."""
     try:
-        yield from predictor.read(file, labelled=labelled)
+        if file == STANDARD_INPUT or predictor.reads_folders or not os.path.isdir(file):
+            yield from predictor.read(file, labelled=labelled)
+            return
+        inside = list(shown_files(Path(file)))
     except (ValueError, OSError) as error:
         yield Item("standard input" if file == STANDARD_INPUT else file, error)
+        return
+    if not inside:
+        yield Item(file, ValueError("the folder has no files"))
+    for name, path in inside:
+        try:
+            for item in predictor.read(str(path), labelled=labelled):
+                yield item._replace(id=name if str(item.id) == str(path) else f"{name}: {item.id}")
+        except (ValueError, OSError) as error:
+            yield Item(name, error)
+
+
+def shown_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files in a folder and below, in the order of their paths, with their names there; without hidden ones."""
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in inside.parts):
+            yield str(inside), path
 
 
 def _answered(predictor: Predictor, items: Sequence[Item]) -> Iterator[tuple[Item, Record]]:
@@ -172,8 +251,13 @@ def _answered(predictor: Predictor, items: Sequence[Item]) -> Iterator[tuple[Ite
             return
         items, records = [items[0]._replace(value=error)], iter(())
     for item in items:
-        bad = isinstance(item.value, Exception)
-        yield item, {"error": str(item.value)} if bad else next(records)
+        if isinstance(item.value, Exception):
+            yield item, {"error": str(item.value)}
+        elif is_finite(record := next(records)):
+            yield item, record
+        else:
+            error = ValueError("the model gives no finite answer: is a number far too large?")
+            yield item._replace(value=error), {"error": str(error)}
 
 
 def evaluate_files(predictor: Predictor, files: Sequence[str], *, format: Literal["text", "json"] = "text") -> int:
@@ -186,21 +270,21 @@ def evaluate_files(predictor: Predictor, files: Sequence[str], *, format: Litera
         ValueError: there is no labelled input.
     """
     check_choice("format", format, ("text", "json"))
-    labels, records, refused = [], [], 0
-    for item, record in answers(predictor, files, labelled=True):
-        if isinstance(item.value, Exception):
-            refused += 1
-            print(f"error: {item.id}: {item.value}", file=sys.stderr)
-        else:
-            labels.append(item.label)
-            records.append(record)
-    if not labels:
-        raise ValueError(f"data={list(files)}: there is no labelled input in them that could be read")
-    scores = {"inputs": len(labels), **predictor.measures(labels, records)}
-    if refused:
-        scores["refused"] = refused
+    labels, records, refusals = [], [], Refusals()
+    with in_words():
+        for item, record in answers(predictor, files, labelled=True):
+            if isinstance(item.value, Exception):
+                refusals.say(item.id, item.value)
+            else:
+                labels.append(item.label)
+                records.append(record)
+        refusals.finish()
+        if not labels:
+            raise ValueError(f"data={list(files)}: there is no labelled input in them that could be read")
+        scores = {"inputs": len(labels), **predictor.measures(labels, records)}
+    scores = finite_value(scores | ({"refused": refusals.count} if refusals.count else {}))
     print(json.dumps(scores, ensure_ascii=False, allow_nan=False) if format == "json" else scores_text(scores))
-    return int(refused > 0)
+    return int(refusals.count > 0)
 
 
 def scores_text(scores: Mapping[str, Any]) -> str:
@@ -224,6 +308,8 @@ def _table(table: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _number(value: Any) -> str:
+    if value is None:
+        return "unknown"
     return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -14,6 +14,8 @@ from experiments.common.text_items import numbered_lines
 from rnn_jax.data import DataError
 from rnn_jax.train import Trained
 
+LARGEST = 1e9
+"""Of numbers that are answers; classes are far below."""
 NONE = "."
 """In the place of an answer that does not count."""
 
@@ -68,7 +70,7 @@ class SequencePredictor(Predictor):
     def _with_answers(self, inputs: np.ndarray, text: str) -> Answered:
         """A sequence with the answers in a text: after all its steps, or after as many of the last as there are."""
         words, numbers = text.split(), not self.classes
-        expected = "numbers" if numbers else f"classes from 0 to {len(self.classes) - 1}"
+        expected = f"numbers up to {LARGEST:g}" if numbers else f"classes from 0 to {len(self.classes) - 1}"
         wrong = DataError(
             f"answers {text[:40]!r}: expected a tab and 1 to {len(inputs)} {expected}, with blanks between them; those "
             f"after the last steps, {NONE} for one that does not count"
@@ -80,6 +82,8 @@ class SequencePredictor(Predictor):
             values = [0 if word == NONE else float(word) if numbers else int(word) for word in words]
         except ValueError:
             raise wrong from None
+        if max(map(abs, values)) > LARGEST or any(value != value for value in values):
+            raise wrong
         targets = np.array(values, np.float32 if numbers else np.int32)
         if not numbers and not (targets.min() >= 0 and targets.max() < len(self.classes)):
             raise wrong

@@ -89,12 +89,13 @@ def series_items(
 def _channels(channels: Sequence[str], width: int, where: str) -> np.ndarray:
     """A series `[t, D]` out of the text of its channels, as many as those before have, if there are any."""
     try:
-        rows = [np.array([float(value) for value in channel.split(",")], np.float32) for channel in channels]
+        with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
+            rows = [np.array([float(v) for v in channel.split(",")]).astype(np.float32) for channel in channels]
     except ValueError as error:
         raise DataError(f"{where}: {error}; missing values are not supported") from error
     if len(rows) != (width or len(rows)) or len({len(row) for row in rows}) > 1:
         lengths = [len(row) for row in rows]
         raise DataError(f"{where}: channels of lengths {lengths}, expected {width or len(rows)} of one length")
     if not all(np.isfinite(row).all() for row in rows):
-        raise DataError(f"{where}: a value is not finite; missing values are not supported")
+        raise DataError(f"{where}: a value is not finite, or above 1e38; missing values are not supported")
     return np.stack(rows, axis=1)

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnn_jax.data import DataError
+
 
 class Sample(NamedTuple):
     """Sequences of one length, and what is to be predicted of them."""
@@ -124,9 +126,16 @@ def read_sequence(text: str, task: Any) -> np.ndarray:
             values = np.array([int(word) for word in words], np.int32)
             valid = bool(((values >= 0) & (values < tokens)).all())
         else:
-            values = np.array([[float(part) for part in word.split(",")] for word in words], np.float32)
+            numbers = np.array([[float(part) for part in word.split(",")] for word in words])
+            with np.errstate(over="ignore"):
+                values = numbers.astype(np.float32)
             valid = values.shape[1:] == (task.features,)
-    except ValueError:
+            if valid and not np.isfinite(values).all():
+                k = int(np.argmin(np.isfinite(values).all(axis=1)))
+                raise DataError(f"step {k + 1} is {words[k]!r}: expected finite numbers below 1e38")
+    except DataError:
+        raise
+    except (ValueError, OverflowError):
         values, valid = np.array([]), False
     if not words or not valid:
         raise ValueError(f"sequence={text!r}: expected {expected}, with blanks between them")

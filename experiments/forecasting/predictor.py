@@ -1,5 +1,6 @@
 """What a trained forecaster says of the series in new tables."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -131,7 +132,8 @@ class ForecastPredictor(Predictor):
         record: Record = {"forecast": forecast.point[row, which]}
         record |= {"series": panel.series[value.series]} if panel.series[0] else {}
         if step is None:
-            record["naive error"] = windows.naive_errors[value.series]
+            naive = float(windows.naive_errors[value.series])
+            record["naive error"] = naive if math.isfinite(naive) else None
         else:
             (record["time"],) = panel.clock.tell(windows.moments[value.last + 1 + step : value.last + 2 + step])
             record["step"] = step + 1
@@ -142,7 +144,7 @@ class ForecastPredictor(Predictor):
     def measures(self, labels: Sequence[np.ndarray], records: Sequence[Record]) -> dict[str, Any]:
         """MAE, MASE, CRPS, pinball loss and coverage, over all and by step ahead."""
         point = np.stack([record["forecast"] for record in records])
-        naive = np.array([record["naive error"] for record in records])
+        naive = np.array([record["naive error"] for record in records], float)  # None is NaN
         quantiles = None
         if "quantiles" in records[0]:
             quantiles = np.stack([np.stack(list(record["quantiles"].values()), axis=-1) for record in records])

@@ -1,5 +1,6 @@
 """What trained classifiers say of new sequences."""
 
+import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 from experiments.common.class_predictor import ClassPredictor
 from experiments.common.prediction import STANDARD_INPUT, Input, Item, power_of_two
 from experiments.common.reading import say
-from experiments.common.text_items import read_texts
+from experiments.common.text_items import header_of, is_json, read_texts, stream_texts
 from experiments.genomics.data import CODES, encode_nucleotides
-from experiments.genomics.records import has_records, labels_in_headers, labels_in_table, read_records
+from experiments.genomics.records import each_label, has_records, labels_in_table, read_records
 from rnn_jax.data import DataError, pad, read_lines
 from rnn_jax.train import Trained
 
@@ -46,6 +47,7 @@ class GenomicsPredictor(ClassPredictor):
         self.params = jax.tree.map(lambda leaf: leaf[fold - 1 : fold], trained.params) if fold else trained.params
         self.both_strands, self.models = given.both_strands, 1 if fold else given.folds
         self.label_field, self.labels_file = label_field or given.label_field, labels_file
+        self.table = bool(text_column)
         self.columns = {
             "text_column": text_column or given.text_column, "label_column": label_column or given.label_column
         }  # fmt: skip
@@ -58,7 +60,7 @@ class GenomicsPredictor(ClassPredictor):
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
         """The sequences of FASTA, FASTQ, GenBank or EMBL, of a table, or one in each line."""
         if file == STANDARD_INPUT and not labelled:
-            items = _stream(read_lines(sys.stdin.buffer))
+            items = self._stream(read_lines(sys.stdin.buffer))
         elif file == STANDARD_INPUT or not has_records(file):
             items = read_texts(file, **self.columns, classes=self.classes, labelled=labelled)
         else:
@@ -66,19 +68,30 @@ class GenomicsPredictor(ClassPredictor):
         for item in items:
             yield item if isinstance(item.value, Exception) else item._replace(value=self._checked(item.value))
 
+    def _stream(self, lines: Iterator[str]) -> Iterator[Item]:
+        """The sequences of standard input: of a table or JSON, if the first line is of such, else see `_stream`."""
+        first = next(lines, "")
+        whole, column = itertools.chain([first], lines), self.columns["text_column"]
+        table = self.table or is_json(first) or header_of(first, column)
+        return stream_texts(whole, column, self.table) if table else _stream(whole)
+
     def _records(self, file: str, labelled: bool) -> Iterator[Item]:
         found, known = read_records(file, empty=True), self.classes
         say(found.notes)
         labels: Sequence[Any] = [None] * len(found.records)
         if labelled:
             labels, how = (
-                labels_in_table(self.labels_file, found, self.columns["label_column"])
+                labels_in_table(self.labels_file, found, self.columns["label_column"], every=False)
                 if self.labels_file
-                else labels_in_headers(file, found, self.label_field)
+                else each_label(file, found, self.label_field)
             )
             say(f"{file}: {how}")
         for number, (record, label) in enumerate(zip(found.records, labels, strict=True), 1):
             wrong = DataError(f"label {label!r} is none of the model's, {', '.join(known)}")
+            if label == "":
+                wrong = DataError(f"{self.labels_file} has no label for it")
+            elif isinstance(label, DataError):
+                wrong = label
             value = record.sequence if label is None or label in known else wrong
             yield Item(record.name or number, value, label)
 

@@ -161,6 +161,25 @@ def labels_in_headers(path: str | Path, records: Records, field: str) -> tuple[l
     return labels, f"the label is {'word ' * field.isdigit()}{field} of a header"
 
 
+def each_label(path: str | Path, records: Records, field: str) -> tuple[list[str | DataError], str]:
+    """As `labels_in_headers`, with what is wrong with one header in its place.
+
+    Raises:
+        DataError: no header has a label.
+    """
+    labels: list[str | DataError] = []
+    how = ""
+    for record in records.records:
+        try:
+            (label,), how = labels_in_headers(path, records._replace(records=[record]), field)
+        except DataError as error:
+            label = error
+        labels.append(label)
+    if not how:
+        labels_in_headers(path, records, field)
+    return labels, how
+
+
 def _likely_words(rows: Sequence[Record]) -> str:
     """The words of headers that have few different values, in words."""
     words, found = [record.words for record in rows], []
@@ -171,13 +190,14 @@ def _likely_words(rows: Sequence[Record]) -> str:
     return f", such as {' or '.join(found[:4])}" if found else ""
 
 
-def labels_in_table(path: str | Path, records: Records, column: str) -> tuple[list[str], str]:
+def labels_in_table(path: str | Path, records: Records, column: str, *, every: bool = True) -> tuple[list[str], str]:
     """The label of each sequence out of a table of names and labels, and where it stands, in words.
 
     Args:
         path: of the table; its first row may be a header.
         records: the sequences.
         column: the name or the number, from 1, of the column with the labels, where there are more than two.
+        every: whether each sequence must have one; else that of one without is empty.
 
     Raises:
         DataError: the table cannot be read, lacks the column, or has no label for a sequence, or two.
@@ -202,6 +222,7 @@ def labels_in_table(path: str | Path, records: Records, column: str) -> tuple[li
             raise DataError(f"{path}, line {line}: {name} has an empty label")
         if found.setdefault(name, label) != label:
             raise DataError(f"{path}, line {line}: {name} has the label {label!r}, and {found[name]!r} before")
-    if missing := [name for name in names if name not in found]:
+    missing = [name for name in names if name not in found]
+    if missing and (every or len(missing) == len(names)):
         raise DataError(f"{path} has no label for {len(missing):,} of {len(names):,} sequences, such as {min(missing)}")
-    return [found[record.name] for record in records.records], f"labels of {path}, column {place + 1}"
+    return [found.get(record.name, "") for record in records.records], f"labels of {path}, column {place + 1}"

@@ -21,6 +21,8 @@ from rnn_jax.train import Trained
 class HandwritingPredictor(RecogniserPredictor):
     """The sign, or the signs, of drawings."""
 
+    reads_folders = True
+
     term = "label"
 
     def __init__(self, trained: Trained, beam: int | None = None, downwards: bool = False, upwards: bool = False):

@@ -28,6 +28,8 @@ class Scored(NamedTuple):
 class MusicPredictor(Predictor):
     """The chords that follow pieces, the same ones for the same piece and seed."""
 
+    reads_folders = True
+
     inputs: Mapping[str, Input] = {
         "rolls": Input(f"time, batch, {PITCHES}", "uint8"), "lengths": Input("batch", "int32")
     }  # fmt: skip

@@ -104,6 +104,11 @@ def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> li
     encoded = [tokenizer.encode(text) for text in texts]
     if cut := sum(len(tokens) > longest for tokens in encoded):
         warnings.warn(f"{cut:,} of {len(encoded):,} texts have more than longest={longest} tokens: cut", stacklevel=2)
+    return cut_tokens(encoded, longest)
+
+
+def cut_tokens(encoded: Sequence[np.ndarray], longest: int) -> list[np.ndarray]:
+    """The first `longest` tokens of texts, int32 `[n]` or `[n, K]`, n ≥ 1: one without words is an unknown word."""
     return [tokens[:longest] if len(tokens) else unknown_like(tokens) for tokens in encoded]
 
 

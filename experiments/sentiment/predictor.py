@@ -8,8 +8,10 @@ import numpy as np
 
 from experiments.common.class_predictor import ClassPredictor
 from experiments.common.prediction import Input, Item, padded
+from experiments.common.reading import say
+from experiments.common.refusals import MOST
 from experiments.common.text_items import read_texts, tokenizer_in_words
-from experiments.sentiment.data import encode_texts
+from experiments.sentiment.data import cut_tokens, encode_texts
 from experiments.sentiment.grams import CharGrams
 from rnn_jax.train import Trained
 
@@ -27,7 +29,7 @@ class SentimentPredictor(ClassPredictor):
         """
         super().__init__(trained)
         self.tokenizer, self.classes = trained.preprocessor
-        config = trained.config
+        config, self.table = trained.config, bool(text_column)
         self.columns = {
             "text_column": text_column or config.text_column, "label_column": label_column or config.label_column
         }  # fmt: skip
@@ -41,11 +43,25 @@ class SentimentPredictor(ClassPredictor):
 
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
         """Lines, or the rows of a table."""
-        return read_texts(file, **self.columns, classes=self.classes, labelled=labelled)
+        cut, longest = 0, self.trained.config.text.longest
+        for item in read_texts(file, **self.columns, classes=self.classes, labelled=labelled, table=self.table):
+            if isinstance(item.value, Exception):
+                yield item
+                continue
+            # No text has more tokens than letters.
+            tokens = len(self.tokenizer.encode(item.value)) if len(item.value) > longest else 0
+            cut += tokens > longest
+            if tokens > longest and cut <= MOST:
+                say(f"note: {item.id}: {tokens:,} tokens, the first longest={longest} of which are read")
+            yield item
+        if cut > MOST:
+            say(f"note: and {cut - MOST:,} more have over longest={longest} tokens, the first of which are read")
 
     def encode(self, values: Sequence[str]) -> dict[str, np.ndarray]:
         """Texts to tokens."""
-        tokens, lengths = padded(encode_texts(self.tokenizer, values, self.trained.config.text.longest))
+        tokens, lengths = padded(
+            cut_tokens([self.tokenizer.encode(text) for text in values], self.trained.config.text.longest)
+        )
         return {"inputs": tokens, "lengths": lengths}
 
     def program(self, inputs: jax.Array, lengths: jax.Array) -> jax.Array:

@@ -20,6 +20,8 @@ from rnn_jax.train import Trained
 class SequentialImagesPredictor(ClassPredictor):
     """Class and probabilities of pictures."""
 
+    reads_folders = True
+
     def __init__(self, trained: Trained):
         super().__init__(trained)
         self.shape: tuple[int, int] = tuple(trained.preprocessor.shape)

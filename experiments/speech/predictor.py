@@ -39,6 +39,7 @@ class SpeechPredictor(RecogniserPredictor):
             raise ValueError(f"channel={channel}: the run knows series, not sound; leave it out")
         self.channel = getattr(trained.config, "channel", None) if channel is None else channel
         self.extract = jax.jit(self.front) if self.front else None
+        self.reads_folders = self.front is not None  # series lie in tables
 
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
         """Files of sound, with labels.csv where their words are known; series in a file .ts."""

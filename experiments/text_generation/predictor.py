@@ -62,7 +62,7 @@ class TextPredictor(Predictor):
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
         """Lines, or the rows of a table; to be scored, a whole text."""
         if not labelled:
-            for item in read_texts(file, text_column=self.text_column):
+            for item in read_texts(file, text_column=self.text_column, table=bool(self.text_column)):
                 yield item if isinstance(item.value, Exception) else item._replace(value=self._checked(item.value))
             return
         if file == STANDARD_INPUT:

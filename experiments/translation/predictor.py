@@ -52,7 +52,7 @@ class TranslationPredictor(Predictor):
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
         """Lines or the rows of a table; with their translations pairs, in one file or line by line in two."""
         if not labelled:
-            items = read_texts(file, text_column=self.text_column)
+            items = read_texts(file, text_column=self.text_column, table=bool(self.text_column))
         elif file == STANDARD_INPUT:
             raise DataError("standard input: sentences with their translations come from a file, or from two")
         else:

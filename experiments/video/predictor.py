@@ -98,6 +98,8 @@ class SignPredictor(ClassPredictor):
 class FilmPredictor(Predictor):
     """What models of films have in common."""
 
+    reads_folders = True
+
     batch_size = 16
 
     def film(self, path: Path) -> np.ndarray:

@@ -169,9 +169,10 @@ def _number(row: dict[str, str], column: str, where: str) -> float:
         value = float(row[column])
     except ValueError:
         value = float("nan")
-    if not np.isfinite(value):
+    if not abs(value) <= float(np.finfo(np.float32).max):
         raise DataError(
-            f"{where}, column {column!r}: {row[column]!r}, expected a finite number; fill it in or remove the track"
+            f"{where}, column {column!r}: {row[column]!r}, expected a finite number below 1e38; fill it in or remove "
+            "the track"
         )
     return value
 

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,11 @@ class Experiment:
             ValueError: there is no run, or it is one of another experiment.
         """
         run = Run.open(path)
+        trained_by = run.read_json("manifest.json").get("experiment", self.name)
+        package = self.module.rpartition(".")[0]
+        module = f"{package}.{trained_by}" if package else trained_by
+        if trained_by != self.name and find_spec(module):  # not a former name of this one
+            raise ValueError(f"run={str(path)!r} is a run of {module}: python -m {module} predict {path}")
         stored = self.today(run.config)
         config_type = self.config_type(stored)
         if set(stored) != set(field_types(config_type)):

@@ -55,6 +55,9 @@ def test_sequences_of_the_user():
         (Parity(), "0 one", "expected tokens from 0 to 1"),
         (Adding(), "0.5 1", "expected steps of 2 numbers, as in '0.3,1 0.5,0'"),
         (Adding(), "0.5,1 1", "expected steps of 2 numbers"),
+        (Adding(), "0.5,1 1e39,0", "step 2 is '1e39,0': expected finite numbers"),
+        (Adding(), "nan,1 1,0", "step 1 is 'nan,1': expected finite numbers"),
+        (Parity(), f"0 {10**20}", "expected tokens from 0 to 1"),
     ],
 )
 def test_what_is_no_sequence_is_refused(task, text, message):

@@ -134,6 +134,29 @@ def test_new_sequences_are_answered_the_same_everywhere(trained, tmp_path, capsy
     check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused="b", labelled=labelled, fold=2)
 
 
+def test_one_sequence_without_a_label_is_refused_alone(trained, tmp_path, capsys):
+    predictor = EXPERIMENT.predictor(EXPERIMENT.load(trained))
+    (file := tmp_path / "some.fasta").write_text(f"{planted(4)}\n>bare\nACGT\n")
+    (table := tmp_path / "labels.csv").write_text("".join(f"{i},{list(RULE)[i % 3]}\n" for i in range(4)))
+    named = EXPERIMENT.predictor(EXPERIMENT.load(trained), labels_file=str(table))
+    for one, error in ((predictor, ">bare has no label"), (named, "labels.csv has no label for it")):
+        items = list(one.read(str(file), labelled=True))
+        (wrong,) = (item for item in items if isinstance(item.value, Exception))
+        assert (wrong.id, len(items)) == ("bare", 5) and error in str(wrong.value)
+    file.write_text(">bare\nACGT\n")
+    with pytest.raises(ValueError, match="expected >NAME LABEL"):
+        list(predictor.read(str(file), labelled=True))
+
+
+def test_a_table_in_standard_input_is_one(trained, monkeypatch):
+    predictor = EXPERIMENT.predictor(EXPERIMENT.load(trained))
+    for content in ("id,sequence\na,ACGT\nb,AC!\n", '{"id": "a", "sequence": "ACGT"}\n{"id": "b", "seq": "AC!"}\n'):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+        a, b = predictor.read("-")
+        assert (a.id, a.value.tolist(), b.id) == ("a", encode_nucleotides("ACGT").tolist(), "b")
+        assert isinstance(b.value, ValueError)
+
+
 def test_each_fold_given_as_a_file_has_the_scores_of_the_result(trained, tmp_path, capsys):
     given = EXPERIMENT.load(trained).config
     texts, labels, classes, _ = given.cross_validation.load()

@@ -201,6 +201,12 @@ def test_new_texts_are_answered_the_same_everywhere(trained, tmp_path, capsys):
     check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused="b", labelled=labelled)
 
 
+def test_the_row_of_a_text_that_is_cut_is_said(trained, tmp_path, capsys):
+    (file := tmp_path / "long.csv").write_text(f"id,text\na,fine\nb,{'good ' * 21}\n")
+    assert command("predict", trained, file) == 0
+    assert capsys.readouterr().err == "note: b: 21 tokens, the first longest=20 of which are read\n"
+
+
 def test_scores_of_the_test_part_are_those_of_the_same_texts_in_a_file(trained, own, tmp_path, capsys):
     config = EXPERIMENT.load(trained).config
     parts = load_labelled(config.data)

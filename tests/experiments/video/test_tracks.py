@@ -47,6 +47,7 @@ def test_a_ts_file_is_read_as_one(tmp_path):
         (b"track,label,x\na,up,1\na,up,N/A\n", "line 3, column 'x': 'N/A', expected a finite number"),
         (b"track,label,x\na,up,1\na,up,\n", "line 3, column 'x': ''"),
         (b"track,label,x\na,up,nan\n", "line 2, column 'x': 'nan'"),
+        (b"track,label,x\na,up,1\na,up,-1e39\n", "line 3, column 'x': '-1e39', expected a finite number below 1e38"),
         (b"track,label,x,y\na,up,1\n", "line 2: 3 cells, expected 4"),
         (b"track,label,x\na,up,1\na,down,1\n", "line 3, column 'label': 'down'; track 'a' needs one label"),
         (b"track,label,x\na,,1\n", "line 2, column 'label': ''"),

@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.cli import Flags
 from experiments.common.prediction import Input, Item, Predictor, Record
+from experiments.common.table_cells import TOLD, TableConfig
 from experiments.forecasting.commands import windows_of, with_conformal
 from experiments.forecasting.measures import forecast_measures
 from experiments.forecasting.outputs import LEVELS, Forecast
@@ -31,8 +33,15 @@ class Ahead(NamedTuple):
 class ForecastPredictor(Predictor):
     """What comes after the end of each series of a table, step by step."""
 
-    def __init__(self, trained: Trained):
+    def __init__(self, trained: Trained, table: Flags[TableConfig] = TOLD):
+        """See above.
+
+        Args:
+            trained: the model.
+            table: how a table is written, where it is not written as the one that was learned from.
+        """
         super().__init__(trained)
+        self.table = table
         known, config = trained.run.read_json("panel.json"), trained.config
         self.layout = config.windows.layout(known, trained.preprocessor)
         self.steps = config.windows.window
@@ -52,9 +61,13 @@ class ForecastPredictor(Predictor):
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
         """The steps after the end of each series of a table; labelled, all its windows with what came after them."""
         first = self.trained.config.windows.window
-        windows = windows_of(self.trained, file, begin=first if labelled else None)
+        windows = windows_of(self.trained, file, begin=first if labelled else None, table=self.table)
         panel, config = windows.panel, self.trained.config.windows
         if labelled:
+            for series, name in enumerate(panel.series):
+                if empty := [column for column, there in panel.there(series) if not there.any()]:
+                    wrong = f"column {empty[0]!r} has no value in any of its rows: fill it in, or leave the series out"
+                    yield Item(name or file, DataError(wrong))
             examples = windows.examples(0, len(panel.times))
             targets = windows.targets(examples, scaled=False)
             for (series, last), target in zip(examples.tolist(), targets, strict=True):

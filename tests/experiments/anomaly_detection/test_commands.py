@@ -200,8 +200,8 @@ def test_times_are_comparable_with_those_of_training(trained, tmp_path, capsys):
     expected, cairo = answered(capsys, run, file), answered(capsys, run, plain, "--zone", "Africa/Cairo")
     assert cairo == expected
     zoned[4] = rows[4]
-    file.write_text("\n".join([head, *zoned]))
-    assert "5: " in (said := command.refused(capsys, "predict", run, file)) and "either all times have" in said
+    (mixed := tmp_path / "mixed.csv").write_text("\n".join([head, *zoned]))
+    assert "5: " in (said := command.refused(capsys, "predict", run, mixed)) and "either all times have" in said
 
 
 def test_rows_of_a_file_may_be_put_in_order(trained, tmp_path, capsys):

@@ -23,6 +23,7 @@ from experiments.forecasting.model import Forecaster, make_forecast, make_raw
 from experiments.forecasting.outputs import LEVELS, OUTPUTS, Forecast
 from experiments.forecasting.panel import Panel
 from experiments.forecasting.paths import Paths, make_paths
+from experiments.forecasting.ranges import far_values, training_ranges
 from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import Scored, examples_text, forecast_table, score_forecast
 from experiments.forecasting.windows import WindowBatches, Windows
@@ -52,6 +53,8 @@ def prepare(config: ForecastConfig) -> Prepared:
     print(", ".join(f"{len(examples):,} windows for {name}" for name, examples in parts.items()), file=sys.stderr)
     unit = OUTPUTS[config.model.output].unit
 
+    table = {"table": panel.table.to_json(), "ranges": training_ranges(panel, end)} if panel.table else {}
+
     def finish(outcome: Outcome, run: Run) -> dict:
         scored, margins = score_parts(config, windows, parts, rebuild, outcome.params)
         before = make_forecast(rebuild, windows, parts["test"])(params)
@@ -74,7 +77,7 @@ def prepare(config: ForecastConfig) -> Prepared:
         apply="predict RUN FILE" if isinstance(config, OwnConfig) else "forecast RUN",  # which have no file of yours
         files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json(),
                               "step": panel.step_words, "known": panel.known.names,
-                              **({"table": panel.table.to_json()} if panel.table else {})}},
+                              **table}},
     )  # fmt: skip
 
 
@@ -181,6 +184,8 @@ def windows_of(trained: Trained, csv: str = "", *, begin: int | None = None, tab
         except OtherZone as error:
             raise DataError(f"{name}, column {panel.table.time!r}: {error}") from error
     notes = panel.known.unknown_words(scaling.vocabulary)
+    if csv and known.get("ranges"):
+        notes += far_values(panel, known["series"], known["ranges"], scaling)
     if new := [series for series in panel.series if series not in set(known["series"])]:
         some = ", ".join(new[:3]) + ", ..." * (len(new) > 3)
         notes.append(f"{len(new):,} series are not in the training part ({some}): scaled by what they have here")

@@ -14,6 +14,7 @@ from experiments.forecasting.commands import windows_of, with_conformal
 from experiments.forecasting.measures import forecast_measures
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.paths import PATHS, Paths
+from experiments.forecasting.rules import FEATURE_RULES, OUTPUT_RULES, feature_list
 from experiments.forecasting.windows import Windows
 from rnn_jax.data.download import DataError
 from rnn_jax.train import Trained
@@ -164,14 +165,21 @@ class ForecastPredictor(Predictor):
 
     @property
     def preprocessing(self) -> dict[str, Any]:
-        """How tables are scaled, and what the outputs are."""
+        """How the rows of tables become features, and what the outputs are."""
         config, known = self.trained.config, self.trained.run.read_json("panel.json")
-        paths = "float32 [batch, path, step], paths in the scale of the target"
-        plain = f"float32 [batch, step, number], the numbers of the output {config.model.output!r}"
+        windows, output = config.windows, config.model.output
+        paths = "float32 [batch, path, step]: values drawn; the forecast is their median, quantiles are theirs"
+        plain = f"float32 [batch, step, number]: {OUTPUT_RULES[output]}"
+        margins = {} if config.conformal == "none" else self.trained.run.read_json("conformal.json")
         return {
-            "window": config.windows.window, "horizon": config.windows.horizon, "calendar": config.windows.calendar,
+            "window": windows.window, "horizon": windows.horizon, "calendar": windows.calendar,
             "layout": self.layout._asdict(), **known, "levels": list(LEVELS),
+            "features": feature_list(known, windows.across, self.trained.preprocessor.gaps, windows.calendar),
+            "rules": {**FEATURE_RULES, "steps": f"{self.steps} of them are read. {FEATURE_RULES['steps']}"},
             "outputs": paths if config.model.ancestral else plain,
+            "values": "outputs are in the scale of the target, relative to nothing else (what a season before was is "
+                      "added by the program): forecast = output * target_factor[series] + target_shift[series]",
+            "conformal": {"kind": config.conformal, **margins},
         }  # fmt: skip
 
 

@@ -1,11 +1,16 @@
 """What comes after the end of new tables that are not quite as the one that was learned from."""
 
+import csv
+import io
 import json
+from datetime import datetime
 
 import numpy as np
 import pytest
 
 from experiments.forecasting import EXPERIMENT
+from rnn_jax.interop.stablehlo import load_program
+from tests.experiments.answers import sizes_with_names
 from tests.experiments.as_user import Commands
 
 command = Commands(EXPERIMENT)
@@ -38,7 +43,7 @@ def write(path, rows: list[list[str]], delimiter: str = ","):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("new")
     for name, offset in (("zoned", "+02:00"), ("plain", "")):
-        file = write(folder / f"{name}.csv", table(offset))
+        file = write(folder / f"{name}.csv", table(offset, load={5: "", 30: ""} if name == "plain" else None))
         assert command("--csv", file, *SMALL, "--runs", folder, "--name", name) == 0
     return folder
 
@@ -117,3 +122,67 @@ def test_other_columns_are_passed_over_and_missing_ones_named(folder, tmp_path, 
     words = write(tmp_path / "words.csv", table(temp=dict.fromkeys(range(ROWS), "warm")))
     said = command.refused(capsys, "predict", run_of(folder), words)
     assert "column 'temp' has words ('warm'), which had numbers in training" in said
+
+
+@pytest.mark.parametrize(
+    ("cells", "lines", "more"),
+    [
+        ({"load": {58: "100000"}}, [60], ""),
+        ({"load": {3: "-100000"}}, [5], ""),
+        ({"load": {3: "1e5", 58: "1e5"}}, [5, 60], ", and 1 more value of it"),
+        ({"load": dict.fromkeys(range(ROWS), "1e5")}, range(2, 62), ", and 59 more values of it"),
+        ({"temp": {59: "283.2"}}, [61], ""),
+    ],
+)
+def test_values_far_outside_of_training_are_noted(folder, tmp_path, capsys, cells, lines, more):
+    ((column, changed),) = cells.items()
+    said = forecasts(capsys, run_of(folder), write(tmp_path / "far.csv", table(**cells)))[2]
+    (note,) = [line for line in said.splitlines() if "far outside of training" in line]
+    where, _, rest = note.removeprefix(f"note: column {column!r}: ").partition(")")
+    value, _, place = where.partition(" (")
+    assert float(value) == float(changed[next(iter(changed))])
+    assert any(place.startswith(f"line {line}, 2024-01-0") for line in lines)
+    training = [float(row[1 if column == "load" else 2]) for row in table()[1 : 1 + ROWS * 7 // 10]]
+    assert rest.startswith(f"{more} far outside of training, {min(training):g} to {max(training):g}: ")
+
+
+def test_usual_values_are_not_noted(folder, tmp_path, capsys):
+    said = forecasts(capsys, run_of(folder), write(tmp_path / "usual.csv", table(load={58: "26", 59: "12"})))[2]
+    assert "far outside" not in said
+
+
+def as_described(described: dict, file, program) -> list[float]:
+    """What is forecast of a table by preprocessing.json and the program alone."""
+    rows, scaling = list(csv.DictReader(io.StringIO(file.read_text()))), described["scaling"]
+    columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in described["names"]}
+    days = np.array([(datetime.fromisoformat(row["when"]) - datetime(2001, 1, 1)).total_seconds() for row in rows])
+    days /= 86_400
+    periods = {"day": 1, "week": 7, "year": 365.2425}
+
+    def feature(kind: str, of: str) -> np.ndarray:
+        if kind == "past":
+            k = described["names"].index(of)
+            x, last = (columns[of] - scaling["shift"][0][k]) / scaling["factor"][0][k], 0.0
+            return np.array([last := value if value == value else last for value in x])
+        if kind == "missing":
+            return np.isnan(columns[of]).astype(float)
+        return {"cos": np.cos, "sin": np.sin}[kind](2 * np.pi * days / periods[of])
+
+    features = np.stack([feature(**one) for one in described["features"]], axis=1)[-described["window"] :]
+    outputs = np.asarray(program(inputs=features[:, None].astype(np.float32)))[0]
+    middle = np.sort(outputs, axis=-1)[:, described["levels"].index(0.5)]
+    return (middle * scaling["target_factor"][0] + scaling["target_shift"][0]).tolist()
+
+
+def test_a_stranger_reproduces_forecasts_from_what_is_exported(folder, tmp_path, capsys):
+    run = run_of(folder, "plain")
+    with sizes_with_names():
+        assert command("export", run, "--output", tmp_path / "out") == 0
+    described = json.loads((tmp_path / "out" / "preprocessing.json").read_text())
+    assert [one["kind"] for one in described["features"]] == ["past"] * 2 + ["missing"] + ["cos"] * 3 + ["sin"] * 3
+    assert {one["kind"] for one in described["features"]} <= described["rules"].keys()
+    program = load_program(tmp_path / "out" / "model.rnn")
+    for cells in ({}, {"load": {50: "", 57: "", 58: ""}, "temp": {59: ""}}, {"temp": dict.fromkeys(range(53), "")}):
+        file = write(tmp_path / "new.csv", table("", **cells))
+        found = as_described(described, file, program)
+        np.testing.assert_allclose(found, forecasts(capsys, run, file)[0], rtol=1e-5)

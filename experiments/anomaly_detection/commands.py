@@ -16,9 +16,10 @@ from experiments.anomaly_detection.detector import alarms, detect_all
 from experiments.anomaly_detection.features import SeriesFeatures, SeriesScaling
 from experiments.anomaly_detection.figures import draw_overview, draw_series
 from experiments.anomaly_detection.model import LARGEST_LOSS, predictor_loss, predictor_losses, training_batches
-from experiments.anomaly_detection.predictor import DIALECT, AnomalyDetectionPredictor, lines_of, warned_of
+from experiments.anomaly_detection.predictor import DIALECT, AnomalyDetectionPredictor, lines_of, with_values
 from experiments.anomaly_detection.scores import alarms_text, detection_result
 from experiments.cli import Flags, print_lines
+from experiments.common.reading import say
 from experiments.common.table_cells import TOLD, TableConfig
 from rnn_jax.data import digests
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
@@ -91,6 +92,11 @@ def evaluate(trained: Trained) -> None:
     config, features = trained.config, load_features(trained.config)
     detections = detect_all(config, trained.rebuild, trained.params, features)
     result = detection_result(config.score, features, detections)
+    if config.series.csv:
+        counts = sorted({one.training_rows for one in features})
+        rows = " to ".join(f"{count:,}" for count in (counts[0], counts[-1])[: len(counts)])
+        say(f"note: the first {rows} rows of a series were learned from, and give no alarm: --learn of training says "
+            "how many they are")  # fmt: skip
     for name, value in {result["metric"]: result["value"], **result["scores"]}.items():
         print(f"{value:9.2f}  {name}")
 
@@ -113,7 +119,10 @@ def detect(
         raise ValueError(f"the run has a network for each series in the column {by!r}: predict watches all of them")
     predictor = AnomalyDetectionPredictor(trained, series, column, silent, table=table)
     if len(predictor.series) > 1:
-        raise ValueError(predictor.unsaid)
+        several = "the run has learned several series, of which one is watched"
+        raise ValueError(f"{several}: say --series, one of {predictor.known}")
     source = "standard input" if file == "-" else file
     with lines_of(file, source) as lines:
-        print_lines(alarms(predictor.detector(predictor.series[0]), warned_of(predictor.rows(lines, source), source)))
+        rows = with_values(predictor.arranged(predictor.rows(lines, source), file))
+        predictor.say_silent()
+        print_lines(alarms(predictor.detector(predictor.series[0]), rows))

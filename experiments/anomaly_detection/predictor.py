@@ -67,25 +67,26 @@ class AnomalyDetectionPredictor(Predictor):
         super().__init__(trained)
         config, self.scalings = trained.config, trained.preprocessor
         self.names = list(self.scalings)
-        known = ", ".join(self.names[:20]) + ", ..." * (len(self.names) > 20)
+        self.known = known = ", ".join(self.names[:20]) + ", ..." * (len(self.names) > 20)
         if by and not config.series.by:
             raise ValueError(f"by={by!r}: the run has not learned series that a column tells apart; leave it out")
         self.by = by or config.series.by
         self.unsaid = f"series={series!r}: expected one that the run has learned: {known}"
         if series and series not in self.names:
             raise ValueError(self.unsaid)
-        if table.sort:
-            raise ValueError("sort=True: rows are watched as they come; sort the file, or leave it out")
         self.series = [series] if series else self.names
         if column and not self.by and len(self.series) > 1:
             raise ValueError(f"column={column!r}: say which series it is, --series, of {known}")
         own = [config.series.column] if config.series.column or self.by else self.series
         self.columns = list(filter(None, [column] if column else own if config.series.csv else []))
         self.silent, self.labels = silent, labels
-        said = {option: value for option, value in vars(table).items() if value}
-        self.table = dataclasses.replace(config.series.table, **said)
         stored = trained.run.path / DIALECT
         self.learned = Dialect(**trained.run.read_json(DIALECT)) if stored.exists() else None
+        before, self.sort = config.series.table, table.sort
+        if self.learned and not before.time:
+            before = dataclasses.replace(before, time=self.learned.time)
+        self.table = table.over(before)
+        self.told_silent = False
         self._step = jax.jit(lambda params, carry, x: trained.rebuild(params).step(carry, x[None]))
 
     @property
@@ -96,6 +97,25 @@ class AnomalyDetectionPredictor(Predictor):
     def rows(self, lines: Iterable[str], source: str) -> TableRows:
         """The rows of a table."""
         return TableRows(lines, source, self.table, columns=self.columns, learned=self.learned, by=self.by)
+
+    def arranged(self, rows: Iterable[Any], file: str) -> Iterator[Any]:
+        """Rows as they come, or in order of time, bad ones first; those whose clock goes back are said.
+
+        Raises:
+            ValueError: standard input is to be sorted.
+        """
+        if self.sort and file == STANDARD_INPUT:
+            raise ValueError("sort=True: rows of standard input are watched as they come; sort a file")
+        if self.table.sort and file != STANDARD_INPUT:
+            rows = sorted(rows, key=lambda row: (False, row.number) if isinstance(row, BadRow) else (True, row.time))
+        return warned_of(rows, "standard input" if file == STANDARD_INPUT else file)
+
+    def say_silent(self) -> None:
+        """Say once that the first rows give no alarm."""
+        if self.silent and not self.told_silent:
+            self.told_silent = True
+            say(f"note: the first {self.silent:,} rows of a series show what is usual, and give no alarm: --silent "
+                "says how many they are")  # fmt: skip
 
     def detector(self, name: str) -> Detector:
         """The detector of a series, at its beginning."""
@@ -112,21 +132,32 @@ class AnomalyDetectionPredictor(Predictor):
         if len(self.series) > 1 and not self.trained.config.series.csv:  # each in a table of its own
             raise DataError(self.unsaid)
         windows = self._windows(file) if labelled else None
+        seen, waiting = set[int](), dict[int, list[Item]]()
         detectors = {name: self.detector(name) for name in self.series}
         with lines_of(file, source) as lines:
             table = self.rows(lines, source)
             if self.by and len(table.names) > 1:
                 raise DataError(f"{source}: which column is watched? --column says it: {', '.join(table.names)}")
-            for row in warned_of(table.each(), source):
+            self.say_silent()
+            for row in self.arranged(table.each(), file):
                 if isinstance(row, BadRow):
                     yield Item(row.number, row.error)
-                elif self.by and row.series not in detectors:
+                    continue
+                if self.by and row.series not in detectors:
                     if row.series in self.names:
                         continue  # another one is asked for
-                    known = ", ".join(self.names[:20]) + ", ..." * (len(self.names) > 20)
-                    yield Item(row.number, DataError(f"series {row.series!r} is none of those learned, {known}"))
-                else:
-                    yield from self._watched(row, detectors, windows)
+                    wrong = f"series {row.series!r} is none of those learned, {self.known}"
+                    yield Item(row.number, DataError(wrong))
+                    continue
+                for item in self._watched(row, detectors, windows):
+                    series = item.value.series
+                    if series not in seen and np.isnan(item.value.value):
+                        waiting.setdefault(series, []).append(item)  # until there is a value at all
+                        continue
+                    seen.add(series)
+                    yield from (*waiting.pop(series, []), item)
+        for series, items in waiting.items():
+            yield Item(self.names[series], DataError(without_values(len(items))))
         if windows and (unseen := windows.unseen):
             raise DataError(f"labels={self.labels!r}: no row of {file} is in {'; '.join(unseen[:5])}")
 
@@ -208,6 +239,28 @@ class AnomalyDetectionPredictor(Predictor):
                 "alarm": ALARM, "silent": self.silent, **dataclasses.asdict(config.score),
             },
         }  # fmt: skip
+
+
+def without_values(rows: int) -> str:
+    """That there is nothing to watch in so many rows."""
+    return (
+        f"none of its {rows:,} rows has a value: nothing was watched; fill some in, name another column with --column, "
+        "or leave the series out"
+    )
+
+
+def with_values(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows themselves, of a single column.
+
+    Raises:
+        DataError: after the last one, if none had a value.
+    """
+    count = known = 0
+    for row in rows:
+        count, known = count + 1, known + int(not np.isnan(row.values[0]))
+        yield row
+    if count and not known:
+        raise DataError(without_values(count))
 
 
 @contextlib.contextmanager

@@ -61,6 +61,10 @@ class TableConfig:
             except (KeyError, ValueError, OSError) as error:
                 raise ValueError(f"zone={self.zone!r} is not known: expected one such as Europe/Berlin") from error
 
+    def over(self, before: "TableConfig") -> "TableConfig":
+        """What is said here, and where nothing is, what was said before, such as in training."""
+        return dataclasses.replace(before, **{name: value for name, value in vars(self).items() if value})
+
     @property
     def character(self) -> str:
         """Between cells; "" where it is to be told from the file."""
@@ -77,6 +81,14 @@ def split_names(listed: str) -> list[str]:
     """What stands between commas; quotes are around a name that has some itself."""
     cells = next(csv.reader([listed], skipinitialspace=True), [])
     return [cell.strip() for cell in cells if cell.strip()]
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Names as `split_names` takes them apart, or one of them as it is."""
+    if len(names) == 1:
+        return names[0]
+    csv.writer(text := io.StringIO(), lineterminator="").writerow(names)
+    return text.getvalue()
 
 
 def tell_delimiter(lines: Sequence[str]) -> str:

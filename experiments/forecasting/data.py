@@ -122,6 +122,7 @@ def own_series(
     by: str = "",
     fill: bool = True,
     roles: Roles = NO_ROLES,
+    learned: bool = False,
 ) -> Panel:
     """A column of a table, forecast from its own past and that of other columns, and what else is known of it.
 
@@ -136,6 +137,7 @@ def own_series(
         by: the column that tells several series apart, if there are several.
         fill: whether moments that the times leave out are steps whose values are missing; see `on_grid`.
         roles: which columns are known ahead, or are the same at all times, and which hold words.
+        learned: whether `columns` are those that a model has learned: what else is there is said.
 
     Raises:
         DataError: the file is not of this form.
@@ -158,7 +160,10 @@ def own_series(
     rows = sum(len(table.times) for table in read.tables.values())
     _check_words(name, target, read.categories, rows, roles)
     tables, step, clock = in_steps_of_calendar(read.tables)
-    times, values = on_grid(tables, name, fill=fill, calendar=step)
+    times, values = on_grid(tables, name, fill=fill, calendar=step, learned=learned)
+    lines = np.zeros(values.shape[:2], int)
+    for i, table in enumerate(tables.values()):
+        lines[i, np.searchsorted(times, table.times)] = table.lines
     order = [available.index(target), *(i for i, column in enumerate(available) if column != target)]
     names, inputs, covariates, there = split_columns(
         name, [available[i] for i in order], values[..., order], read.categories, roles, list(tables), by
@@ -175,17 +180,18 @@ def own_series(
     validation, test = parts_of(steps)
     panel = Panel(
         times[:steps], inputs[:, :steps, 0], inputs[:, :steps], names, list(tables), target, validation, test, step,
-        clock, ends, covariates, times[steps:],
+        clock, ends, covariates, times[steps:], lines, read.dialect,
     )  # fmt: skip
     spans = [np.searchsorted(times, table.times[[0, -1]]) for table in tables.values()]
     moments = sum(int(last - first) + 1 for first, last in spans) if fill else rows
     left_out = f", {moments - rows:,} of {moments:,} moments left out" if moments > rows else ""
     parts = f"steps: {validation:,} for training, {test - validation:,} for validation, {steps - test:,} for test"
-    lines = table_lines(
+    said = table_lines(
         Path(name).name, read.tables, read.tables[panel.series[0]].clock, f"steps of {panel.step_words}{left_out}"
     )
-    notes = [*read.notes, *_said_of(panel, ends)]
-    print("\n".join([*lines, parts, *(f"note: {note}" for note in notes)]), file=sys.stderr)
+    unread = [f"not read: {', '.join(read.unread)}"] if learned and read.unread else []
+    notes = [*read.notes, *unread, *_said_of(panel, ends)]
+    print("\n".join([*said, *([] if learned else [parts]), *(f"note: {note}" for note in notes)]), file=sys.stderr)
     return panel
 
 

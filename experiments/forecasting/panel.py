@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.common.table_steps import OpenHours, Step, calendar_step, moments_after, moments_between, step_words
 from experiments.common.table_times import Clock
-from experiments.common.tables import Table
+from experiments.common.tables import Dialect, Table
 from experiments.forecasting.covariates import Covariates
 from rnn_jax.data.download import DataError
 
@@ -30,6 +30,8 @@ class Panel:
         ends: int `[S]`, the step after the last one of each series; T for all where it is None.
         covariates: what else is known, at T steps or more; nothing where it is None.
         later: datetime64[us] `[T' − T]`, the moments of the steps after the T ones at which covariates are known.
+        lines: int `[S, T']`, the line of each step in the file, 0 where it has none; None where that is not known.
+        table: how the file is written; None where there is none.
     """
 
     times: np.ndarray
@@ -45,6 +47,8 @@ class Panel:
     ends: np.ndarray | None = None
     covariates: Covariates | None = None
     later: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, "datetime64[us]"))
+    lines: np.ndarray | None = None
+    table: Dialect | None = None
 
     def moments(self, more: int) -> np.ndarray:
         """The times, and so many more after them: as the calendar goes on, or the most common spacing apart.
@@ -63,6 +67,16 @@ class Panel:
     def known(self) -> Covariates:
         """What else is known."""
         return self.covariates or Covariates.none(len(self.series), len(self.times))
+
+    def there(self, series: int) -> list[tuple[str, np.ndarray]]:
+        """The columns that are read, and where each has a value in a series: bool `[T]`."""
+        known, steps = self.known, len(self.times)
+        found = [(name, ~np.isnan(self.inputs[series, :, i])) for i, name in enumerate(self.names)]
+        found += [(name, ~np.isnan(known.future[series, :steps, i])) for i, name in enumerate(known.future_names)]
+        found += [(name, known.words[series, :steps, i] >= 0) for i, name in enumerate(known.categories)]
+        return found + [
+            (name, np.full(steps, not np.isnan(known.static[series, i]))) for i, name in enumerate(known.static_names)
+        ]
 
     @property
     def step_words(self) -> str:
@@ -89,7 +103,7 @@ def in_steps_of_calendar(tables: Mapping[str, Table]) -> tuple[dict[str, Table],
 
 
 def on_grid(
-    tables: Mapping[str, Table], name: str, *, fill: bool = True, calendar: Step | None = None
+    tables: Mapping[str, Table], name: str, *, fill: bool = True, calendar: Step | None = None, learned: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Series on the same moments, a step apart: the step is the spacing that their times have most often.
 
@@ -100,6 +114,7 @@ def on_grid(
         name: of what they were read from, for messages.
         fill: with False every row is the step after the one before, however far apart; all series have the same times.
         calendar: a step of the calendar in place of a spacing.
+        learned: whether a model is there already, so that what a row is cannot be chosen any more.
 
     Returns:
         Times datetime64[us] `[T]` and values float64 `[S, T, D]`.
@@ -130,6 +145,7 @@ def on_grid(
         places = {series: place.astype(int) for series, place in parts.items()}
         apart = {series: place % 1 != 0 for series, place in parts.items()}
     hint = "correct it, or take rows as steps, however far apart, with fill_gaps=False (--no-fill-gaps)"
+    hint = "correct it" if learned else hint
     for series, off in apart.items():
         if off.any():
             time, of = tables[series].times[off][0], f" of {series!r}" if series else ""

@@ -8,11 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.cli import Flags
 from experiments.common.prediction import Input, Item, Predictor, Record
+from experiments.common.table_cells import TOLD, TableConfig
 from experiments.forecasting.commands import windows_of, with_conformal
 from experiments.forecasting.measures import forecast_measures
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.paths import PATHS, Paths
+from experiments.forecasting.rules import FEATURE_RULES, OUTPUT_RULES, feature_list
 from experiments.forecasting.windows import Windows
 from rnn_jax.data.download import DataError
 from rnn_jax.train import Trained
@@ -32,8 +35,15 @@ class Ahead(NamedTuple):
 class ForecastPredictor(Predictor):
     """What comes after the end of each series of a table, step by step."""
 
-    def __init__(self, trained: Trained):
+    def __init__(self, trained: Trained, table: Flags[TableConfig] = TOLD):
+        """See above.
+
+        Args:
+            trained: the model.
+            table: how a table is written, where it is not written as the one that was learned from.
+        """
         super().__init__(trained)
+        self.table = table
         known, config = trained.run.read_json("panel.json"), trained.config
         self.layout = config.windows.layout(known, trained.preprocessor)
         self.steps = config.windows.window
@@ -53,9 +63,13 @@ class ForecastPredictor(Predictor):
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
         """The steps after the end of each series of a table; labelled, all its windows with what came after them."""
         first = self.trained.config.windows.window
-        windows = windows_of(self.trained, file, begin=first if labelled else None)
+        windows = windows_of(self.trained, file, begin=first if labelled else None, table=self.table)
         panel, config = windows.panel, self.trained.config.windows
         if labelled:
+            for series, name in enumerate(panel.series):
+                if empty := [column for column, there in panel.there(series) if not there.any()]:
+                    wrong = f"column {empty[0]!r} has no value in any of its rows: fill it in, or leave the series out"
+                    yield Item(name or file, DataError(wrong))
             examples = windows.examples(0, len(panel.times))
             targets = windows.targets(examples, scaled=False)
             for (series, last), target in zip(examples.tolist(), targets, strict=True):
@@ -153,14 +167,21 @@ class ForecastPredictor(Predictor):
 
     @property
     def preprocessing(self) -> dict[str, Any]:
-        """How tables are scaled, and what the outputs are."""
+        """How the rows of tables become features, and what the outputs are."""
         config, known = self.trained.config, self.trained.run.read_json("panel.json")
-        paths = "float32 [batch, path, step], paths in the scale of the target"
-        plain = f"float32 [batch, step, number], the numbers of the output {config.model.output!r}"
+        windows, output = config.windows, config.model.output
+        paths = "float32 [batch, path, step]: values drawn; the forecast is their median, quantiles are theirs"
+        plain = f"float32 [batch, step, number]: {OUTPUT_RULES[output]}"
+        margins = {} if config.conformal == "none" else self.trained.run.read_json("conformal.json")
         return {
-            "window": config.windows.window, "horizon": config.windows.horizon, "calendar": config.windows.calendar,
+            "window": windows.window, "horizon": windows.horizon, "calendar": windows.calendar,
             "layout": self.layout._asdict(), **known, "levels": list(LEVELS),
+            "features": feature_list(known, windows.across, self.trained.preprocessor.gaps, windows.calendar),
+            "rules": {**FEATURE_RULES, "steps": f"{self.steps} of them are read. {FEATURE_RULES['steps']}"},
             "outputs": paths if config.model.ancestral else plain,
+            "values": "outputs are in the scale of the target, relative to nothing else (what a season before was is "
+                      "added by the program): forecast = output * target_factor[series] + target_shift[series]",
+            "conformal": {"kind": config.conformal, **margins},
         }  # fmt: skip
 
 

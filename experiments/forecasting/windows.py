@@ -168,6 +168,8 @@ class Windows:
         panel, last = self.panel, self.panel.last_steps
         if last.max() + 1 < self.window:  # a single series may be shorter
             return f"the series have {last.max() + 1} steps: expected at least one window of {self.window}"
+        if empty := self._empty_column(series):
+            return empty
         if not panel.known.ahead:
             return ""
         steps = slice(last[series] + 1, last[series] + 1 + self.horizon)
@@ -181,6 +183,21 @@ class Windows:
             f"column {names[column]!r}{of} is not known at {first}: a forecast of {self.horizon} steps reads what is "
             f"known ahead, up to {end}; add rows with it at the end, their {panel.unit} empty"
         )
+
+    def _empty_column(self, series: int) -> str:
+        """That a column has no value in the last window of a series, the first such one; empty where all have some."""
+        panel, end = self.panel, int(self.panel.last_steps[series]) + 1
+        begin = max(0, end - self.window)
+        for name, there in panel.there(series):
+            if there[begin:end].any():
+                continue
+            first, last = (when.replace("T", " ") for when in panel.clock.tell(self.moments[[begin, end - 1]]))
+            of, before = f" of {panel.series[series]!r}" if panel.series[series] else "", int(there[:end].sum())
+            return (
+                f"column {name!r}{of} has no value in the {end - begin:,} rows that are read, {first} to {last} "
+                f"({before:,} of {end:,} rows have one): fill some in, or end the series where its values do"
+            )
+        return ""
 
     @functools.cached_property
     def _missing_ahead(self) -> tuple[list[str], np.ndarray]:

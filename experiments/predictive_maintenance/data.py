@@ -7,14 +7,13 @@ throttle angle in degrees) and 21 sensors.
 
 import dataclasses
 import io
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from experiments.common.text import read_file_text
-from experiments.predictive_maintenance.engines import TOGETHER, Engine, all_good, finite_number
+from experiments.predictive_maintenance.engines import TOGETHER, Engine, all_good, finite_number, gathered
 from experiments.predictive_maintenance.units import NUMBERED, TABLES, UnitColumns, is_table, read_units
 from rnn_jax.data.download import DataError, fetch
 from rnn_jax.data.sources import Dataset, digests, url_files
@@ -141,22 +140,20 @@ def read_engines(path: str | Path) -> list[Engine]:
     return all_good(path, histories(_rows(path)))
 
 
-def histories(rows: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, Engine | DataError]]:
-    """Each engine of rows of 26 columns, as soon as it is over, by the cell that names it; or what is wrong with it.
+def histories(rows: Iterable[tuple[str, list[str]]], *, whole: bool = True) -> Iterator[tuple[str, Engine | DataError]]:
+    """Each engine of rows of 26 columns, by the cell that names it; or what is wrong with it.
 
     Args:
         rows: where each stands, in words, and its cells.
+        whole: see `gathered`.
     """
-    seen = set[str]()
-    for number, group in itertools.groupby(rows, key=lambda row: row[1][0]):
-        some = list(group)
+    for number, some, apart in gathered(rows, lambda cells: cells[0], whole=whole):
         try:
-            if number in seen:
-                raise DataError(f"{some[0][0]}, column 1: engine {number} again; {TOGETHER}")
+            if apart:
+                raise DataError(f"{apart[0]}, column 1: engine {number} again; {TOGETHER}")
             yield number, _engine(some)
         except DataError as error:
             yield number, error
-        seen.add(number)
 
 
 def _engine(rows: Sequence[tuple[str, list[str]]]) -> Engine:

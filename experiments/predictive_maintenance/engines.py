@@ -1,14 +1,15 @@
 """What is known of an engine, or of any other unit that runs to its failure."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rnn_jax.data.download import DataError
 
-TOGETHER = "the rows of an engine have to stand together"
+TOGETHER = "the rows of an engine have to stand together: sort the file by engine, then by time"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,6 +45,53 @@ class Engine:
     def rul(self) -> np.ndarray:
         """The remaining useful life after each cycle, in cycles: float32 `[t]`."""
         return np.arange(len(self) - 1 + self.final_rul, self.final_rul - 1, -1, dtype=np.float32)
+
+
+Row = tuple[Any, list[str]]
+"""Where a row stands, and its cells."""
+
+
+def gathered(
+    rows: Iterable[Row], unit: Callable[[list[str]], str], *, whole: bool
+) -> Iterator[tuple[str, list[Row], Row | None]]:
+    """The rows of each unit, and the first of them that stands apart from those before it, if one does.
+
+    Args:
+        rows: of a file; one that does not say of which unit it is counts as one of both units beside it, so that
+            whoever reads them refuses both.
+        unit: which a row is of; empty where it does not say it.
+        whole: read all rows before the first unit is given, so that each is given once; else each is given as soon as
+            another one begins, and again where it goes on later.
+    """
+    runs = _runs(rows, unit)
+    if not whole:
+        seen = set[str]()
+        for name, some in runs:
+            yield name, some, some[0] if name in seen else None
+            seen.add(name)
+        return
+    found, apart = dict[str, list[Row]](), dict[str, Row]()
+    for name, some in runs:
+        if found.setdefault(name, some) is not some:
+            apart.setdefault(name, some[0])
+    for name, some in found.items():
+        yield name, some, apart.get(name)
+
+
+def _runs(rows: Iterable[Row], unit: Callable[[list[str]], str]) -> Iterator[tuple[str, list[Row]]]:
+    name, some, unclear = "", list[Row](), list[Row]()
+    for row in rows:
+        found = unit(row[1])
+        if not found:
+            unclear.append(row)
+        elif name and found != name:
+            yield name, some
+            some = list(unclear)
+        if found:
+            name, unclear = found, []
+        some.append(row)
+    if some:
+        yield name or "unknown", some
 
 
 def all_good(path: str | Path, found: Iterable[tuple[str, Engine | DataError]]) -> list[Engine]:

@@ -61,7 +61,10 @@ class PredictiveMaintenancePredictor(Predictor):
         }  # fmt: skip
 
     def read(self, file: str, *, labelled: bool = False) -> Iterator[Item]:
-        """The engines in a file of 26 columns, or in a table with named ones; an engine is over as the next begins."""
+        """The engines in a file of 26 columns, or in a table with named ones.
+
+        In standard input an engine is over as the next one begins.
+        """
         if labelled and file == STANDARD_INPUT:
             raise DataError("standard input: engines whose RUL is known come from a file")
         if labelled:
@@ -72,7 +75,8 @@ class PredictiveMaintenancePredictor(Predictor):
         if self.named:
             found = iter(UnitRows(file, self.columns))
         elif file == STANDARD_INPUT:
-            found = histories(rows_of("standard input", read_lines(open_unpacked(sys.stdin.buffer))))
+            lines = read_lines(open_unpacked(sys.stdin.buffer))
+            found = histories(rows_of("standard input", lines), whole=False)
         else:
             found = histories(rows_of(file, io.StringIO(read_file_text(file).text)))
         for number, engine in found:

@@ -17,7 +17,7 @@ from experiments.common.reading import say
 from experiments.common.table_cells import MISSING, read_column, split_names, tell_decimal, tell_delimiter
 from experiments.common.table_times import form_words, read_times, tell_time_form
 from experiments.common.text import open_unpacked, read_file_text
-from experiments.predictive_maintenance.engines import TOGETHER, Engine, all_good
+from experiments.predictive_maintenance.engines import TOGETHER, Engine, all_good, gathered
 from rnn_jax.data import DataError, read_lines
 
 TABLES = (".csv", ".tsv", ".tab")
@@ -73,7 +73,9 @@ def read_units(path: str | Path, columns: UnitColumns = NUMBERED) -> tuple[list[
 class UnitRows:
     """The units of a table: iterate once, for each unit's name and its history, or the error why it has none.
 
-    Each comes as soon as its last row has. The rows of a unit stand together, in their order.
+    The rows of a unit stand together, in their order; one of which any cannot be read, or stands elsewhere, is an
+    error as a whole. In standard input each comes as soon as its last row has, so that it is answered from the rows so
+    far, and is an error where it goes on later.
 
     Args:
         file: its path; `"-"` for standard input.
@@ -87,6 +89,7 @@ class UnitRows:
     """
 
     def __init__(self, file: str, columns: UnitColumns = NUMBERED):
+        self._whole = file != STANDARD_INPUT
         if file == STANDARD_INPUT:
             self.name = "standard input"
             lines: Iterator[str] = read_lines(open_unpacked(sys.stdin.buffer))
@@ -142,22 +145,22 @@ class UnitRows:
             raise DataError(f"{at}: {error}; quotes come in pairs, around a whole cell") from error
 
     def __iter__(self) -> Iterator[tuple[str, Engine | DataError]]:
-        seen = set[str]()
-        unit = lambda row: row[1][self._unit] if len(row[1]) > self._unit else f"line {row[0]}"  # noqa: E731
-        for name, group in itertools.groupby(self._rows(), key=unit):
-            rows = list(group)
+        unit = lambda cells: cells[self._unit] if len(cells) > self._unit else ""  # noqa: E731
+        for name, rows, apart in gathered(self._rows(), unit, whole=self._whole):
             try:
-                if name in seen:
-                    raise DataError(f"{self.name}, line {rows[0][0]}: unit {name} again; {TOGETHER}")
+                if apart:
+                    raise DataError(f"{self.name}, line {apart[0]}: unit {name} again; {TOGETHER}")
                 yield name, self._history(name, rows)
             except DataError as error:
                 yield name, error
-            seen.add(name)
 
     def _history(self, unit: str, rows: Sequence[tuple[int, list[str]]]) -> Engine:
         for line, cells in rows:
             if len(cells) != len(self.header):
                 raise DataError(f"{self.name}, line {line}: {len(cells)} cells, expected {len(self.header)}")
+            if not cells[self._unit]:
+                column = self.header[self._unit]
+                raise DataError(f"{self.name}, line {line}: column {column!r} is empty: which unit is it?")
         columns = list(zip(*(cells for _, cells in rows), strict=True))
         self._check_times(columns[self._time], [line for line, _ in rows])
         wanted = {self.header[i]: columns[i] for i in (*self._sensors, *self._settings)}

@@ -129,14 +129,16 @@ def test_a_clock_that_goes_back_is_said_and_watched_on(trained, folder, tmp_path
 def test_a_table_of_another_country(trained, capsys, monkeypatch):
     rows = [line.split(",") for line in table(anomaly=350)[1:]]
     german = ["Zeit;Leistung, kW", *(f"{t.replace('-', '.')};{x.replace('.', ',')}" for t, x, _ in rows)]
-    at = ["--series", "load", "--column", "Leistung, kW"]
+    at = ["--series", "load", "--column", "Leistung, kW", "--time", "Zeit"]
     code, out, _ = streamed(
         monkeypatch, capsys, "\n".join(german).replace("N/A", "fehlt"), trained, *at, "--missing", "fehlt"
     )
     plain = "\n".join(line.rpartition(",")[0] for line in table(anomaly=350))
     assert code == 0 and out and streamed(monkeypatch, capsys, plain, trained, "--series", "load")[1] == out
     code, _, err = streamed(monkeypatch, capsys, "\n".join(german), trained, *at, "--sort")
-    assert code == 1 and "sort=True: rows are watched as they come" in err
+    assert code == 1 and "sort=True: rows of standard input are watched as they come" in err
+    code, _, err = streamed(monkeypatch, capsys, "\n".join(german), trained, *at[:4])
+    assert code == 1 and "has no column 'when': its columns are Zeit, Leistung, kW" in err and "--time names" in err
 
 
 def test_a_table_with_a_clock_that_goes_back_twice_as_often_is_upside_down(tmp_path):
@@ -181,11 +183,57 @@ def test_every_row_of_every_series_is_answered(trained, folder, capsys, monkeypa
     assert answered(capsys, trained) == records
 
 
-def test_times_are_given_back_in_the_zone_that_they_came_in(trained, tmp_path, capsys):
+def test_times_are_comparable_with_those_of_training(trained, tmp_path, capsys):
+    """The hour of the day is read, so that another clock would be another hour."""
     head, *rows = table()
-    zoned = [row.replace(",", "+02:00,", 1) for row in rows[:20]]
+    zoned = [row.replace(",", "+02:00,", 1) for row in rows]
     (file := tmp_path / "zoned.csv").write_text("\n".join([head, *zoned]))
-    assert answered(capsys, trained, file, "--series", "load")[3]["time"] == "2024-01-01 03:00:00+02:00"
+    said = command.refused(capsys, "predict", trained, file, "--series", "load")
+    assert "zoned.csv, line 2: column 'when': '2024-01-01T00:00:00+02:00': it is known how far" in said
+    assert "write them without an offset" in said and "0 inputs were answered, 1 could not be" in said
+    assert command("--csv", file, *SMALL, "--steps", 20, "--runs", tmp_path, "--name", "run") == 0
+    run = tmp_path / "anomaly_detection" / "run"
+    assert answered(capsys, run, file, "--series", "load")[3]["time"] == "2024-01-01 03:00:00+02:00"
+    (plain := tmp_path / "plain.csv").write_text("\n".join([head, *rows]))
+    said = command.refused(capsys, "predict", run, plain)
+    assert "plain.csv, line 2: " in said and "no offset from UTC" in said and "--zone Europe/Berlin" in said
+    expected, cairo = answered(capsys, run, file), answered(capsys, run, plain, "--zone", "Africa/Cairo")
+    assert cairo == expected
+    zoned[4] = rows[4]
+    (mixed := tmp_path / "mixed.csv").write_text("\n".join([head, *zoned]))
+    assert "5: " in (said := command.refused(capsys, "predict", run, mixed)) and "either all times have" in said
+
+
+def test_rows_of_a_file_may_be_put_in_order(trained, tmp_path, capsys):
+    head, *rows = table()
+    (up := tmp_path / "up.csv").write_text("\n".join([head, *rows]))
+    (down := tmp_path / "down.csv").write_text("\n".join([head, *rows[::-1]]))
+    scores = [[r["score"] for r in answered(capsys, trained, *words)] for words in ([up], [down, "--sort"])]
+    assert scores[0] == scores[1] and max(scores[0]) > 1
+
+
+def test_a_series_without_any_value_is_not_said_to_be_usual(trained, tmp_path, capsys):
+    head, *rows = table()
+    empty = [row.split(",")[0] + ",," + row.split(",")[2] for row in rows[:30]]
+    (file := tmp_path / "empty.csv").write_text("\n".join([head, *empty]))
+    said = command.refused(capsys, "predict", trained, file)
+    assert "error: load: none of its 30 rows has a value: nothing was watched" in said
+    assert "30 inputs were answered, 1 could not be" in said
+    assert "none of its 30 rows has a value" in command.refused(capsys, "detect", trained, file, "--series", "load")
+
+
+def test_rows_that_give_no_alarm_are_said_once(trained, folder, tmp_path, capsys):
+    note = "rows of a series show what is usual, and give no alarm: --silent says how many they are"
+    for words in (["predict", trained, folder / "own.csv"], ["detect", trained, folder / "own.csv", "--series", "on"]):
+        capsys.readouterr()
+        assert command(*words) == 0
+        assert capsys.readouterr().err.count(f"note: the first 200 {note}") == 1
+    assert command("evaluate", trained) == 0
+    assert "the first 200 rows of a series were learned from, and give no alarm: --learn" in capsys.readouterr().err
+
+
+def test_the_column_of_times_may_have_another_name(trained, tmp_path, capsys):
+    _, *rows = table()
     (file := tmp_path / "two.csv").write_text(
         "x,clock,load\n" + "\n".join(f"1,{r.rpartition(',')[0]}" for r in rows[:9])
     )
@@ -269,7 +317,7 @@ def test_a_network_for_each_series_that_a_column_tells_apart(tmp_path, capsys):
         (["predict", "RUN", "own.csv", "--column", "on"], "column='on': say which series it is, --series, of load, on"),
         (["predict", "RUN", "empty.csv"], "there is no input in them"),
         (["evaluate", "RUN", "--data", "own.csv"], "own.csv: where its anomalies are, --labels FILE has to say"),
-        (["detect", "RUN", "own.csv"], "series='': expected one that the run has learned: load, on"),
+        (["detect", "RUN", "own.csv"], "several series, of which one is watched: say --series, one of load, on"),
         (["detect", "RUN", "none.csv", "--series", "on"], "No such file or directory: 'none.csv'"),
         (["detect", "RUN", "own.csv", "--series", "on", "--column", "of"], "own.csv has no column 'of'"),
     ],

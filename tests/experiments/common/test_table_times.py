@@ -173,3 +173,16 @@ def test_a_clock_of_whole_days_in_a_zone():
     clock = parse_tables(text, "x", TableConfig(zone="Europe/Berlin")).tables[""].clock
     local = days.tz_localize(None).to_numpy().astype("datetime64[us]")
     assert dataclasses.replace(clock, local=True).tell(local) == [day.isoformat() for day in days]
+
+
+def test_a_bad_time_among_offsets_is_named():
+    """It has no offset, but that is not what is wrong with it."""
+    rows = ["2013-01-01T00:00+02:00,1", "2013-01-01T01:00+02:00,2", "2013-13-01T02:00,3", "2013-01-01T03:00+02:00,4"]
+    with pytest.raises(DataError, match=r"x, line 4: column 't': '2013-13-01T02:00' is no time"):
+        parse_tables("\n".join(["t,a", *rows]), "x")
+    rows[2] = "yesterday,3"
+    with pytest.raises(DataError, match=r"x, line 4: column 't': 'yesterday' is no time"):
+        parse_tables("\n".join(["t,a", *rows]), "x")
+    rows[2] = "2013-01-01T02:00,3"
+    with pytest.raises(DataError, match=r"x, line 4: .* either all times have an offset"):
+        parse_tables("\n".join(["t,a", *rows]), "x")

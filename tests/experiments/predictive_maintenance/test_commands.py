@@ -123,6 +123,19 @@ def test_engines_of_standard_input_are_answered_as_each_is_over(trained, folder,
     assert first.id == "1" and read[-1] == "2" and read.count("2") == 1
 
 
+def test_an_engine_that_comes_again_is_an_error(trained, folder, tmp_path, capsys, monkeypatch):
+    """In a file it is not answered at all; in a stream, where it has been, what comes later is refused."""
+    rows = (folder / "test_OWN.txt").read_text().splitlines()
+    text = "\n".join([*rows[1:], rows[0]])
+    (file := tmp_path / "new.txt").write_text(text)
+    said = command.refused(capsys, "predict", trained, file)
+    assert f"error: 1: {file}, row {len(rows)}, column 1: engine 1 again" in said
+    assert "9 inputs were answered, 1 could not be" in said
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join([*rows, rows[0]]).encode())))
+    said = command.refused(capsys, "predict", trained, "-")
+    assert "engine 1 again" in said and "10 inputs were answered, 1 could not be" in said
+
+
 @pytest.fixture(scope="module")
 def named(tmp_path_factory):
     """A run on units with names, in a table whose columns have an order of their own."""
@@ -160,6 +173,37 @@ def test_units_of_a_table_with_named_columns(named, tmp_path, capsys):
     assert "sensors='heat': expected 2 names, for noise, heat" in said
     said = command.refused(capsys, "predict", named, good, "--unit", "pumps")
     assert "has no column 'pumps': did you mean 'pump'? its columns are day, heat, pump, load, noise" in said
+
+
+@pytest.mark.parametrize("fault", ["word", "short", "nameless", "apart"])
+def test_a_unit_is_never_answered_from_a_part_of_its_rows(named, tmp_path, capsys, fault):
+    """Whatever is wrong with a row of the unit in the middle, it has one error and no answer; the others have one."""
+    head, *rows = (named.parents[1] / "pumps.csv").read_text().splitlines()
+    rows = [row for row in rows if row.split(";")[2] in ("P1", "P2", "P3")]
+    at = next(i for i, row in enumerate(rows) if ";P2;" in row) + 3
+    day, heat, pump, load, noise = rows[at].split(";")
+    changed = {"word": [day, heat, pump, load, "high"], "short": [day, heat], "nameless": [day, heat, "", load, noise]}
+    if fault == "apart":
+        rows.append(rows.pop(at))
+    else:
+        rows[at] = ";".join(changed[fault])
+    (file := tmp_path / "new.csv").write_text("\n".join([head, *rows]))
+    capsys.readouterr()
+    assert command("predict", named, file, "--format", "json") == 1
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(record["id"], "error" in record) for record in records] == [("P1", False), ("P2", True), ("P3", False)]
+    assert f"line {len(rows) + 1 if fault == 'apart' else at + 2}" in records[1]["error"]
+
+
+def test_a_row_without_a_unit_refuses_both_units_beside_it(named, tmp_path, capsys):
+    head, *rows = (named.parents[1] / "pumps.csv").read_text().splitlines()
+    rows = [row for row in rows if row.split(";")[2] in ("P1", "P2", "P3")]
+    at = next(i for i, row in enumerate(rows) if ";P2;" in row)
+    rows[at] = rows[at].replace(";P2;", ";;")
+    (file := tmp_path / "new.csv").write_text("\n".join([head, *rows]))
+    said = command.refused(capsys, "predict", named, file)
+    assert said.count(f"line {at + 2}: column 'pump' is empty: which unit is it?") == 2
+    assert "error: P1: " in said and "error: P2: " in said and "1 inputs were answered, 2 could not be" in said
 
 
 def test_the_rul_may_be_in_a_column(named, tmp_path, capsys):

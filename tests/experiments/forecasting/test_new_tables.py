@@ -174,7 +174,7 @@ def as_described(described: dict, file, program) -> list[float]:
     return (middle * scaling["target_factor"][0] + scaling["target_shift"][0]).tolist()
 
 
-def test_a_stranger_reproduces_forecasts_from_what_is_exported(folder, tmp_path, capsys):
+def test_forecasts_can_be_reproduced_from_what_is_exported(folder, tmp_path, capsys):
     run = run_of(folder, "plain")
     with sizes_with_names():
         assert command("export", run, "--output", tmp_path / "out") == 0

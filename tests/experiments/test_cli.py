@@ -157,9 +157,7 @@ def test_a_run_of_another_experiment_is_refused(tmp_path):
     assert command("--runs", tmp_path, "--name", "run") == 0
     other = Experiment("tests.experiments.test_cli", Small, never, restore)
     run = tmp_path / "tiny_study" / "run"
-    with pytest.raises(
-        ValueError, match=r"is a run of tests\.experiments\.tiny_study: python -m tests"
-    ):
+    with pytest.raises(ValueError, match=r"is a run of tests\.experiments\.tiny_study: python -m tests"):
         other.load(run)
     manifest = run / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"tiny_study"', '"test_cli"'))

@@ -179,7 +179,7 @@ def _is_time(cell: str) -> bool:
 
 def read_tables(
     path: str | Path, config: TableConfig = TOLD, *, by: str = "", columns: Sequence[str] = (),
-    ordered: bool = True, categorical: Collection[str] | None = None,
+    ordered: bool = True, categorical: Collection[str] | None = None, learned: bool = False,
 ) -> TableFile:  # fmt: skip
     """The series in a file, which may be packed by gzip or zip, in any encoding.
 
@@ -190,19 +190,21 @@ def read_tables(
         columns: with the numbers that are wanted; by default all that are left.
         ordered: whether each time must come after the one before in its series; if not, rows are taken as they come.
         categorical: columns that hold words; those without a single number do, too. With None, none does.
+        learned: whether a model has learned which columns are which, so that messages do not ask for it.
 
     Raises:
         DataError: the file cannot be read, is empty, has no rows, or is not of this form; the message gives the line,
             the column and what to do.
     """
     file = read_file_text(path)
-    found = parse_tables(file.text, str(path), config, by=by, columns=columns, ordered=ordered, categorical=categorical)
+    how = {"by": by, "columns": columns, "ordered": ordered, "categorical": categorical, "learned": learned}
+    found = parse_tables(file.text, str(path), config, **how)
     return found._replace(notes=[*filter(None, [file.warning]), *found.notes])
 
 
 def parse_tables(
     text: str, name: str, config: TableConfig = TOLD, *, by: str = "", columns: Sequence[str] = (),
-    ordered: bool = True, categorical: Collection[str] | None = None,
+    ordered: bool = True, categorical: Collection[str] | None = None, learned: bool = False,
 ) -> TableFile:  # fmt: skip
     """The series in a text called `name`; other arguments and errors are those of `read_tables`."""
     delimiter, by_column, lines = split_cells(text, name, config)
@@ -246,8 +248,9 @@ def parse_tables(
             row = int(np.isinf(values[:, i]).argmax())
             raise DataError(
                 f"{at(row)}: column {column!r}: {found[row]!r} is no finite number: correct it, leave the cell empty "
-                "where a value is missing (or say --missing), or name the columns that have numbers"
-                + (" or, with --categorical, words" if categorical is not None else "")
+                "where a value is missing (or say --missing)"
+                + (", or name the columns that have numbers" if not learned else "")
+                + (" or, with --categorical, words" if categorical is not None and not learned else "")
             )
         notes += far_from_all(column, values[:, i])
     clock = Clock(config.zone or times.last, times.form)
@@ -280,7 +283,7 @@ def parse_tables(
                     what, remedies = "again", ["keep one of the rows"]
                 if not zone and not times.offsets:
                     remedies.append("say --zone where it is the hour that the end of summer time repeats")
-                remedies += [] if by else ["name the column that tells several series apart"]
+                remedies += [] if by or learned else ["name the column that tells several series apart"]
                 raise DataError(
                     f"{at(rows[place + 1])}: column {header.when!r}: {cell!r} {what}: times must rise; "
                     f"{', or '.join(remedies)}"

@@ -184,6 +184,9 @@ def windows_of(trained: Trained, csv: str = "", *, begin: int | None = None, tab
         except OtherZone as error:
             raise DataError(f"{name}, column {panel.table.time!r}: {error}") from error
     notes = panel.known.unknown_words(scaling.vocabulary)
+    if csv and panel.table and not known.get("table"):
+        notes.append("the run is of an earlier version, which does not keep whether its times had offsets from UTC, "
+                     "nor the range of its values: neither is compared")  # fmt: skip
     if csv and known.get("ranges"):
         notes += far_values(panel, known["series"], known["ranges"], scaling)
     if new := [series for series in panel.series if series not in set(known["series"])]:

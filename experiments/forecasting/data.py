@@ -149,9 +149,9 @@ def own_series(
     if name == STANDARD_INPUT:
         name = "standard input"
         text = decode_text(unpack(sys.stdin.buffer.read(), name)[0], name)[0]
-        read = parse_tables(text, name, config, by=by, columns=wanted, categorical=categorical)
+        read = parse_tables(text, name, config, by=by, columns=wanted, categorical=categorical, learned=learned)
     else:
-        read = read_tables(path, config, by=by, columns=wanted, categorical=categorical)
+        read = read_tables(path, config, by=by, columns=wanted, categorical=categorical, learned=learned)
     available = next(iter(read.tables.values())).names
     if target not in available:
         raise DataError(
@@ -190,7 +190,7 @@ def own_series(
         Path(name).name, read.tables, read.tables[panel.series[0]].clock, f"steps of {panel.step_words}{left_out}"
     )
     unread = [f"not read: {', '.join(read.unread)}"] if learned and read.unread else []
-    notes = [*read.notes, *unread, *_said_of(panel, ends)]
+    notes = [*read.notes, *unread, *_said_of(panel, ends, learned)]
     print("\n".join([*said, *([] if learned else [parts]), *(f"note: {note}" for note in notes)]), file=sys.stderr)
     return panel
 
@@ -212,7 +212,7 @@ def _check_words(name: str, target: str, categories: dict[str, list[str]], rows:
             )
 
 
-def _said_of(panel: Panel, ends: np.ndarray) -> list[str]:
+def _said_of(panel: Panel, ends: np.ndarray, learned: bool) -> list[str]:
     """What is odd or good to know of series and their columns."""
     notes, known = [], panel.known
     if known.categories:
@@ -228,7 +228,7 @@ def _said_of(panel: Panel, ends: np.ndarray) -> list[str]:
     known_to = panel.target.shape[1] - np.argmax(~np.isnan(panel.target[:, ::-1]), axis=1)
     if (lacking := int(np.max(ends - known_to))) > 0 and not np.isnan(panel.target).all(axis=1).any():
         notes.append(
-            f"the last {lacking:,} row{'s' * (lacking > 1)} of a series have no {panel.unit}, but other values: if "
-            "these are known ahead, name their columns with --known-future"
+            f"the last {lacking:,} row{'s' * (lacking > 1)} of a series have no {panel.unit}, but other values"
+            + ("" if learned else ": if these are known ahead, name their columns with --known-future")
         )
     return notes

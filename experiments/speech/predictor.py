@@ -111,8 +111,10 @@ class SpeechPredictor(RecogniserPredictor):
                 "frames": "frame t has the samples from t * hop to t * hop + window; each is weighted by w(n) = 0.5 - "
                           "0.5 cos(2 pi n / window), then transformed (real FFT, filled with zeros to the next power "
                           "of two); power is |.|^2 / sum(w^2)",
-                "bands": "triangles of peak 1 whose corners are equally spaced in 2595 log10(1 + f / 700) from "
-                         "`lowest` Hz to rate / 2; a feature is ln(band power + floor)",
+                "filters": "the `bands` + 2 corners c[0], c[1], ... are equally spaced in 2595 log10(1 + f / 700), "
+                           "from `lowest` Hz to rate / 2; the weight of the frequency f in band k, from 0 on, is "
+                           "max(0, min((f - c[k]) / (c[k+1] - c[k]), (c[k+2] - f) / (c[k+2] - c[k+1])))",
+                "logarithm": "a feature is ln(floor + sum over f of weight * power), natural",
                 "steps": "`stack` frames one after the other make one step, the first frame's bands first; frames "
                          "and samples that are left over are dropped; lengths counts steps",
                 **front,

@@ -186,3 +186,19 @@ def test_forecasts_can_be_reproduced_from_what_is_exported(folder, tmp_path, cap
         file = write(tmp_path / "new.csv", table("", **cells))
         found = as_described(described, file, program)
         np.testing.assert_allclose(found, forecasts(capsys, run, file)[0], rtol=1e-5)
+
+
+def test_messages_name_no_options_that_there_are_not(folder, tmp_path, capsys):
+    """What can be said in training alone is no remedy for a new table."""
+    told = [forecasts(capsys, run_of(folder), write(tmp_path / "a.csv", table(load={59: ""})))[2]]
+    again = table()
+    again[30] = [again[29][0], "1", "2"]
+    off = table()
+    off[30][0] = off[30][0].replace(":00:00+", ":20:00+")
+    for rows in (table(temp={30: "warm"}), again, off):
+        told.append(command.refused(capsys, "predict", run_of(folder), write(tmp_path / "b.csv", rows)))
+    assert "the last 1 row of a series have no load" in told[0] and "'warm' is no finite number" in told[1]
+    assert "times must rise" in told[2] and "is not on the grid" in told[3]
+    for said in told:
+        for option in ("--known-future", "--categorical", "--no-fill-gaps", "tells several series apart"):
+            assert option not in said

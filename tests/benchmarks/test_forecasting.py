@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 
@@ -57,5 +58,6 @@ def test_what_was_found_is_taken_up_and_a_library_that_is_not_there_is_left_out(
 @pytest.mark.exhaustive
 def test_the_forecaster_here_forecasts_after_each_moment(config):
     case = forecasting.make_case(config, "small", seed=0)
-    quantiles = FORECASTERS[forecasting.REFERENCE](case)()
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # as in tests of experiments
+        quantiles = FORECASTERS[forecasting.REFERENCE](case)()
     assert quantiles.shape == (len(case.windows), 3, len(LEVELS)) and (np.diff(quantiles, axis=-1) >= 0).all()

@@ -115,13 +115,6 @@ class Predictor(abc.ABC):
         return {}
 
 
-class Refused(NamedTuple):
-    """How many inputs were answered, and how many not."""
-
-    answered: int
-    refused: int
-
-
 def predict(
     predictor: Predictor,
     files: Sequence[str],

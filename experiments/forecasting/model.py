@@ -185,16 +185,16 @@ def make_forecast(
     if windows.forced:
         draw = make_paths(rebuild, windows, examples)
         return lambda params: draw(params).forecast
-    series = examples[:, 0]
     raw = make_raw(rebuild, windows, examples)
+    return lambda params: forecast_of(rebuild(params).output, raw(params), windows, examples)
 
-    def forecast(params: Params) -> Forecast:
-        outputs, output = jnp.asarray(raw(params)), rebuild(params).output
-        quantiles = output.quantiles(outputs, windows.scale(examples))
-        scaled = Forecast(
-            np.asarray(output.point(outputs), np.float64),
-            None if quantiles is None else np.asarray(quantiles, np.float64),
-        )
-        return scaled.unscaled(windows.scaling.target_shift[series], windows.scaling.target_factor[series])
 
-    return forecast
+def forecast_of(output: Output, raw: Array, windows: Windows, examples: np.ndarray) -> Forecast:
+    """The forecasts that the outputs `[N, H, K]` of a model after some windows mean, in the unit of the panel."""
+    outputs, series = jnp.asarray(raw), examples[:, 0]
+    quantiles = output.quantiles(outputs, windows.scale(examples))
+    scaled = Forecast(
+        np.asarray(output.point(outputs), np.float64),
+        None if quantiles is None else np.asarray(quantiles, np.float64),
+    )
+    return scaled.unscaled(windows.scaling.target_shift[series], windows.scaling.target_factor[series])

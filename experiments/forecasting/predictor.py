@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.cli import Flags
-from experiments.common.prediction import Input, Item, Predictor, Record
+from experiments.common.prediction import Input, Item, Predictor, Record, power_of_two
 from experiments.common.table_cells import TOLD, TableConfig
 from experiments.forecasting.commands import windows_of, with_conformal
 from experiments.forecasting.measures import forecast_measures
+from experiments.forecasting.model import forecast_of
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.paths import PATHS, Paths
 from experiments.forecasting.rules import FEATURE_RULES, OUTPUT_RULES, feature_list
@@ -93,7 +93,7 @@ class ForecastPredictor(Predictor):
         tables = _asked(values)
         parts = [one.read(examples) | {"scale": one.scale(examples)} for one, examples in tables]
         asked = sum(len(examples) for _, examples in tables)
-        rows = np.resize(np.arange(asked), 1 << (asked - 1).bit_length())
+        rows = np.resize(np.arange(asked), power_of_two(asked))
         axes = {name: 0 if name == "scale" else 1 for name in self.inputs}
         return {
             name: np.take(np.concatenate([part[name] for part in parts], axis=axis), rows, axis=axis)
@@ -129,14 +129,12 @@ class ForecastPredictor(Predictor):
     ) -> tuple[Forecast, Sequence[float]]:
         """The forecasts that outputs mean, with the conformal bands of the run, and the levels of their quantiles."""
         if self.trained.config.model.ancestral:
+            scaling, series = windows.scaling, examples[:, 0]
             scaled = Paths(outputs.astype(np.float64)).forecast
+            found = scaled.unscaled(scaling.target_shift[series], scaling.target_factor[series])
         else:
-            output, raw = self.trained.model.output, jnp.asarray(outputs)
-            quantiles = output.quantiles(raw, windows.scale(examples))
-            point = np.asarray(output.point(raw), np.float64)
-            scaled = Forecast(point, None if quantiles is None else np.asarray(quantiles, np.float64))
-        shift, factor = windows.scaling.target_shift[examples[:, 0]], windows.scaling.target_factor[examples[:, 0]]
-        return with_conformal(self.trained, windows, examples, scaled.unscaled(shift, factor))
+            found = forecast_of(self.trained.model.output, outputs, windows, examples)
+        return with_conformal(self.trained, windows, examples, found)
 
     @staticmethod
     def _record(value: Ahead, row: int, forecast: Forecast, levels: Sequence[float]) -> Record:

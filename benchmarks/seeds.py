@@ -152,10 +152,11 @@ def train(cell: rnn_jax.LSTM, params: Params, rate: jax.Array, xs: jax.Array, la
 
 
 def in_torch(cell: rnn_jax.LSTM, runs: list[Any], xs: jax.Array, labels: jax.Array) -> Callable[[], Any]:
-    """The same in PyTorch, on as many threads as there are cores."""
+    """The same in PyTorch, on all cores or on one, whichever is faster."""
     import torch
 
-    torch.set_num_threads(cores())
+    from benchmarks.peers.torch_threads import on_fastest_threads
+
     inputs, wanted = torch.tensor(np.asarray(xs)), torch.tensor(np.asarray(labels), dtype=torch.int64)
 
     def one(params: Params, rate: jax.Array) -> list[float]:
@@ -174,6 +175,7 @@ def in_torch(cell: rnn_jax.LSTM, runs: list[Any], xs: jax.Array, labels: jax.Arr
             losses.append(loss.detach())
         return torch.stack(losses).tolist()
 
+    on_fastest_threads(lambda: one(*runs[0]))
     return lambda: [one(*run) for run in runs]
 
 

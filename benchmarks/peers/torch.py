@@ -1,4 +1,4 @@
-"""PyTorch: `nn.LSTM`, `nn.GRU` and `nn.RNN` with a loop of updates, on as many threads as there are cores.
+"""PyTorch: `nn.LSTM`, `nn.GRU` and `nn.RNN` with a loop of updates, on all cores or on one, whichever is faster.
 
 On a GPU, where PyTorch has one and JAX computes there too, these modules are cuDNN's.
 """
@@ -13,7 +13,8 @@ import torch
 
 import rnn_jax
 from benchmarks.peers.base import RATE, Peer, Unavailable, mapped
-from benchmarks.timing import Program, cores
+from benchmarks.peers.torch_threads import on_fastest_threads
+from benchmarks.timing import Program
 from rnn_jax.interop.torch import state_dict_from_params
 from rnn_jax.typing import Params
 
@@ -27,7 +28,6 @@ KINDS: dict[type, Any] = {
 def build(cell: rnn_jax.Cell, params: Params) -> "TorchPeer":
     if type(cell) not in KINDS:
         raise Unavailable(f"PyTorch has no {type(cell).__name__}")
-    torch.set_num_threads(cores())
     device = "cpu"
     if jax.default_backend() == "gpu":
         if not torch.cuda.is_available():
@@ -60,7 +60,7 @@ class TorchPeer(Peer):
                 module(inputs)
             self._wait()
 
-        return program
+        return on_fastest_threads(program)
 
     def training(self, xs: jax.Array, targets: jax.Array, single: bool) -> Program:
         del single  # there is one way only
@@ -74,7 +74,7 @@ class TorchPeer(Peer):
                 optimizer.step()
             self._wait()
 
-        return program
+        return on_fastest_threads(program)
 
     def streaming(self, x: jax.Array) -> Program:
         _, kind = KINDS[type(self.cell)]
@@ -89,7 +89,7 @@ class TorchPeer(Peer):
                 carry = module(inputs, carry)
             self._wait()
 
-        return program
+        return on_fastest_threads(program)
 
     def compiled(self, xs: jax.Array, targets: jax.Array) -> None:
         return None

@@ -2,6 +2,7 @@
 
 import abc
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,11 +18,33 @@ from experiments.chatbot.ranking import HeldOut
 from experiments.common.prediction import STANDARD_INPUT, Input, Item, Predictor, Record, padded
 from experiments.common.reading import say
 from experiments.common.text import read_file_text
-from experiments.common.text_items import numbered_lines, tokenizer_in_words
+from experiments.common.text_items import header_of, is_json, numbered_lines, read_texts, tokenizer_in_words
 from experiments.common.written import WRITER_ARRAYS, WRITER_INPUTS, before_writing, make_target_nats, search_in_words
 from rnn_jax.data import DataError
 from rnn_jax.data.text import split_lines
 from rnn_jax.train import Trained
+
+
+def read_turns(file: str) -> Iterator[Item]:
+    """What is said after what: lines of turns with tabs between them, the rows of a table of texts, or lines of JSON.
+
+    A table is what begins with a header in which a column of texts is; all else is lines, for tabs part the turns.
+    """
+    texts = read_texts(file)
+    if file != STANDARD_INPUT:
+        first = next(filter(str.strip, read_file_text(file).text.splitlines()), "")
+        if not is_json(first) and not header_of(first):
+            texts = itertools.starmap(Item, numbered_lines(file))
+    for item in texts:
+        if isinstance(item.value, Exception):
+            yield item
+            continue
+        turns = [" ".join(turn.split()) for turn in item.value.split("\t")]
+        if all(turns):
+            yield item._replace(value=tuple(turns))
+        else:
+            what = f"turn {turns.index('') + 1} of {len(turns)} is empty" if len(turns) > 1 else "the line is empty"
+            yield item._replace(value=DataError(f"{what}: expected what is said"))
 
 
 class ChatbotPredictor(Predictor):
@@ -44,15 +67,13 @@ class ChatbotPredictor(Predictor):
             for number, pair in enumerate(conversation_pairs(good, self.turns), 1):
                 yield Item(f"pair {number}", pair, pair)
             return
-        for number, line in numbered_lines(file):
-            turns = [" ".join(turn.split()) for turn in line.split("\t")]
-            if not all(turns):
-                what = f"turn {turns.index('') + 1} of {len(turns)} is empty" if len(turns) > 1 else "the line is empty"
-                yield Item(number, DataError(f"{what}: expected what is said"))
-            elif not known_words(self.tokenizer.tokenizer, turns[-1]):
-                yield Item(number, DataError(f"{turns[-1][:60]!r}: none of these words is known"))
+        for item in read_turns(file):
+            if isinstance(item.value, Exception):
+                yield item
+            elif not known_words(self.tokenizer.tokenizer, item.value[-1]):
+                yield item._replace(value=DataError(f"{item.value[-1][:60]!r}: none of these words is known"))
             else:
-                yield Item(number, tuple(turns[-self.turns :]))
+                yield item._replace(value=item.value[-self.turns :])
 
     def answer(self, values: Sequence[Any]) -> list[Record]:
         """Replies to contexts; of pairs, how likely the reply is."""

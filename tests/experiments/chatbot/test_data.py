@@ -16,6 +16,7 @@ from experiments.chatbot.data import (
     read_conversations,
     split_conversations,
 )
+from experiments.chatbot.predictor import read_turns
 from rnn_jax.data import DataError
 
 
@@ -92,3 +93,16 @@ def test_what_was_read_is_said(tmp_path):
     assert said[0].endswith("own.tsv: 3 conversations, 7 turns, 3 at most (cp1252, gzip)")
     assert said[1] == "repeated: 1 conversations are as an earlier one, but for case and punctuation"
     assert said[2].startswith("note: the file is not UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("turns.tsv", "is the lamp pink?\nyes.\tand  the boat?\n"),
+        ("turns.csv", "id,text,note\n1,is the lamp pink?,a\n2,yes.\tand the boat?,b\n"),
+        ("turns.jsonl", '{"id": 1, "text": "is the lamp pink?"}\n{"id": 2, "text": "yes.\\tand the boat?"}\n'),
+    ],
+)
+def test_what_is_said_stands_in_lines_tables_and_json(tmp_path, name, text):
+    (file := tmp_path / name).write_text(text)
+    assert [item.value for item in read_turns(str(file))] == [("is the lamp pink?",), ("yes.", "and the boat?")]

@@ -1,69 +1,22 @@
 """What becomes of a run that was interrupted, damaged, changed or taken twice, as its user meets it."""
 
 import dataclasses
-import importlib
-import json
 import os
 import platform
-import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rnn_jax.data.sources import digests
 from rnn_jax.train import Checkpoints, Task
 from tests.experiments import tiny_study
 from tests.experiments.as_user import Commands
-
-
-def scored(*scores: float, stop_after: int = 0, after: Callable[[int], object] = int) -> Commands:
-    """The tiny experiment with these scores of its evaluations, the last one again and again.
-
-    Args:
-        scores: the next one at each evaluation.
-        stop_after: SIGTERM comes in this evaluation.
-        after: is called at the end of each evaluation, with their number so far.
-    """
-    count = 0
-
-    def evaluate(params) -> dict[str, float]:
-        nonlocal count
-        count += 1
-        if count == stop_after:
-            os.kill(os.getpid(), signal.SIGTERM)
-        after(count)
-        return {"validation_loss": scores[min(count, len(scores)) - 1]}
-
-    def prepare(config):
-        prepared = tiny_study.prepare(config)
-        return dataclasses.replace(prepared, task=dataclasses.replace(prepared.task, evaluate=evaluate))
-
-    return Commands(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare))
-
+from tests.experiments.tiny_runs import begin, damage, full_disk, plain, result, scored
 
 ROOT = Path(__file__).parents[2]
-plain = Commands(tiny_study.EXPERIMENT)
-
-
-def begin(folder: Path) -> tuple[Path, Sequence]:
-    """A run and the words that begin it."""
-    return folder / "tiny_study" / "run", ("--runs", folder, "--name", "run")
-
-
-def damage(run: Path, *steps: int) -> None:
-    for step in steps:
-        for file in (run / "checkpoints" / str(step)).rglob("*"):
-            if file.is_file():
-                file.write_bytes(b"")
-
-
-def result(run: Path) -> dict:
-    return tiny_study.EXPERIMENT.open(run)[0].read_json("result.json")
 
 
 def test_after_the_best_checkpoint_was_damaged_training_goes_on_and_says_so(tmp_path, capsys):
@@ -132,10 +85,6 @@ def test_evaluate_says_so_where_what_is_damaged_may_have_been_better(tmp_path, c
     capsys.readouterr()
     assert plain("evaluate", run) == 0
     assert capsys.readouterr().out.splitlines()[1:] == ["scores of step 12, for step 16 is damaged"]
-
-
-def full_disk(*_, **__):
-    raise OSError("No space left on device")
 
 
 def test_without_any_checkpoint_a_command_says_how_to_train(tmp_path, capsys):
@@ -298,87 +247,6 @@ def test_killed_before_its_first_checkpoint_the_same_command_begins_again(tmp_pa
     assert len((run / "metrics.jsonl").read_text().splitlines()) == len(
         (other / "metrics.jsonl").read_text().splitlines()
     )
-
-
-def stopped(folder: Path, *flags) -> Path:
-    """A run that SIGTERM stopped at its first checkpoint."""
-    run, words = begin(folder)
-    assert scored(3.0, stop_after=1)(*words, *flags) == 143
-    return run
-
-
-def assert_only_trusted(run: Path, capsys, said: str, commands: Commands = plain) -> None:
-    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    for command in ("evaluate", "resume"):
-        refused = commands.refused(capsys, command, run)
-        assert said in refused and "--trust-changes" in refused
-    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-    for command in ("evaluate", "resume"):
-        capsys.readouterr()
-        assert commands(command, run, "--trust-changes") == 0
-        assert said in " ".join(capsys.readouterr().err.split())
-    assert commands("evaluate", run) == 0, "what was resumed by trust is what it was made of from then on"
-
-
-@pytest.mark.parametrize(("field", "then", "now"), [("seed", 0, 5), ("steps", 8, 12), ("shapes", "'same'", "'odd'")])
-def test_a_config_that_was_edited_is_told_by_its_field(tmp_path, capsys, field, then, now):
-    run = stopped(tmp_path)
-    file = run / "config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {field: now if isinstance(now, int) else "odd"}))
-    assert_only_trusted(run, capsys, f"config.json has {field}={now}, and had {then}")
-
-
-def test_an_edited_config_of_an_earlier_version_is_noticed_too(tmp_path, capsys):
-    run = stopped(tmp_path)
-    manifest = json.loads((run / "manifest.json").read_text())
-    del manifest["configs"], manifest["id"]
-    (run / "manifest.json").write_text(json.dumps(manifest))
-    assert plain("evaluate", run) == 0
-    (run / "config.json").write_text((run / "config.json").read_text().replace('"seed": 0', '"seed": 5'))
-    assert_only_trusted(run, capsys, "config.json was edited")
-
-
-def test_data_that_changed_are_told_by_their_name(tmp_path, capsys):
-    def prepare(config):
-        return dataclasses.replace(tiny_study.prepare(config), data=digests(config.data))
-
-    with_data = Commands(dataclasses.replace(tiny_study.EXPERIMENT, prepare=prepare))
-    (data := tmp_path / "table.csv").write_text("1,2")
-    run, words = begin(tmp_path)
-    assert with_data(*words, "--data", data) == 0
-    data.write_text("1,3")
-    shutil.copytree(tmp_path, tmp_path.with_name(f"{tmp_path.name}-copy"))
-    said = with_data.refused(capsys, "evaluate", run)
-    assert "data table.csv: SHA-256" in said and "--trust-changes" in said
-    assert with_data("resume", run, "--steps", 8) == 1
-    assert "data table.csv" in with_data.refused(capsys, "resume", run, "--steps", 12)
-    assert with_data("resume", run, "--steps", 12, "--trust-changes") == 0
-    assert with_data("evaluate", run) == 0
-    data.unlink()
-    assert with_data("evaluate", run) == 0, "a run is used where its data are not, too"
-
-
-def test_a_module_that_changed_is_told_by_its_name(tmp_path, capsys, monkeypatch):
-    (source := tmp_path / "changing_cells.py").write_text("x = 1\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    importlib.import_module("changing_cells")
-    run = stopped(tmp_path, "--shapes", "changing_cells:x")
-    source.write_text("x = 2\n")
-    assert_only_trusted(run, capsys, "module changing_cells: its source has changed")
-
-
-def test_a_checkpoint_of_another_run_is_noticed(tmp_path, capsys):
-    run, other = stopped(tmp_path), stopped(tmp_path / "other")
-    shutil.rmtree(run / "checkpoints" / "4")
-    shutil.copytree(other / "checkpoints" / "4", run / "checkpoints" / "4")
-    for command in ("evaluate", "resume"):
-        said = plain.refused(capsys, command, run)
-        assert f"step 4 in {run}/checkpoints is of another run" in said
-        assert f"mv {run}/checkpoints/4 {tmp_path}/tiny_study/step-4-of-" in said
-        assert not (run / "result.json").exists()
-    assert plain("evaluate", run, "--trust-changes") == 0 and plain("resume", run, "--trust-changes") == 0
-    moved = run.rename(tmp_path / "tiny_study" / "renamed")
-    assert plain("evaluate", moved, "--trust-changes") == 0
 
 
 @pytest.mark.parametrize("value", ["inf", "nan"])

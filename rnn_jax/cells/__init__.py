@@ -28,10 +28,14 @@ from rnn_jax.cells.gated.star import STAR
 from rnn_jax.cells.gated.ugrnn import UGRNN
 from rnn_jax.cells.linear.base import Affine, ComplexDiagonalCell, DiagonalCell, LinearCell
 from rnn_jax.cells.linear.deltanet import DeltaNet, GatedDeltaNet
+from rnn_jax.cells.linear.hgrn import HGRN
+from rnn_jax.cells.linear.hgrn2 import HGRN2
 from rnn_jax.cells.linear.linear_attention import GLA, RetNet
 from rnn_jax.cells.linear.lru import LRU, RGLRU
+from rnn_jax.cells.linear.mamba2 import Mamba2
 from rnn_jax.cells.linear.mingru import MinGRU, MinLSTM
 from rnn_jax.cells.linear.mlstm import MLSTM, MLSTMCarry
+from rnn_jax.cells.linear.rwkv6 import RWKV6
 from rnn_jax.cells.linear.s5 import S4D, S5
 from rnn_jax.cells.linear.s6 import S6
 from rnn_jax.cells.orthogonal.antisymmetric import AntisymmetricRNN, GatedAntisymmetricRNN
@@ -86,13 +90,17 @@ CELLS: dict[str, type[Any]] = {
     "echo_state": EchoState,
     "mingru": MinGRU,
     "minlstm": MinLSTM,
+    "hgrn": HGRN,
     "lru": LRU,
     "rg_lru": RGLRU,
     "s5": S5,
     "s4d": S4D,
     "s6": S6,
+    "mamba2": Mamba2,
     "retnet": RetNet,
     "gla": GLA,
+    "hgrn2": HGRN2,
+    "rwkv6": RWKV6,
     "mlstm": MLSTM,
     "deltanet": DeltaNet,
     "gated_deltanet": GatedDeltaNet,
@@ -153,6 +161,8 @@ __all__ = [
     "GRU1",
     "GRU2",
     "GRU3",
+    "HGRN",
+    "HGRN2",
     "IRNN",
     "JANET",
     "LEM",
@@ -165,6 +175,7 @@ __all__ = [
     "RAN",
     "RGLRU",
     "RHN",
+    "RWKV6",
     "S4D",
     "S5",
     "S6",
@@ -206,6 +217,7 @@ __all__ = [
     "LiGRU",
     "LinearCell",
     "MLSTMCarry",
+    "Mamba2",
     "MinGRU",
     "MinLSTM",
     "MultiplicativeLSTM",

@@ -59,7 +59,7 @@ def laws(cell, params, carry, xs):
         (cell.combine(nothing, a), a),
         (cell.apply(nothing, carry), carry),
         (after, cell.apply(a, carry)),
-        (y, cell.read(params, after, cell.project(params, xs[0]))),
+        (y, cell.read(params, carry if cell.reads_before else after, cell.project(params, xs[0]))),
     ]
 
 

@@ -25,6 +25,8 @@ class LinearCell(Cell):
 
     chunk_size: ClassVar[int | None] = None
     """Steps that one `chunk` does best; None where a cell has no such form."""
+    reads_before: ClassVar[bool] = False
+    """Whether `read` gets the carry before a step instead of the one after it; such a cell has a `chunk`."""
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -39,7 +41,7 @@ class LinearCell(Cell):
 
     @abc.abstractmethod
     def read(self, params: Params, carry: Carry, z: Any) -> Output:
-        """The outputs from the carries after the steps, in the dtype of `z`."""
+        """The outputs from the carries after the steps (see `reads_before`), in the dtype of `z`."""
 
     @abc.abstractmethod
     def apply(self, element: Any, carry: Carry) -> Carry:
@@ -70,8 +72,8 @@ class LinearCell(Cell):
         raise NotImplementedError(f"{type(self).__name__} has no chunk_size: expected one where `chunk` is called")
 
     def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:
-        carry = self.apply(self.elements(params, z), carry)
-        return carry, self.read(params, carry, z)
+        after = self.apply(self.elements(params, z), carry)
+        return after, self.read(params, carry if self.reads_before else after, z)
 
 
 class Affine(NamedTuple):

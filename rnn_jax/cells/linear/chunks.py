@@ -102,6 +102,48 @@ def attention_with_decays(
     return sums[..., :length, :], since_start[..., :length, :], until_end[..., :length, :]
 
 
+def linear_attention(
+    query: Float[jax.Array, "*B C K"],
+    key: Float[jax.Array, "*B C K"],
+    value: Float[jax.Array, "*B C V"],
+    decay: Float[jax.Array, "*B C #K"],
+    memory: Float[jax.Array, "*B K V"],
+) -> tuple[Float[jax.Array, "*B C V"], Float[jax.Array, "*B K V"]]:
+    """The outputs and the last memory of Sₜ = diag(αₜ) Sₜ₋₁ + kₜ vₜᵀ, yₜ = Sₜᵀ qₜ.
+
+    Args:
+        query: qₜ `[..., C, K]`.
+        key: kₜ `[..., C, K]`.
+        value: vₜ `[..., C, V]`.
+        decay: αₜ between −1 and 1, one for all entries of a key, `[..., C, 1]`, or one for each, `[..., C, K]`. Where
+            one for all is exactly zero, the derivative by it is taken to be zero.
+        memory: S₀ `[..., K, V]`.
+
+    Returns:
+        yₜ `[..., C, V]` and the last S `[..., K, V]`.
+    """
+    if decay.shape[-1] == 1:
+        within, since_start, until_end = signed_decays(decay[..., 0])
+        sums = (within * (query @ key.mT)) @ value
+        since_start, until_end = since_start[..., None], until_end[..., None]
+    else:
+        sums, since_start, until_end = attention_with_decays(query, key, value, decay)
+    memory_last = since_start[..., -1, :, None] * memory + (key * until_end).mT @ value
+    return sums + (query * since_start) @ memory, memory_last
+
+
+def signed_decays(
+    decay: Float[jax.Array, "*B C"],
+) -> tuple[Float[jax.Array, "*B C C"], Float[jax.Array, "*B C"], Float[jax.Array, "*B C"]]:
+    """What `decays` gives, of the decays themselves, which may be negative."""
+    within, since_start, until_end = decays(jnp.log(jnp.maximum(jnp.abs(decay), jnp.finfo(decay.dtype).tiny)))
+    lower = jnp.asarray(causal(decay.shape[-1]), decay.dtype)
+    negatives = matmul(lower, (decay < 0).astype(decay.dtype)[..., None])[..., 0]
+    sign = 1 - 2 * (negatives % 2)  # of the product from the start; that of a span is the product of two
+    within = sign[..., :, None] * within * sign[..., None, :]
+    return within, sign * since_start, sign[..., -1:] * sign * until_end
+
+
 def _halves(a: jax.Array, half: int) -> tuple[jax.Array, jax.Array]:
     blocks = a.reshape(*a.shape[:-2], a.shape[-2] // (2 * half), 2, half, a.shape[-1])
     return blocks[..., 0, :, :], blocks[..., 1, :, :]

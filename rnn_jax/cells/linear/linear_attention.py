@@ -21,12 +21,12 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import along_last, dense, widened
+from rnn_jax.cells.base import dense, widened
 from rnn_jax.cells.linear import chunks
 from rnn_jax.cells.linear.base import Affine, DiagonalCell, LinearCell
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_size
-from rnn_jax.typing import Bool, DType, Float, Inputs, Key, Output, Params, Projected
+from rnn_jax.typing import Bool, DType, Float, Inputs, Key, Output, Params, Projected, at_least_float32
 
 SUN_2023 = Paper(
     key="sun2023retentive",
@@ -111,19 +111,36 @@ def recall(memory: Float[jax.Array, "*B K V"], query: Float[jax.Array, "*B K"]) 
     return jnp.einsum("...kv,...k->...v", memory, query)
 
 
-class _LinearAttention(AssociativeMemory, DiagonalCell):
-    """What RetNet and GLA share: the carry is S, the output Sᵀ q."""
+class LinearAttention(AssociativeMemory, DiagonalCell):
+    """Sₜ = diag(αₜ) Sₜ₋₁ + kₜ vₜᵀ, yₜ = Sₜᵀ qₜ for each head: a subclass says in `project` what these letters are.
+
+    The gates of its `Association` are αₜ, in [−1, 1] and in float32 or wider: one for each entry of a key,
+    `[..., heads, K]`, or one for all of them, `[..., heads, 1]`. The query has the dtype of the inputs.
+    """
+
+    chunk_size = 32
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Memory:
         return self.initial_memory(batch_shape, dtype)
 
+    def elements(self, params: Params, z: Association) -> Affine:
+        return Affine(z.gates[..., None], outer(z.key, z.value))
+
     def read(self, params: Params, carry: Memory, z: Association) -> Output:
-        y = recall(carry.astype(z.query.dtype), z.query * self.key_dim**-0.5)
+        y = recall(carry.astype(z.query.dtype), z.query)
         return y.reshape(*y.shape[:-2], self.hidden_size)
+
+    def chunk(
+        self, params: Params, carry: Memory, z: Association, valid: Bool[jax.Array, "C *B"] | None
+    ) -> tuple[Memory, Float[jax.Array, "C *B H"]]:
+        key, decay = chunks.kept(valid, z.key), chunks.kept(valid, z.gates, 1.0)
+        query, key, value, decay = (chunks.heads_first(part) for part in (z.query, key, z.value, decay))
+        ys, carry = chunks.linear_attention(query, key, value, decay, carry)
+        return carry, chunks.joined(ys).astype(z.query.dtype)
 
 
 @dataclasses.dataclass(frozen=True)
-class RetNet(_LinearAttention):
+class RetNet(LinearAttention):
     """Retention; equations and source at the top of this file.
 
     Carry: Sₜ `[B, heads, K, H / heads]`. Params: `input.kernel [D, 2 heads K + H]`. Parameters: 3 D H. That is with
@@ -147,31 +164,14 @@ class RetNet(_LinearAttention):
         return {"input": {"kernel": self.input_kernel(key, param_dtype)}}
 
     def project(self, params: Params, xs: Inputs) -> Association:
-        return Association(*self.split(dense(xs, **params["input"])))
-
-    def elements(self, params: Params, z: Association) -> Affine:
-        update = outer(z.key, z.value)
-        return Affine(along_last(1 - self.rate(update.dtype)[:, None, None], update), update)
-
-    def rate(self, dtype: DType) -> Float[jax.Array, "{self.heads}"]:
-        """1 − γ `[heads]`."""
-        return 2.0 ** (-5 - jnp.arange(self.heads, dtype=dtype))
-
-    def chunk(
-        self, params: Params, carry: Memory, z: Association, valid: Bool[jax.Array, "C *B"] | None
-    ) -> tuple[Memory, Float[jax.Array, "C *B H"]]:
-        query, key, value = (chunks.heads_first(part) for part in (z.query, chunks.kept(valid, z.key), z.value))
-        log_decay = along_last(jnp.log1p(-self.rate(query.dtype)), z.key[..., 0])
-        log_decay = jnp.broadcast_to(log_decay, (z.key.shape[0], *log_decay.shape[1:]))
-        within, since_start, until_end = chunks.decays(chunks.steps_last(chunks.kept(valid, log_decay)))
-        query = query * self.key_dim**-0.5
-        y = (within * (query @ key.mT)) @ value + since_start[..., None] * (query @ carry)
-        carry = since_start[..., -1:, None] * carry + (until_end[..., None] * key).mT @ value
-        return carry, chunks.joined(y).astype(z.query.dtype)
+        query, key, value = self.split(dense(xs, **params["input"]))
+        rate = 2.0 ** (-5 - jnp.arange(self.heads, dtype=at_least_float32(key.dtype)))
+        decay = jnp.broadcast_to((1 - rate)[:, None], (*key.shape[:-1], 1))
+        return Association(query * self.key_dim**-0.5, key, value, decay)
 
 
 @dataclasses.dataclass(frozen=True)
-class GLA(_LinearAttention):
+class GLA(LinearAttention):
     """Gated linear attention; equations and source at the top of this file.
 
     Carry: Sₜ `[B, heads, K, H / heads]`. Params: `input.kernel [D, 2 heads K + H + R]`, `decay.kernel [R, heads K]`,
@@ -191,7 +191,6 @@ class GLA(_LinearAttention):
     key_size: int | None = dataclasses.field(default=None, kw_only=True)
     rank: int = dataclasses.field(default=16, kw_only=True)
     papers = (YANG_2024,)
-    chunk_size = 32
 
     def __post_init__(self):
         super().__post_init__()
@@ -213,18 +212,4 @@ class GLA(_LinearAttention):
     def project(self, params: Params, xs: Inputs) -> Association:
         query, key, value, gate = self.split(dense(xs, **params["input"]))
         log_decay = jax.nn.log_sigmoid(dense(widened(gate), **params["decay"])) / TEMPERATURE
-        return Association(query, key, value, jnp.exp(log_decay).reshape(key.shape))
-
-    def elements(self, params: Params, z: Association) -> Affine:
-        return Affine(z.gates[..., None], outer(z.key, z.value))
-
-    def chunk(
-        self, params: Params, carry: Memory, z: Association, valid: Bool[jax.Array, "C *B"] | None
-    ) -> tuple[Memory, Float[jax.Array, "C *B H"]]:
-        key, decay = chunks.kept(valid, z.key), chunks.kept(valid, z.gates, 1.0)
-        query, key, value, decay = (chunks.heads_first(part) for part in (z.query, key, z.value, decay))
-        query = query * self.key_dim**-0.5
-        y, since_start, until_end = chunks.attention_with_decays(query, key, value, decay)
-        y = y + (query * since_start) @ carry
-        carry = since_start[..., -1, :, None] * carry + (key * until_end).mT @ value
-        return carry, chunks.joined(y).astype(z.query.dtype)
+        return Association(query * self.key_dim**-0.5, key, value, jnp.exp(log_decay).reshape(key.shape))

@@ -21,7 +21,7 @@ class Config:
     """
 
     task: str = "regular"
-    """regular for four of them, or parity, even_pairs, cycle_navigation, modular_arithmetic, dyck, s5, a5, listops."""
+    """regular (four of them), parity, even_pairs, cycle_navigation, modular_arithmetic, dyck, s3, s5, a5 or listops."""
     longest: int = 40
     """The greatest length in training; validation goes up to twice that."""
     test_length: int = 500

@@ -2,7 +2,8 @@
 
 The target of a step is the answer for the sequence that ends there, so that one sample serves any lengths. Regular
 tasks as in Delétang et al. 2023, arXiv:2207.02098, appendix A; words over groups as in Merrill, Petty & Sabharwal 2024,
-arXiv:2404.08819: over a group that is not solvable, no model that is linear in its carry can follow.
+arXiv:2404.08819: over a group that is not solvable, S5 or A5, no model can follow whose carry goes through matrices
+that are diagonal, or that no input changes. Products of Householder matrices can: Siems et al. 2025, arXiv:2502.10297.
 """
 
 import dataclasses
@@ -197,6 +198,7 @@ TASKS: dict[str, Any] = {
     "cycle_navigation": CycleNavigation(),
     "modular_arithmetic": ModularArithmetic(),
     "dyck": Dyck(),
+    "s3": GroupWords("S3"),
     "s5": GroupWords("S5"),
     "a5": GroupWords("A5"),
     "listops": ListOps(),

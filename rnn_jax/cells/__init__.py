@@ -27,15 +27,19 @@ from rnn_jax.cells.gated.sru import SRU
 from rnn_jax.cells.gated.star import STAR
 from rnn_jax.cells.gated.ugrnn import UGRNN
 from rnn_jax.cells.linear.base import Affine, ComplexDiagonalCell, DiagonalCell, LinearCell
+from rnn_jax.cells.linear.comba import Comba
+from rnn_jax.cells.linear.delta_product import DeltaProduct, GatedDeltaProduct
 from rnn_jax.cells.linear.deltanet import DeltaNet, GatedDeltaNet
 from rnn_jax.cells.linear.hgrn import HGRN
 from rnn_jax.cells.linear.hgrn2 import HGRN2
+from rnn_jax.cells.linear.kda import KDA
 from rnn_jax.cells.linear.linear_attention import GLA, RetNet
 from rnn_jax.cells.linear.lru import LRU, RGLRU
 from rnn_jax.cells.linear.mamba2 import Mamba2
 from rnn_jax.cells.linear.mingru import MinGRU, MinLSTM
 from rnn_jax.cells.linear.mlstm import MLSTM, MLSTMCarry
 from rnn_jax.cells.linear.rwkv6 import RWKV6
+from rnn_jax.cells.linear.rwkv7 import RWKV7
 from rnn_jax.cells.linear.s5 import S4D, S5
 from rnn_jax.cells.linear.s6 import S6
 from rnn_jax.cells.orthogonal.antisymmetric import AntisymmetricRNN, GatedAntisymmetricRNN
@@ -104,6 +108,11 @@ CELLS: dict[str, type[Any]] = {
     "mlstm": MLSTM,
     "deltanet": DeltaNet,
     "gated_deltanet": GatedDeltaNet,
+    "delta_product": DeltaProduct,
+    "gated_delta_product": GatedDeltaProduct,
+    "kda": KDA,
+    "rwkv7": RWKV7,
+    "comba": Comba,
 }
 """Names for configs, tests and benchmarks."""
 
@@ -165,6 +174,7 @@ __all__ = [
     "HGRN2",
     "IRNN",
     "JANET",
+    "KDA",
     "LEM",
     "LRU",
     "LSTM",
@@ -176,6 +186,7 @@ __all__ = [
     "RGLRU",
     "RHN",
     "RWKV6",
+    "RWKV7",
     "S4D",
     "S5",
     "S6",
@@ -191,12 +202,14 @@ __all__ = [
     "ClockworkCarry",
     "CoRNN",
     "CoRNNCarry",
+    "Comba",
     "ComplexDiagonalCell",
     "Composite",
     "ConvGRU",
     "ConvLSTM",
     "CoupledLSTM",
     "DeltaNet",
+    "DeltaProduct",
     "DiagonalCell",
     "EchoState",
     "Elman",
@@ -209,6 +222,7 @@ __all__ = [
     "GatedAntisymmetricRNN",
     "GatedCell",
     "GatedDeltaNet",
+    "GatedDeltaProduct",
     "HiddenCell",
     "IndRNN",
     "LEMCarry",

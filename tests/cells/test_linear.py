@@ -12,7 +12,7 @@ from jax.scipy.linalg import expm
 
 import rnn_jax
 from rnn_jax import initializers
-from rnn_jax.cells.linear import deltanet, s5
+from rnn_jax.cells.linear import delta_rule, s5
 from rnn_jax.cells.linear.linear_attention import AssociativeMemory
 from rnn_jax.testing import Example, check_reference, quick_jit
 from tests.cells.references import linear as references
@@ -255,9 +255,9 @@ def test_the_delta_rule_moves_the_value_under_a_key_towards_the_new_one():
     key, value = jnp.array([[0.6, 0.8]]), jnp.array([[3.0, -1.0, 2.0]])
     memory = jax.random.normal(jax.random.key(0), (1, 2, 3))
     for write in (0.25, 1.0):
-        gates = deltanet.DeltaGates(jnp.zeros(1), jnp.full(1, write))
-        after = deltanet.recall(deltanet.delta_rule(memory, key, value, gates), key)
-        before = deltanet.recall(memory, key)
+        step = delta_rule.delta_step(key, value, jnp.full(1, write), jnp.zeros((1, 1)))
+        after = delta_rule.recall(delta_rule.take_step(memory, step), key)
+        before = delta_rule.recall(memory, key)
         np.testing.assert_allclose(after, before + write * (value - before), rtol=1e-5)
 
 
@@ -270,7 +270,7 @@ def test_the_delta_rule_step_by_step_makes_no_matrix_of_its_keys():
 
 
 def test_a_key_of_zero_has_finite_second_derivatives():
-    hessian = jax.jit(jax.hessian(lambda a: deltanet.unit(a).sum()))(jnp.zeros(3))
+    hessian = jax.jit(jax.hessian(lambda a: delta_rule.unit(a).sum()))(jnp.zeros(3))
     assert np.isfinite(hessian).all()
 
 

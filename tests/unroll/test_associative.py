@@ -117,7 +117,9 @@ def test_maps_one_after_the_other_are_the_maps_composed(x64, name, reverse):
     chex.assert_trees_all_close(found, wanted, rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", ["mingru", "lru", "retnet", "gated_deltanet"])
+@pytest.mark.parametrize(
+    "name", ["mingru", "lru", "retnet", "gated_deltanet", pytest.param("rwkv7", marks=pytest.mark.exhaustive)]
+)
 def test_a_long_sequence_in_float32_is_as_in_float64(x64, name):
     """The largest error over 65,536 steps, in units of the largest output: the rounding of one step is 1e-7."""
     length, size = 65536, 16
@@ -137,7 +139,7 @@ def test_a_long_sequence_in_float32_is_as_in_float64(x64, name):
     assert np.abs(found - wanted).max() <= 1e-6 * np.abs(wanted).max()
 
 
-@pytest.mark.parametrize("name", ["gla", "mamba2", "gated_deltanet", "mlstm"])
+@pytest.mark.parametrize("name", ["gla", "mamba2", "gated_deltanet", "kda", "mlstm"])
 def test_a_chunk_that_forgets_everything_midway_loses_no_digits(name):
     """Decays of e⁻⁵⁰⁰ are zero in float32: a quotient of products over them would be no number."""
     cell = rnn_jax.CELLS[name](D, H)
@@ -148,11 +150,15 @@ def test_a_chunk_that_forgets_everything_midway_loses_no_digits(name):
     forgotten = {"gla": 0.0, "mamba2": 1e-30}
     if name in forgotten:
         gates = jnp.where(jnp.broadcast_to(often[..., None], z.gates.shape), forgotten[name], z.gates)
+        z = z._replace(gates=gates)
+    elif name == "mlstm":
+        log_forget = jnp.where(jnp.broadcast_to(often, z.gates.log_forget.shape), -500.0, z.gates.log_forget)
+        z = z._replace(gates=z.gates._replace(log_forget=log_forget))
     else:
-        field = "log_keep" if name == "gated_deltanet" else "log_forget"
-        log_decay = getattr(z.gates, field)
-        gates = z.gates._replace(**{field: jnp.where(jnp.broadcast_to(often, log_decay.shape), -500.0, log_decay)})
-    z = z._replace(gates=gates)
+        (step,) = z.steps
+        log_decay = jnp.where(jnp.broadcast_to(often[..., None], step.log_decay.shape), -500.0, step.log_decay)
+        step = step._replace(log_decay=log_decay, removal=jnp.exp(log_decay) * step.key)
+        z = z._replace(steps=(step,))
     carry = cell.initial_carry((B,))
 
     def by_chunk(z):

@@ -78,28 +78,43 @@ def attention_with_decays(
 ) -> tuple[Float[jax.Array, "*B C V"], Float[jax.Array, "*B C K"], Float[jax.Array, "*B C K"]]:
     """Σ_{s ≤ t} ((qₜ ⊙ dₜₛ)ᵀ kₛ) vₛ `[..., C, V]` for decays of each entry of a key, `[..., C, K]`.
 
-    The chunk is cut in halves again and again. Between the two halves of a block, dₜₛ is the decay of t since the
-    middle times that of s until the middle, so that no factor is above one.
-
     Returns:
         The sums, dₜ₀, and d from each step to the last.
+    """
+    scores, since_start, until_end = scores_with_decays(query, key, decay)
+    return scores @ value, since_start, until_end
+
+
+def scores_with_decays(
+    query: Float[jax.Array, "... C K"], key: Float[jax.Array, "... C K"], decay: Float[jax.Array, "... C K"]
+) -> tuple[Float[jax.Array, "... C C"], Float[jax.Array, "... C K"], Float[jax.Array, "... C K"]]:
+    """(qₜ ⊙ dₜₛ)ᵀ kₛ `[..., C, C]` where s ≤ t, and zero elsewhere, for decays of each entry of a key, `[..., C, K]`.
+
+    The chunk is cut in halves again and again. Between the two halves of a block, dₜₛ is the decay of t since the
+    middle times that of s until the middle, so that no factor is above one. Leading dims of one are those of all.
+
+    Returns:
+        The scores, dₜ₀, and d from each step to the last.
     """
     length, half = query.shape[-2], 1
     until_end = jnp.ones_like(decay)
     pad = [(0, 0)] * (query.ndim - 2) + [(0, _power_of_two(length) - length), (0, 0)]
-    query, key, value = (jnp.pad(a, pad) for a in (query, key, value))
+    query, key = (jnp.pad(a, pad) for a in (query, key))
     since_start, until_end = (jnp.pad(a, pad, constant_values=1) for a in (decay, until_end))
-    sums = jnp.sum(query * key, axis=-1, keepdims=True) * value
+    scores = jnp.sum(query * key, axis=-1)[..., None, None]  # of each block with itself
     while half < query.shape[-2]:
         keys, _ = _halves(key * until_end, half)
         _, queries = _halves(query * since_start, half)
-        seen = (queries @ keys.mT) @ _halves(value, half)[0]
-        sums = sums + _whole(jnp.zeros_like(seen), seen)
+        blocks = scores.reshape(*scores.shape[:-3], scores.shape[-3] // 2, 2, half, half)
+        upper, lower = blocks[..., 0, :, :], blocks[..., 1, :, :]
+        upper = jnp.concatenate([upper, jnp.zeros_like(upper)], axis=-1)
+        lower = jnp.concatenate([matmul(queries, keys.mT), lower], axis=-1)
+        scores = jnp.concatenate([upper, lower], axis=-2)
         (first, second), (first_until, second_until) = _halves(since_start, half), _halves(until_end, half)
         since_start = _whole(first, second * first[..., -1:, :])
         until_end = _whole(first_until * second[..., -1:, :], second_until)
         half *= 2
-    return sums[..., :length, :], since_start[..., :length, :], until_end[..., :length, :]
+    return scores[..., 0, :length, :length], since_start[..., :length, :], until_end[..., :length, :]
 
 
 def linear_attention(

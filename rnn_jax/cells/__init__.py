@@ -16,6 +16,7 @@ from rnn_jax.cells.gated.gru import GRU, GRUResetBefore
 from rnn_jax.cells.gated.gru_variants import GRU1, GRU2, GRU3
 from rnn_jax.cells.gated.janet import JANET
 from rnn_jax.cells.gated.ligru import LiGRU
+from rnn_jax.cells.gated.lrcssm import LrcSSM
 from rnn_jax.cells.gated.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
 from rnn_jax.cells.gated.mgu import MGU
 from rnn_jax.cells.gated.multiplicative_lstm import MultiplicativeLSTM
@@ -27,9 +28,12 @@ from rnn_jax.cells.gated.sru import SRU
 from rnn_jax.cells.gated.star import STAR
 from rnn_jax.cells.gated.ugrnn import UGRNN
 from rnn_jax.cells.linear.base import Affine, ComplexDiagonalCell, DiagonalCell, LinearCell
+from rnn_jax.cells.linear.block_lru import BlockLRU
 from rnn_jax.cells.linear.deltanet import DeltaNet, GatedDeltaNet
 from rnn_jax.cells.linear.linear_attention import GLA, RetNet
+from rnn_jax.cells.linear.linoss import LinOSS
 from rnn_jax.cells.linear.lru import LRU, RGLRU
+from rnn_jax.cells.linear.mamba3 import Mamba3, Mamba3Carry
 from rnn_jax.cells.linear.mingru import MinGRU, MinLSTM
 from rnn_jax.cells.linear.mlstm import MLSTM, MLSTMCarry
 from rnn_jax.cells.linear.s5 import S4D, S5
@@ -79,6 +83,7 @@ CELLS: dict[str, type[Any]] = {
     "conv_gru": ConvGRU,
     "sru": SRU,
     "qrnn": QRNN,
+    "lrcssm": LrcSSM,
     "cornn": CoRNN,
     "lem": LEM,
     "clockwork": Clockwork,
@@ -88,9 +93,12 @@ CELLS: dict[str, type[Any]] = {
     "minlstm": MinLSTM,
     "lru": LRU,
     "rg_lru": RGLRU,
+    "block_lru": BlockLRU,
     "s5": S5,
     "s4d": S4D,
+    "linoss": LinOSS,
     "s6": S6,
+    "mamba3": Mamba3,
     "retnet": RetNet,
     "gla": GLA,
     "mlstm": MLSTM,
@@ -174,6 +182,7 @@ __all__ = [
     "UGRNN",
     "Affine",
     "AntisymmetricRNN",
+    "BlockLRU",
     "CayleyRNN",
     "Cell",
     "Clockwork",
@@ -204,8 +213,12 @@ __all__ = [
     "LSTMCarry",
     "LayerNormLSTM",
     "LiGRU",
+    "LinOSS",
     "LinearCell",
+    "LrcSSM",
     "MLSTMCarry",
+    "Mamba3",
+    "Mamba3Carry",
     "MinGRU",
     "MinLSTM",
     "MultiplicativeLSTM",

@@ -8,7 +8,7 @@
     V  vocabulary; features of a value          A   features that attention compares
     K  features of a key; beams, bins, bits     Q   features of a query; quantiles
     N  heads; states; examples; labels          S   steps of a source
-    L  layers, or taps of a convolution         M   numbers that are packed
+    L  layers, or taps of a convolution         M   numbers that are packed; units of a block
     W  window, all taps of a convolution        n   numbers of a carry; tokens of a prompt
 
     *window  of a convolution over space        *dims  any that do not matter

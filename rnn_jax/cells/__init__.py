@@ -16,6 +16,7 @@ from rnn_jax.cells.gated.gru import GRU, GRUResetBefore
 from rnn_jax.cells.gated.gru_variants import GRU1, GRU2, GRU3
 from rnn_jax.cells.gated.janet import JANET
 from rnn_jax.cells.gated.ligru import LiGRU
+from rnn_jax.cells.gated.lrcssm import LrcSSM
 from rnn_jax.cells.gated.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
 from rnn_jax.cells.gated.mgu import MGU
 from rnn_jax.cells.gated.multiplicative_lstm import MultiplicativeLSTM
@@ -27,6 +28,7 @@ from rnn_jax.cells.gated.sru import SRU
 from rnn_jax.cells.gated.star import STAR
 from rnn_jax.cells.gated.ugrnn import UGRNN
 from rnn_jax.cells.linear.base import Affine, ComplexDiagonalCell, DiagonalCell, LinearCell
+from rnn_jax.cells.linear.block_lru import BlockLRU
 from rnn_jax.cells.linear.comba import Comba
 from rnn_jax.cells.linear.delta_product import DeltaProduct, GatedDeltaProduct
 from rnn_jax.cells.linear.deltanet import DeltaNet, GatedDeltaNet
@@ -34,8 +36,10 @@ from rnn_jax.cells.linear.hgrn import HGRN
 from rnn_jax.cells.linear.hgrn2 import HGRN2
 from rnn_jax.cells.linear.kda import KDA
 from rnn_jax.cells.linear.linear_attention import GLA, RetNet
+from rnn_jax.cells.linear.linoss import LinOSS
 from rnn_jax.cells.linear.lru import LRU, RGLRU
 from rnn_jax.cells.linear.mamba2 import Mamba2
+from rnn_jax.cells.linear.mamba3 import Mamba3, Mamba3Carry
 from rnn_jax.cells.linear.mingru import MinGRU, MinLSTM
 from rnn_jax.cells.linear.mlstm import MLSTM, MLSTMCarry
 from rnn_jax.cells.linear.rwkv6 import RWKV6
@@ -87,6 +91,7 @@ CELLS: dict[str, type[Any]] = {
     "conv_gru": ConvGRU,
     "sru": SRU,
     "qrnn": QRNN,
+    "lrcssm": LrcSSM,
     "cornn": CoRNN,
     "lem": LEM,
     "clockwork": Clockwork,
@@ -97,10 +102,13 @@ CELLS: dict[str, type[Any]] = {
     "hgrn": HGRN,
     "lru": LRU,
     "rg_lru": RGLRU,
+    "block_lru": BlockLRU,
     "s5": S5,
     "s4d": S4D,
+    "linoss": LinOSS,
     "s6": S6,
     "mamba2": Mamba2,
+    "mamba3": Mamba3,
     "retnet": RetNet,
     "gla": GLA,
     "hgrn2": HGRN2,
@@ -196,6 +204,7 @@ __all__ = [
     "UGRNN",
     "Affine",
     "AntisymmetricRNN",
+    "BlockLRU",
     "CayleyRNN",
     "Cell",
     "Clockwork",
@@ -229,9 +238,13 @@ __all__ = [
     "LSTMCarry",
     "LayerNormLSTM",
     "LiGRU",
+    "LinOSS",
     "LinearCell",
+    "LrcSSM",
     "MLSTMCarry",
     "Mamba2",
+    "Mamba3",
+    "Mamba3Carry",
     "MinGRU",
     "MinLSTM",
     "MultiplicativeLSTM",

@@ -37,11 +37,10 @@ class Paper:
         lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
         return "\n".join([f"@{kind}{{{self.key},", *lines, "}"])
 
-    def short(self) -> str:
-        """Surnames and year, as in running text: "Cho et al. 2014, arXiv:1406.1078"."""
+    def surnames(self) -> str:
+        """The authors as in running text: "Cho et al."."""
         surnames = [author.partition(",")[0].strip() for author in self.authors.split(" and ")]
-        names = " & ".join(surnames) if len(surnames) < 3 else f"{surnames[0]} et al."
-        return f"{names} {self.year}" + (f", arXiv:{self.arxiv}" if self.arxiv else "")
+        return " & ".join(surnames) if len(surnames) < 3 else f"{surnames[0]} et al."
 
 
 def citation(cell: Any) -> str:

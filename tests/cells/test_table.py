@@ -1,6 +1,7 @@
 """What the docstrings promise is so, and the table of the cells is the one that the code draws."""
 
 import inspect
+import json
 import re
 
 import jax
@@ -55,6 +56,36 @@ def test_a_cell_without_a_paper_says_so():
 
     with pytest.raises(ValueError, match="cell=Own: it names no paper"):
         rnn_jax.citation(Own)
+
+
+def test_cells_stand_by_family_and_year():
+    text = table.tables(("gru", "elman", "lru", "lstm", "s4d", "s6"))
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    assert headings == ["## Gated", "## Simple", "## Linear"]
+    assert [row[0] for row in rows] == ["| `lstm`", "| `gru`", "| `elman`", "| `s4d`", "| `lru`", "| `s6`"]
+    assert set(table.state_tracking(table.STATE_TRACKING)) <= set(rnn_jax.CELLS)
+    assert rows[1][1:6] == ["`GRU`", "2014", "Cho et al., arXiv:1406.1078", "3 (D + H + 1) H + H", "256"]
+
+
+def test_state_tracking_is_told_from_results_alone(tmp_path):
+    def result(cell, task, mean, metric="scaled accuracy", model="recurrent"):
+        return {"task": task, "mean": mean, "metric": metric, "config": {"cell": cell, "model": model}}
+
+    found = [
+        result("s6", "parity-256", 0.009),
+        result("s6(negative_eigenvalues=True)", "parity-256", 0.9388),
+        result("s6(negative_eigenvalues=True)", "parity-256", 0.5),
+        result("lstm", "chomsky-regular", 36.8, model="transformer"),
+        result("lstm", "chomsky-regular", 100.0, "accuracy %"),
+    ]
+    results = tmp_path / "state_tracking.json"
+    assert table.state_tracking(results) == {}
+    results.write_text(json.dumps({"results": found}))
+    assert table.state_tracking(results) == {
+        "s6": "parity-256: 0.01; parity-256: 0.94 with negative_eigenvalues=True",
+        "lstm": "chomsky-regular: 100 %",
+    }
 
 
 @pytest.mark.exhaustive

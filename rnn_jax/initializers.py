@@ -50,6 +50,11 @@ def per_gate(initializer, key: jax.Array, shape: tuple[int, int], gates: int, dt
     return jnp.concatenate([initializer(k, shape, dtype) for k in jax.random.split(key, gates)], axis=1)
 
 
+def in_heads(draw: Callable[[jax.Array], jax.Array], key: jax.Array, heads: int) -> jax.Array:
+    """`draw(key)`, the kernel of a head, for one head; for N of them `[N, ...]`, each drawn with a key of its own."""
+    return draw(key) if heads == 1 else jax.vmap(draw)(jax.random.split(key, heads))
+
+
 def gate_bias(values: tuple[float, ...], hidden_size: int, dtype: DType = jnp.float32) -> jax.Array:
     """A bias `[gates * H]` with one constant a gate: `(0, 1, 0, 0)` opens the forget gate of an LSTM."""
     return jnp.repeat(jnp.asarray(values, dtype), hidden_size)
@@ -123,6 +128,7 @@ def gated_kernels(
     param_dtype: DType = jnp.float32,
     recurrent: Callable[..., jax.Array] = orthogonal,
     recurrent_gates: int | None = None,
+    heads: int = 1,
 ) -> dict[str, dict[str, jax.Array]]:
     """The kernels of a cell whose gates read the input and the hidden state, before any bias is added.
 
@@ -134,14 +140,20 @@ def gated_kernels(
         param_dtype: of the kernels.
         recurrent: initializer of each recurrent block; the input blocks are Glorot-uniform.
         recurrent_gates: how many of them read the hidden state; as many as read the input by default.
+        heads: N, a divisor of H.
 
     Returns:
-        `{"input": {"kernel": [D, gates H]}, "recurrent": {"kernel": [H, recurrent_gates H]}}`.
+        `{"input": {"kernel": [D, gates H]}, "recurrent": {"kernel": [H, recurrent_gates H]}}`; the recurrent kernel of
+        several heads is `[N, H / N, recurrent_gates H / N]`.
     """
     recurrent_gates = gates if recurrent_gates is None else recurrent_gates
     input_key, recurrent_key = jax.random.split(key)
-    shape, square = (input_size, hidden_size), (hidden_size, hidden_size)
+    shape, square = (input_size, hidden_size), (hidden_size // heads,) * 2
+
+    def of_head(key: jax.Array) -> jax.Array:
+        return per_gate(recurrent, key, square, recurrent_gates, param_dtype)
+
     return {
         "input": {"kernel": per_gate(glorot_uniform, input_key, shape, gates, param_dtype)},
-        "recurrent": {"kernel": per_gate(recurrent, recurrent_key, square, recurrent_gates, param_dtype)},
+        "recurrent": {"kernel": in_heads(of_head, recurrent_key, heads)},
     }

@@ -157,12 +157,22 @@ class GatedCell(Cell):
         additive: it sees `z` and `r` only as z + r.
         cut: it cuts `z` and `r` into parts of `hidden_size` before it does anything else with them.
         heads: N, where the recurrent kernel is block-diagonal, `[N, H / N, ...]`: the cell is then N cells of H / N
-            units side by side, each part of every other array having all of them.
+            units side by side, each part of every other array having all of them. A cell that offers the choice has a
+            field of this name, draws its kernel by `initializers.in_heads` and multiplies with `block_dense`.
+
+    Raises:
+        ValueError: `heads` does not divide `hidden_size`.
     """
 
     additive: bool = False
     cut: bool = False
     heads: int = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_size("heads", self.heads)
+        if self.hidden_size % self.heads:
+            raise ValueError(f"heads={self.heads}: expected a divisor of hidden_size={self.hidden_size}")
 
     @abc.abstractmethod
     def recur(self, params: Params, carry: Carry) -> Product:
@@ -180,7 +190,7 @@ class GatedHiddenCell(HiddenCell, GatedCell):
     """Both: one hidden state, whose product with one kernel is all that the gates see of it."""
 
     def recur(self, params: Params, carry: Hidden) -> Product:
-        return dense(carry, params["recurrent"]["kernel"])
+        return block_dense(carry, params["recurrent"]["kernel"])
 
 
 Run = Callable[[Cell, Params, Any, Carry, bool, Any], tuple[Carry, jax.Array]]
@@ -205,20 +215,28 @@ class Composite(Cell):
         return self(params, carry, z)
 
 
-def block_dense(x: Inputs, kernel: Float[Array, "N _ _"]) -> Output:
-    """`x [..., H]` times a block-diagonal kernel: head n of x, H / N numbers, times block n.
+def block_dense(x: Inputs, kernel: Float[Array, "*N _ _"], parts: int = 1) -> Output:
+    """`x [..., P H]` times a kernel: a dense one, `[P H, G H]`, or N blocks `[N, P h, G h]`, h = H / N.
 
-    The columns of a block are those of G / h parts, side by side, and so are those of the product `[..., N G]`: each
-    part has all heads.
+    Block n reads head n of the units and writes it. What is read and what is written are P and G parts side by side,
+    each of which has all heads.
+
+    Args:
+        x: what is read.
+        kernel: of one head or of several.
+        parts: P.
     """
-    heads, size, columns = kernel.shape
+    if kernel.ndim == 2:
+        return dense(x, kernel)
+    heads, rows, columns = kernel.shape
     kernel = jnp.asarray(kernel, x.dtype)
     if heads == 1:
         return dense(x, kernel[0])
-    batch = x.shape[:-1]
-    products = jnp.einsum("...ni,nio->...no", x.reshape(*batch, heads, size), kernel)
-    parts = products.reshape(*batch, heads, columns // size, size)
-    return jnp.moveaxis(parts, -2, -3).reshape(*batch, heads * columns)
+    batch, size = x.shape[:-1], rows // parts
+    by_head = jnp.moveaxis(x.reshape(*batch, parts, heads, size), -3, -2).reshape(*batch, heads, rows)
+    products = jnp.einsum("...ni,nio->...no", by_head, kernel)
+    by_part = jnp.moveaxis(products.reshape(*batch, heads, columns // size, size), -2, -3)
+    return by_part.reshape(*batch, heads * columns)
 
 
 def dense(x: Inputs, kernel: Float[Array, "D H"], bias: Float[Array, "H"] | None = None) -> Output:

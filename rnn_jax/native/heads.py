@@ -32,13 +32,17 @@ def params_of_heads(cell: Cell, params: Params) -> Params:
     """Parameters of the heads, stacked `[N, ...]`.
 
     Raises:
-        NotPointwise: an array is neither N blocks nor parts that all heads have.
+        NotPointwise: an array is neither N blocks, nor parts that all heads have, nor without units.
     """
     count, like = heads_of(cell), param_shapes(one_head(cell))
 
     def apart(whole: Any, one: Any) -> Any:
+        if whole.shape == (count, *one.shape):
+            return whole
         if whole.shape == (count, *one.shape[1:]) and one.shape[:1] == (1,):
             return whole[:, None]
+        if whole.shape == one.shape:  # no axis of units: all heads have it
+            return jnp.broadcast_to(whole, (count, *one.shape))
         if whole.shape == (*one.shape[:-1], count * one.shape[-1]):
             return split_heads(whole, count, cell.hidden_size // count)
         raise NotPointwise(f"an array {list(whole.shape)} of its params is not {count} times one {list(one.shape)}")

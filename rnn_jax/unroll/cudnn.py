@@ -31,7 +31,11 @@ class CuDNN:
 
     def why_not(self, cell: Cell) -> str:
         """Why a cell cannot be run this way here; "" if it can."""
-        if type(cell) is not LSTM or cell.gates != IN_ORDER or cell.without or cell.peepholes or cell.layer_norm:
+        if (
+            type(cell) is not LSTM
+            or cell.gates != IN_ORDER
+            or any((cell.without, cell.peepholes, cell.layer_norm, cell.heads > 1))
+        ):
             return "cuDNN has the LSTM without options alone"
         backend = jax.default_backend()
         return "" if backend == "gpu" else f"it needs an NVIDIA GPU, and the default device here is a {backend}"

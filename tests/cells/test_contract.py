@@ -270,5 +270,5 @@ def test_initial_values_follow_the_papers():
 
 def test_cells_are_records():
     cell = rnn_jax.GRU(3, 4)
-    assert dataclasses.asdict(cell) == {"input_size": 3, "hidden_size": 4, "bias": True, "longest": None}
+    assert dataclasses.asdict(cell) == {"input_size": 3, "hidden_size": 4, "bias": True, "longest": None, "heads": 1}
     assert rnn_jax.describe(rnn_jax.Stack([cell]))["layers"][0]["type"] == "GRU"

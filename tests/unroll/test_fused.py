@@ -195,9 +195,18 @@ def test_it_runs_without_jit():
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [OPTIONS[0], OPTIONS[3]])
-def test_heads_are_smaller_cells_side_by_side(options):
-    cell = rnn_jax.SLSTM(3, 36, heads=4)
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        (rnn_jax.SLSTM(3, 36, heads=4), OPTIONS[0]),
+        (rnn_jax.SLSTM(3, 36, heads=4), OPTIONS[3]),
+        (rnn_jax.GRU(3, 36, heads=4), OPTIONS[3]),
+        (rnn_jax.PeepholeLSTM(3, 12, heads=3), OPTIONS[2]),
+        (rnn_jax.CoRNN(3, 12, heads=3), OPTIONS[0]),  # a product with two parts of the carry
+        (rnn_jax.FastGRNN(3, 12, heads=3, input_rank=2), OPTIONS[0]),  # what has no units belongs to all heads
+    ],
+)
+def test_heads_are_smaller_cells_side_by_side(cell, options):
     assert_same(cell, drawn(cell), **options)
 
 

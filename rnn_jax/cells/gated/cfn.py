@@ -51,15 +51,18 @@ class CFN(GatedHiddenCell):
     Args:
         input_size: D.
         hidden_size: H.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, 2 H / N]`.
     """
 
     input_size: int
     hidden_size: int
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (LAURENT_2017,)
     cut = True
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
-        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype, recurrent_gates=2)
+        sizes = self.input_size, self.hidden_size
+        params = initializers.gated_kernels(key, *sizes, 3, param_dtype, recurrent_gates=2, heads=self.heads)
         params["input"]["bias"] = initializers.gate_bias((1.0, -1.0), self.hidden_size, param_dtype)
         return params
 

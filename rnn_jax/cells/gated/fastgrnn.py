@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, dense, sigmoid
+from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, block_dense, dense, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.cells.simple.elman import ACTIVATIONS
 from rnn_jax.checks import check_choice, check_size
@@ -66,12 +66,13 @@ def fastgrnn_gate(
 
 def low_rank_dense(
     x: Inputs,
-    kernel: Float[Array, "R H"],
+    kernel: Float[Array, "*N R _"],
     bias: Float[Array, "H"] | None = None,
     reduce: Float[Array, "D R"] | None = None,
 ) -> Output:
-    """`x @ kernel + bias`, or `x @ reduce @ kernel + bias` where the kernel has two factors."""
-    return dense(x if reduce is None else dense(x, reduce), kernel, bias)
+    """`x @ kernel + bias`, or `x @ reduce @ kernel + bias` where the kernel has two factors; it may have heads."""
+    y = block_dense(x if reduce is None else dense(x, reduce), kernel)
+    return y if bias is None else y + along_last(bias, y)
 
 
 class _LowRankCell(HiddenCell, GatedCell):
@@ -89,13 +90,16 @@ class _LowRankCell(HiddenCell, GatedCell):
         for name in ("input_rank", "recurrent_rank"):
             if getattr(self, name) is not None:
                 check_size(name, getattr(self, name))
+        if self.heads > 1 and self.recurrent_rank is not None:
+            raise ValueError(f"heads={self.heads} with recurrent_rank={self.recurrent_rank}: leave one of them")
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, recurrent_key = jax.random.split(key)
-        sizes = (self.input_size, self.hidden_size), (self.hidden_size, self.hidden_size)
+        shape, square = (self.input_size, self.hidden_size), (self.hidden_size // self.heads,) * 2
+        orthogonal, rank = initializers.orthogonal, self.recurrent_rank
         return {
-            "input": _factors(initializers.glorot_uniform, input_key, sizes[0], self.input_rank, param_dtype),
-            "recurrent": _factors(initializers.orthogonal, recurrent_key, sizes[1], self.recurrent_rank, param_dtype),
+            "input": _factors(initializers.glorot_uniform, input_key, shape, self.input_rank, param_dtype),
+            "recurrent": _factors(orthogonal, recurrent_key, square, rank, param_dtype, self.heads),
         }
 
     def project(self, params: Params, xs: Inputs) -> Projected:
@@ -105,9 +109,11 @@ class _LowRankCell(HiddenCell, GatedCell):
         return low_rank_dense(carry, **params["recurrent"])
 
 
-def _factors(initializer, key: jax.Array, shape: tuple[int, int], rank: int | None, dtype: DType) -> Params:
+def _factors(
+    initializer, key: jax.Array, shape: tuple[int, int], rank: int | None, dtype: DType, heads: int = 1
+) -> Params:
     if rank is None:
-        return {"kernel": initializer(key, shape, dtype)}
+        return {"kernel": initializers.in_heads(lambda key: initializer(key, shape, dtype), key, heads)}
     reduce_key, kernel_key = jax.random.split(key)
     return {
         "reduce": initializer(reduce_key, (shape[0], rank), dtype),
@@ -129,6 +135,10 @@ class FastRNN(_LowRankCell):
         activation: φ, "tanh" or "relu".
         input_rank: of W; None for the full rank.
         recurrent_rank: of U; None for the full rank.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, H / N]`.
+
+    Raises:
+        ValueError: heads with a recurrent_rank, whose first factor would be for all heads.
     """
 
     input_size: int
@@ -136,6 +146,7 @@ class FastRNN(_LowRankCell):
     activation: str = dataclasses.field(default="tanh", kw_only=True)
     input_rank: int | None = dataclasses.field(default=None, kw_only=True)
     recurrent_rank: int | None = dataclasses.field(default=None, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (KUSUPATI_2018,)
     additive = True
 
@@ -163,6 +174,10 @@ class FastGRNN(_LowRankCell):
         activation: φ, "tanh" or "relu".
         input_rank: of W; None for the full rank.
         recurrent_rank: of U; None for the full rank.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, H / N]`.
+
+    Raises:
+        ValueError: heads with a recurrent_rank, whose first factor would be for all heads.
     """
 
     input_size: int
@@ -170,6 +185,7 @@ class FastGRNN(_LowRankCell):
     activation: str = dataclasses.field(default="tanh", kw_only=True)
     input_rank: int | None = dataclasses.field(default=None, kw_only=True)
     recurrent_rank: int | None = dataclasses.field(default=None, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (KUSUPATI_2018,)
     additive = True
 

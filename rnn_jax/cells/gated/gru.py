@@ -68,9 +68,10 @@ class _GRU(HiddenCell):
     input_size: int
     hidden_size: int
     bias: bool
+    heads: int = 1
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
-        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype)
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype, heads=self.heads)
         if self.bias:
             params["input"]["bias"] = jnp.zeros(3 * self.hidden_size, param_dtype)
         return params
@@ -88,6 +89,7 @@ class GRU(_GRU, GatedHiddenCell):
         hidden_size: H.
         bias: whether there are biases.
         longest: the longest dependence to expect, in steps, for `initializers.chrono`; None starts b_z as zero.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, 3 H / N]`.
 
     Raises:
         ValueError: longest is no such time, or given without biases.
@@ -97,6 +99,7 @@ class GRU(_GRU, GatedHiddenCell):
     hidden_size: int
     bias: bool = dataclasses.field(default=True, kw_only=True)
     longest: int | None = dataclasses.field(default=None, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (CHO_2014, CHUNG_2014)
     cut = True
 
@@ -114,7 +117,7 @@ class GRU(_GRU, GatedHiddenCell):
         return params
 
     def recur(self, params: Params, carry: Hidden) -> Product:
-        product = dense(carry, params["recurrent"]["kernel"])
+        product = super().recur(params, carry)
         if not self.bias:
             return product
         bias = jnp.pad(jnp.asarray(params["recurrent"]["bias"], product.dtype), (2 * self.hidden_size, 0))

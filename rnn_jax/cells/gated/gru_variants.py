@@ -18,7 +18,7 @@ import dataclasses
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, dense, interpolate, sigmoid
+from rnn_jax.cells.base import GatedCell, HiddenCell, along_last, block_dense, interpolate, sigmoid
 from rnn_jax.cells.gated.gru import CHO_2014, gru_step_reset_before
 from rnn_jax.cells.papers import Paper
 from rnn_jax.typing import Array, DType, Float, Hidden, Key, Output, Params, Product, Projected
@@ -108,22 +108,24 @@ class GRU3(HiddenCell, GatedCell):
     Args:
         input_size: D.
         hidden_size: H.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, H / N]`.
     """
 
     input_size: int
     hidden_size: int
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (DEY_2017, CHO_2014)
     additive = True
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
-        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype)
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype, heads=self.heads)
         params["input"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         params["recurrent"]["bias"] = jnp.zeros(2 * self.hidden_size, param_dtype)
         return params
 
     def recur(self, params: Params, carry: Hidden) -> Product:
         reset = sigmoid(along_last(params["recurrent"]["bias"][: self.hidden_size], carry))
-        return dense(reset * carry, params["recurrent"]["kernel"])
+        return block_dense(reset * carry, params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return gru3_gate(carry, z, r, params["recurrent"]["bias"][self.hidden_size :])

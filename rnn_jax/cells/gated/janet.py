@@ -63,12 +63,14 @@ class JANET(GatedHiddenCell):
         hidden_size: H.
         beta: β, how much the input gate is shifted open.
         longest: the longest dependence to expect, in steps, for `initializers.chrono`; None starts b_f at one.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, 2 H / N]`.
     """
 
     input_size: int
     hidden_size: int
     beta: float = dataclasses.field(default=1.0, kw_only=True)
     longest: int | None = dataclasses.field(default=None, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (WESTHUIZEN_2018, TALLEC_2018)
     additive = True
     cut = True
@@ -80,7 +82,9 @@ class JANET(GatedHiddenCell):
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         kernel_key, bias_key = jax.random.split(key)
-        params = initializers.gated_kernels(kernel_key, self.input_size, self.hidden_size, 2, param_dtype)
+        params = initializers.gated_kernels(
+            kernel_key, self.input_size, self.hidden_size, 2, param_dtype, heads=self.heads
+        )
         if self.longest is None:
             forget = jnp.ones(self.hidden_size, param_dtype)
         else:

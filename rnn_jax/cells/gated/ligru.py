@@ -48,16 +48,18 @@ class LiGRU(GatedHiddenCell):
     Args:
         input_size: D.
         hidden_size: H.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, 2 H / N]`.
     """
 
     input_size: int
     hidden_size: int
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (RAVANELLI_2018,)
     additive = True
     cut = True
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
-        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype, heads=self.heads)
         params["input"]["bias"] = jnp.zeros(2 * self.hidden_size, param_dtype)
         return params
 

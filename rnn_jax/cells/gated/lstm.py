@@ -19,13 +19,13 @@ of PyTorch's two, and of the paper's three under layer_norm, which only ever app
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import Cell, GatedCell, along_last, dense, sigmoid, squash, widened
+from rnn_jax.cells.base import Cell, GatedCell, along_last, block_dense, dense, sigmoid, squash, widened
 from rnn_jax.cells.gated.lstm_papers import BA_2016, GERS_2000, GERS_2002, GREFF_2017, HOCHREITER_1997, SAK_2014
 from rnn_jax.checks import check_size
 from rnn_jax.typing import Array, DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
@@ -106,6 +106,7 @@ class _LSTM(Cell):
     layer_norm: bool = dataclasses.field(default=False, kw_only=True)
     without: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
     longest: int | None = dataclasses.field(default=None, kw_only=True)
+    heads: ClassVar[int] = 1
     papers = (HOCHREITER_1997, GERS_2000)
 
     def __post_init__(self):
@@ -126,7 +127,7 @@ class _LSTM(Cell):
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         size, count = self.hidden_size, len(self.gates)
-        params = initializers.gated_kernels(key, self.input_size, size, count, param_dtype)
+        params = initializers.gated_kernels(key, self.input_size, size, count, param_dtype, heads=self.heads)
         if self.bias:
             starts = {"f": self.forget_bias, "i": -self.forget_bias if self.coupled else 0.0}
             params["input"]["bias"] = initializers.gate_bias(
@@ -157,7 +158,7 @@ class _LSTM(Cell):
         return layer_norm(dense(xs, params["input"]["kernel"]), params["norm"]["input"], params["input"].get("bias"))
 
     def recur(self, params: Params, carry: LSTMCarry) -> Product:
-        return dense(carry.hidden, params["recurrent"]["kernel"])
+        return block_dense(carry.hidden, params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: LSTMCarry, z: Projected, r: Product) -> tuple[LSTMCarry, Output]:
         linear = tuple(c for c, part in zip("gc", PARTS[3:], strict=True) if part in self.without)
@@ -188,10 +189,19 @@ class LSTM(_LSTM, GatedCell):
             "output_activation".
         longest: the longest dependence to expect, in steps: the forget gate's bias starts by `initializers.chrono`,
             the input gate's as its negative, whatever forget_bias says.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, 4 H / N]`.
 
     Raises:
-        ValueError: an unknown part, coupled without one of the gates that it couples, or longest without biases.
+        ValueError: an unknown part, coupled without one of the gates that it couples, longest without biases, or heads
+            with layer_norm.
     """
+
+    heads: int = dataclasses.field(default=1, kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.heads > 1 and self.layer_norm:
+            raise ValueError(f"heads={self.heads} with layer_norm=True, which is over all units: leave one of them")
 
     @property
     def additive(self) -> bool:

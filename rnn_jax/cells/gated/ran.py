@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax import initializers
-from rnn_jax.cells.base import GatedCell, dense, sigmoid
+from rnn_jax.cells.base import GatedCell, block_dense, dense, sigmoid
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_choice
 from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
@@ -55,11 +55,13 @@ class RAN(GatedCell):
         input_size: D.
         hidden_size: H.
         activation: φ, "tanh" or "identity".
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, 2 H / N]`.
     """
 
     input_size: int
     hidden_size: int
     activation: str = dataclasses.field(default="tanh", kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (LEE_2017,)
     cut = True
 
@@ -68,7 +70,8 @@ class RAN(GatedCell):
         check_choice("activation", self.activation, tuple(ACTIVATIONS))
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
-        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 3, param_dtype, recurrent_gates=2)
+        sizes = self.input_size, self.hidden_size
+        params = initializers.gated_kernels(key, *sizes, 3, param_dtype, recurrent_gates=2, heads=self.heads)
         params["input"]["bias"] = jnp.zeros(2 * self.hidden_size, param_dtype)
         return params
 
@@ -79,7 +82,7 @@ class RAN(GatedCell):
         return dense(xs, params["input"]["kernel"], jnp.pad(params["input"]["bias"], (0, self.hidden_size)))
 
     def recur(self, params: Params, carry: Hidden) -> Product:
-        return dense(self.output(carry), params["recurrent"]["kernel"])
+        return block_dense(self.output(carry), params["recurrent"]["kernel"])
 
     def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return ran_gate(carry, z, r, self.activation)

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import GatedCell, block_dense, dense, sigmoid
 from rnn_jax.cells.papers import Paper
-from rnn_jax.checks import check_choice, check_size
+from rnn_jax.checks import check_choice
 from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 BECK_2024 = Paper(
@@ -92,10 +92,7 @@ class SLSTM(GatedCell):
 
     def __post_init__(self):
         super().__post_init__()
-        check_size("heads", self.heads)
         check_choice("forget_gate", self.forget_gate, FORGET_GATES)
-        if self.hidden_size % self.heads:
-            raise ValueError(f"heads={self.heads}: expected a divisor of hidden_size={self.hidden_size}")
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         size, head_size = self.hidden_size, self.hidden_size // self.heads

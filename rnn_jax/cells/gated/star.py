@@ -51,11 +51,13 @@ class STAR(GatedHiddenCell):
         input_size: D.
         hidden_size: H.
         longest: the longest dependence to expect, in steps, for `initializers.chrono`; None starts b_k as zero.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, H / N]`.
     """
 
     input_size: int
     hidden_size: int
     longest: int | None = dataclasses.field(default=None, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (TURKOGLU_2019, TALLEC_2018)
     cut = True
 
@@ -66,7 +68,7 @@ class STAR(GatedHiddenCell):
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, recurrent_key, bias_key = jax.random.split(key, 3)
-        shape, square = (self.input_size, self.hidden_size), (self.hidden_size, self.hidden_size)
+        shape, square = (self.input_size, self.hidden_size), (self.hidden_size // self.heads,) * 2
         zeros = jnp.zeros(self.hidden_size, param_dtype)
         # The gate lets new values in, so its bias is that of a forget gate with the sign changed.
         gate = zeros
@@ -77,7 +79,11 @@ class STAR(GatedHiddenCell):
                 "kernel": initializers.per_gate(initializers.orthogonal, input_key, shape, 2, param_dtype),
                 "bias": jnp.concatenate([gate, zeros]),
             },
-            "recurrent": {"kernel": initializers.orthogonal(recurrent_key, square, param_dtype)},
+            "recurrent": {
+                "kernel": initializers.in_heads(
+                    lambda key: initializers.orthogonal(key, square, param_dtype), recurrent_key, self.heads
+                )
+            },
         }
 
     def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:

@@ -48,17 +48,19 @@ class UGRNN(GatedHiddenCell):
         input_size: D.
         hidden_size: H.
         forget_bias: what the gate's bias starts as; a larger one keeps the old state longer.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, 2 H / N]`.
     """
 
     input_size: int
     hidden_size: int
     forget_bias: float = dataclasses.field(default=1.0, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (COLLINS_2017,)
     additive = True
     cut = True
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
-        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype)
+        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 2, param_dtype, heads=self.heads)
         params["input"]["bias"] = initializers.gate_bias((self.forget_bias, 0.0), self.hidden_size, param_dtype)
         return params
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import GatedCell, dense
+from rnn_jax.cells.base import GatedCell, block_dense, dense
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_number
 from rnn_jax.typing import DType, Hidden, Inputs, Key, Output, Params, Product, Projected
@@ -55,8 +55,8 @@ class CoRNN(GatedCell):
     Carry: `CoRNNCarry(position [B, H], velocity [B, H])`.
     Params: `input.kernel [D, H]`, `input.bias [H]`, `recurrent.kernel [2 H, H]`. Parameters: (D + 2 H + 1) H.
 
-    All start uniform in ±1 / √(D + 2 H), as in the authors' code; dt, gamma and epsilon are by default those of its
-    sequential MNIST.
+    All start uniform in ±1 / √(D + 2 H), as in the authors' code, and in ±1 / √(D + 2 H / N) with heads; dt, gamma and
+    epsilon are by default those of its sequential MNIST.
 
     Args:
         input_size: D.
@@ -64,6 +64,7 @@ class CoRNN(GatedCell):
         dt: Δt, the step size.
         gamma: γ, the squared frequency of a unit alone.
         epsilon: ε, the damping. Steps are stable for Δt below about 1 / ε and 1 / √γ.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, 2 H / N, H / N]`.
     """
 
     input_size: int
@@ -71,6 +72,7 @@ class CoRNN(GatedCell):
     dt: float = dataclasses.field(default=0.042, kw_only=True)
     gamma: float = dataclasses.field(default=2.7, kw_only=True)
     epsilon: float = dataclasses.field(default=4.7, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (RUSCH_2021,)
     additive = True
 
@@ -80,10 +82,13 @@ class CoRNN(GatedCell):
             check_number(name, getattr(self, name), above=0)
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
-        rows, size = self.input_size + 2 * self.hidden_size + 1, self.hidden_size
+        size = self.hidden_size // self.heads
+        rows = self.input_size + 2 * size + 1
         bound = (rows - 1) ** -0.5
-        drawn = jax.random.uniform(key, (rows, size), param_dtype, -bound, bound)
+        drawn = jax.random.uniform(key, (rows, self.hidden_size), param_dtype, -bound, bound)
         kernel, recurrent, bias = jnp.split(drawn, [self.input_size, rows - 1])
+        if self.heads > 1:
+            recurrent = jnp.moveaxis(recurrent.reshape(2 * size, self.heads, size), 1, 0)
         return {"input": {"kernel": kernel, "bias": bias[0]}, "recurrent": {"kernel": recurrent}}
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> CoRNNCarry:
@@ -94,7 +99,7 @@ class CoRNN(GatedCell):
         return dense(xs, **params["input"])
 
     def recur(self, params: Params, carry: CoRNNCarry) -> Product:
-        return dense(jnp.concatenate(carry, axis=-1), params["recurrent"]["kernel"])
+        return block_dense(jnp.concatenate(carry, axis=-1), params["recurrent"]["kernel"], parts=2)
 
     def gate(self, params: Params, carry: CoRNNCarry, z: Projected, r: Product) -> tuple[CoRNNCarry, Output]:
         return cornn_gate(carry, z, r, self.dt, self.gamma, self.epsilon)

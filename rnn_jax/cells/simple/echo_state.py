@@ -15,7 +15,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import GatedCell, HiddenCell, dense, interpolate
+from rnn_jax import initializers
+from rnn_jax.cells.base import GatedCell, HiddenCell, block_dense, dense, interpolate
 from rnn_jax.cells.papers import Paper
 from rnn_jax.checks import check_number
 from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
@@ -85,6 +86,8 @@ class EchoState(HiddenCell, GatedCell):
         leak: a, above 0 and at most 1; small for slow signals.
         density: the share of units that a unit reads, above 0 and at most 1.
         input_scale: the largest weight of an input.
+        heads: N, a divisor of H: reservoirs of H / N units side by side, each with this spectral radius; with more than
+            one the recurrent kernel is `[N, H / N, H / N]`.
     """
 
     input_size: int
@@ -93,6 +96,7 @@ class EchoState(HiddenCell, GatedCell):
     leak: float = dataclasses.field(default=1.0, kw_only=True)
     density: float = dataclasses.field(default=1.0, kw_only=True)
     input_scale: float = dataclasses.field(default=1.0, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (JAEGER_2001, JAEGER_2007)
     additive = True
 
@@ -106,7 +110,10 @@ class EchoState(HiddenCell, GatedCell):
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         input_key, recurrent_key = jax.random.split(key)
         shape, scale = (self.input_size, self.hidden_size), self.input_scale
-        recurrent = reservoir(recurrent_key, self.hidden_size, self.density, self.spectral_radius)
+        size = self.hidden_size // self.heads
+        recurrent = initializers.in_heads(
+            lambda key: reservoir(key, size, self.density, self.spectral_radius), recurrent_key, self.heads
+        )
         return {
             "input": {"kernel": jax.random.uniform(input_key, shape, param_dtype, -scale, scale)},
             "recurrent": {"kernel": recurrent.astype(param_dtype)},
@@ -119,7 +126,7 @@ class EchoState(HiddenCell, GatedCell):
         return dense(xs, jax.lax.stop_gradient(params["input"]["kernel"]))
 
     def recur(self, params: Params, carry: Hidden) -> Product:
-        return dense(carry, jax.lax.stop_gradient(params["recurrent"]["kernel"]))
+        return block_dense(carry, jax.lax.stop_gradient(params["recurrent"]["kernel"]))
 
     def gate(self, params: Params, carry: Hidden, z: Projected, r: Product) -> tuple[Hidden, Output]:
         return echo_state_gate(carry, z, r, self.leak)

@@ -55,6 +55,7 @@ class Elman(GatedHiddenCell):
         activation: "tanh" or "relu".
         recurrent_init: "orthogonal" or "identity".
         bias: whether there is a bias.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, H / N]`.
     """
 
     input_size: int
@@ -62,6 +63,7 @@ class Elman(GatedHiddenCell):
     activation: str = dataclasses.field(default="tanh", kw_only=True)
     recurrent_init: str = dataclasses.field(default="orthogonal", kw_only=True)
     bias: bool = dataclasses.field(default=True, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (ELMAN_1990,)
     additive = True
 
@@ -72,7 +74,8 @@ class Elman(GatedHiddenCell):
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         recurrent = getattr(initializers, self.recurrent_init)
-        params = initializers.gated_kernels(key, self.input_size, self.hidden_size, 1, param_dtype, recurrent)
+        sizes = self.input_size, self.hidden_size
+        params = initializers.gated_kernels(key, *sizes, 1, param_dtype, recurrent, heads=self.heads)
         if self.bias:
             params["input"]["bias"] = jnp.zeros(self.hidden_size, param_dtype)
         return params

@@ -23,7 +23,8 @@ assert not {"flax", "optax", "orbax", "matplotlib", "tyro"} & set(sys.modules), 
 assert rnn_jax.nnx.Recurrent and rnn_jax.testing.assert_cell_contract and rnn_jax.models.LanguageModel
 assert rnn_jax.data.CharTokenizer and rnn_jax.train.fit and callable(rnn_jax.unroll)
 assert rnn_jax.interop.torch.from_torch and rnn_jax.interop.keras.from_keras and rnn_jax.interop.flax.from_nnx
-assert "torch" not in sys.modules and "keras" not in sys.modules, "interop needs these when it is used"
+assert rnn_jax.interop.onnx.to_onnx and rnn_jax.interop.safetensors.save_safetensors
+assert not {"torch", "keras", "onnx", "safetensors"} & set(sys.modules), "interop needs these when it is used"
 assert "matplotlib" not in sys.modules and "tyro" not in sys.modules, "only experiments need these"
 try:
     rnn_jax.lstm

@@ -1,11 +1,11 @@
-"""Weights to and from other libraries, one file each: `rnn_jax.interop.torch`, `.flax`, `.keras`.
+"""To and from other libraries and their files: `rnn_jax.interop.torch`, `.flax`, `.keras`, `.onnx`, `.safetensors`.
 
 A file imports its library only when a function needs it, so reading a PyTorch state dict needs no PyTorch.
 """
 
 import importlib
 
-_MODULES = ("flax", "keras", "stablehlo", "torch")
+_MODULES = ("flax", "keras", "onnx", "safetensors", "stablehlo", "torch")
 
 
 def __getattr__(name: str):

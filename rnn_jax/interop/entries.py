@@ -17,7 +17,9 @@ from rnn_jax.typing import Params
 
 Entries = dict[str, jax.Array]
 
-SHARED_OPTIONS = ("input_size", "hidden_size", "projection_size", "bias", "activation", "forget_bias", "recurrent_init")
+SHARED_OPTIONS = (
+    "input_size", "hidden_size", "projection_size", "bias", "activation", "forget_bias", "recurrent_init", "longest",
+)  # fmt: skip
 
 
 def read_entries(source: str, found: Mapping[str, Any], cell: Cell, write: Callable[[Cell, Params], Any]) -> Entries:
@@ -45,21 +47,23 @@ def check_option(owner: str, option: str, value: Any, supported: Iterable[Any], 
         raise ValueError(f"{owner} has {option}={_name(value)}, which is not supported: expected {expected}{remedy}")
 
 
-def check_cell(cell: Cell, library: str, supported: Iterable[type[Any]]) -> None:
+def check_cell(
+    cell: Cell, library: str, supported: Iterable[type[Any]], *, options: tuple[str, ...] = (), remedy: str = ""
+) -> None:
     """Raise a ValueError unless `cell` is of a supported type and computes what that type does by default.
 
     Of its options only those may differ from their defaults that a layer of the other library has too, or that
-    concern nothing but starting values.
+    concern nothing but starting values; `options` names more of them. `remedy` ends the message.
     """
     supported = tuple(supported)
     if type(cell) not in supported:
         names = ", ".join(kind.__name__ for kind in supported)
-        raise ValueError(f"cell={cell}: {library} has no layer that is its equal; it has them for {names}")
+        raise ValueError(f"cell={cell}: {library} has no layer that is its equal; it has them for {names}{remedy}")
     record: Any = cell
     for field in dataclasses.fields(record):
         value = getattr(cell, field.name)
-        if field.name not in SHARED_OPTIONS and value != field.default:
-            raise ValueError(f"cell={cell}: {library} has no layer with {field.name}={value!r}")
+        if field.name not in (*SHARED_OPTIONS, *options) and value != field.default:
+            raise ValueError(f"cell={cell}: {library} has no layer with {field.name}={value!r}{remedy}")
 
 
 def _check_shapes(source: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -36,6 +36,7 @@ import numpy as np
 from jax import export
 
 import rnn_jax
+from rnn_jax.interop.files import replace_file
 from rnn_jax.typing import Array, Carry
 from rnn_jax.unroll import automatic
 
@@ -131,12 +132,11 @@ def _write(path: str | Path, member: str, exported: export.Exported, **facts: An
         | {"rnn_jax": rnn_jax.__version__},
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("metadata.json", json.dumps(metadata))
         archive.writestr(member, content)
-    partial.replace(path)
+    replace_file(path, whole.getvalue())
 
 
 class Program:

@@ -1,0 +1,31 @@
+"""Files of other libraries: the package that reads and writes them, and how one is written."""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+
+def library(name: str) -> Any:
+    """A module of an optional package.
+
+    Raises:
+        ImportError: the package is not installed.
+    """
+    package = name.partition(".")[0]
+    try:
+        importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise ImportError(f'{package} is not installed: pip install "rnn-jax-lab[interop]"') from error
+    return importlib.import_module(name)
+
+
+def replace_file(path: str | Path, content: bytes) -> None:
+    """Write a file as a whole: a reader sees the old content or the new one, also after a crash."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

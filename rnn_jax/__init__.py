@@ -95,7 +95,18 @@ from rnn_jax.cells import (
     describe,
     make_cell,
 )
-from rnn_jax.compose import Bidirectional, BidirectionalCarry, RecurrentDropout, Residual, Stack, Zoneout, dropout
+from rnn_jax.compose import (
+    Bidirectional,
+    BidirectionalCarry,
+    LearnedCarry,
+    RecurrentDropout,
+    Residual,
+    Stack,
+    WeightDrop,
+    WeightNoise,
+    Zoneout,
+    dropout,
+)
 from rnn_jax.unroll import (
     Associative,
     Fused,
@@ -107,6 +118,7 @@ from rnn_jax.unroll import (
     Trace,
     Traced,
     Unrolled,
+    UnrolledCarries,
     fused_report,
     methods_of,
     newton_report,
@@ -184,6 +196,7 @@ __all__ = [
     "LEMCarry",
     "LSTMCarry",
     "LayerNormLSTM",
+    "LearnedCarry",
     "LiGRU",
     "LinOSS",
     "LinearCell",
@@ -211,6 +224,9 @@ __all__ = [
     "Trace",
     "Traced",
     "Unrolled",
+    "UnrolledCarries",
+    "WeightDrop",
+    "WeightNoise",
     "Zoneout",
     "citation",
     "count_parameters",

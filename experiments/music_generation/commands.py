@@ -16,11 +16,11 @@ from experiments.music_generation.midi import PITCHES, Piece, read_piece, write_
 from experiments.music_generation.model import roll_nll, sample_roll
 from experiments.music_generation.scores import examples_text, make_step_nll, mean_nll, pitch_probabilities
 from rnn_jax.checks import check_choice
+from rnn_jax.compose import noisy_params
 from rnn_jax.data.sources import file_digest
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
-from rnn_jax.train.noise import noisy_params
 
 
 def prepare(config: Config) -> Prepared:

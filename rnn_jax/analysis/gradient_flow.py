@@ -202,7 +202,7 @@ def _vector_steps(cell: Cell, params: Params, xs: Array, carry: Carry) -> tuple[
     """The steps on vectors, what they read, and the first vector `[B, n]`."""
     xs = jnp.asarray(xs)
     batch_shape = xs.shape[1 : xs.ndim - len(cell.input_shape)]
-    carry = cell.initial_carry(batch_shape, at_least_float32(xs.dtype)) if carry is None else carry
+    carry = cell.start(params, batch_shape, at_least_float32(xs.dtype)) if carry is None else carry
     steps = VectorSteps(cell, False, carry_shapes(cell, ()))
     params = cell.prepare(params)
     return steps, params, cell.project(params, xs), steps.vector(carry, batch_shape)

@@ -11,7 +11,7 @@ import jax
 from rnn_jax.cells.base import Cell
 from rnn_jax.nnx import unrolled_by
 from rnn_jax.typing import Array, Carry, Params
-from rnn_jax.unroll import Trace, Traced, Unrolled, unroll, unroll_with_reports
+from rnn_jax.unroll import Trace, Traced, unroll, unroll_with_reports
 
 
 class NotApplicable(ValueError):
@@ -26,7 +26,7 @@ def trace(
     *,
     taps: Iterator[Any] | None = None,
     **options: Any,
-) -> tuple[Unrolled, list[Trace]]:
+) -> tuple[Any, list[Trace]]:
     """What `unroll` gives, and the way of each cell through the sequence, in the order in which they run.
 
     Args:
@@ -50,7 +50,7 @@ def trace_layers(score: Callable[[], Any]) -> tuple[Any, list[Trace]]:
     """
     traces: list[Trace] = []
 
-    def run(*arguments: Any, **options: Any) -> Unrolled:
+    def run(*arguments: Any, **options: Any) -> Any:
         unrolled, new = trace(*arguments, **options)
         traces.extend(one for one in new if not isinstance(one.ys, jax.core.Tracer))
         return unrolled
@@ -71,7 +71,7 @@ def layer_inputs(score: Callable[[], jax.Array]) -> tuple[jax.Array, Callable[[j
     def of_inputs(inputs: jax.Array) -> jax.Array:
         first = iter([inputs])
 
-        def run(cell: Cell, params: Params, xs: Array, *arguments: Any, **options: Any) -> Unrolled:
+        def run(cell: Cell, params: Params, xs: Array, *arguments: Any, **options: Any) -> Any:
             return unroll(cell, params, next(first, xs), *arguments, **options)
 
         with unrolled_by(run):

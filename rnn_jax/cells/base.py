@@ -81,6 +81,11 @@ class Cell(abc.ABC):
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
         """The carry before the first step, for any batch shape."""
 
+    def start(self, params: Params, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Carry:
+        """The carry that `unroll` starts from without one: `initial_carry`, or what `params` have learned to be it."""
+        del params
+        return self.initial_carry(batch_shape, dtype)
+
     @abc.abstractmethod
     def project(self, params: Params, xs: Inputs) -> Any:
         """The part of the step that does not depend on the carry, `[..., D]` to `[..., anything]`."""
@@ -193,8 +198,11 @@ class GatedHiddenCell(HiddenCell, GatedCell):
         return block_dense(carry, params["recurrent"]["kernel"])
 
 
-Run = Callable[[Cell, Params, Any, Carry, bool, Any], tuple[Carry, jax.Array]]
-"""`run(cell, params, xs, carry, reverse, key) -> (carry, ys)`: one part of a composite along a sequence."""
+Run = Callable[..., tuple[Carry, jax.Array]]
+"""`run(cell, params, xs, carry, reverse, key) -> (carry, ys)`: one part of a composite along a sequence.
+
+A composite puts the carries that it is given together and does not look inside: where all carries are asked for, each
+is more than a carry. With `start=`, a part that is no composite goes back to that carry at resets."""
 
 
 class Composite(Cell):

@@ -97,6 +97,14 @@ class Bidirectional(Composite):
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> BidirectionalCarry:
         return BidirectionalCarry(*(cell.initial_carry(batch_shape, dtype) for cell in self.directions))
 
+    def start(
+        self, params: Params, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32
+    ) -> BidirectionalCarry:
+        forward, backward = self.directions
+        return BidirectionalCarry(
+            forward.start(params["forward"], batch_shape, dtype), backward.start(params["backward"], batch_shape, dtype)
+        )
+
     def unroll_parts(
         self, run: Run, params: Params, xs: Checked[Any, "T *B D"], carry: Carry, reverse: bool, key: Key | None
     ) -> tuple[Carry, Output]:

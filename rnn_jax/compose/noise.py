@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, Composite, GatedCell, carry_shapes, plain_fields
 from rnn_jax.checks import check_choice, check_rate
+from rnn_jax.compose.weights import WeightDrop, WeightNoise
 from rnn_jax.compose.wrapper import Wrapper
 from rnn_jax.typing import Array, Carry, Float, Inputs, Key, Output, Params
 from rnn_jax.unroll.scope import spread_like
@@ -166,7 +167,8 @@ def is_random(cell: Cell) -> bool:
     """Whether `unroll` with a key is anything else than without."""
     record: Any = cell
     parts = jax.tree.leaves([getattr(cell, field.name) for field in dataclasses.fields(record)])
-    own = type(cell).noise is not Cell.noise or getattr(cell, "dropout", 0)
+    own = isinstance(cell, WeightDrop | WeightNoise) or type(cell).noise is not Cell.noise
+    own = own or getattr(cell, "dropout", 0)
     return bool(own) or any(is_random(part) for part in parts if isinstance(part, Cell))
 
 

@@ -78,6 +78,9 @@ class Stack(Composite):
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> tuple[Carry, ...]:
         return tuple(layer.initial_carry(batch_shape, dtype) for layer in self.layers)
 
+    def start(self, params: Params, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> tuple[Carry, ...]:
+        return tuple(layer.start(params[f"layer_{i}"], batch_shape, dtype) for i, layer in enumerate(self.layers))
+
     def output(self, carry: tuple[Carry, ...]) -> Output:
         return self.layers[-1].output(carry[-1])
 

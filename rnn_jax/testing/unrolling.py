@@ -82,7 +82,7 @@ def check_unroll(example: Example, methods: Sequence[str] = ()) -> None:
         methods: these alone.
     """
     cell, params, options = example.cell, example.params, lengths_and_resets()
-    start = cell.initial_carry((BATCH,), jnp.float64)
+    start = cell.start(params, (BATCH,), jnp.float64)
     mask = np.arange(LENGTH * BATCH).reshape(LENGTH, BATCH) % 3 > 0
     wanted = {
         "": loop(cell, params, example.xs, example.carry, **options),
@@ -151,7 +151,7 @@ def loop(
 ) -> tuple[Carry, jax.Array]:
     """What `unroll` means for xs `[T, B, D]`, as a plain loop over steps and rows: slow, nothing to get wrong."""
     length, batch = check_input("xs", xs, cell.input_shape)
-    start = cell.initial_carry((), jnp.result_type(*jax.tree.leaves(xs)))
+    start = cell.start(params, (), jnp.result_type(*jax.tree.leaves(xs)))
     carries, outputs = [], []
     for row in range(batch):
         row_carry = jax.tree.map(lambda a, row=row: a[row], carry)

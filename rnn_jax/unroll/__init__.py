@@ -1,7 +1,8 @@
 """`unroll`: run a cell through time. One method a file; every method gives the same values and gradients."""
 
+import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,7 @@ __all__ = [
     "Trace",
     "Traced",
     "Unrolled",
+    "UnrolledCarries",
     "automatic",
     "fused_build",
     "fused_report",
@@ -65,6 +67,23 @@ class Unrolled(NamedTuple):
     ys: Float[jax.Array, "T *B H"]
 
 
+class UnrolledCarries(NamedTuple):
+    """What `unroll(..., return_carries=True)` returns: `carry, ys, carries`."""
+
+    carry: Carry
+    ys: Float[jax.Array, "T *B H"]
+    carries: Carry
+    """After each step: the tree of `carry`, its leaves with time where `ys` have it, `[T, B, ...]`."""
+
+
+@overload
+def unroll(
+    cell: Cell, params: Params, xs: Any, carry: Carry = None, *, return_carries: Literal[False] = False, **options: Any
+) -> Unrolled: ...
+@overload
+def unroll(
+    cell: Cell, params: Params, xs: Any, carry: Carry = None, *, return_carries: Literal[True], **options: Any
+) -> UnrolledCarries: ...
 def unroll(
     cell: Cell,
     params: Params,
@@ -80,7 +99,8 @@ def unroll(
     checkpoint_every: int | None = None,
     time_axis: int = 0,
     key: Key | None = None,
-) -> Unrolled:
+    return_carries: bool = False,
+) -> Unrolled | UnrolledCarries:
     """Run a cell (or a Stack, or a Bidirectional) over a sequence.
 
     Call it inside `jax.jit` (with `cell` static or closed over): outside, every call traces and compiles anew.
@@ -90,8 +110,9 @@ def unroll(
         params: its parameters, from `cell.init`.
         xs: inputs `[T, B, D]`; B is any number of batch dims, none included. T and B may be 0. For a cell whose
             `input_shape` is a tree, such a tree of arrays.
-        carry: where to start; the initial carry by default, in float32 or, where `xs` is wider, in its dtype. Steps
-            are taken in float32 or wider, whatever the dtype of the carry: bfloat16 would lose what is added to it.
+        carry: where to start; by default the initial carry, or the learned one of a `LearnedCarry`, in float32 or,
+            where `xs` is wider, in its dtype. Steps are taken in float32 or wider, whatever the dtype of the carry:
+            bfloat16 would lose what is added to it.
         lengths: int `[B]`, the valid steps of each row (right padding). Past them outputs are zero, the carry stays
             as it was after the last valid step, and what stands in the padding has no influence, not even NaN. Values
             outside 0..T are refused where they are known; under `jit`, where they are not, they act as 0 or T.
@@ -114,14 +135,17 @@ def unroll(
             memory for T steps falls from T to about T / n + n. None keeps everything.
         time_axis: where time stands in `xs`, `resets` and `ys`: 0 or 1.
         key: a typed key for what is random in training (dropout, zoneout). Without it nothing is random.
+        return_carries: also return the carry after each step; at a step that is not taken, in the padding say, it is
+            the one that stays. For "fused" and "cudnn", which keep none, "auto" takes another method.
 
     Returns:
-        The final carry, and the outputs `[T, B, H]`.
+        The final carry, and the outputs `[T, B, H]`; with `return_carries` all carries too, `[T, B, ...]`.
 
     Raises:
-        ValueError: an argument has the wrong shape, type or value; the message names it.
+        ValueError: an argument has the wrong shape, type or value, or all carries are asked of a method that keeps
+            none; the message names it.
     """
-    options = (lengths, mask, resets, segment_ids, reverse, method, checkpoint_every, time_axis, key)
+    options = (lengths, mask, resets, segment_ids, reverse, method, checkpoint_every, time_axis, key, return_carries)
     return _unroll(cell, params, xs, carry, *options)[0]
 
 
@@ -133,7 +157,7 @@ def unroll_with_reports(
     *,
     method: str | Method = "auto",
     **options: Any,
-) -> tuple[Unrolled, list[Any]]:
+) -> tuple[Any, list[Any]]:
     """`unroll`, and what the method has to tell of each cell, in the order in which they run; None where it is silent.
 
     Args:
@@ -163,7 +187,7 @@ def newton_report(
     *,
     method: Newton = NEWTON,
     **options: Any,
-) -> tuple[Unrolled, NewtonReport]:
+) -> tuple[Any, NewtonReport]:
     """`unroll` by Newton's method, and how it fared: for the metrics of a training step as it stands.
 
     Args:
@@ -199,7 +223,8 @@ def _unroll(
     checkpoint_every: int | None = None,
     time_axis: int = 0,
     key: Key | None = None,
-) -> tuple[Unrolled, list[Any]]:
+    return_carries: bool = False,
+) -> tuple[Any, list[Any]]:
     lengths, mask, resets, segment_ids = map(_as_array, (lengths, mask, resets, segment_ids))
     length, batch_shape = check_arguments(
         cell,
@@ -231,27 +256,49 @@ def _unroll(
     if segment_ids is not None:
         resets = boundaries(segment_ids, reverse, valid)
     if carry is None:
-        carry = cell.initial_carry(batch_shape, at_least_float32(jnp.result_type(float, *jax.tree.leaves(xs))))
+        carry = cell.start(params, batch_shape, at_least_float32(jnp.result_type(float, *jax.tree.leaves(xs))))
     carry = placed_like((params, xs, valid, resets), jax.tree.map(jnp.asarray, carry), rows)
     dtypes = jax.tree.map(lambda leaf: leaf.dtype, carry)
-    along = Scope(length, batch_shape, valid, resets, checkpoint_every, rows, gaps=mask is not None)
-    against = along.against(reverse)
+    along = Scope(length, batch_shape, valid, resets, checkpoint_every, rows, mask is not None, return_carries)
+    scopes = {reverse: along, not reverse: along.against(reverse)}
     chosen, reports = resolve(method, METHODS), []
 
-    def run(cell: Cell, params: Params, xs: Any, carry: Carry, reverse_part: bool, key: jax.Array | None) -> Any:
+    def run(
+        cell: Cell, params: Params, xs: Any, carry: Carry, reverse: bool, key: jax.Array | None, start: Carry = None
+    ) -> Any:
         if isinstance(cell, Composite):
-            return cell.unroll_parts(run, params, xs, carry, reverse_part, key)
-        scope = along if reverse_part == reverse else against
+            return cell.unroll_parts(run, params, xs, carry, reverse, key)
+        scope = dataclasses.replace(scopes[reverse], initial=start)
         if not isinstance(chosen, Auto):  # which knows better
             note_taken(type(chosen).__name__.lower(), cell, scope)
-        result = MethodResult(*chosen.run(cell, cell.prepare(params), xs, carry, scope, reverse_part, key))
+        result = MethodResult(*chosen.run(cell, cell.prepare(params), xs, carry, scope, reverse, key))
+        if return_carries and result.carries is None:
+            raise ValueError(
+                f"method={method!r}: it gives no carries (`MethodResult.carries`); with return_carries=True expected "
+                "'auto' or another method"
+            )
         reports.append(result.report)
-        ys = result.ys
-        return result.carry, ys if valid is None else where_rows(valid, ys, jnp.zeros_like(ys))
+        ys = result.ys if valid is None else where_rows(valid, result.ys, jnp.zeros_like(result.ys))
+        return (_LastAndAll(result.carry, result.carries) if return_carries else result.carry), ys
 
     carry, ys = run(cell, params, xs, wide(carry), reverse, key)
-    carry = jax.tree.map(lambda leaf, dtype: leaf.astype(dtype), carry, dtypes)
-    return Unrolled(carry, jnp.moveaxis(ys, 0, time_axis) if time_axis else ys), reports
+    ys = jnp.moveaxis(ys, 0, time_axis) if time_axis else ys
+    if not return_carries:
+        return Unrolled(jax.tree.map(lambda leaf, dtype: leaf.astype(dtype), carry, dtypes), ys), reports
+    last, carries = (jax.tree.map(lambda both, i=i: both[i], carry, is_leaf=_is_both) for i in (0, 1))
+    last, carries = (jax.tree.map(lambda leaf, dtype: leaf.astype(dtype), one, dtypes) for one in (last, carries))
+    return UnrolledCarries(last, ys, jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, time_axis), carries)), reports
+
+
+class _LastAndAll(NamedTuple):
+    """What stands for the carry of a part while composites put the carries of their parts together."""
+
+    carry: Carry
+    carries: Carry
+
+
+def _is_both(node: Any) -> bool:
+    return isinstance(node, _LastAndAll)
 
 
 def _as_array(a: Any) -> Any:

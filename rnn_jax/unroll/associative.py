@@ -35,8 +35,9 @@ BLOCK = 2**20
 class Associative:
     """`unroll(..., method="associative")`: for a `LinearCell`. Accumulates in float32 or wider.
 
-    A cell with a `chunk` goes step by step where there are resets; every cell does where T is a symbol, as it may be in
-    `jax.export`. In a product of matrices, NaN in an input may reach other outputs of its chunk, earlier ones too.
+    A cell with a `chunk` goes step by step where there are resets or all carries are asked for; every cell does where T
+    is a symbol, as it may be in `jax.export`. In a product of matrices, NaN in an input may reach other outputs of its
+    chunk, earlier ones too.
     """
 
     def applies(self, cell: Cell) -> bool:
@@ -56,7 +57,7 @@ class Associative:
         if (
             not isinstance(scope.length, int)
             or scope.length == 0
-            or (linear.chunk_size is not None and scope.resets is not None)
+            or (linear.chunk_size is not None and (scope.resets is not None or scope.carries))
         ):
             return Sequential().run(cell, params, xs, carry, scope, reverse, key)
         start = scope.start(cell, carry)
@@ -67,17 +68,18 @@ class Associative:
             row = element.shape[1 + len(scope.batch_shape) :]
             return jnp.broadcast_to(widened(element), (element.shape[0], *scope.batch_shape, *row))
 
-        def maps(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+        def maps(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
             xs, valid, resets = inputs
             z = linear.project(params, xs)
             elements = jax.tree.map(in_rows, linear.elements(params, z))
             carries = carries_of(linear, elements, carry, start, valid, resets, reverse)
-            return jax.tree.map(lambda c: c[0 if reverse else -1], carries), linear.read(params, carries, z)
+            last = jax.tree.map(lambda c: c[0 if reverse else -1], carries)
+            return last, (linear.read(params, carries, z), carries if scope.carries else None)
 
-        def chunk(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+        def chunk(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
             xs, valid, _ = jax.tree.map(lambda a: jnp.flip(a, 0), inputs) if reverse else inputs
             carry, ys = linear.chunk(params, carry, linear.project(params, xs), valid)
-            return carry, jnp.flip(ys, 0) if reverse else ys
+            return carry, (jnp.flip(ys, 0) if reverse else ys, None)
 
         every = scope.checkpoint_every
         if linear.chunk_size is not None:
@@ -85,7 +87,8 @@ class Associative:
         elif every is None and on_cpu and is_known(scope):
             every = _block_length(linear, params, xs, scope.length)
         segment = maps if linear.chunk_size is None else chunk
-        return MethodResult(*in_segments(segment, carry, (xs, scope.valid, scope.resets), every, reverse))
+        carry, (ys, carries) = in_segments(segment, carry, (xs, scope.valid, scope.resets), every, reverse)
+        return MethodResult(carry, ys, carries=carries)
 
 
 def _block_length(cell: LinearCell, params: Params, xs: Any, length: int) -> int:

@@ -48,7 +48,9 @@ class Auto:
         reverse: bool,
         key: Key | None,
     ) -> MethodResult:
-        chosen = choose(cell, scope.length, scope.batch_shape) if is_known(scope) else "sequential"
+        unfused = scope.carries or scope.learned_resets  # a fused loop keeps no carries, nor learns one of them
+        with automatic("sequential") if unfused else contextlib.nullcontext():
+            chosen = choose(cell, scope.length, scope.batch_shape) if is_known(scope) else "sequential"
         if chosen == "fused":
             try:
                 result = Fused().run(cell, params, xs, carry, scope, reverse, key)

@@ -53,11 +53,15 @@ class CuDNN:
         """One LSTM.
 
         Raises:
-            ValueError: there are resets, a mask, or inputs are not float32.
+            ValueError: there are resets, a mask, all carries are asked for, or inputs are not float32.
         """
         assert isinstance(cell, LSTM)
         if scope.resets is not None:
             raise ValueError("method='cudnn': cuDNN has no resets or segment_ids: leave them out")
+        if scope.carries:
+            raise ValueError(
+                "method='cudnn': cuDNN gives the last carry alone; with return_carries=True expected another method"
+            )
         if scope.gaps:
             raise ValueError("method='cudnn': cuDNN has no mask: say lengths, or use another method")
         if xs.dtype != jnp.float32:

@@ -51,9 +51,9 @@ class Fused:
     That is a `GatedCell` with pointwise gates, a cell of yours in whose `step` there is one product with the carry and
     nothing else that mixes units, and a linear cell with a vector for its carry.
 
-    On other devices than one CPU, in `jax.export` and where a step is random, it is the sequential method. What a cell
-    does is read once for all cells that are equal to it: what it reads beside its fields, a global of a module say, is
-    as it was then, as in what `jax.jit` has compiled.
+    On other devices than one CPU, in `jax.export`, where a step is random and where resets go back to a carry that is
+    learned, it is the sequential method. What a cell does is read once for all cells that are equal to it: what it
+    reads beside its fields, a global of a module say, is as it was then, as in what `jax.jit` has compiled.
     """
 
     def applies(self, cell: Cell) -> bool:
@@ -73,9 +73,15 @@ class Fused:
         reverse: bool,
         key: Key | None,
     ) -> MethodResult:
+        if scope.carries:
+            raise ValueError(
+                "method='fused': its loop keeps no carries; with return_carries=True expected 'auto', 'sequential', or "
+                "'associative' or 'newton' for cells that can use them"
+            )
         noisy = key is not None and type(cell).noisy_step is not Cell.noisy_step
         spread = varying_axes((params, xs, carry)) or rows_of(xs, len(scope.batch_shape)) is not None
-        if noisy or spread or not is_known(scope) or not scope.length * math.prod(scope.batch_shape):
+        by_steps = noisy or spread or scope.learned_resets or not is_known(scope)
+        if by_steps or not scope.length * math.prod(scope.batch_shape):
             return Sequential().run(cell, params, xs, carry, scope, reverse, key)
         plan = plan_for(cell, params, xs, carry)
         return MethodResult(*_run(plan, cell, params, xs, carry, scope, reverse))

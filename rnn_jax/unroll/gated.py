@@ -49,7 +49,7 @@ def gated_loop(
 @gated_loop.defjvp
 def _gated_loop_jvp(cell: GatedCell, reverse: bool, primals: Any, tangents: Any) -> tuple[Any, Any]:
     params, carry, start, z, valid, resets = primals
-    params_dot, carry_dot, _, z_dot, _, _ = tangents
+    params_dot, carry_dot, start_dot, z_dot, _, _ = tangents
 
     def gate(params: Params, carry: Carry, z: Any, r: Any) -> tuple[Carry, jax.Array]:
         return widely(lambda params, carry, z: cell.gate(params, carry, z, r), params, carry, z)
@@ -82,8 +82,7 @@ def _gated_loop_jvp(cell: GatedCell, reverse: bool, primals: Any, tangents: Any)
 
     def linear_body(carry_dot: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         point, z_dot, rho, valid, resets = inputs
-        zeros = jax.tree.map(jnp.zeros_like, carry_dot)
-        after_dot, y_dot = linear_step((params_dot, _restart(resets, zeros, carry_dot), z_dot, rho), point)
+        after_dot, y_dot = linear_step((params_dot, _restart(resets, start_dot, carry_dot), z_dot, rho), point)
         return _stop(valid, after_dot, carry_dot), y_dot
 
     inputs = ((before, cut, r), z_dot, rho, valid, resets)

@@ -60,7 +60,7 @@ def _scanned(
 @_scanned.defjvp
 def _scanned_jvp(cell: LinearCell, length: int, reverse: bool, primals: Any, tangents: Any) -> tuple[Carry, Carry]:
     moving, fixed, carry, start, masks = primals
-    moving_dot, fixed_dot, carry_dot, _, _ = tangents
+    moving_dot, fixed_dot, carry_dot, start_dot, _ = tangents
     carries = _scanned(cell, length, reverse, *primals)
     before = jax.tree.map(functools.partial(_shifted, reverse=reverse), carry, carries)
     if masks[1] is not None:
@@ -70,8 +70,7 @@ def _scanned_jvp(cell: LinearCell, length: int, reverse: bool, primals: Any, tan
 
     def body(carry_dot: Carry, inputs: Any) -> tuple[Carry, Carry]:
         element, before, u, (valid, resets) = inputs
-        zero = jax.tree.map(jnp.zeros_like, carry_dot)
-        before_dot = carry_dot if resets is None else where_rows(resets, zero, carry_dot)
+        before_dot = carry_dot if resets is None else where_rows(resets, start_dot, carry_dot)
         # The gradient of what all maps share is summed in the loop: that is less to write than one term a step.
         _, through = jax.jvp(
             lambda fixed, before: cell.apply(_merged(element, fixed), before), (fixed, before), (fixed_dot, before_dot)

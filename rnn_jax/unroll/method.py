@@ -41,6 +41,8 @@ class MethodResult(NamedTuple):
     """Outputs `[T, B, H]`; `unroll` makes those past the lengths zero."""
     report: Any = None
     """What else the method has to tell, for `unroll_with_reports`: how it fared, or what it saw on the way."""
+    carries: Carry = None
+    """The carries after all steps, `[T, B, ...]`, where `scope.carries` asks for them; None if it has none to give."""
 
 
 @runtime_checkable
@@ -74,7 +76,7 @@ class Method(Protocol):
             params: its parameters, prepared.
             xs: inputs `[T, B, D]`, or a tree of arrays for a cell that declares one; zero past the lengths; T may be 0.
             carry: what enters the first step, `[B, ...]`, in float32 or wider.
-            scope: lengths, resets and segments.
+            scope: lengths, resets and segments, and whether all carries are to be returned.
             reverse: whether the last step in time is the first one taken.
             key: a typed key for what is random in training; None where nothing is.
         """

@@ -31,6 +31,7 @@ from rnn_jax.cells.base import Cell, carry_shapes
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.fixed_point import NewtonReport, fixed_point, previous
+from rnn_jax.unroll.maps import over_time
 from rnn_jax.unroll.method import MethodResult
 from rnn_jax.unroll.precision import wide
 from rnn_jax.unroll.scope import Scope, vary, varying_axes
@@ -89,12 +90,14 @@ class Newton:
             return steps._replace(report=NewtonReport.none())
         noise = scope.noise(cell, key)
         steps = VectorSteps(cell, key is not None, carry_shapes(cell, ()))
-        start = steps.vector(carry, scope.batch_shape)
+        start, anew = steps.vector(carry, scope.batch_shape), None
+        if scope.learned_resets:
+            anew = over_time(steps.vector(scope.start(cell, carry), scope.batch_shape), scope.length)
         axes = varying_axes(start)
         params = vary(params, axes)  # a linear solve is not transposed rightly with parameters that do not
         problem = _Problem(self, steps, reverse, start.shape[-1], start.dtype)
 
-        def segment(state: Any, inputs: Any) -> tuple[Any, jax.Array]:
+        def segment(state: Any, inputs: Any) -> tuple[Any, Any]:
             start, report = state
             xs, *rest = inputs
             z = cell.project(params, xs)
@@ -103,12 +106,16 @@ class Newton:
             values, solved = problem.values(*jax.lax.stop_gradient((params, start, inputs)))
             x = _solution(problem, params, start, inputs, values)
             ys = steps(params, previous(start, x, reverse), inputs)[1].astype(dtype)
-            return (x[0 if reverse else -1], vary(report.joined(solved), axes)), ys
+            return (x[0 if reverse else -1], vary(report.joined(solved), axes)), (ys, x if scope.carries else None)
 
-        state, inputs = (start, vary(NewtonReport.none(start.dtype), axes)), (xs, noise, scope.valid, scope.resets)
-        (last, report), ys = in_segments(segment, state, inputs, scope.checkpoint_every, reverse)
-        last = jax.tree.map(lambda new, old: new.astype(old.dtype), steps.carry(last), carry)
-        return MethodResult(last, ys, report)
+        state = start, vary(NewtonReport.none(start.dtype), axes)
+        inputs = xs, noise, scope.valid, scope.resets, anew
+        (last, report), (ys, x) = in_segments(segment, state, inputs, scope.checkpoint_every, reverse)
+        last, carries = (
+            None if x is None else jax.tree.map(lambda new, old: new.astype(old.dtype), steps.carry(x), carry)
+            for x in (last, x)
+        )
+        return MethodResult(last, ys, report, carries)
 
 
 @dataclasses.dataclass(frozen=True)

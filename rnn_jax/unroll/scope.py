@@ -24,6 +24,8 @@ class Scope:
         checkpoint_every: steps between two kept carries; None keeps all.
         rows: how B lies on a mesh with explicit axes; None elsewhere.
         gaps: whether steps before a valid one may not be valid; without, each row has a length.
+        carries: whether the carries after all steps are asked for.
+        initial: the carry that resets go back to, `[B, ...]`; None for the cell's own.
     """
 
     length: int
@@ -33,6 +35,13 @@ class Scope:
     checkpoint_every: int | None
     rows: PartitionSpec | None = None
     gaps: bool = False
+    carries: bool = False
+    initial: Carry = None
+
+    @property
+    def learned_resets(self) -> bool:
+        """Whether resets go back to a carry that a gradient may be taken by."""
+        return self.initial is not None and self.resets is not None
 
     def noise(self, cell: Cell, key: Key | None) -> Any:
         """What is random in the steps of `cell`, `[T, B, ...]`, placed as the rows are; None without a key."""
@@ -40,8 +49,9 @@ class Scope:
         return rows_placed(self.rows, noise, 1)
 
     def start(self, cell: Cell, carry: Carry) -> Carry:
-        """The initial carry of `cell`, in the dtypes of `carry` and placed as it is."""
-        start = jax.tree.map(lambda s, c: s.astype(c.dtype), cell.initial_carry(self.batch_shape), carry)
+        """The carry that resets put in place, in the dtypes of `carry` and placed as it is."""
+        start = cell.initial_carry(self.batch_shape) if self.initial is None else self.initial
+        start = jax.tree.map(lambda s, c: s.astype(c.dtype), start, carry)
         return placed_like(carry, start, self.rows)
 
     def against(self, reverse: bool) -> "Scope":

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 
 from rnn_jax.typing import Carry
 
-Segment = Callable[[Carry, Any], tuple[Carry, jax.Array]]
+Segment = Callable[[Carry, Any], tuple[Carry, Any]]
 
 
 def in_segments(segment: Segment, carry: Carry, inputs: Any, every: int | None, reverse: bool):
-    """`segment(carry, inputs)` over stretches of `every` steps; inputs are arrays `[T, ...]`.
+    """`segment(carry, inputs)` over stretches of `every` steps; inputs, and what it gives of each, are `[T, ...]`.
 
     The last steps of a sequence that does not divide are one more segment. None, or more steps than there are, is one
     segment of all, whose steps are kept.
@@ -30,7 +30,7 @@ def in_segments(segment: Segment, carry: Carry, inputs: Any, every: int | None, 
     if reverse and rest:
         carry, tail_ys = segment(carry, tail)
     carry, ys = jax.lax.scan(segment, carry, body, reverse=reverse)
-    ys = ys.reshape(whole, *ys.shape[2:])
+    ys = jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), ys)
     if not reverse and rest:
         carry, tail_ys = segment(carry, tail)
-    return carry, ys if tail_ys is None else jnp.concatenate([ys, tail_ys])
+    return carry, ys if tail_ys is None else jax.tree.map(lambda *parts: jnp.concatenate(parts), ys, tail_ys)

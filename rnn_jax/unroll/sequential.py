@@ -38,9 +38,9 @@ class Sequential:
         noisy = key is not None and type(cell).noisy_step is not Cell.noisy_step
         noise = scope.noise(cell, key) if noisy else None
         start = None if scope.resets is None else scope.start(cell, carry)
-        gated = isinstance(cell, GatedCell) and type(cell).step is GatedCell.step and not noisy
+        gated = isinstance(cell, GatedCell) and type(cell).step is GatedCell.step and not (noisy or scope.carries)
 
-        def step(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+        def step(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
             z, noise, valid, resets = inputs
             before = carry
             if resets is not None:
@@ -49,14 +49,18 @@ class Sequential:
                 after, y = widely(functools.partial(cell.noisy_step, noise=noise), params, carry, z)
             else:
                 after, y = widely(cell.step, params, carry, z)
-            return (after if valid is None else where_rows(valid, after, before)), y
+            after = after if valid is None else where_rows(valid, after, before)
+            return after, (y, after if scope.carries else None)
 
-        def segment(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
+        def segment(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
             xs, *rest = inputs
             if gated:
                 _, valid, resets = rest
-                return gated_loop(cell, reverse, params, carry, start, cell.project(params, xs), valid, resets)
+                z = cell.project(params, xs)
+                carry, ys = gated_loop(cell, reverse, params, carry, start, z, valid, resets)
+                return carry, (ys, None)
             return jax.lax.scan(step, carry, (cell.project(params, xs), *rest), reverse=reverse)
 
         inputs = (xs, noise, scope.valid, scope.resets)
-        return MethodResult(*in_segments(segment, carry, inputs, scope.checkpoint_every, reverse))
+        carry, (ys, carries) = in_segments(segment, carry, inputs, scope.checkpoint_every, reverse)
+        return MethodResult(carry, ys, carries=carries)

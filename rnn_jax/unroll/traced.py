@@ -77,14 +77,17 @@ class Traced:
             before = before if resets is None else where_rows(resets, start, before)
             run = cell.step if key is None else functools.partial(cell.noisy_step, noise=noise)
             after, y = widely(run, params, before, z)
-            return (after if valid is None else where_rows(valid, after, carry)), (before, y)
+            after = after if valid is None else where_rows(valid, after, carry)
+            return after, (before, y, after if scope.carries else None)
 
-        carry, (carries, ys) = jax.lax.scan(step, carry, (z, noise, tap, scope.valid, scope.resets), reverse=reverse)
+        carry, (before, ys, carries) = jax.lax.scan(
+            step, carry, (z, noise, tap, scope.valid, scope.resets), reverse=reverse
+        )
         ys = ys if scope.valid is None else where_rows(scope.valid, ys, jnp.zeros_like(ys))
         inner: Any = cell
         while isinstance(getattr(inner, "cell", None), Cell):  # wrappers that act in training have its params and carry
             inner = inner.cell
-        return MethodResult(carry, ys, Trace(inner, params, xs, z, carries, ys, scope.valid, reverse))
+        return MethodResult(carry, ys, Trace(inner, params, xs, z, before, ys, scope.valid, reverse), carries)
 
 
 def _tapped(tap: jax.Array | None, leaf: jax.Array) -> jax.Array:

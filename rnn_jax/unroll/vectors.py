@@ -14,12 +14,16 @@ from rnn_jax.unroll.scope import spread_like, where_rows
 
 
 class Inputs(NamedTuple):
-    """What the steps read beside params and carry, each `[T, B, ...]` or None; without T for one step."""
+    """What the steps read beside params and carry, each `[T, B, ...]` or None; without T for one step.
+
+    `start [T, B, n]` is what resets put in place; None for the cell's own initial carry.
+    """
 
     z: Any
     noise: Any
     valid: Bool[jax.Array, "*B"] | None
     resets: Bool[jax.Array, "*B"] | None
+    start: Float[jax.Array, "*B n"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +59,7 @@ class VectorSteps:
         self, params: Params, x: Float[jax.Array, "*B n"], inputs: Inputs
     ) -> tuple[Float[jax.Array, "*B n"], Float[jax.Array, "..."]]:
         """The carries after the steps that start at `x`, and the outputs."""
-        before = self._restarted(x, inputs.resets)
+        before = self._restarted(x, inputs)
         after, y = self._step(params, before, inputs)
         return after if inputs.valid is None else where_rows(inputs.valid, after, x), y
 
@@ -87,10 +91,13 @@ class VectorSteps:
             after, y = self.cell.step(params, carry, inputs.z)
         return self.vector(after, x.shape[:-1]), y
 
-    def _restarted(self, x: jax.Array, resets: jax.Array | None) -> jax.Array:
-        if resets is None:
+    def _restarted(self, x: jax.Array, inputs: Inputs) -> jax.Array:
+        if inputs.resets is None:
             return x
-        return where_rows(resets, _to(self.vector(self.cell.initial_carry((), x.dtype), ()), x), x)
+        start = inputs.start
+        if start is None:
+            start = _to(self.vector(self.cell.initial_carry((), x.dtype), ()), x)
+        return where_rows(inputs.resets, start, x)
 
     def _own_weights(self, params: Params) -> list[jax.Array | None]:
         """For each leaf the recurrent weights of its units with themselves, laid out as the recurrent product.
@@ -109,7 +116,7 @@ class VectorSteps:
 
     def _gated_diagonal(self, params: Params, own: list[jax.Array | None], x: jax.Array, inputs: Inputs) -> jax.Array:
         cell: Any = self.cell
-        carry = self.carry(self._restarted(x, inputs.resets))
+        carry = self.carry(self._restarted(x, inputs))
         product = cell.recur(params, carry)
         gates = jax.linearize(lambda carry, r: cell.gate(params, carry, inputs.z, r)[0], carry, product)[1]
         leaves, tree = jax.tree.flatten(carry)

@@ -24,6 +24,7 @@ OPTIONS_AND_COMPOSITES = pytest.mark.parametrize(
         rnn_jax.Residual(rnn_jax.GRU(4, 4)),
         rnn_jax.Zoneout(rnn_jax.LSTM(3, 4), (0.05, 0.5)),
         rnn_jax.RecurrentDropout(rnn_jax.GRU(3, 4), 0.3),
+        rnn_jax.Stack([rnn_jax.LearnedCarry(rnn_jax.Clockwork(3, 4)), rnn_jax.WeightDrop(rnn_jax.LSTM(4, 2), 0.3)]),
         rnn_jax.Stack([rnn_jax.LSTM(3, 4), rnn_jax.GRU(4, 2)], dropout=0.5),
     ],
     ids=str,

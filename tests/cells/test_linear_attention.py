@@ -10,7 +10,7 @@ import pytest
 import rnn_jax
 from rnn_jax.cells.linear import chunks
 from rnn_jax.cells.linear.base import Complex
-from rnn_jax.testing import Example, check_reference, quick_jit
+from rnn_jax.testing import Example, assert_cell_contract, check_reference, quick_jit
 from tests.cells.references import linear_attention as references
 from tests.cells.references.numerics import logistic
 
@@ -44,6 +44,22 @@ def drawn(cell, seed=0):
 )
 def test_options(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(5)), reference)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    "cell",
+    [
+        rnn_jax.Mamba2(3, 4, **HEADS, negative_eigenvalues=True),
+        rnn_jax.RWKV6(3, 4, **HEADS, rank=2),
+        rnn_jax.HGRN2(3, 4, **HEADS, lower_bound=0.3),
+        rnn_jax.HGRN(3, 4, lower_bound=0.3),
+        rnn_jax.Stack([rnn_jax.HGRN(3, 2), rnn_jax.HGRN2(4, 2, lower_bound=0.5)]),
+    ],
+    ids=str,
+)
+def test_contract_of_options(cell):
+    assert_cell_contract(cell)
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -7,7 +7,7 @@
 
 hₜ is complex, H numbers, so an output has 2 H. The rotation by θ is the same at all steps. f is λ in the paper.
 
-Qin, Yang & Zhong 2023, arXiv:2311.04823, section 3. There γ rises from layer to layer: those of L layers are learned as
+Qin, Yang & Zhong 2023, arXiv:2311.04823. There γ rises from layer to layer: those of L layers are learned as
 cumulative sums of one softmax over the layers, which starts them at (k − 1) / L in layer k, the first being zero for
 good. Here a layer has its own: γ = σ(Γ) is learned where `lower_bound`, what it starts as, is above zero, and else
 zero. The gate [Re h, Im h] is multiplied by, the normalisation and the linear layer back to H are left to the block

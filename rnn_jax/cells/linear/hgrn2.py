@@ -7,9 +7,9 @@
 That is gated linear attention with a query o, a value i, and a key that is one minus the decay. Each row of S is a
 weighted average of what was written, so no entry exceeds the largest i.
 
-Qin, Yang, Sun, Shen, Li, Sun & Zhong 2024, arXiv:2404.07904, equation 3 and table 4; γ, its option `lower_bound` and
-what the paper does with it are those of `HGRN`. Here all numbers are real, as in the paper. flash-linear-attention has
-silu for σ in o, no function in i, no biases, and divides o by √K.
+Qin, Yang, Sun, Shen, Li, Sun & Zhong 2024, arXiv:2404.07904, equation 3; γ, its option `lower_bound` and what the
+paper does with it are those of `HGRN`. All numbers are real, as in the paper. flash-linear-attention has silu for σ in
+o, no function in i, no biases, and divides o by √K.
 
 The normalisation and the last linear layer are left to the block around the cell. o, f and i are columns of one
 product, in this order, heads side by side within each. Kernels start Glorot-uniform, biases zero.

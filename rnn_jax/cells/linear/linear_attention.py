@@ -10,7 +10,7 @@ left out, so γ is real. Gated linear attention: Yang et al. 2024, arXiv:2312.06
 
 Both papers put a normalisation of each head, a gate and a linear layer behind this; they belong to the block around a
 cell. q, k and v (and W_rᵀ x) are columns of one product, in this order, heads side by side within each. All kernels
-start Glorot-uniform, b_α zero.
+start Glorot-uniform, b_α zero. `LinearAttention` is what the two share with the cells of `mamba2`, `hgrn2` and `rwkv6`.
 """
 
 import dataclasses

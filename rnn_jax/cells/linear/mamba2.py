@@ -9,14 +9,14 @@ heads, u is H / heads numbers a head, Δ, A and D are one number a head. Hₜ is
 query, key and value are C, Δ B and u: that is the duality, and why many steps are a few products of matrices. With
 `negative_eigenvalues` a(s) is 2 exp(s) − 1, in (−1, 1), as in `S6`: a memory can then change sign and count modulo two.
 
-Dao & Gu 2024, arXiv:2405.21060: the recurrence of section 2, the projections and heads of section 7 ("multi-value
-attention"). With one channel a head it is `S6` whose states share a rate. Negative eigenvalues: Grazzi et al. 2025,
-arXiv:2411.12537. Not here: the convolution over u, B and C with its SiLU, the gate, the normalisation and the last
-linear layer of the block around it. The authors' code orders the columns u, B, C, Δ, lets groups of heads have a B and
-C each, and has 64 or 128 states; here K is H / heads unless it is said.
+Dao & Gu 2024, arXiv:2405.21060; the projections and the heads ("multi-value attention") are those of section 7. With
+one channel a head it is `S6` whose states share a rate. Negative eigenvalues: Grazzi et al. 2025, arXiv:2411.12537. Not
+here: the convolution over u, B and C with its SiLU, the gate, the normalisation and the last linear layer of the block
+around it. The authors' code orders the columns u, B, C, Δ, lets groups of heads have a B and C each, and has 64 or 128
+states; here K is H / heads unless it is said.
 
-A starts uniform in [−16, −1], D as one, b_Δ such that Δ is log-uniform in [dt_min, dt_max], all as in the authors'
-code; kernels Glorot-uniform.
+A starts uniform in [−16, −1] (flash-linear-attention: [−16, 0]), D as one, b_Δ such that Δ is log-uniform in
+[dt_min, dt_max], all as in the authors' code; kernels Glorot-uniform.
 """
 
 import dataclasses

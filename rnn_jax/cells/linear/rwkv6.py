@@ -7,9 +7,9 @@
 An output is read from the memory before its step: what is written at a step counts with the weight u in its own
 output, has not decayed at all in the next one, and by w from then on.
 
-Peng et al. 2024, arXiv:2404.05892, section 4. Left to the block around the cell: the token shift, which blends an input
-with the one before it for each of r, k, v and d (it is a convolution of two steps), the normalisation of each head,
-the gate and the last linear layer.
+Peng et al. 2024, arXiv:2404.05892. Left to the block around the cell: the token shift, which blends an input with the
+one before it for each of r, k, v and d (it is a convolution of two steps), the normalisation of each head, the gate
+and the last linear layer.
 
 r, k, v and W_aᵀ x are columns of one product, in this order, heads side by side within each. Their kernels start
 Glorot-uniform. As in the authors' code for a first layer: W_a starts at zero, W_d uniform in ±0.01, λ rises from −6 to

@@ -44,7 +44,9 @@ def test_blocks_of_three_follow_the_permutations_of_three(method):
     words = np.random.default_rng(0).integers(0, 6, (500, 4))
     start = jnp.broadcast_to(jnp.array([1.0, 2.0, 3.0])[:, None], (4, 3, 1))
     params = {"input": {"kernel": kernel}, "gates": {"bias": np.zeros(12, np.float32)}}
-    found = jax.jit(functools.partial(rnn_jax.unroll, cell, method=method))(params, np.eye(6, dtype="f")[words], start)
+    found = quick_jit(functools.partial(rnn_jax.unroll, cell, method=method))(
+        params, np.eye(6, dtype="f")[words], start
+    )
     wanted = np.tile([1.0, 2.0, 3.0], (4, 1))
     for t, row in enumerate(words):
         wanted = np.stack([state[list(permutations[word])] for state, word in zip(wanted, row, strict=True)])
@@ -56,7 +58,7 @@ def test_no_unit_of_a_block_is_larger_than_what_was_put_in():
     params = jax.tree.map(lambda a: 20 * a, cell.init(jax.random.key(0)))
     xs = jax.random.normal(jax.random.key(1), (200, 5, 3))
     largest = np.maximum.accumulate(np.abs(cell.project(params, xs)[..., :8]).max((1, 2)))
-    ys = np.abs(rnn_jax.unroll(cell, params, xs).ys).max((1, 2))
+    ys = np.abs(quick_jit(functools.partial(rnn_jax.unroll, cell))(params, xs).ys).max((1, 2))
     assert (ys <= largest * (1 + 1e-6)).all() and ys[-1] > 0.1 * largest[-1]
 
 
@@ -66,7 +68,7 @@ def test_oscillators_lose_their_energy_if_implicit_and_keep_it_if_not(x64, discr
     params = jax.tree.map(np.float64, cell.init(jax.random.key(0)))
     start = np.random.default_rng(0).normal(size=(3, 2, 4))
     length = 40
-    after = jax.jit(functools.partial(rnn_jax.unroll, cell))(params, np.zeros((length, 3, 2)), start).carry
+    after = quick_jit(functools.partial(rnn_jax.unroll, cell))(params, np.zeros((length, 3, 2)), start).carry
     a, dt = params["recurrent"]["stiffness"], 1 / (1 + np.exp(-params["recurrent"]["step"]))
 
     def energy(state):
@@ -122,7 +124,8 @@ def test_states_that_turn_count_modulo_any_number(modulus):
     start = cell.initial_carry((20,))
     start = start._replace(memory=start.memory.at[..., 0, :].set(1))
     for method in ("sequential", "associative"):
-        memory = rnn_jax.unroll(cell, params, xs, start, method=method).carry.memory
+        run = quick_jit(functools.partial(rnn_jax.unroll, cell, method=method))
+        memory = run(params, xs, start).carry.memory
         angle = np.arctan2(memory[:, 0, 1, 0], memory[:, 0, 0, 0])
         assert (np.round(angle * modulus / (2 * np.pi)) % modulus == bits.sum(0) % modulus).all()
 
@@ -153,8 +156,10 @@ def test_units_of_a_liquid_cell_do_not_see_one_another():
     h = jax.random.normal(jax.random.key(2), (5,))
     jacobian = jax.jacobian(lambda h: cell(params, h, xs[0, 0])[0])(h)
     assert np.array_equal(jacobian, np.diag(np.diag(jacobian))) and np.diag(jacobian).all()
-    found, report = jax.jit(lambda xs: newton_report(cell, params, xs, method=rnn_jax.Newton(jacobian="diagonal")))(xs)
-    np.testing.assert_allclose(found.ys, rnn_jax.unroll(cell, params, xs).ys, atol=1e-5)
+    newton = functools.partial(newton_report, cell, method=rnn_jax.Newton(jacobian="diagonal"))
+    found, report = quick_jit(newton)(params, xs)
+    wanted = quick_jit(functools.partial(rnn_jax.unroll, cell, method="sequential"))(params, xs)
+    np.testing.assert_allclose(found.ys, wanted.ys, atol=1e-5)
     assert report.iterations < 10
 
 

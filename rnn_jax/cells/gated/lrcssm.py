@@ -11,8 +11,8 @@ of a step by the carry is diagonal, and Newton's method takes each of its iterat
 
 LrcSSM, Farsang, Hasani, Rus & Grosu 2025, arXiv:2505.21717: an explicit Euler step of that paper's diagonal model, here
 as in the authors' code, where ε depends on the state alone, l is shared by f and g, and a synapse has one slope and one
-centre for all units. The paper's ε also reads the input. What is left out: ε with two steps in opposite directions, the
-complex version, and the layers around the cell.
+centre for all units. The paper's ε may also read the input. Left out are the symmetric elastance, the complex version,
+and the layers around the cell.
 
 All start uniform in ±H^-½, as in that code. The input product has the columns of f, then those of g.
 """

@@ -13,10 +13,10 @@ Solved for zₜ and yₜ, with S = 1 / (1 + Δ² A):
     IMEX    zₜ = zₜ₋₁ − Δ A yₜ₋₁ + Δ B xₜ,        yₜ = yₜ₋₁ + Δ zₜ
 
 LinOSS, Rusch & Rus 2025, arXiv:2410.03943. Both have eigenvalues in the unit disc: of modulus √S for IM, whatever A and
-Δ are; of modulus one for IMEX while Δ² A < 4, which is left to training, as in the paper. In the authors' code B and C
-are complex, which makes two oscillators of each, with one A and one Δ; here, as in the paper's equations, they are
-real. The matrix D, diagonal in the paper, lets input and output differ in size. The gated linear unit behind the output
-is left to the block around a cell.
+Δ are; of modulus one for IMEX while Δ² A < 4, which is so at first and then left to training. In the authors' code B
+and C are complex, which makes two oscillators of each, with one A and one Δ; here, as in the paper's equations, they
+are real. The matrix D, diagonal in that code, lets input and output differ in size. The gated linear unit behind the
+output is left to the block around a cell.
 
 As in that code, Â and Δ̂ start uniform in [0, 1), B uniform in ±D^-½, C in ±N^-½; the matrix D with variance 1 / D.
 """

@@ -12,10 +12,10 @@ the recurrence of Mamba-2. Because the rows turn, by angles that the input choos
 
 Lahoti, Li, Chen, Wang, Bick, Kolter, Dao & Gu 2026, arXiv:2603.15569: the exponential-trapezoidal rule and the complex
 state, which the paper computes as rotary embeddings of q and k by the sum of all angles so far; that is Sₜ in another
-basis. The norm and the bias of q (C) and k (B) stand where that paper puts them, before the rotation. What it leaves to
-the authors' code is done as there: A, θ and their bounds, D, and that θ is shared. That code keeps −A above 1e-4, turns
-half of the rows by default and shares q and k among heads; here all rows turn and each head has its own. Not here: its
-several inputs and outputs a step (MIMO), the gate and the last linear layer.
+basis. The norm and the bias of q (C) and k (B), how A and θ come of x, that heads share θ, and D are as in the authors'
+code (github.com/state-spaces/mamba). That code also keeps −A above 1e-4, turns half of the rows by default and shares q
+and k among heads; here all rows turn and each head has its own. Not here: several inputs and outputs a step (MIMO), the
+gate and the last linear layer.
 
 q, k and v, the heads' Δ, A and λ, and θ are columns of one product, in this order, heads side by side within each; the
 real parts of a head's q or k come before its imaginary parts, as the rows of S do. Kernels start Glorot-uniform; γ,

@@ -9,23 +9,30 @@ from typing import Any
 
 from rnn_jax.cells.base import Cell, Composite, GatedCell, HiddenCell, count_parameters, dense, describe
 from rnn_jax.cells.convolutional.conv import ConvGRU, ConvLSTM
+from rnn_jax.cells.gated.brc import BRC, NBRC
 from rnn_jax.cells.gated.cfn import CFN
 from rnn_jax.cells.gated.fastgrnn import FastGRNN, FastRNN
 from rnn_jax.cells.gated.full_gate_lstm import FullGateCarry, FullGateLSTM
 from rnn_jax.cells.gated.gru import GRU, GRUResetBefore
 from rnn_jax.cells.gated.gru_variants import GRU1, GRU2, GRU3
+from rnn_jax.cells.gated.indylstm import IndyLSTM
 from rnn_jax.cells.gated.janet import JANET
 from rnn_jax.cells.gated.ligru import LiGRU
 from rnn_jax.cells.gated.lrcssm import LrcSSM
 from rnn_jax.cells.gated.lstm import LSTM, LSTMP, CoupledLSTM, LayerNormLSTM, LSTMCarry, PeepholeLSTM
+from rnn_jax.cells.gated.m2rnn import M2RNN
+from rnn_jax.cells.gated.mc_lstm import MCLSTM
 from rnn_jax.cells.gated.mgu import MGU
+from rnn_jax.cells.gated.minimal_rnn import MinimalRNN
 from rnn_jax.cells.gated.multiplicative_lstm import MultiplicativeLSTM
+from rnn_jax.cells.gated.nas import NASCell
 from rnn_jax.cells.gated.qrnn import QRNN, QRNNCarry
 from rnn_jax.cells.gated.ran import RAN
 from rnn_jax.cells.gated.rhn import RHN
 from rnn_jax.cells.gated.slstm import SLSTM, SLSTMCarry
 from rnn_jax.cells.gated.sru import SRU
 from rnn_jax.cells.gated.star import STAR
+from rnn_jax.cells.gated.twin_gated import ATR, LRN
 from rnn_jax.cells.gated.ugrnn import UGRNN
 from rnn_jax.cells.linear.base import Affine, ComplexDiagonalCell, DiagonalCell, LinearCell
 from rnn_jax.cells.linear.block_lru import BlockLRU
@@ -55,6 +62,8 @@ from rnn_jax.cells.simple.clockwork import Clockwork, ClockworkCarry
 from rnn_jax.cells.simple.echo_state import EchoState
 from rnn_jax.cells.simple.elman import IRNN, Elman
 from rnn_jax.cells.simple.indrnn import IndRNN
+from rnn_jax.cells.simple.scrn import SCRN, SCRNCarry
+from rnn_jax.cells.simple.unicornn import UnICORNN, UnICORNNCarry
 from rnn_jax.checks import check_trusted
 
 CELLS: dict[str, type[Any]] = {
@@ -66,6 +75,7 @@ CELLS: dict[str, type[Any]] = {
     "layer_norm_lstm": LayerNormLSTM,
     "full_gate_lstm": FullGateLSTM,
     "lstmp": LSTMP,
+    "indylstm": IndyLSTM,
     "gru": GRU,
     "gru_reset_before": GRUResetBefore,
     "gru1": GRU1,
@@ -83,6 +93,13 @@ CELLS: dict[str, type[Any]] = {
     "ligru": LiGRU,
     "ran": RAN,
     "star": STAR,
+    "minimal_rnn": MinimalRNN,
+    "atr": ATR,
+    "lrn": LRN,
+    "nas": NASCell,
+    "brc": BRC,
+    "nbrc": NBRC,
+    "mc_lstm": MCLSTM,
     "antisymmetric": AntisymmetricRNN,
     "gated_antisymmetric": GatedAntisymmetricRNN,
     "exprnn": ExpRNN,
@@ -93,9 +110,12 @@ CELLS: dict[str, type[Any]] = {
     "qrnn": QRNN,
     "lrcssm": LrcSSM,
     "cornn": CoRNN,
+    "unicornn": UnICORNN,
     "lem": LEM,
     "clockwork": Clockwork,
+    "scrn": SCRN,
     "slstm": SLSTM,
+    "m2rnn": M2RNN,
     "echo_state": EchoState,
     "mingru": MinGRU,
     "minlstm": MinLSTM,
@@ -171,6 +191,8 @@ def _imported(name: str) -> type[Any]:
 
 
 __all__ = [
+    "ATR",
+    "BRC",
     "CELLS",
     "CFN",
     "GLA",
@@ -184,11 +206,15 @@ __all__ = [
     "JANET",
     "KDA",
     "LEM",
+    "LRN",
     "LRU",
     "LSTM",
     "LSTMP",
+    "M2RNN",
+    "MCLSTM",
     "MGU",
     "MLSTM",
+    "NBRC",
     "QRNN",
     "RAN",
     "RGLRU",
@@ -198,6 +224,7 @@ __all__ = [
     "S4D",
     "S5",
     "S6",
+    "SCRN",
     "SLSTM",
     "SRU",
     "STAR",
@@ -234,6 +261,7 @@ __all__ = [
     "GatedDeltaProduct",
     "HiddenCell",
     "IndRNN",
+    "IndyLSTM",
     "LEMCarry",
     "LSTMCarry",
     "LayerNormLSTM",
@@ -247,12 +275,17 @@ __all__ = [
     "Mamba3Carry",
     "MinGRU",
     "MinLSTM",
+    "MinimalRNN",
     "MultiplicativeLSTM",
+    "NASCell",
     "Paper",
     "PeepholeLSTM",
     "QRNNCarry",
     "RetNet",
+    "SCRNCarry",
     "SLSTMCarry",
+    "UnICORNN",
+    "UnICORNNCarry",
     "citation",
     "count_parameters",
     "dense",

@@ -1,13 +1,17 @@
 """ONNX models against onnxruntime and against the operators' own tests in the package onnx, and there and back."""
 
+import contextlib
 import importlib
 import random
 import sys
+import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import rnn_jax
 from rnn_jax.interop.onnx import from_onnx, to_onnx
@@ -236,6 +240,40 @@ def test_what_pytorch_writes_between_layers_is_read():
 
 
 @needs_onnx
+@pytest.mark.skipif(not parity.installed("torch"), reason="PyTorch is not installed")
+@pytest.mark.parametrize("carried", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("LSTM", {"bidirectional": True, "bias": False}),
+        ("GRU", {"num_layers": 2, "bidirectional": True, "batch_first": True}),
+        ("RNN", {"nonlinearity": "relu", "num_layers": 2}),
+    ],
+)
+def test_a_model_that_pytorch_exported_is_the_cell_of_its_module(kind, options, carried, tmp_path):
+    import torch
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = getattr(torch.nn, kind)(2, 3, **options)
+
+        def forward(self, xs, *states):
+            return self.layers(xs, *([states if kind == "LSTM" else states[0]] if states else []))
+
+    model = Model().eval()
+    count = options.get("num_layers", 1) * (2 if "bidirectional" in options else 1)
+    states = [torch.zeros(count, 4, 3)] * (2 if kind == "LSTM" else 1) if carried else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model, (torch.zeros(4, 4, 2), *states), str(tmp_path / "model.onnx"), dynamo=False,
+            input_names=["xs"], dynamic_axes={"xs": {0: "first", 1: "second"}},
+        )  # fmt: skip
+    parity.assert_equal(from_onnx(tmp_path / "model.onnx"), rnn_jax.interop.torch.from_torch(model.layers))
+
+
+@needs_onnx
 def test_two_operators_of_keras_become_two_directions_and_weights_may_be_made_of_constants():
     cell = rnn_jax.Bidirectional(GRU, rnn_jax.GRUResetBefore(2, 3), merge="sum")
     params = parity.random_params(cell)
@@ -324,6 +362,26 @@ def test_what_is_no_model_is_told(tmp_path, content, message):
         from_onnx(tmp_path / "model.onnx")
     with pytest.raises(ValueError, match="model has type int: expected a path"):
         from_onnx(3)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    cell = rnn_jax.Bidirectional(rnn_jax.LSTM(1, 1), merge="sum")
+    params = jax.tree.map(np.asarray, parity.random_params(cell))  # arrays of NumPy are params too
+    return to_onnx(cell, params).SerializeToString()
+
+
+@needs_onnx
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_model_with_other_bytes_is_refused_or_read(whole, tmp_path_factory, data):
+    file = tmp_path_factory.getbasetemp() / "other.onnx"
+    place = data.draw(st.integers(0, len(whole) - 1))
+    changed = bytes([data.draw(st.integers(0, 255))])
+    rest = whole[place + 1 :]
+    file.write_bytes(whole[:place] + data.draw(st.sampled_from([b"", changed + rest, rest])))
+    with contextlib.suppress(ValueError):
+        from_onnx(file)
 
 
 @needs_onnx

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from rnn_jax.cells import GRU, IRNN, LSTM, Cell, CoupledLSTM, Elman, GRUResetBefore, PeepholeLSTM
 from rnn_jax.interop.entries import Entries, check_cell, check_option, read_entries
-from rnn_jax.typing import Params
+from rnn_jax.typing import Array, Params
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 """How many gates the weights of an operator have."""
@@ -130,7 +130,7 @@ def _orders(cell: Any) -> tuple[str, str]:
     return ("h", "h") if isinstance(cell, Elman) else ("rzn", "zrn")
 
 
-def _reordered(array: jax.Array, found: str, wanted: str) -> jax.Array:
+def _reordered(array: Array, found: str, wanted: str) -> jax.Array:
     """The blocks of the last axis in another order; zeros where a wanted one is not there."""
     parts = dict(zip(found, jnp.split(array, len(found), axis=-1), strict=True))
     return jnp.concatenate([parts.get(gate, jnp.zeros_like(parts[found[0]])) for gate in wanted], axis=-1)

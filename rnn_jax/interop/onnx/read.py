@@ -75,13 +75,12 @@ class _Reader:
     """What each tensor of a graph holds, by its name."""
 
     def __init__(self, model: Any, reverse: bool):
-        onnx = library("onnx")
         self._model = model
         self._reverse = reverse
         self._recurrent: dict[str, str] = {}
         self._lengths: dict[str, frozenset[str]] = {}
         graph = model.graph
-        self._values: dict[str, Any] = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
+        self._values: dict[str, Any] = {one.name: _stored(one) for one in graph.initializer}
         for given in graph.input:
             rank = len(given.type.tensor_type.shape.dim) if given.type.tensor_type.HasField("shape") else 3
             outside = Stream(("0", "1", "F"), given.name) if rank == 3 else State(None, frozenset({given.name}))
@@ -243,6 +242,14 @@ class _Reader:
             backward = (direction == "reverse" or i == 1) != self._reverse
             found.append(Direction(cell, params_of(owner, cell, own), backward, owner))
         return tuple(found)
+
+
+def _stored(tensor: Any) -> np.ndarray:
+    """An initializer as an array."""
+    try:
+        return library("onnx").numpy_helper.to_array(tensor)
+    except Exception as error:  # of a type that is none, of data in a file that is not there, and more
+        raise ValueError(f"initializer {tensor.name!r} cannot be read: {error}") from error
 
 
 def _first(names: Sequence[str]) -> str:

@@ -45,7 +45,8 @@ def to_onnx(
             left out, as outside training.
         params: its parameters, all float32, float64 or float16.
         path: where to write the model; one that is there is replaced.
-        lengths: whether lengths are an input. Outputs past them are zero, final carries are those of the last steps.
+        lengths: whether lengths are an input. Outputs past them are zero, final carries are those of the last steps; of
+            a row of length 0 onnxruntime gives a carry of zeros, where `unroll` gives the one that it was given.
         initial_carry: whether the initial carry is an input; else it is zero.
         reverse: for `unroll(..., reverse=True)`.
         opset: the version of ONNX's operators, 14 or newer.

@@ -77,11 +77,11 @@ class UnrolledCarries(NamedTuple):
 
 
 @overload
-def unroll(
+def unroll(  # pyrefly: ignore[inconsistent-overload]  # the options are checked where they are named, below
     cell: Cell, params: Params, xs: Any, carry: Carry = None, *, return_carries: Literal[False] = False, **options: Any
 ) -> Unrolled: ...
 @overload
-def unroll(
+def unroll(  # pyrefly: ignore[inconsistent-overload]
     cell: Cell, params: Params, xs: Any, carry: Carry = None, *, return_carries: Literal[True], **options: Any
 ) -> UnrolledCarries: ...
 def unroll(

@@ -85,6 +85,7 @@ class Recurrent(nnx.Module):
         xs: Checked[Any, "T *B D"],
         carry: Carry = None,
         *,
+        dt: Checked[Any, "T *B"] = None,
         lengths: Checked[Any, "*B"] = None,
         mask: Checked[Any, "T *B"] = None,
         resets: Checked[Any, "T *B"] = None,
@@ -111,6 +112,7 @@ class Recurrent(nnx.Module):
             params,
             xs,
             carry,
+            dt=dt,
             lengths=lengths,
             mask=mask,
             resets=resets,
@@ -122,9 +124,9 @@ class Recurrent(nnx.Module):
             key=key,
         )
 
-    def step(self, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
-        """One step of the cell, x `[B, D]`, for streaming."""
-        return self.cell(self.pure_params(), carry, x)
+    def step(self, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None) -> tuple[Carry, Output]:
+        """One step of the cell, x `[B, D]`, for streaming; dt `[B]` is the time before it."""
+        return self.cell(self.pure_params(), carry, x, *(() if dt is None else (dt,)))
 
     def pure_params(self) -> dict[str, Any]:
         """The parameters as the nested dict of arrays that the cell's functions take."""

@@ -60,6 +60,10 @@ class Stack(Composite):
         return self.layers[0].input_shape
 
     @property
+    def timed(self) -> bool:
+        return any(layer.timed for layer in self.layers)
+
+    @property
     def hidden_size(self) -> int:
         return self.layers[-1].hidden_size
 
@@ -98,10 +102,13 @@ class Stack(Composite):
     def trainable(self, params: Params) -> Params:
         return {f"layer_{i}": layer.trainable(params[f"layer_{i}"]) for i, layer in enumerate(self.layers)}
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
-        check_call(self, carry, x)
+    def __call__(
+        self, params: Params, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None
+    ) -> tuple[Carry, Output]:
+        check_call(self, carry, x, dt)
         after = []
         for i, layer in enumerate(self.layers):
-            layer_carry, x = layer(params[f"layer_{i}"], carry[i], x)
+            times = () if dt is None or not layer.timed else (dt,)
+            layer_carry, x = layer(params[f"layer_{i}"], carry[i], x, *times)
             after.append(layer_carry)
         return tuple(after), jnp.asarray(x)

@@ -27,6 +27,10 @@ class Wrapper(Cell):
         return self.cell.input_shape
 
     @property
+    def timed(self) -> bool:
+        return self.cell.timed
+
+    @property
     def output_size(self) -> int:
         return self.cell.output_size
 
@@ -67,6 +71,8 @@ class Residual(Wrapper, Composite):
         carry, ys = run(self.cell, params, xs, carry, reverse, key)
         return carry, ys + xs
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
-        carry, y = self.cell(params, carry, x)
+    def __call__(
+        self, params: Params, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None
+    ) -> tuple[Carry, Output]:
+        carry, y = self.cell(params, carry, x, *(() if dt is None else (dt,)))
         return carry, y + x

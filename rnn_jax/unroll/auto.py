@@ -16,6 +16,7 @@ from typing import Any
 import jax
 
 from rnn_jax.cells.base import Cell
+from rnn_jax.cells.timed import Timed
 from rnn_jax.checks import check_choice
 from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.associative import Associative
@@ -49,6 +50,9 @@ class Auto:
         key: Key | None,
     ) -> MethodResult:
         chosen = choose(cell, scope.length, scope.batch_shape) if is_known(scope) else "sequential"
+        if chosen == "fused" and isinstance(xs, Timed):  # no fused loop takes it
+            with automatic("sequential"):
+                chosen = choose(cell, scope.length, scope.batch_shape)
         if chosen == "fused":
             try:
                 result = Fused().run(cell, params, xs, carry, scope, reverse, key)

@@ -8,6 +8,10 @@ import sys
 from typing import Any
 
 from rnn_jax.cells.base import Cell, Composite, GatedCell, HiddenCell, count_parameters, dense, describe
+from rnn_jax.cells.continuous.cfc import CfC
+from rnn_jax.cells.continuous.gru_d import GRUD, GRUDCarry
+from rnn_jax.cells.continuous.ltc import LTC
+from rnn_jax.cells.continuous.phased_lstm import PhasedLSTM, PhasedLSTMCarry
 from rnn_jax.cells.convolutional.conv import ConvGRU, ConvLSTM
 from rnn_jax.cells.gated.cfn import CFN
 from rnn_jax.cells.gated.fastgrnn import FastGRNN, FastRNN
@@ -43,6 +47,7 @@ from rnn_jax.cells.simple.clockwork import Clockwork, ClockworkCarry
 from rnn_jax.cells.simple.echo_state import EchoState
 from rnn_jax.cells.simple.elman import IRNN, Elman
 from rnn_jax.cells.simple.indrnn import IndRNN
+from rnn_jax.cells.timed import Timed, apart, duration, together
 from rnn_jax.checks import check_trusted
 
 CELLS: dict[str, type[Any]] = {
@@ -81,6 +86,10 @@ CELLS: dict[str, type[Any]] = {
     "qrnn": QRNN,
     "cornn": CoRNN,
     "lem": LEM,
+    "cfc": CfC,
+    "ltc": LTC,
+    "gru_d": GRUD,
+    "phased_lstm": PhasedLSTM,
     "clockwork": Clockwork,
     "slstm": SLSTM,
     "echo_state": EchoState,
@@ -153,12 +162,14 @@ __all__ = [
     "GRU1",
     "GRU2",
     "GRU3",
+    "GRUD",
     "IRNN",
     "JANET",
     "LEM",
     "LRU",
     "LSTM",
     "LSTMP",
+    "LTC",
     "MGU",
     "MLSTM",
     "QRNN",
@@ -176,6 +187,7 @@ __all__ = [
     "AntisymmetricRNN",
     "CayleyRNN",
     "Cell",
+    "CfC",
     "Clockwork",
     "ClockworkCarry",
     "CoRNN",
@@ -194,6 +206,7 @@ __all__ = [
     "FastRNN",
     "FullGateCarry",
     "FullGateLSTM",
+    "GRUDCarry",
     "GRUResetBefore",
     "GatedAntisymmetricRNN",
     "GatedCell",
@@ -211,12 +224,18 @@ __all__ = [
     "MultiplicativeLSTM",
     "Paper",
     "PeepholeLSTM",
+    "PhasedLSTM",
+    "PhasedLSTMCarry",
     "QRNNCarry",
     "RetNet",
     "SLSTMCarry",
+    "Timed",
+    "apart",
     "citation",
     "count_parameters",
     "dense",
     "describe",
+    "duration",
     "make_cell",
+    "together",
 ]

@@ -174,6 +174,31 @@ def check_number(
         raise ValueError(f"{name}={value!r}: expected a finite number {wanted}".rstrip())
 
 
+def check_dt(dt: Any, leading: tuple[int, ...], taken: Any = None) -> None:
+    """Raise a ValueError unless `dt` is the time before each step: positive, in the leading dims of the inputs.
+
+    Args:
+        dt: an array; numbers that are not known yet are not looked at.
+        leading: the dims that it must have.
+        taken: bool, the same dims: where false a step is left out, and dt may be anything. None is nowhere. Where it
+            is not known yet, neither are the numbers that count.
+    """
+    if not hasattr(dt, "dtype"):
+        raise ValueError(f"dt={dt!r}: expected an array with the leading dims of the inputs, {list(leading)}")
+    shape, dtype = np.shape(dt), jnp.result_type(dt)
+    if shape != leading or not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(
+            f"dt is {dtype}{list(shape)}: expected floating point {list(leading)}, the leading dims of the inputs"
+        )
+    if isinstance(dt, jax.core.Tracer) or isinstance(taken, jax.core.Tracer):
+        return
+    values = np.asarray(dt, np.float64)
+    values = values if taken is None else values[np.asarray(taken)]
+    wrong = values[~((values > 0) & (values < np.inf))]
+    if wrong.size:
+        raise ValueError(f"dt has {wrong.ravel()[:5].tolist()}: expected finite numbers above 0, the time of each step")
+
+
 def check_time_steps(dt_min: Any, dt_max: Any) -> None:
     """Raise a ValueError unless 0 < `dt_min` <= `dt_max`: the range that a state space model's time steps start in."""
     check_number("dt_min", dt_min, above=0)

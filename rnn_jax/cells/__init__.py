@@ -8,6 +8,10 @@ import sys
 from typing import Any
 
 from rnn_jax.cells.base import Cell, Composite, GatedCell, HiddenCell, count_parameters, dense, describe
+from rnn_jax.cells.continuous.cfc import CfC
+from rnn_jax.cells.continuous.gru_d import GRUD, GRUDCarry
+from rnn_jax.cells.continuous.ltc import LTC
+from rnn_jax.cells.continuous.phased_lstm import PhasedLSTM, PhasedLSTMCarry
 from rnn_jax.cells.convolutional.conv import ConvGRU, ConvLSTM
 from rnn_jax.cells.gated.brc import BRC, NBRC
 from rnn_jax.cells.gated.cfn import CFN
@@ -64,6 +68,7 @@ from rnn_jax.cells.simple.elman import IRNN, Elman
 from rnn_jax.cells.simple.indrnn import IndRNN
 from rnn_jax.cells.simple.scrn import SCRN, SCRNCarry
 from rnn_jax.cells.simple.unicornn import UnICORNN, UnICORNNCarry
+from rnn_jax.cells.timed import Timed, apart, duration, together
 from rnn_jax.checks import check_trusted
 
 CELLS: dict[str, type[Any]] = {
@@ -112,6 +117,10 @@ CELLS: dict[str, type[Any]] = {
     "cornn": CoRNN,
     "unicornn": UnICORNN,
     "lem": LEM,
+    "cfc": CfC,
+    "ltc": LTC,
+    "gru_d": GRUD,
+    "phased_lstm": PhasedLSTM,
     "clockwork": Clockwork,
     "scrn": SCRN,
     "slstm": SLSTM,
@@ -200,6 +209,7 @@ __all__ = [
     "GRU1",
     "GRU2",
     "GRU3",
+    "GRUD",
     "HGRN",
     "HGRN2",
     "IRNN",
@@ -210,6 +220,7 @@ __all__ = [
     "LRU",
     "LSTM",
     "LSTMP",
+    "LTC",
     "M2RNN",
     "MCLSTM",
     "MGU",
@@ -234,6 +245,7 @@ __all__ = [
     "BlockLRU",
     "CayleyRNN",
     "Cell",
+    "CfC",
     "Clockwork",
     "ClockworkCarry",
     "CoRNN",
@@ -254,6 +266,7 @@ __all__ = [
     "FastRNN",
     "FullGateCarry",
     "FullGateLSTM",
+    "GRUDCarry",
     "GRUResetBefore",
     "GatedAntisymmetricRNN",
     "GatedCell",
@@ -280,15 +293,21 @@ __all__ = [
     "NASCell",
     "Paper",
     "PeepholeLSTM",
+    "PhasedLSTM",
+    "PhasedLSTMCarry",
     "QRNNCarry",
     "RetNet",
     "SCRNCarry",
     "SLSTMCarry",
+    "Timed",
     "UnICORNN",
     "UnICORNNCarry",
+    "apart",
     "citation",
     "count_parameters",
     "dense",
     "describe",
+    "duration",
     "make_cell",
+    "together",
 ]

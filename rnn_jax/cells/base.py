@@ -8,7 +8,8 @@ A cell is a frozen dataclass that names these functions and binds sizes and opti
     carry, y = cell.step(params, carry, z)        the truly recurrent part
     carry, y = cell(params, carry, x)             both: a body for `jax.lax.scan` as it stands
 
-`unroll` calls `project` once for a whole sequence, as one matrix product, and scans `step`.
+`unroll` calls `project` once for a whole sequence, as one matrix product, and scans `step`. A cell to which the time
+between steps means something says `timed = True`; see `rnn_jax.cells.timed`.
 """
 
 import abc
@@ -22,7 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells.papers import Paper
-from rnn_jax.checks import check_carry, check_input, check_size
+from rnn_jax.cells.timed import Timed, apart, together
+from rnn_jax.checks import check_carry, check_dt, check_input, check_size
 from rnn_jax.typing import (
     Array,
     Carry,
@@ -48,6 +50,8 @@ class Cell(abc.ABC):
 
     input_size: int
     hidden_size: int
+    timed: bool = False
+    """Whether the time between steps means something to it: `project` then takes `Timed` inputs too."""
     papers: ClassVar[tuple[Paper, ...]] = ()
     """Where the cell comes from, the first source first; see `rnn_jax.citation`."""
 
@@ -124,16 +128,24 @@ class Cell(abc.ABC):
         del noise
         return self.step(params, carry, z)
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
+    def __call__(
+        self, params: Params, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None
+    ) -> tuple[Carry, Output]:
         """One step from the input: x `[B, D]` to the next carry and y `[B, H]`, for any leading dims.
 
+        Args:
+            params: the parameters.
+            carry: before the step.
+            x: the input.
+            dt: `[B]`, the time that passes before this step, for a cell that is `timed`; None is one unit.
+
         Raises:
-            ValueError: x is not floating point or its last dims are not `input_shape`, or the carry is not that of this
-                cell for the leading dims of x.
+            ValueError: x is not floating point or its last dims are not `input_shape`, the carry is not that of this
+                cell for the leading dims of x, or dt is not positive or means nothing to this cell.
         """
-        check_call(self, carry, x)
+        check_call(self, carry, x, dt)
         params = self.prepare(params)
-        return self.step(params, carry, self.project(params, x))
+        return self.step(params, carry, self.project(params, timed_inputs(self, x, dt)))
 
 
 class HiddenCell(Cell):
@@ -145,8 +157,9 @@ class HiddenCell(Cell):
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Hidden:
         return jnp.zeros((*batch_shape, self.hidden_size), dtype)
 
-    def project(self, params: Params, xs: Inputs) -> Projected:
-        return dense(xs, **params["input"])
+    def project(self, params: Params, xs: Inputs | Timed) -> Projected | Timed:
+        xs, dt = apart(xs)
+        return together(dense(xs, **params["input"]), dt)
 
     def output(self, carry: Hidden) -> Output:
         return carry
@@ -299,10 +312,38 @@ def param_shapes(cell: Cell) -> Params:
     return jax.eval_shape(cell.init, jax.eval_shape(jax.random.key, 0))  # no key is made in a program that is traced
 
 
-def check_call(cell: Cell, carry: Carry, x: Checked[Any, "*B D"]) -> None:
-    """Raise a ValueError unless `x` is an input of the cell, and `carry` a carry for its leading dims."""
+def check_call(cell: Cell, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None) -> None:
+    """Raise a ValueError unless `x` is an input of the cell, and `carry` and `dt` fit its leading dims."""
     batch_shape = check_input("x", x, cell.input_shape)
     check_carry(carry, carry_shapes(cell, batch_shape), f", as x has leading dims {batch_shape}")
+    if dt is not None:
+        check_timed(cell)
+        check_dt(dt, batch_shape)
+
+
+def check_timed(cell: Cell) -> None:
+    """Raise a ValueError unless the time between steps means something to a cell, or to a part of a composite."""
+    if not cell.timed:
+        raise ValueError(
+            f"dt is given, but {cell} has no notion of time: leave dt out, or use a cell that has one, such as "
+            "rnn_jax.CfC, LEM or S5"
+        )
+
+
+def timed_inputs(cell: Cell, xs: Any, dt: Checked[Any, "*B"]) -> Any:
+    """What `project` is given: `xs`, with dt beside them where there is one and the cell is `timed`.
+
+    dt is in float32 or wider, as wide as the inputs.
+    """
+    if dt is None or not cell.timed:
+        return xs
+    return together(xs, jnp.asarray(dt).astype(wide_type(xs)))
+
+
+def wide_type(xs: Any) -> Any:
+    """The dtype of what is worked out from inputs: float32, or that of the widest of them."""
+    floating = [leaf.dtype for leaf in jax.tree.leaves(xs) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return at_least_float32(jnp.result_type(float, *floating))
 
 
 def plain_fields(cell: Cell) -> None:

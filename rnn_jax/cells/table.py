@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from rnn_jax.cells import CELLS, Cell, count_parameters
 from rnn_jax.cells.base import carry_shapes, param_shapes
+from rnn_jax.checks import is_shape
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- cells: written by `python -m rnn_jax.cells.table` -->", "<!-- end of cells -->"
@@ -115,7 +116,7 @@ def _flops(cell: Cell) -> float:
     """Operations of one step of one row, as XLA counts them before it optimises."""
     carry, params = carry_shapes(cell, ()), param_shapes(cell)
     prepared = jax.eval_shape(cell.prepare, params)
-    x = jax.ShapeDtypeStruct(cell.input_shape, jnp.float32)
+    x = jax.tree.map(lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32), cell.input_shape, is_leaf=is_shape)
 
     def step(params, carry, x):
         return cell.step(params, carry, cell.project(params, x))

@@ -33,7 +33,9 @@ class Bidirectional(Composite):
     """Two cells over the same inputs, one in each direction. Schuster & Paliwal 1997.
 
     Both directions start inside the valid part of a row. A reset before a step cuts the row there for both: the forward
-    cell starts anew at that step, the backward cell at the one before, so that packed sequences stay apart.
+    cell starts anew at that step, the backward cell at the one before, so that packed sequences stay apart. With `dt`
+    the backward cell takes the time to the next step instead of that from the last one, and before its first step that
+    of the first step of the row, or of the packed sequence: each is what it would be alone.
 
     Params: `{"forward", "backward"}`. Carry: `BidirectionalCarry`.
 
@@ -74,6 +76,10 @@ class Bidirectional(Composite):
     @property
     def input_shape(self) -> Any:
         return self.forward.input_shape
+
+    @property
+    def timed(self) -> bool:
+        return any(cell.timed for cell in self.directions)
 
     @property
     def hidden_size(self) -> int:
@@ -118,7 +124,9 @@ class Bidirectional(Composite):
         forward, backward = self.directions
         return {"forward": forward.trainable(params["forward"]), "backward": backward.trainable(params["backward"])}
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
+    def __call__(
+        self, params: Params, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None
+    ) -> tuple[Carry, Output]:
         raise ValueError(
             "a Bidirectional cell cannot be streamed: its backward direction starts at the last step, "
             "which a stream has not seen yet; use unroll on the whole sequence"

@@ -12,7 +12,7 @@ from rnn_jax.cells.base import Cell, Composite, GatedCell, carry_shapes, plain_f
 from rnn_jax.checks import check_choice, check_rate
 from rnn_jax.compose.weights import WeightDrop, WeightNoise
 from rnn_jax.compose.wrapper import Wrapper
-from rnn_jax.typing import Array, Carry, Float, Inputs, Key, Output, Params
+from rnn_jax.typing import Array, Carry, Float, Key, Output, Params
 from rnn_jax.unroll.scope import spread_like
 
 
@@ -44,7 +44,7 @@ class _Noisy(Wrapper):
     def prepare(self, params: Params) -> Params:
         return self.cell.prepare(params)
 
-    def project(self, params: Params, xs: Inputs) -> Any:
+    def project(self, params: Params, xs: Any) -> Any:
         return self.cell.project(params, xs)
 
     def step(self, params: Params, carry: Carry, z: Any) -> tuple[Carry, Output]:

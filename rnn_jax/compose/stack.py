@@ -60,6 +60,10 @@ class Stack(Composite):
         return self.layers[0].input_shape
 
     @property
+    def timed(self) -> bool:
+        return any(layer.timed for layer in self.layers)
+
+    @property
     def hidden_size(self) -> int:
         return self.layers[-1].hidden_size
 
@@ -101,10 +105,12 @@ class Stack(Composite):
     def trainable(self, params: Params) -> Params:
         return {f"layer_{i}": layer.trainable(params[f"layer_{i}"]) for i, layer in enumerate(self.layers)}
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
-        check_call(self, carry, x)
+    def __call__(
+        self, params: Params, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None
+    ) -> tuple[Carry, Output]:
+        check_call(self, carry, x, dt)
         after = []
         for i, layer in enumerate(self.layers):
-            layer_carry, x = layer(params[f"layer_{i}"], carry[i], x)
+            layer_carry, x = layer(params[f"layer_{i}"], carry[i], x, dt if layer.timed else None)
             after.append(layer_carry)
         return tuple(after), jnp.asarray(x)

@@ -29,6 +29,10 @@ class Wrapper(Cell):
         return self.cell.input_shape
 
     @property
+    def timed(self) -> bool:
+        return self.cell.timed
+
+    @property
     def output_size(self) -> int:
         return self.cell.output_size
 
@@ -55,8 +59,10 @@ class CompositeWrapper(Wrapper, Composite):
     def output(self, carry: Carry) -> Output:
         return self.cell.output(carry)
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
-        return self.cell(params, carry, x)
+    def __call__(
+        self, params: Params, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None
+    ) -> tuple[Carry, Output]:
+        return self.cell(params, carry, x, dt)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +91,10 @@ class Residual(CompositeWrapper):
         carry, ys = run(self.cell, params, xs, carry, reverse, key)
         return carry, ys + xs
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
-        carry, y = self.cell(params, carry, x)
+    def __call__(
+        self, params: Params, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None
+    ) -> tuple[Carry, Output]:
+        carry, y = self.cell(params, carry, x, dt)
         return carry, y + x
 
 
@@ -132,8 +140,10 @@ class LearnedCarry(CompositeWrapper):
         own = jax.tree.map(lambda leaf, given: leaf.astype(given.dtype), own, carry)
         return run(self.cell, _of_cell(params), xs, carry, reverse, key, start=_learned(params["initial"], own))
 
-    def __call__(self, params: Params, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
-        return self.cell(_of_cell(params), carry, x)
+    def __call__(
+        self, params: Params, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None
+    ) -> tuple[Carry, Output]:
+        return self.cell(_of_cell(params), carry, x, dt)
 
 
 def _of_cell(params: Params) -> Params:

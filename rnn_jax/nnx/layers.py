@@ -77,8 +77,8 @@ class RNN(nnx.Module):
             reverse: in place of the layer's.
             key: see `Recurrent`.
             rngs: see `Recurrent`.
-            options: `mask`, `resets`, `segment_ids` (their time where that of the inputs is) and `checkpoint_every` of
-                `rnn_jax.unroll`.
+            options: `dt`, `mask`, `resets`, `segment_ids` (their time where that of the inputs is) and
+                `checkpoint_every` of `rnn_jax.unroll`.
 
         Returns:
             The outputs; with `return_carry`, `(carry, outputs)`.
@@ -157,7 +157,7 @@ class StatefulRNN(nnx.Module):
 
         Args:
             inputs: of the cell; with `time_major`, time first.
-            options: `lengths`, `mask`, `resets`, `segment_ids`, `method`, `checkpoint_every`, `key` and `rngs` of
+            options: `dt`, `lengths`, `mask`, `resets`, `segment_ids`, `method`, `checkpoint_every`, `key` and `rngs` of
                 `Recurrent`.
 
         Raises:
@@ -170,14 +170,14 @@ class StatefulRNN(nnx.Module):
         self._keep(carry)
         return ys
 
-    def step(self, x: Checked[Any, "*B D"]) -> Output:
-        """The output `[B, H]` of one step x `[B, D]` of all streams.
+    def step(self, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None) -> Output:
+        """The output `[B, H]` of one step x `[B, D]` of all streams; dt `[B]` is the time before it.
 
         Raises:
             ValueError: x is no input of the cell, or there are other streams than the layer was made for.
         """
         self._check_streams("x", check_input("x", x, self.recurrent.cell.input_shape))
-        carry, y = self.recurrent.step(self.current_carry(), x)
+        carry, y = self.recurrent.step(self.current_carry(), x, dt)
         self._keep(carry)
         return y
 

@@ -109,6 +109,7 @@ class Recurrent(nnx.Module):
         xs: Checked[Any, "T *B D"],
         carry: Carry = None,
         *,
+        dt: Checked[Any, "T *B"] = None,
         lengths: Checked[Any, "*B"] = None,
         mask: Checked[Any, "T *B"] = None,
         resets: Checked[Any, "T *B"] = None,
@@ -142,6 +143,7 @@ class Recurrent(nnx.Module):
             params,
             xs,
             carry,
+            dt=dt,
             lengths=lengths,
             mask=mask,
             resets=resets,
@@ -154,9 +156,9 @@ class Recurrent(nnx.Module):
             return_carries=return_carries,
         )
 
-    def step(self, carry: Carry, x: Checked[Any, "*B D"]) -> tuple[Carry, Output]:
-        """One step of the cell, x `[B, D]`, for streaming."""
-        return self.cell(self.pure_params(), carry, x)
+    def step(self, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None) -> tuple[Carry, Output]:
+        """One step of the cell, x `[B, D]`, for streaming; dt `[B]` is the time before it."""
+        return self.cell(self.pure_params(), carry, x, dt)
 
     def pure_params(self) -> dict[str, Any]:
         """The parameters as the nested dict of arrays that the cell's functions take."""

@@ -33,14 +33,16 @@ from rnn_jax.testing.unrolling import (
     check_reference,
     check_rows_apart,
     check_step,
+    check_time,
     check_unroll,
     lengths_and_resets,
     loop,
+    times_of,
 )
 
 __all__ = [
     "BATCH", "LENGTH", "Example", "assert_cell_contract", "check_curvature", "check_gradients", "check_reference",
-    "jittered", "lengths_and_resets", "loop", "quick_jit",
+    "jittered", "lengths_and_resets", "loop", "quick_jit", "times_of",
 ]  # fmt: skip
 
 
@@ -76,6 +78,7 @@ def assert_cell_contract(
             check_gate(example)
             check_rows_apart(example)
             check_causal(example)
+            check_time(example)
             check_unroll(example)
             check_gradients(example)
             if reference is not None:

@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 
 from rnn_jax.cells.base import Composite
 from rnn_jax.testing.example import Example, assert_close, at, is_floating, quick_jit, usable_methods
-from rnn_jax.testing.unrolling import check_unroll
+from rnn_jax.testing.unrolling import check_unroll, times_of
 from rnn_jax.unroll import methods_of, unroll
 
 
@@ -39,7 +39,7 @@ def check_gradients(example: Example, methods: Sequence[str] = ()) -> None:
 
 
 def check_curvature(example: Example) -> None:
-    """Second derivatives agree with finite differences, as first ones do in `check_gradients`."""
+    """Second derivatives agree with finite differences, as first ones do in `check_gradients`, those by dt too."""
 
     def derivatives(loss: Any, first_method: bool, point: jax.Array, fixed: Any, v: jax.Array):
         def slope(p: jax.Array) -> jax.Array:
@@ -48,16 +48,16 @@ def check_curvature(example: Example) -> None:
         curves = {"forward over reverse": jax.jvp(slope, (point,), (v,))[1]}
         return curves | ({"reverse over reverse": jnp.vdot(jax.grad(slope)(point), v)} if first_method else {})
 
-    for method, _, wanted, curves in _along_lines(example, derivatives):
+    for method, _, wanted, curves in _along_lines(example, derivatives, **times_of(example.cell)):
         for name, found in curves.items():
             assert_close(found, wanted, f"{method}: second derivative, {name}", rtol=1e-4, atol=1e-6)
 
 
-def _along_lines(example: Example, derivatives: Callable[..., Any], methods: Sequence[str] = ()):
+def _along_lines(example: Example, derivatives: Callable[..., Any], methods: Sequence[str] = (), dt: Any = None):
     """For each method and two directions: its name, finite differences of both orders, and `derivatives`.
 
-    They are those of the sum of sines of all that `unroll` returns, by the parameters that may change, the carry and
-    three inputs.
+    They are those of the sum of sines of all that `unroll` returns, by the parameters that may change, the carry, three
+    inputs and, where it is given, their dt.
     """
     cell, (leaves, tree) = example.cell, jax.tree.flatten((example.params, example.carry))
     may_change = cell.trainable(example.params), jax.tree.map(is_floating, example.carry)
@@ -65,20 +65,22 @@ def _along_lines(example: Example, derivatives: Callable[..., Any], methods: Seq
     moved = [leaf for leaf, is_free in zip(leaves, free, strict=True) if is_free]
     fixed = [leaf for leaf, is_free in zip(leaves, free, strict=True) if not is_free and is_floating(leaf)]
     counts = [leaf for leaf in leaves if not is_floating(leaf)]
-    point, unravel = ravel_pytree((moved, at(example.xs, slice(3))))
+    times = () if dt is None else (jnp.asarray(dt)[:3],)
+    point, unravel = ravel_pytree((moved, at(example.xs, slice(3)), times))
     random = np.random.default_rng(0)
 
     methods = methods or usable_methods(cell)
     for method in methods:
 
         def loss(point: jax.Array, fixed: list[jax.Array], method: str = method) -> jax.Array:
-            moved, xs = unravel(point)
+            moved, xs, times = unravel(point)
             moved, others, rest = iter(moved), iter(fixed), iter(counts)
             params, carry = tree.unflatten(
                 next(moved) if is_free else next(others) if is_floating(leaf) else next(rest)
                 for is_free, leaf in zip(free, leaves, strict=True)
             )
-            found = jax.tree.leaves(unroll(cell, params, xs, carry, method=method))
+            given = {"dt": times[0]} if times else {}
+            found = jax.tree.leaves(unroll(cell, params, xs, carry, method=method, **given))
             return jnp.stack([jnp.sum(jnp.sin(leaf)) for leaf in found if is_floating(leaf)]).sum()
 
         @quick_jit

@@ -82,30 +82,46 @@ def check_unroll(example: Example, methods: Sequence[str] = ()) -> None:
         methods: these alone.
     """
     cell, params, options = example.cell, example.params, lengths_and_resets()
-    start = cell.start(params, (BATCH,), jnp.float64)
+    start, times = cell.start(params, (BATCH,), jnp.float64), times_of(cell)
     mask = np.arange(LENGTH * BATCH).reshape(LENGTH, BATCH) % 3 > 0
     wanted = {
         "": loop(cell, params, example.xs, example.carry, **options),
         ", reverse=True, checkpoint_every=3": loop(cell, params, example.xs, example.carry, reverse=True, **options),
-        ", mask, no carry given": loop(cell, params, example.xs, start, mask=mask),
+        ", mask, no carry given": loop(cell, params, example.xs, start, mask=mask, **times),
     }
+    if times:
+        wanted[", dt, reverse=True"] = loop(cell, params, example.xs, example.carry, reverse=True, **options, **times)
+
     for method in methods or usable_methods(cell):
         bound = functools.partial(unroll, cell, method=method)
 
         @quick_jit
         def results(params: Params, xs: Any, carry: Carry, bound: Any = bound):
             forward = bound(params, xs, carry, **options)
+            timed = (bound(params, xs, carry, reverse=True, **options, **times),) if times else ()
             return (
                 forward,
                 bound(params, xs, carry, reverse=True, checkpoint_every=3, **options),
-                bound(params, xs, mask=mask),
+                bound(params, xs, mask=mask, **times),
+                *timed,
             )
 
-        forward, backward, anew = results(params, example.xs, example.carry)
-        for found, (what, by_loop) in zip((forward, backward, anew), wanted.items(), strict=True):
-            assert_close(found, by_loop, f"{method} against a loop{what}")
+        found = results(params, example.xs, example.carry)
+        for unrolled, (what, by_loop) in zip(found, wanted.items(), strict=True):
+            assert_close(unrolled, by_loop, f"{method} against a loop{what}")
         spoilt = results(params, with_nan(example.xs, 0, 2), example.carry)[0]
-        assert_close(spoilt.ys[3:], forward.ys[3:], f"{method}: outputs after a reset, with NaN before it")
+        assert_close(spoilt.ys[3:], found[0].ys[3:], f"{method}: outputs after a reset, with NaN before it")
+
+
+def check_time(example: Example) -> None:
+    """A step without dt is one of one unit, where a cell is timed, and one of another length is another step."""
+    cell, params, carry, x = example.cell, example.params, example.carry, at(example.xs, 0)
+    if cell.timed:
+        plain = cell(params, carry, x)
+        assert_close(cell(params, carry, x, np.ones(BATCH)), plain, "a step of dt = 1 against one without")
+        longer = cell(params, carry, x, np.full(BATCH, 1.5))
+        pairs = zip(jax.tree.leaves(longer), jax.tree.leaves(plain), strict=True)
+        assert any(np.any(a != b) for a, b in pairs), "timed: a step of dt = 1.5 is one of dt = 1"
 
 
 def check_newton(example: Example) -> None:
@@ -129,12 +145,18 @@ def lengths_and_resets() -> dict[str, Any]:
     return {"lengths": np.array([LENGTH, 0, 4]), "resets": resets}
 
 
+def times_of(cell: Cell) -> dict[str, Any]:
+    """The option dt of `unroll` for an `Example`, where a cell is timed: steps of half a unit to two."""
+    random = np.random.default_rng(5)
+    return {"dt": 2.0 ** random.uniform(-1, 1, (LENGTH, BATCH))} if cell.timed else {}
+
+
 def check_reference(example: Example, reference: Reference) -> None:
     """A sequence equals the equations in NumPy, step by step, to 1e-12."""
     found = example.run(example.xs)
     params, carry, xs = jax.tree.map(np.asarray, (example.params, example.carry, example.xs))
-    for x, y in zip(xs, found.ys, strict=True):
-        carry, wanted = reference(params, carry, x)
+    for t, y in enumerate(found.ys):
+        carry, wanted = reference(params, carry, at(xs, t))
         assert_close(y, wanted, "outputs against the reference")
     assert_close(found.carry, carry, "the final carry against the reference")
 
@@ -148,6 +170,7 @@ def loop(
     resets: Any = None,
     reverse: bool = False,
     mask: Any = None,
+    dt: Any = None,
 ) -> tuple[Carry, jax.Array]:
     """What `unroll` means for xs `[T, B, D]`, as a plain loop over steps and rows: slow, nothing to get wrong."""
     length, batch = check_input("xs", xs, cell.input_shape)
@@ -162,7 +185,8 @@ def loop(
                 continue
             if resets is not None and bool(resets[t, row]):
                 row_carry = start
-            row_carry, ys[t] = one_step(cell, params, row_carry, at(xs, (t, row)))
+            time = () if dt is None else (dt[t, row],)
+            row_carry, ys[t] = one_step(cell, params, row_carry, at(xs, (t, row)), *time)
         shape = jax.eval_shape(cell, params, row_carry, at(xs, (0, row)))[1]
         outputs.append(jnp.stack([jnp.zeros(shape.shape, shape.dtype) if y is None else y for y in ys]))
         carries.append(row_carry)
@@ -170,6 +194,6 @@ def loop(
 
 
 @functools.partial(jax.jit, static_argnums=0)  # not quick_jit: a gradient may be taken through it
-def one_step(cell: Cell, params: Params, carry: Carry, x: Any) -> tuple[Carry, jax.Array]:
-    """`cell(params, carry, x)`."""
-    return cell(params, carry, x)
+def one_step(cell: Cell, params: Params, carry: Carry, x: Any, *dt: Any) -> tuple[Carry, jax.Array]:
+    """`cell(params, carry, x)`, or with dt."""
+    return cell(params, carry, x, *dt)

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import Cell, Composite
-from rnn_jax.typing import Carry, Checked, Float, Key, Params, at_least_float32
+from rnn_jax.cells.base import Cell, Composite, timed_inputs, wide_type
+from rnn_jax.typing import Carry, Checked, Float, Key, Params
 from rnn_jax.unroll.associative import Associative
 from rnn_jax.unroll.auto import Auto, automatic
 from rnn_jax.unroll.checks import check_arguments, resolve
@@ -90,6 +90,7 @@ def unroll(
     xs: Checked[Any, "T *B D"],
     carry: Carry = None,
     *,
+    dt: Checked[Any, "T *B"] = None,
     lengths: Checked[Any, "*B"] = None,
     mask: Checked[Any, "T *B"] = None,
     resets: Checked[Any, "T *B"] = None,
@@ -113,6 +114,14 @@ def unroll(
         carry: where to start; by default the initial carry, or the learned one of a `LearnedCarry`, in float32 or,
             where `xs` is wider, in its dtype. Steps are taken in float32 or wider, whatever the dtype of the carry:
             bfloat16 would lose what is added to it.
+        dt: the time that passes before each step, the leading dims of `xs`, positive, for a cell that is `timed` (the
+            equations of a cell say what it does with it); None is one unit each. A Stack or a Bidirectional gives it
+            to every part that is. Steps that are left out, by `lengths` or by `mask`, take no time, and their dt may be
+            anything: where time goes on meanwhile, add theirs to that of the next step. Like `resets` it is meant in
+            the order in which steps are taken: with `reverse`, `dt[t]` is the time from step t + 1 to step t. A part
+            that runs the other way, such as the backward half of a Bidirectional, takes the same ways back: before a
+            step passes the time of the step that follows it, before its first step that of its segment's first.
+            Values that are not above 0 are refused where they are known; under `jit` they are taken as they are.
         lengths: int `[B]`, the valid steps of each row (right padding). Past them outputs are zero, the carry stays
             as it was after the last valid step, and what stands in the padding has no influence, not even NaN. Values
             outside 0..T are refused where they are known; under `jit`, where they are not, they act as 0 or T.
@@ -133,7 +142,7 @@ def unroll(
             `Method`, yours too.
         checkpoint_every: keep the carry only every so many steps for the gradient and recompute the steps between;
             memory for T steps falls from T to about T / n + n. None keeps everything.
-        time_axis: where time stands in `xs`, `resets` and `ys`: 0 or 1.
+        time_axis: where time stands in `xs`, `dt`, `mask`, `resets` and `ys`: 0 or 1.
         key: a typed key for what is random in training (dropout, zoneout). Without it nothing is random.
         return_carries: also return the carry after each step; at a step that is not taken, in the padding say, it is
             the one that stays. For "fused" and "cudnn", which keep none, "auto" takes another method.
@@ -145,7 +154,9 @@ def unroll(
         ValueError: an argument has the wrong shape, type or value, or all carries are asked of a method that keeps
             none; the message names it.
     """
-    options = (lengths, mask, resets, segment_ids, reverse, method, checkpoint_every, time_axis, key, return_carries)
+    options = (
+        dt, lengths, mask, resets, segment_ids, reverse, method, checkpoint_every, time_axis, key, return_carries
+    )  # fmt: skip
     return _unroll(cell, params, xs, carry, *options)[0]
 
 
@@ -214,6 +225,7 @@ def _unroll(
     params: Params,
     xs: Checked[Any, "T *B D"],
     carry: Carry,
+    dt: Checked[Any, "T *B"] = None,
     lengths: Checked[Any, "*B"] = None,
     mask: Checked[Any, "T *B"] = None,
     resets: Checked[Any, "T *B"] = None,
@@ -225,12 +237,13 @@ def _unroll(
     key: Key | None = None,
     return_carries: bool = False,
 ) -> tuple[Any, list[Any]]:
-    lengths, mask, resets, segment_ids = map(_as_array, (lengths, mask, resets, segment_ids))
+    dt, lengths, mask, resets, segment_ids = map(_as_array, (dt, lengths, mask, resets, segment_ids))
     length, batch_shape = check_arguments(
         cell,
         params,
         xs,
         carry,
+        dt,
         lengths,
         mask,
         resets,
@@ -241,11 +254,11 @@ def _unroll(
         checkpoint_every,
         time_axis,
     )
-    xs, mask, resets, segment_ids = jax.tree.map(
-        lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0), (xs, mask, resets, segment_ids)
+    xs, dt, mask, resets, segment_ids = jax.tree.map(
+        lambda a: jnp.moveaxis(jnp.asarray(a), time_axis, 0), (xs, dt, mask, resets, segment_ids)
     )
     rows = rows_of(xs, len(batch_shape))
-    valid, resets, segment_ids = rows_placed(rows, (mask, resets, segment_ids), 1)
+    dt, valid, resets, segment_ids = rows_placed(rows, (dt, mask, resets, segment_ids), 1)
     if lengths is not None:
         steps = jnp.arange(length).reshape((-1,) + (1,) * len(batch_shape))
         inside = rows_placed(rows, jnp.less(*jnp.broadcast_arrays(steps, jnp.asarray(lengths)[None])), 1)
@@ -253,13 +266,16 @@ def _unroll(
     if valid is not None:
         # Zeros in the padding keep its NaN and infinities out of the gradient, where 0 · NaN would let them back in.
         xs = where_rows(valid, xs, jax.tree.map(jnp.zeros_like, xs))
+        dt = None if dt is None else jnp.where(valid, dt, jnp.ones_like(dt))
     if segment_ids is not None:
         resets = boundaries(segment_ids, reverse, valid)
     if carry is None:
-        carry = cell.start(params, batch_shape, at_least_float32(jnp.result_type(float, *jax.tree.leaves(xs))))
-    carry = placed_like((params, xs, valid, resets), jax.tree.map(jnp.asarray, carry), rows)
+        carry = cell.start(params, batch_shape, wide_type(xs))
+    carry = placed_like((params, xs, dt, valid, resets), jax.tree.map(jnp.asarray, carry), rows)
     dtypes = jax.tree.map(lambda leaf: leaf.dtype, carry)
-    along = Scope(length, batch_shape, valid, resets, checkpoint_every, rows, mask is not None, return_carries)
+    along = Scope(
+        length, batch_shape, valid, resets, checkpoint_every, rows, gaps=mask is not None, dt=dt, carries=return_carries
+    )
     scopes = {reverse: along, not reverse: along.against(reverse)}
     chosen, reports = resolve(method, METHODS), []
 
@@ -271,7 +287,8 @@ def _unroll(
         scope = dataclasses.replace(scopes[reverse], initial=start)
         if not isinstance(chosen, Auto):  # which knows better
             note_taken(type(chosen).__name__.lower(), cell, scope)
-        result = MethodResult(*chosen.run(cell, cell.prepare(params), xs, carry, scope, reverse, key))
+        inputs = timed_inputs(cell, xs, scope.dt)
+        result = MethodResult(*chosen.run(cell, cell.prepare(params), inputs, carry, scope, reverse, key))
         if return_carries and result.carries is None:
             raise ValueError(
                 f"method={method!r}: it gives no carries (`MethodResult.carries`); with return_carries=True expected "

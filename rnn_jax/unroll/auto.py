@@ -16,6 +16,7 @@ from typing import Any
 import jax
 
 from rnn_jax.cells.base import Cell
+from rnn_jax.cells.timed import Timed
 from rnn_jax.checks import check_choice
 from rnn_jax.typing import Carry, Checked, Key, Params
 from rnn_jax.unroll.associative import Associative
@@ -48,7 +49,8 @@ class Auto:
         reverse: bool,
         key: Key | None,
     ) -> MethodResult:
-        unfused = scope.carries or scope.learned_resets  # a fused loop keeps no carries, nor learns one of them
+        # A fused loop keeps no carries, learns none of them, and is told no time.
+        unfused = scope.carries or scope.learned_resets or isinstance(xs, Timed)
         with automatic("sequential") if unfused else contextlib.nullcontext():
             chosen = choose(cell, scope.length, scope.batch_shape) if is_known(scope) else "sequential"
         if chosen == "fused":

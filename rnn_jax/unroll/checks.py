@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import Cell, carry_shapes, param_shapes
-from rnn_jax.checks import check_carry, check_input, check_size, check_tree
+from rnn_jax.cells.base import Cell, carry_shapes, check_timed, param_shapes
+from rnn_jax.checks import check_carry, check_dt, check_input, check_size, check_tree
 from rnn_jax.typing import Carry, Checked, Params
 from rnn_jax.unroll.method import Method
 
@@ -18,6 +18,7 @@ def check_arguments(
     params: Params,
     xs: Checked[Any, "T *B D"],
     carry: Carry,
+    dt: Checked[Any, "T *B"],
     lengths: Checked[Any, "*B"],
     mask: Checked[Any, "T *B"],
     resets: Checked[Any, "T *B"],
@@ -64,6 +65,10 @@ def check_arguments(
                 )
     if mask is not None and lengths is not None:
         _check_agreement(mask, lengths, length, time_axis)
+    if dt is not None:
+        check_timed(cell)
+        known = not isinstance(dt, jax.core.Tracer)
+        check_dt(dt, leading, _steps_taken(mask, lengths, length, time_axis) if known else None)
     chosen = resolve(method, methods)
     if not chosen.applies(cell):
         usable = ", ".join(repr(name) for name, one in methods.items() if name != "auto" and one.applies(cell))
@@ -106,6 +111,17 @@ def _check_lengths(lengths: Any, length: int, batch_shape: tuple[int, ...], reme
     outside = values[(values < 0) | (values > length)]
     if outside.size:
         raise ValueError(f"lengths has {outside.ravel()[:5].tolist()}: expected 0 to {length}, the steps in xs{remedy}")
+
+
+def _steps_taken(mask: Any, lengths: Any, length: int, time_axis: int) -> Any:
+    """Bool, the leading dims of xs: the steps that are taken; None is all, and not yet known is a tracer."""
+    if isinstance(mask, jax.core.Tracer) or isinstance(lengths, jax.core.Tracer):
+        return mask if isinstance(mask, jax.core.Tracer) else lengths
+    if lengths is None:
+        return mask
+    steps = np.arange(length).reshape(-1, *(1,) * np.ndim(lengths))
+    inside = np.moveaxis(steps < np.asarray(lengths), 0, time_axis)
+    return inside if mask is None else inside & np.asarray(mask)
 
 
 def _check_agreement(mask: Any, lengths: Any, length: int, time_axis: int) -> None:

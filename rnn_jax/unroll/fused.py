@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells.base import Cell, Composite, param_shapes
+from rnn_jax.cells.timed import Timed
 from rnn_jax.native.adapters import Adapter, Carries, adapters
 from rnn_jax.native.build import FLAGS, NoCompiler, cache_folder, compiler, processor
 from rnn_jax.native.heads import heads_of, join_heads, one_head, params_of_heads, split_heads
@@ -51,9 +52,9 @@ class Fused:
     That is a `GatedCell` with pointwise gates, a cell of yours in whose `step` there is one product with the carry and
     nothing else that mixes units, and a linear cell with a vector for its carry.
 
-    On other devices than one CPU, in `jax.export`, where a step is random and where resets go back to a carry that is
-    learned, it is the sequential method. What a cell does is read once for all cells that are equal to it: what it
-    reads beside its fields, a global of a module say, is as it was then, as in what `jax.jit` has compiled.
+    On other devices than one CPU, in `jax.export`, where a step is random or dt is given, and where resets go back to a
+    carry that is learned, it is the sequential method. What a cell does is read once for all cells that are equal to
+    it: what it reads beside its fields, a global of a module say, is as it was then, as in what `jax.jit` has compiled.
     """
 
     def applies(self, cell: Cell) -> bool:
@@ -80,7 +81,7 @@ class Fused:
             )
         noisy = key is not None and type(cell).noisy_step is not Cell.noisy_step
         spread = varying_axes((params, xs, carry)) or rows_of(xs, len(scope.batch_shape)) is not None
-        by_steps = noisy or spread or scope.learned_resets or not is_known(scope)
+        by_steps = noisy or spread or scope.learned_resets or isinstance(xs, Timed) or not is_known(scope)
         if by_steps or not scope.length * math.prod(scope.batch_shape):
             return Sequential().run(cell, params, xs, carry, scope, reverse, key)
         plan = plan_for(cell, params, xs, carry)

@@ -32,11 +32,11 @@ def gated_loop(
     params: Params,
     carry: Carry,
     start: Carry,
-    z: Float[jax.Array, "T *B G"],
+    z: Any,
     valid: Bool[jax.Array, "T ..."] | None,
     resets: Bool[jax.Array, "T ..."] | None,
 ) -> tuple[Carry, Float[jax.Array, "T *B H"]]:
-    """The final carry and the outputs `[T, B, H]`; `z` is `[T, B, ...]`, `valid` and `resets` as in `Scope`."""
+    """The final carry and the outputs `[T, B, H]`; `z` is `[T, B, ...]` or `Timed`, the masks as in `Scope`."""
 
     def body(carry: Carry, inputs: Any) -> tuple[Carry, jax.Array]:
         z, valid, resets = inputs
@@ -64,7 +64,8 @@ def _gated_loop_jvp(cell: GatedCell, reverse: bool, primals: Any, tangents: Any)
     cut = _cut(cell, z)
     last, (before, r, ys) = jax.lax.scan(body, carry, (cut, valid, resets), reverse=reverse)
     rho = jax.jvp(lambda params: cell.recur(params, before), (params,), (params_dot,))[1]
-    if cell.additive and rho.dtype == at_least_float32(z_dot.dtype):
+    alone = isinstance(z, jax.Array)
+    if cell.additive and alone and rho.dtype == at_least_float32(z_dot.dtype):
         rho, z_dot = rho + z_dot.astype(rho.dtype), None  # one array to write in reverse mode, instead of two alike
 
     one_row = math.prod(rho.shape[1:-1]) == 1
@@ -92,7 +93,9 @@ def _gated_loop_jvp(cell: GatedCell, reverse: bool, primals: Any, tangents: Any)
 
 def _cut(cell: GatedCell, a: Any) -> Any:
     """The parts of `a` as arrays of their own, which XLA on CPU reads in the loop several times as fast as slices."""
-    return tuple(jnp.split(a, a.shape[-1] // cell.hidden_size, axis=-1)) if cell.cut else (a,)
+    if not cell.cut or not isinstance(a, jax.Array):
+        return (a,)
+    return tuple(jnp.split(a, a.shape[-1] // cell.hidden_size, axis=-1))
 
 
 def _joined(parts: tuple[Any, ...]) -> Any:

@@ -75,6 +75,7 @@ class Method(Protocol):
             cell: the cell.
             params: its parameters, prepared.
             xs: inputs `[T, B, D]`, or a tree of arrays for a cell that declares one; zero past the lengths; T may be 0.
+                Where dt is given and the cell is timed, `Timed` inputs, which `cell.project` takes as they are.
             carry: what enters the first step, `[B, ...]`, in float32 or wider.
             scope: lengths, resets and segments, and whether all carries are to be returned.
             reverse: whether the last step in time is the first one taken.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
 from rnn_jax.cells.base import Cell
-from rnn_jax.typing import Bool, Carry, Int, Key, Shaped
+from rnn_jax.typing import Bool, Carry, Float, Int, Key, Shaped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Scope:
         checkpoint_every: steps between two kept carries; None keeps all.
         rows: how B lies on a mesh with explicit axes; None elsewhere.
         gaps: whether steps before a valid one may not be valid; without, each row has a length.
+        dt: `[T, B]`, the time that passes before each step, which stands in the inputs of cells that are timed; None
+            where no cell is told.
         carries: whether the carries after all steps are asked for.
         initial: the carry that resets go back to, `[B, ...]`; None for the cell's own.
     """
@@ -35,6 +37,7 @@ class Scope:
     checkpoint_every: int | None
     rows: PartitionSpec | None = None
     gaps: bool = False
+    dt: Float[jax.Array, "T *B"] | None = None
     carries: bool = False
     initial: Carry = None
 
@@ -58,13 +61,14 @@ class Scope:
         """The scope of a part that runs the other way.
 
         A reset cuts a row in two before a step: whoever comes from the other side starts anew at the step on the other
-        side of the cut.
+        side of the cut. The time between two steps is the same from either side.
 
         Args:
             reverse: the direction of the other parts.
         """
+        dt = None if self.dt is None else self._dt_against(reverse)
         if self.resets is None:
-            return self
+            return dataclasses.replace(self, dt=dt)
         resets = self.resets if self.valid is None else self.resets & self.valid
         if self.gaps:
             assert self.valid is not None
@@ -72,7 +76,19 @@ class Scope:
         else:
             nowhere = jnp.zeros_like(resets[:1])
             moved = jnp.concatenate([nowhere, resets[:-1]] if reverse else [resets[1:], nowhere])
-        return dataclasses.replace(self, resets=moved)
+        return dataclasses.replace(self, resets=moved, dt=dt)
+
+    def _dt_against(self, reverse: bool) -> Float[jax.Array, "T *B"]:
+        """For each step the dt of the step taken after it; for the last one of a segment, that of the first."""
+        assert self.dt is not None
+        if self.length == 0 or (self.valid is None and self.resets is None):
+            return jnp.roll(self.dt, 1 if reverse else -1, axis=0)
+        valid = jnp.ones_like(self.dt, bool) if self.valid is None else self.valid
+        starts = ~of_next_valid(valid, valid, reverse, False)
+        starts = valid & (starts if self.resets is None else starts | self.resets)
+        own_first = jnp.where(starts, self.dt, of_next_valid(self.dt, starts, reverse, 1))
+        is_last = of_next_valid(starts, valid, not reverse, True)
+        return jnp.where(is_last, own_first, of_next_valid(self.dt, valid, not reverse, 1))
 
 
 def is_known(scope: Scope) -> bool:

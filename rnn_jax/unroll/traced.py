@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell
+from rnn_jax.cells.timed import apart
 from rnn_jax.checks import check_input
 from rnn_jax.typing import Bool, Carry, Checked, Float, Key, Params
 from rnn_jax.unroll.method import MethodResult
@@ -87,7 +88,7 @@ class Traced:
         inner: Any = cell
         while isinstance(getattr(inner, "cell", None), Cell):  # wrappers that act in training have its params and carry
             inner = inner.cell
-        return MethodResult(carry, ys, Trace(inner, params, xs, z, before, ys, scope.valid, reverse), carries)
+        return MethodResult(carry, ys, Trace(inner, params, apart(xs)[0], z, before, ys, scope.valid, reverse), carries)
 
 
 def _tapped(tap: jax.Array | None, leaf: jax.Array) -> jax.Array:

@@ -15,6 +15,7 @@ ONE_OF_EACH_KIND = {
     "elman", "lstm", "lstmp", "gru", "indrnn", "rhn", "fastgrnn", "cayley", "conv_lstm", "qrnn", "lem", "clockwork",
     "slstm", "mingru", "s5", "s6", "gla", "mlstm", "gated_deltanet",
 }  # fmt: skip
+SEEDS = {"gru_d": 1}  # its decays have a kink at zero, which no finite difference may step over
 OPTIONS_AND_COMPOSITES = pytest.mark.parametrize(
     "cell",
     [
@@ -48,7 +49,7 @@ def test_contract(name):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", rnn_jax.CELLS)
 def test_the_rest_of_the_contract(name):
-    assert_cell_contract(rnn_jax.CELLS[name](3, 4), part="rest")
+    assert_cell_contract(rnn_jax.CELLS[name](3, 4), part="rest", seed=SEEDS.get(name, 0))
 
 
 @OPTIONS_AND_COMPOSITES

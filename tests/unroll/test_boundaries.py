@@ -37,15 +37,18 @@ def test_packed_sequences_are_read_as_each_alone(cell, reverse, lengths, seed):
     random, params = np.random.default_rng(seed), cell.init(jax.random.key(seed))
     sequences = [random.normal(size=(n, D)).astype(np.float32) for n in lengths]
     packed = pack(sequences, 12)
+    dt = [random.uniform(0.5, 2, (n, 1)).astype(np.float32) for n in lengths]
+    times = {"dt": pack(dt, 12).values[..., 0]} if cell.timed else {}
     kinds = [{"segment_ids": np.cumsum(packed.resets, axis=0)}]
     if not reverse:  # resets of one cell alone belong to one direction
         kinds.append({"resets": packed.resets})
     for kind in kinds:
-        ys = run(cell, params, packed.values, reverse, lengths=packed.lengths, **kind).ys
-        for alone, found in zip(sequences, unpack(np.asarray(ys), packed, lengths), strict=True):
+        ys = run(cell, params, packed.values, reverse, lengths=packed.lengths, **times, **kind).ys
+        for alone, time, found in zip(sequences, dt, unpack(np.asarray(ys), packed, lengths), strict=True):
             padded = np.zeros((12, 1, D), np.float32)
             padded[: len(alone), 0] = alone
-            wanted = run(cell, params, padded, reverse, lengths=np.array([len(alone)])).ys
+            times = {"dt": np.pad(time, ((0, 12 - len(time)), (0, 0)))} if times else {}
+            wanted = run(cell, params, padded, reverse, lengths=np.array([len(alone)]), **times).ys
             np.testing.assert_allclose(found, wanted[: len(alone), 0], atol=2e-6)
 
 

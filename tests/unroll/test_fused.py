@@ -82,7 +82,7 @@ def test_values_and_gradients_are_those_of_the_sequential_method(name, options):
 
 def test_all_cells_with_one_dense_product_and_pointwise_gates_have_it():
     gated = {name for name, cell in rnn_jax.CELLS.items() if issubclass(cell, rnn_jax.GatedCell)}
-    assert gated - set(FUSED) == {"layer_norm_lstm", "conv_lstm", "clockwork"}
+    assert gated - set(FUSED) == {"layer_norm_lstm", "conv_lstm", "clockwork", "phased_lstm"}
     assert set(FUSED) - gated == {"mingru", "minlstm", "rg_lru", "lru", "s5", "s4d", "s6"}
 
 

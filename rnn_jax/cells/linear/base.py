@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, along_last, dense, widened
+from rnn_jax.cells.timed import Timed, apart, duration, together
 from rnn_jax.typing import Bool, Carry, DType, Float, Inputs, Output, Params, Projected
 
 
@@ -121,6 +122,43 @@ class Complex(NamedTuple):
         """The sum."""
         return Complex(self.real + other.real, self.imaginary + other.imaginary)
 
+    def scaled(self, factor: Float[jax.Array, "..."] | float) -> "Complex":
+        """The product with a real number."""
+        return Complex(factor * self.real, factor * self.imaginary)
+
+    def over(self, other: "Complex") -> "Complex":
+        """The quotient."""
+        square = other.real**2 + other.imaginary**2
+        upper = self.times(Complex(other.real, -other.imaginary))
+        return Complex(upper.real / square, upper.imaginary / square)
+
+    def exponential(self) -> "Complex":
+        """The exponential."""
+        modulus = jnp.exp(self.real)
+        return Complex(modulus * jnp.cos(self.imaginary), modulus * jnp.sin(self.imaginary))
+
+    def exponential_less_one(self) -> "Complex":
+        """The exponential less one, without the cancellation near zero: cos a − 1 = −2 sin²(a / 2)."""
+        real = jnp.expm1(self.real) * jnp.cos(self.imaginary) - 2 * jnp.sin(self.imaginary / 2) ** 2
+        return Complex(real, jnp.exp(self.real) * jnp.sin(self.imaginary))
+
+
+def held(rate: Float[jax.Array, "..."], dt: Float[jax.Array, "*B"]) -> Affine:
+    """exp(−rate dt), and (1 − exp(−rate dt)) / (1 − exp(−rate)): how an update of one unit of time goes on for dt.
+
+    That is the zero-order hold: whatever the update of a step stands for, it is taken to be constant meanwhile, so that
+    one step of two units is two steps of one.
+
+    Args:
+        rate: what a state loses, as exp(−rate) for one unit of time, 0 or more, `[B, ...]`.
+        dt: the time.
+    """
+    time = duration(dt, rate)
+    moves = rate > 1e-30  # what does not move loses nothing: the limit is dt
+    safe = jnp.where(moves, rate, jnp.ones_like(rate))
+    lasting = jnp.where(moves, jnp.expm1(-safe * time) / jnp.expm1(-safe), time + jnp.zeros_like(rate))
+    return Affine(jnp.exp(-rate * time), lasting)
+
 
 class ComplexDiagonalCell(LinearCell):
     """A linear cell whose carry is `Complex` and whose map is pointwise; `elements` gives an `Affine` of `Complex`."""
@@ -137,12 +175,24 @@ class ComplexDiagonalCell(LinearCell):
         return Affine(one, jax.tree.map(jnp.zeros_like, element.update))
 
 
+def held_update(exponent: Complex, update: Complex, dt: Float[jax.Array, "*B"]) -> Affine:
+    """λᵈᵗ and `update` (λᵈᵗ − 1) / (λ − 1), with `exponent` ln λ: what `held` is for real numbers."""
+    along = Complex(*(along_last(part, update.real) for part in exponent))
+    longer = along.scaled(duration(dt, update.real))
+    lasting = longer.exponential_less_one().over(along.exponential_less_one())
+    return Affine(longer.exponential(), update.times(lasting))
+
+
 class StateSpaceCell(ComplexDiagonalCell):
     """hₜ = λ ⊙ hₜ₋₁ + γ ⊙ B xₜ, yₜ = s Re(C hₜ) + D xₜ: a linear system of N complex states, the same at all steps.
 
+    With dt, λ becomes λᵈᵗ and γ becomes γ (λᵈᵗ − 1) / (λ − 1): the input is held meanwhile, so that one step of two
+    units of time is two steps of one.
+
     A subclass says in `discretize` how λ and γ come of the parameters in `params["recurrent"]`, and has the fields or
     properties `states` (N) and `multiplicity` (s). `input.kernel [D, 2 N]` holds Re B, then Im B; the rows of
-    `output.kernel [2 N, H]` are Re C, then −Im C; `skip.kernel [D, H]` is the real matrix D.
+    `output.kernel [2 N, H]` are Re C, then −Im C; `skip.kernel [D, H]` is the real matrix D. One that also says in
+    `exponent` what ln λ is, for λ alone does not say how often it turns around zero, sets `timed`.
     """
 
     states: int
@@ -151,6 +201,10 @@ class StateSpaceCell(ComplexDiagonalCell):
     @abc.abstractmethod
     def discretize(self, recurrent: Params) -> tuple[Complex, Complex]:
         """λ and γ, each of `[N]`, in float32 or wider."""
+
+    def exponent(self, recurrent: Params) -> Complex:
+        """The logarithm of λ `[N]`, in float32 or wider."""
+        raise NotImplementedError(f"{type(self).__name__} is not timed: expected no dt where it is run")
 
     def initial_carry(self, batch_shape: tuple[int, ...] = (), dtype: DType = jnp.float32) -> Complex:
         return Complex.zeros((*batch_shape, self.states), dtype)
@@ -165,13 +219,18 @@ class StateSpaceCell(ComplexDiagonalCell):
         kernel = jnp.concatenate([*update, jnp.asarray(params["skip"]["kernel"], dtype)], axis=1)
         return params | {"discrete": {"decay": decay, "kernel": kernel}}
 
-    def project(self, params: Params, xs: Inputs) -> Projected:
-        return dense(xs, self.prepare(params)["discrete"]["kernel"])
+    def project(self, params: Params, xs: Inputs | Timed) -> Projected | Timed:
+        xs, dt = apart(xs)
+        return together(dense(xs, self.prepare(params)["discrete"]["kernel"]), dt)
 
-    def elements(self, params: Params, z: Projected) -> Affine:
+    def elements(self, params: Params, z: Projected | Timed) -> Affine:
+        z, dt = apart(z)
         update = Complex.split(widened(z[..., : 2 * self.states]))
+        if dt is not None:
+            return held_update(self.exponent(params["recurrent"]), update, dt)
         return Affine(Complex(*(along_last(d, update.real) for d in self.prepare(params)["discrete"]["decay"])), update)
 
-    def read(self, params: Params, carry: Complex, z: Projected) -> Output:
+    def read(self, params: Params, carry: Complex, z: Projected | Timed) -> Output:
+        z, _ = apart(z)
         states = jnp.concatenate([part.astype(z.dtype) for part in carry], axis=-1)
         return self.multiplicity * dense(states, params["output"]["kernel"]) + z[..., 2 * self.states :]

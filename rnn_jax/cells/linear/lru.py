@@ -3,7 +3,7 @@
 LRU, Orvieto et al. 2023, arXiv:2303.06349, section 3 and appendix A:
 
     hₜ = λ ⊙ hₜ₋₁ + γ ⊙ B xₜ,    yₜ = Re(C hₜ) + D xₜ
-    λ = exp(−exp(ν) + i exp(θ)),    γ = exp(γ')
+    λ = exp(−exp(ν) + i exp(θ)),    γ = exp(γ'),    with dt as in `StateSpaceCell`
 
 The moduli of λ stay below one whatever ν is. λ starts uniform over a ring (`initializers.ring`), γ as √(1 − |λ|²),
 which keeps the size of the state that of the input; both parts of B start with variance 1 / (2 D), both parts of C with
@@ -13,6 +13,9 @@ RG-LRU, De et al. 2024, arXiv:2402.19427, section 2.4:
 
     rₜ = σ(W_rᵀ xₜ + b_r),    iₜ = σ(W_iᵀ xₜ + b_i),    uₜ = W_uᵀ xₜ + b_u
     aₜ = σ(Λ)^(c rₜ),    hₜ = aₜ ⊙ hₜ₋₁ + √(1 − aₜ²) ⊙ (iₜ ⊙ uₜ),    yₜ = hₜ,    c = 8
+
+With dt, aₜ becomes aₜᵈᵗ and the factor √(1 − aₜ²) becomes √(1 − aₜ²) (1 − aₜᵈᵗ) / (1 − aₜ): the gated input is held
+meanwhile, so that one step of two units is two steps of one.
 
 Λ starts such that σ(Λ)ᶜ is uniform in [0.9, 0.999], kernels LeCun-normal, biases zero. The paper's layer has the width
 of its input, u, which a linear layer gives it; here that layer is part of the cell and the gates read x beside it, one
@@ -28,8 +31,9 @@ import jax.numpy as jnp
 
 from rnn_jax import initializers
 from rnn_jax.cells.base import HiddenCell, along_last, sigmoid, widened
-from rnn_jax.cells.linear.base import Affine, Complex, DiagonalCell, StateSpaceCell
+from rnn_jax.cells.linear.base import Affine, Complex, DiagonalCell, StateSpaceCell, held
 from rnn_jax.cells.papers import Paper
+from rnn_jax.cells.timed import Timed, apart
 from rnn_jax.checks import check_number, check_size
 from rnn_jax.typing import Array, DType, Float, Hidden, Key, Output, Params, Projected
 
@@ -80,6 +84,7 @@ class LRU(StateSpaceCell):
     r_max: float = dataclasses.field(default=1.0, kw_only=True)
     max_phase: float = dataclasses.field(default=2 * math.pi, kw_only=True)
     papers = (ORVIETO_2023,)
+    timed = True
 
     def __post_init__(self):
         super().__post_init__()
@@ -112,22 +117,27 @@ class LRU(StateSpaceCell):
             },
         }
 
+    def exponent(self, recurrent: Params) -> Complex:
+        return Complex(-jnp.exp(widened(recurrent["log_rate"])), jnp.exp(widened(recurrent["log_phase"])))
+
     def discretize(self, recurrent: Params) -> tuple[Complex, Complex]:
-        modulus = jnp.exp(-jnp.exp(widened(recurrent["log_rate"])))
-        phase = jnp.exp(widened(recurrent["log_phase"]))
         gain = jnp.exp(widened(recurrent["log_gain"]))
-        return Complex(modulus * jnp.cos(phase), modulus * jnp.sin(phase)), Complex(gain, jnp.zeros_like(gain))
+        return self.exponent(recurrent).exponential(), Complex(gain, jnp.zeros_like(gain))
 
 
-def rg_lru_map(z: Projected, decay: Float[Array, "H"]) -> Affine:
-    """aₜ and √(1 − aₜ²) ⊙ (iₜ ⊙ uₜ) from the projected input `z [..., 3 H]` and Λ, `decay [H]`."""
+def rg_lru_map(z: Projected, decay: Float[Array, "H"], dt: Float[jax.Array, "*B"] | None = None) -> Affine:
+    """aₜ and √(1 − aₜ²) ⊙ (iₜ ⊙ uₜ) from the projected input `z [..., 3 H]` and Λ, `decay [H]`; with dt, over dt."""
     r, i, u = jnp.split(z, 3, axis=-1)
     log_a = SHARPNESS * sigmoid(r) * along_last(jax.nn.log_sigmoid(widened(decay)), r)
     square = -jnp.expm1(2 * log_a)
     # Where the gate is shut the root's slope is infinite and the gate's is zero: the slope of both together is zero.
     shut = square == 0
     scale = jnp.where(shut, 0, jnp.sqrt(jnp.where(shut, 1, square)))
-    return Affine(jnp.exp(log_a), scale * sigmoid(i) * u)
+    update = scale * sigmoid(i) * u
+    if dt is None:
+        return Affine(jnp.exp(log_a), update)
+    kept, lasting = held(-log_a, dt)
+    return Affine(kept, lasting * update)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +155,7 @@ class RGLRU(HiddenCell, DiagonalCell):
     input_size: int
     hidden_size: int
     papers = (DE_2024,)
+    timed = True
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         kernel_key, decay_key = jax.random.split(key)
@@ -159,8 +170,9 @@ class RGLRU(HiddenCell, DiagonalCell):
             "recurrent": {"decay": -jnp.log(jnp.expm1(-jnp.log(decay) / SHARPNESS)).astype(param_dtype)},
         }
 
-    def elements(self, params: Params, z: Projected) -> Affine:
-        return rg_lru_map(widened(z), params["recurrent"]["decay"])
+    def elements(self, params: Params, z: Projected | Timed) -> Affine:
+        z, dt = apart(z)
+        return rg_lru_map(widened(z), params["recurrent"]["decay"], dt)
 
-    def read(self, params: Params, carry: Hidden, z: Projected) -> Output:
-        return carry.astype(z.dtype)
+    def read(self, params: Params, carry: Hidden, z: Projected | Timed) -> Output:
+        return carry.astype(apart(z)[0].dtype)

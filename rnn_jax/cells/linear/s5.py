@@ -17,8 +17,8 @@ also one of each conjugate pair, and its own Δ:
 C as complex normal numbers of variance one, D as real ones. B is one: only its product with C counts. W, which makes H
 channels of the inputs, is not in the paper; it starts Glorot-uniform.
 
-In both Δ starts log-uniform in [dt_min, dt_max], and Re Λ = −exp(·) can never turn positive, as in S4D; in S5's code it
-is free unless clipped.
+In both dt multiplies Δ: λ = exp(Λ Δ dt) and γ with it. Δ starts log-uniform in [dt_min, dt_max], and Re Λ = −exp(·) can
+never turn positive, as in S4D; in S5's code it is free unless clipped.
 """
 
 import dataclasses
@@ -31,8 +31,9 @@ import numpy as np
 
 from rnn_jax import initializers
 from rnn_jax.cells.base import along_last, dense, widened
-from rnn_jax.cells.linear.base import Affine, Complex, ComplexDiagonalCell, StateSpaceCell
+from rnn_jax.cells.linear.base import Affine, Complex, ComplexDiagonalCell, StateSpaceCell, held_update
 from rnn_jax.cells.papers import Paper
+from rnn_jax.cells.timed import Timed, apart, together
 from rnn_jax.checks import check_choice, check_size, check_time_steps
 from rnn_jax.typing import DType, Float, Hidden, Inexact, Inputs, Key, Output, Params
 
@@ -53,6 +54,9 @@ GU_2022 = Paper(
     arxiv="2206.11893",
 )
 
+CONTINUOUS = ("log_rate", "frequency", "log_step")
+"""The parameters that say Λ and Δ."""
+
 
 @functools.cache
 def hippo_normal(
@@ -71,14 +75,17 @@ def zero_order_hold(
     log_rate: Float[jax.Array, "*B N"], frequency: Float[jax.Array, "*B N"], log_step: Float[jax.Array, "*B #N"]
 ) -> tuple[Complex, Complex]:
     """λ and γ for Λ = −exp(log_rate) + i frequency and Δ = exp(log_step)."""
-    rate, step = jnp.exp(log_rate), jnp.exp(log_step)
-    modulus, angle = jnp.exp(-rate * step), frequency * step
-    # λ − 1 without the cancellation that a short step would bring: cos a − 1 = −2 sin²(a / 2).
-    real = jnp.expm1(-rate * step) * jnp.cos(angle) - 2 * jnp.sin(angle / 2) ** 2
-    imaginary = modulus * jnp.sin(angle)
-    square = rate**2 + frequency**2
-    gain = Complex((frequency * imaginary - rate * real) / square, -(frequency * real + rate * imaginary) / square)
-    return Complex(modulus * jnp.cos(angle), imaginary), gain
+    exponent = held_exponent(log_rate, frequency, log_step)
+    gain = exponent.exponential_less_one().over(Complex(-jnp.exp(log_rate), frequency))
+    return exponent.exponential(), gain
+
+
+def held_exponent(
+    log_rate: Float[jax.Array, "*B N"], frequency: Float[jax.Array, "*B N"], log_step: Float[jax.Array, "*B #N"]
+) -> Complex:
+    """Λ Δ, the logarithm of λ."""
+    step = jnp.exp(log_step)
+    return Complex(-jnp.exp(log_rate) * step, frequency * step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +111,7 @@ class S5(StateSpaceCell):
     dt_max: float = dataclasses.field(default=0.1, kw_only=True)
     multiplicity = 2.0
     papers = (SMITH_2023,)
+    timed = True
 
     def __post_init__(self):
         super().__post_init__()
@@ -137,7 +145,10 @@ class S5(StateSpaceCell):
         }
 
     def discretize(self, recurrent: Params) -> tuple[Complex, Complex]:
-        return zero_order_hold(*(widened(recurrent[name]) for name in ("log_rate", "frequency", "log_step")))
+        return zero_order_hold(*(widened(recurrent[name]) for name in CONTINUOUS))
+
+    def exponent(self, recurrent: Params) -> Complex:
+        return held_exponent(*(widened(recurrent[name]) for name in CONTINUOUS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,6 +175,7 @@ class S4D(ComplexDiagonalCell):
     dt_min: float = dataclasses.field(default=0.001, kw_only=True)
     dt_max: float = dataclasses.field(default=0.1, kw_only=True)
     papers = (GU_2022,)
+    timed = True
 
     def __post_init__(self):
         super().__post_init__()
@@ -194,21 +206,26 @@ class S4D(ComplexDiagonalCell):
     def prepare(self, params: Params) -> Params:
         if "discrete" in params:
             return params
-        log_rate, frequency, log_step = (
-            widened(params["recurrent"][name]) for name in ("log_rate", "frequency", "log_step")
-        )
+        log_rate, frequency, log_step = (widened(params["recurrent"][name]) for name in CONTINUOUS)
         decay, gain = zero_order_hold(log_rate, frequency, log_step[:, None])
         return params | {"discrete": {"decay": decay, "gain": gain}}
 
-    def project(self, params: Params, xs: Inputs) -> Output:
-        return dense(xs, params["input"]["kernel"])
+    def project(self, params: Params, xs: Inputs | Timed) -> Output | Timed:
+        xs, dt = apart(xs)
+        return together(dense(xs, params["input"]["kernel"]), dt)
 
-    def elements(self, params: Params, z: Hidden) -> Affine:
+    def elements(self, params: Params, z: Hidden | Timed) -> Affine:
+        z, dt = apart(z)
         discrete, u = self.prepare(params)["discrete"], widened(z)[..., None]
         decay, gain = (Complex(*(along_last(part, u) for part in discrete[name])) for name in ("decay", "gain"))
-        return Affine(decay, Complex(gain.real * u, gain.imaginary * u))
+        update = gain.scaled(u)
+        if dt is None:
+            return Affine(decay, update)
+        log_rate, frequency, log_step = (widened(params["recurrent"][name]) for name in CONTINUOUS)
+        return held_update(held_exponent(log_rate, frequency, log_step[:, None]), update, dt)
 
-    def read(self, params: Params, carry: Complex, z: Hidden) -> Output:
+    def read(self, params: Params, carry: Complex, z: Hidden | Timed) -> Output:
+        z, _ = apart(z)
         kernel = Complex.split(jnp.asarray(params["output"]["kernel"], z.dtype))
         seen = sum(jnp.einsum("...hn,hn->...h", part.astype(z.dtype), c) for part, c in zip(carry, kernel, strict=True))
         return 2 * seen + along_last(params["skip"]["scale"], z) * z

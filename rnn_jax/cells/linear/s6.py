@@ -6,6 +6,10 @@
 hₜ is a matrix, N states for each of the H channels of u. a(s) = exp(s); with `negative_eigenvalues` it is
 2 exp(s) − 1, in (−1, 1), with which a state can change sign and count modulo two.
 
+With dt, Δₜ A becomes Δₜ A dt and the update that of one unit of time, times (exp(Δₜ A dt) − 1) / (exp(Δₜ A) − 1): it
+is held meanwhile, so that one step of two units is two steps of one. A state that can change sign at every step has no
+such form: with `negative_eigenvalues` there is no dt.
+
 Gu & Dao 2023, arXiv:2312.00752, algorithm 2; A is discretised by zero-order hold and B by Euler's rule, as in the
 authors' code. Negative eigenvalues: Grazzi et al. 2025, arXiv:2411.12537. Not here: the convolution and the gate that a
 Mamba block puts around it. W stands for the block's input projection.
@@ -23,8 +27,9 @@ import jax.numpy as jnp
 
 from rnn_jax import initializers
 from rnn_jax.cells.base import along_last, dense, widened
-from rnn_jax.cells.linear.base import Affine, DiagonalCell
+from rnn_jax.cells.linear.base import Affine, DiagonalCell, held
 from rnn_jax.cells.papers import Paper
+from rnn_jax.cells.timed import Timed, apart
 from rnn_jax.checks import check_size, check_time_steps
 from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params
 
@@ -47,12 +52,13 @@ GRAZZI_2025 = Paper(
 
 
 class S6Inputs(NamedTuple):
-    """uₜ and Δₜ `[..., H]`, Bₜ and Cₜ `[..., N]`."""
+    """uₜ and Δₜ `[..., H]`, Bₜ and Cₜ `[..., N]`, and dt `[...]` where it is given."""
 
     u: Hidden
     step: Hidden
     write: Float[jax.Array, "*B N"]
     read: Float[jax.Array, "*B N"]
+    dt: Float[jax.Array, "*B"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +95,10 @@ class S6(DiagonalCell):
         check_time_steps(self.dt_min, self.dt_max)
 
     @property
+    def timed(self) -> bool:
+        return not self.negative_eigenvalues
+
+    @property
     def step_rank(self) -> int:
         """R."""
         return math.ceil(self.hidden_size / 16) if self.rank is None else self.rank
@@ -120,18 +130,22 @@ class S6(DiagonalCell):
     ) -> Float[jax.Array, "*B H N"]:
         return jnp.zeros((*batch_shape, self.hidden_size, self.state_size), dtype)
 
-    def project(self, params: Params, xs: Inputs) -> S6Inputs:
+    def project(self, params: Params, xs: Inputs | Timed) -> S6Inputs:
+        xs, dt = apart(xs)
         u = dense(xs, params["input"]["kernel"])
         rank, states = self.step_rank, self.state_size
         step, write, read = jnp.split(dense(u, params["selection"]["kernel"]), [rank, rank + states], axis=-1)
-        return S6Inputs(u, jax.nn.softplus(dense(widened(step), **params["step"])), write, read)
+        return S6Inputs(u, jax.nn.softplus(dense(widened(step), **params["step"])), write, read, dt)
 
     def elements(self, params: Params, z: S6Inputs) -> Affine:
         step = z.step[..., None]
-        decay = jnp.exp(-step * jnp.exp(along_last(params["recurrent"]["log_rate"], step)))
-        if self.negative_eigenvalues:
-            decay = 2 * decay - 1
-        return Affine(decay, step * widened(z.u)[..., None] * widened(z.write)[..., None, :])
+        rate = step * jnp.exp(along_last(params["recurrent"]["log_rate"], step))
+        update = step * widened(z.u)[..., None] * widened(z.write)[..., None, :]
+        if z.dt is not None:
+            decay, lasting = held(rate, z.dt)
+            return Affine(decay, lasting * update)
+        decay = jnp.exp(-rate)
+        return Affine(2 * decay - 1 if self.negative_eigenvalues else decay, update)
 
     def read(self, params: Params, carry: Float[jax.Array, "*B H N"], z: S6Inputs) -> Output:
         seen = jnp.einsum("...hn,...n->...h", carry.astype(z.u.dtype), z.read)

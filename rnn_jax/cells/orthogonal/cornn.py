@@ -4,7 +4,8 @@
     yₜ = yₜ₋₁ + Δt zₜ,    the output
 
 Rusch & Mishra 2021, arXiv:2010.00951, equation 3 with n̄ = n − 1 (the damping taken explicitly), as in the authors'
-code. y is the position of the oscillators, z their velocity, γ their squared frequency and ε their damping.
+code. y is the position of the oscillators, z their velocity, γ their squared frequency and ε their damping. With dt, Δt
+becomes Δt dt.
 
 The recurrent kernel holds W above W̃.
 """
@@ -17,8 +18,9 @@ import jax.numpy as jnp
 
 from rnn_jax.cells.base import GatedCell, block_dense, dense
 from rnn_jax.cells.papers import Paper
+from rnn_jax.cells.timed import Timed, apart, duration, together
 from rnn_jax.checks import check_number
-from rnn_jax.typing import DType, Hidden, Inputs, Key, Output, Params, Product, Projected
+from rnn_jax.typing import DType, Float, Hidden, Inputs, Key, Output, Params, Product, Projected
 
 RUSCH_2021 = Paper(
     key="rusch2021coupled",
@@ -39,7 +41,7 @@ class CoRNNCarry(NamedTuple):
 
 
 def cornn_gate(
-    carry: CoRNNCarry, z: Hidden, r: Hidden, dt: float, gamma: float, epsilon: float
+    carry: CoRNNCarry, z: Hidden, r: Hidden, dt: float | Float[jax.Array, "*B 1"], gamma: float, epsilon: float
 ) -> tuple[CoRNNCarry, Output]:
     """(yₜ, zₜ) and the output from the projected input `z` and the recurrent product `r`, both `[..., H]`."""
     force = jnp.tanh(z + r.astype(z.dtype)).astype(carry.velocity.dtype)
@@ -63,7 +65,7 @@ class CoRNN(GatedCell):
         hidden_size: H.
         dt: Δt, the step size.
         gamma: γ, the squared frequency of a unit alone.
-        epsilon: ε, the damping. Steps are stable for Δt below about 1 / ε and 1 / √γ.
+        epsilon: ε, the damping. Steps are stable for Δt dt below about 1 / ε and 1 / √γ.
         heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, 2 H / N, H / N]`.
     """
 
@@ -75,6 +77,7 @@ class CoRNN(GatedCell):
     heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (RUSCH_2021,)
     additive = True
+    timed = True
 
     def __post_init__(self):
         super().__post_init__()
@@ -95,14 +98,16 @@ class CoRNN(GatedCell):
         shape = (*batch_shape, self.hidden_size)
         return CoRNNCarry(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
-    def project(self, params: Params, xs: Inputs) -> Projected:
-        return dense(xs, **params["input"])
+    def project(self, params: Params, xs: Inputs | Timed) -> Projected | Timed:
+        xs, dt = apart(xs)
+        return together(dense(xs, **params["input"]), dt)
 
     def recur(self, params: Params, carry: CoRNNCarry) -> Product:
         return block_dense(jnp.concatenate(carry, axis=-1), params["recurrent"]["kernel"], parts=2)
 
-    def gate(self, params: Params, carry: CoRNNCarry, z: Projected, r: Product) -> tuple[CoRNNCarry, Output]:
-        return cornn_gate(carry, z, r, self.dt, self.gamma, self.epsilon)
+    def gate(self, params: Params, carry: CoRNNCarry, z: Projected | Timed, r: Product) -> tuple[CoRNNCarry, Output]:
+        z, dt = apart(z)
+        return cornn_gate(carry, z, r, self.dt * duration(dt, carry.position), self.gamma, self.epsilon)
 
     def output(self, carry: CoRNNCarry) -> Output:
         return carry.position

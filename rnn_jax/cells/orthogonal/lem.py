@@ -4,6 +4,7 @@
     s̄ₜ = Δt σ(W₂ᵀ xₜ + b₂ + U₂ᵀ yₜ₋₁)        yₜ = (1 − s̄ₜ) ⊙ yₜ₋₁ + s̄ₜ ⊙ tanh(W_yᵀ xₜ + b_y + U_yᵀ zₜ)
 
 Rusch, Mishra, Erichson & Mahoney 2022, arXiv:2110.04744, equation 3. The output is yₜ, which reads the new zₜ.
+With dt, Δt becomes Δt dt.
 
 Gates stand side by side in the order s, s̄, z, y. One bias instead of the two in the authors' code, which only ever
 appear as their sum.
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 
 from rnn_jax.cells.base import Cell, dense, interpolate, sigmoid
 from rnn_jax.cells.papers import Paper
+from rnn_jax.cells.timed import Timed, apart, duration, together
 from rnn_jax.checks import check_number
 from rnn_jax.typing import Array, DType, Float, Hidden, Inputs, Key, Output, Params, Projected
 
@@ -37,7 +39,9 @@ class LEMCarry(NamedTuple):
     memory: Hidden
 
 
-def lem_step(carry: LEMCarry, z: Projected, kernel: Float[Array, "H G"], dt: float) -> tuple[LEMCarry, Output]:
+def lem_step(
+    carry: LEMCarry, z: Projected, kernel: Float[Array, "H G"], dt: float | Float[jax.Array, "*B 1"]
+) -> tuple[LEMCarry, Output]:
     """(yₜ, zₜ) and the output from the projected input `z [..., 4 H]`; the recurrent kernel is `[H, 4 H]`."""
     size = carry.hidden.shape[-1]
     z_memory_step, z_hidden_step, z_memory, z_hidden = jnp.split(z, 4, axis=-1)
@@ -63,13 +67,14 @@ class LEM(Cell):
     Args:
         input_size: D.
         hidden_size: H.
-        dt: Δt, the longest step, at most 1: states then stay between −1 and 1.
+        dt: Δt, the longest step, at most 1: states then stay between −1 and 1, as long as Δt dt is at most 1 too.
     """
 
     input_size: int
     hidden_size: int
     dt: float = dataclasses.field(default=1.0, kw_only=True)
     papers = (RUSCH_2022,)
+    timed = True
 
     def __post_init__(self):
         super().__post_init__()
@@ -85,11 +90,13 @@ class LEM(Cell):
         shape = (*batch_shape, self.hidden_size)
         return LEMCarry(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
-    def project(self, params: Params, xs: Inputs) -> Projected:
-        return dense(xs, **params["input"])
+    def project(self, params: Params, xs: Inputs | Timed) -> Projected | Timed:
+        xs, dt = apart(xs)
+        return together(dense(xs, **params["input"]), dt)
 
-    def step(self, params: Params, carry: LEMCarry, z: Projected) -> tuple[LEMCarry, Output]:
-        return lem_step(carry, z, params["recurrent"]["kernel"], self.dt)
+    def step(self, params: Params, carry: LEMCarry, z: Projected | Timed) -> tuple[LEMCarry, Output]:
+        z, dt = apart(z)
+        return lem_step(carry, z, params["recurrent"]["kernel"], self.dt * duration(dt, z))
 
     def output(self, carry: LEMCarry) -> Output:
         return carry.hidden

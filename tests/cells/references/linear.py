@@ -50,46 +50,53 @@ def _state_space(params, h, x, decay, gain):
     return _pair(h), h @ c.T, x @ params["skip"]["kernel"]
 
 
-def lru(params, h, x):
+def lru(params, h, x, elapsed=1.0):
     p = params["recurrent"]
-    decay = np.exp(-np.exp(p["log_rate"]) + 1j * np.exp(p["log_phase"]))
-    h, seen, skip = _state_space(params, h, x, decay, np.exp(p["log_gain"]))
+    eigenvalue = -np.exp(p["log_rate"]) + 1j * np.exp(p["log_phase"])
+    decay, held = np.exp(eigenvalue * elapsed), _lasting(eigenvalue, elapsed)
+    h, seen, skip = _state_space(params, h, x, decay, np.exp(p["log_gain"]) * held)
     return h, seen.real + skip
 
 
-def rg_lru(params, h, x):
+def _lasting(exponent, elapsed):
+    """What an update of one unit of time comes to when it lasts: 1 where that is one unit."""
+    return (np.exp(exponent * elapsed) - 1) / (np.exp(exponent) - 1)
+
+
+def rg_lru(params, h, x, elapsed=1.0):
     w_r, w_i, w_u = blocks(params, "input", 3)
     b_r, b_i, b_u = np.split(params["input"]["bias"], 3)
     r = logistic(x @ w_r + b_r)
     i = logistic(x @ w_i + b_i)
     a = logistic(params["recurrent"]["decay"]) ** (8 * r)
-    h = a * h + np.sqrt(1 - a**2) * (i * (x @ w_u + b_u))
+    h = a**elapsed * h + np.sqrt(1 - a**2) * _lasting(np.log(a), elapsed) * (i * (x @ w_u + b_u))
     return h, h
 
 
-def _held(p):
+def _held(p, elapsed):
     eigenvalue = -np.exp(p["log_rate"]) + 1j * p["frequency"]
     step = np.exp(p["log_step"])
     step = step[:, None] if eigenvalue.ndim == 2 else step
+    step = step * (elapsed[:, :, None] if eigenvalue.ndim == 2 and isinstance(elapsed, np.ndarray) else elapsed)
     decay = np.exp(eigenvalue * step)
     return decay, (decay - 1) / eigenvalue
 
 
-def s5(params, h, x):
-    h, seen, skip = _state_space(params, h, x, *_held(params["recurrent"]))
+def s5(params, h, x, elapsed=1.0):
+    h, seen, skip = _state_space(params, h, x, *_held(params["recurrent"], elapsed))
     return h, (seen + seen.conj()).real + skip
 
 
-def s4d(params, h, x):
+def s4d(params, h, x, elapsed=1.0):
     u = x @ params["input"]["kernel"]
-    decay, gain = _held(params["recurrent"])
+    decay, gain = _held(params["recurrent"], elapsed)
     c = _complex(params["output"]["kernel"]).conj()
     h = decay * (h[0] + 1j * h[1]) + gain * u[..., None]
     y = 2 * (c * h).sum(-1).real + params["skip"]["scale"] * u
     return _pair(h), y
 
 
-def s6(params, h, x, decay=np.exp):
+def s6(params, h, x, decay=np.exp, elapsed=None):
     u = x @ params["input"]["kernel"]
     rank, states = params["step"]["kernel"].shape[0], h.shape[-1]
     s, b, c = np.split(u @ params["selection"]["kernel"], [rank, rank + states], axis=-1)
@@ -99,8 +106,10 @@ def s6(params, h, x, decay=np.exp):
     y = np.empty_like(u)
     for row in range(len(x)):
         for channel in range(u.shape[1]):
-            write = step[row, channel] * b[row] * u[row, channel]
-            after[row, channel] = decay(step[row, channel] * a[channel]) * h[row, channel] + write
+            exponent, write = step[row, channel] * a[channel], step[row, channel] * b[row] * u[row, channel]
+            if elapsed is not None:
+                exponent, write = exponent * elapsed[row], write * _lasting(exponent, elapsed[row])
+            after[row, channel] = decay(exponent) * h[row, channel] + write
             y[row, channel] = c[row] @ after[row, channel] + params["skip"]["scale"][channel] * u[row, channel]
     return after, y
 

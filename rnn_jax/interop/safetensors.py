@@ -19,14 +19,18 @@ import jax.numpy as jnp
 import numpy as np
 
 import rnn_jax
+from rnn_jax import compose
 from rnn_jax.cells import CELLS, Cell, describe
 from rnn_jax.cells.base import param_shapes
-from rnn_jax.compose import Bidirectional, RecurrentDropout, Residual, Stack, Zoneout
 from rnn_jax.interop.entries import check_params
 from rnn_jax.interop.files import library, replace_file
 from rnn_jax.typing import Params
 
-_TYPES = {kind.__name__: kind for kind in (*CELLS.values(), Bidirectional, RecurrentDropout, Residual, Stack, Zoneout)}
+_TYPES = {
+    kind.__name__: kind
+    for kind in (*CELLS.values(), *vars(compose).values())
+    if isinstance(kind, type) and issubclass(kind, Cell)
+}
 """The cells that a description may name: a file cannot ask for anything else."""
 
 _DTYPES = {

@@ -10,7 +10,7 @@ import pytest
 import rnn_jax
 from rnn_jax.cells.base import dense
 from rnn_jax.cells.gated.gru import gru_step_reset_before
-from rnn_jax.testing import Example, check_reference, times_of
+from rnn_jax.testing import Example, check_reference, quick_jit, times_of
 from tests.cells.references import continuous, reference
 
 TIMED = [name for name, cell in rnn_jax.CELLS.items() if cell(3, 4).timed]
@@ -34,7 +34,7 @@ def test_steps_of_any_length_follow_the_equations(x64, name):
     cell, params, carry, xs = (getattr(example(name), part) for part in ("cell", "params", "carry", "xs"))
     step = getattr(continuous, f"timed_{name}", None) or reference(name)
     dt = times_of(cell)["dt"]
-    found = jax.jit(lambda *args, dt: rnn_jax.unroll(cell, *args, dt=dt))(params, xs, carry, dt=dt)
+    found = quick_jit(lambda *args, dt: rnn_jax.unroll(cell, *args, dt=dt))(params, xs, carry, dt=dt)
     params, carry, xs = jax.tree.map(np.asarray, (params, carry, xs))
     for t, y in enumerate(found.ys):
         carry, wanted = step(params, carry, jax.tree.map(lambda a, t=t: a[t], xs), elapsed=dt[t][:, None])
@@ -43,12 +43,16 @@ def test_steps_of_any_length_follow_the_equations(x64, name):
         np.testing.assert_allclose(leaf, wanted, rtol=1e-11, atol=1e-11)
 
 
+@functools.partial(quick_jit, static_argnums=0)
+def steps_of(cell, params, carry, x, steps, dt):
+    """The carry after so many steps of `dt`, under an input that does not change."""
+    return jax.lax.fori_loop(0, steps, lambda _, carry: cell(params, carry, x, dt)[0], carry)
+
+
 def after(name, steps, total):
-    """The carry after so many equal steps that take a total time, under an input that does not change."""
+    """The numbers of a carry after so many equal steps that take a total time."""
     ours = example(name)
-    xs = jax.tree.map(lambda a: jnp.broadcast_to(a[:1], (steps, *a.shape[1:])), ours.xs)
-    dt = jnp.full((steps, 3), total / steps)
-    carry = rnn_jax.unroll(ours.cell, ours.params, xs, ours.carry, dt=dt, method="sequential").carry
+    carry = steps_of(ours.cell, ours.params, ours.carry, ours.xs[0], steps, np.full(3, total / steps))
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(carry)])
 
 
@@ -95,7 +99,7 @@ def test_an_ltc_stays_between_zero_and_its_targets_however_long_a_step_is():
     params["recurrent"]["target"] = target
     xs = 20 * random.normal(size=(200, 5, 3)).astype(np.float32)
     dt = (10.0 ** random.uniform(-3, 4, (200, 5))).astype(np.float32)
-    ys = np.asarray(rnn_jax.unroll(cell, params, xs, dt=dt).ys)
+    ys = np.asarray(quick_jit(functools.partial(rnn_jax.unroll, cell))(params, xs, dt=dt).ys)
     assert (ys >= np.minimum(0, target) - 1e-5).all() and (ys <= np.maximum(0, target) + 1e-5).all()
     assert np.abs(ys).max() > 1
 
@@ -117,7 +121,7 @@ def test_gru_d_forgets_what_it_has_not_seen_for_long_and_never_sees_what_is_miss
     value, mask = np.random.default_rng(0).normal(size=(4, 1, 2)).astype(np.float32), np.ones((4, 1, 2), bool)
     mask[1:, 0, 1] = False
     value[1:, 0, 1] = np.nan
-    run = functools.partial(rnn_jax.unroll, cell, params)
+    run = quick_jit(functools.partial(rnn_jax.unroll, cell, params))
     carry, ys = run({"value": value, "mask": mask}, dt=np.full((4, 1), 0.5, np.float32))
     assert np.isfinite(ys).all()
     np.testing.assert_allclose(carry.elapsed, [[0, 1.5]])

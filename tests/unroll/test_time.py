@@ -101,14 +101,22 @@ def test_masks_and_times_are_those_of_a_plain_loop(cell, method, reverse, mask, 
 
 def test_steps_that_are_left_out_take_no_time_whatever_their_dt_is(x64):
     ours, mask = example(LRU(2, 3)), np.arange(LENGTH * BATCH).reshape(LENGTH, BATCH) % 3 > 0
-    run = functools.partial(rnn_jax.unroll, LRU(2, 3), ours.params, ours.xs, ours.carry)
-    dt = np.where(mask, 0.5, np.nan)
-    chex.assert_trees_all_equal(run(mask=mask, dt=dt), run(mask=mask, dt=np.where(mask, 0.5, 1.0)))
     lengths = np.array([LENGTH, 0, 3])
-    padded = np.where(np.arange(LENGTH)[:, None] < lengths, 0.5, 0.0)
-    chex.assert_trees_all_equal(run(lengths=lengths, dt=padded), run(lengths=lengths, dt=np.full_like(padded, 0.5)))
-    grad = jax.grad(lambda xs: run(dt=jnp.asarray(dt), mask=mask).ys.sum())(ours.xs)
-    assert np.isfinite(grad).all()
+    padding = np.arange(LENGTH)[:, None] >= lengths
+
+    @quick_jit
+    def results(dt_of_mask, dt_of_lengths):
+        def run(dt, **steps):
+            return rnn_jax.unroll(LRU(2, 3), ours.params, ours.xs, ours.carry, dt=dt, **steps)
+
+        gradient = jax.grad(lambda dt: run(dt, mask=mask).ys.sum())(dt_of_mask)
+        return gradient, run(dt_of_mask, mask=mask), run(dt_of_lengths, lengths=lengths)
+
+    found = results(np.where(mask, 0.5, np.nan), np.where(padding, 0.0, 0.5))
+    chex.assert_trees_all_equal(found, results(np.full(mask.shape, 0.5), np.full(mask.shape, 0.5)))
+    with pytest.raises(ValueError, match="dt has"):
+        rnn_jax.unroll(LRU(2, 3), ours.params, ours.xs, dt=np.where(padding, 0.0, 0.5))
+    rnn_jax.unroll(LRU(2, 3), ours.params, ours.xs[:0], dt=np.zeros((0, BATCH)))
 
 
 def test_the_backward_half_takes_the_time_to_the_next_step(x64):
@@ -128,25 +136,25 @@ def test_a_stack_gives_dt_to_the_layers_that_know_of_time_also_step_by_step(x64)
     cell = Stack([rnn_jax.GRU(2, 3), rnn_jax.Residual(rnn_jax.Zoneout(LTC(3, 3), 0.1)), LRU(3, 2)])
     ours = example(cell)
     dt = np.random.default_rng(0).uniform(0.2, 2, (LENGTH, BATCH))
-    carry, ys = rnn_jax.unroll(cell, ours.params, ours.xs, ours.carry, dt=dt)
-    chex.assert_trees_all_close((carry, ys), loop(cell, ours.params, ours.xs, ours.carry, dt=dt), rtol=1e-12)
-    assert not np.allclose(ys, rnn_jax.unroll(cell, ours.params, ours.xs, ours.carry).ys)
+    run = quick_jit(lambda *args, dt: rnn_jax.unroll(cell, *args, dt=dt))
+    arguments = (ours.params, ours.xs, ours.carry)
+    carry, ys = run(*arguments, dt=dt)
+    chex.assert_trees_all_close((carry, ys), loop(cell, *arguments, dt=dt), rtol=1e-12)
+    assert not np.allclose(ys, run(*arguments, dt=np.ones_like(dt)).ys)
 
 
 def test_the_time_axis_and_layers_take_dt():
-    cell, dt = LRU(2, 3), np.random.default_rng(0).uniform(0.5, 2, (4, 3)).astype(np.float32)
-    xs = np.random.default_rng(1).normal(size=(4, 3, 2)).astype(np.float32)
+    cell, dt = CoRNN(2, 3), np.random.default_rng(0).uniform(0.5, 2, (3, 2)).astype(np.float32)
+    xs = np.random.default_rng(1).normal(size=(3, 2, 2)).astype(np.float32)
     layer = rnn_jax.nnx.Recurrent(cell, rngs=nnx.Rngs(0))
-    carry, ys = layer(xs, dt=dt)
+    carry, ys = layer(xs, dt=dt.tolist())
     swapped = layer(np.swapaxes(xs, 0, 1), dt=dt.T, time_axis=1)
     np.testing.assert_allclose(np.swapaxes(swapped.ys, 0, 1), ys, rtol=1e-6)
-    state = cell.initial_carry((3,))
+    state = cell.initial_carry((2,))
     for x, step, y in zip(xs, dt, ys, strict=True):
         state, found = layer.step(state, x, step)
         np.testing.assert_allclose(found, y, rtol=1e-5, atol=1e-6)
     chex.assert_trees_all_close(state, carry, rtol=1e-5, atol=1e-6)
-    lists = rnn_jax.unroll(cell, layer.pure_params(), xs, dt=dt.tolist())
-    np.testing.assert_allclose(lists.ys, ys, rtol=1e-6)
 
 
 def test_narrow_inputs_leave_dt_as_it_is():

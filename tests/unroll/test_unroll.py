@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rnn_jax
-from rnn_jax.testing import BATCH, LENGTH, Example, loop, quick_jit
+from rnn_jax.testing import BATCH, LENGTH, Example, loop, quick_jit, times_of
 from rnn_jax.unroll.fused import no_compiler
 
 LSTM, GRU = rnn_jax.LSTM(2, 3), rnn_jax.GRU(2, 3)
 STACK = rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.LSTM(3, 2)])
+BACK_IN_TIME = rnn_jax.Bidirectional(rnn_jax.LRU(2, 2), rnn_jax.LEM(2, 2, dt=0.5))
 BOTH_WAYS = rnn_jax.Stack([rnn_jax.LSTM(2, 3), rnn_jax.Bidirectional(rnn_jax.GRU(3, 2))])
 
 examples = functools.partial(settings, derandomize=True, deadline=None)
@@ -120,8 +121,7 @@ def taken_first(mask, *arrays):
 
 @functools.partial(quick_jit, static_argnames=("cell", "reverse", "method", "kind"))
 def masked(cell, xs, mask, boundaries, reverse, method, kind):
-    options = {kind: boundaries} if kind else {}
-
+    options = {kind: boundaries} | times_of(cell)
     ours = example(cell)
     return rnn_jax.unroll(cell, ours.params, xs, ours.carry, mask=mask, reverse=reverse, method=method, **options)
 
@@ -131,6 +131,8 @@ def masked(cell, xs, mask, boundaries, reverse, method, kind):
     [
         (BOTH_WAYS, False, "resets", "auto"),
         (BOTH_WAYS, True, "segment_ids", "auto"),
+        (BACK_IN_TIME, False, "segment_ids", "auto"),
+        pytest.param(BACK_IN_TIME, True, "resets", "auto", marks=pytest.mark.exhaustive),
         (rnn_jax.MinGRU(2, 3), True, "resets", "associative"),
         (rnn_jax.GRU(2, 3), False, "segment_ids", "newton"),
         (rnn_jax.MLSTM(2, 4, heads=2), False, "resets", "associative"),
@@ -146,9 +148,11 @@ def test_steps_that_a_mask_leaves_out_are_as_if_they_were_not_there(cell, revers
         marks = resets if kind == "resets" else np.cumsum(resets, axis=0)
         xs = np.where(mask[..., None], np.asarray(ours.xs), np.nan)
         carry, ys = masked(cell, xs, mask, marks, reverse, method, kind)
-        order, lengths, (some_xs, some_marks) = taken_first(mask, np.asarray(ours.xs), marks)
+        times = times_of(cell)
+        order, lengths, (some_xs, some_marks, *dt) = taken_first(mask, np.asarray(ours.xs), marks, *times.values())
+        times = dict(zip(times, dt, strict=True))
         run = functools.partial(rnn_jax.unroll, cell, ours.params, some_xs, ours.carry)
-        wanted = run(lengths=lengths, **{kind: some_marks}, reverse=reverse, method="sequential")
+        wanted = run(lengths=lengths, **{kind: some_marks}, **times, reverse=reverse, method="sequential")
         there = np.arange(LENGTH)[:, None] < lengths
         back = np.zeros_like(ys)
         np.put_along_axis(back, order[..., None], np.where(there[..., None], wanted.ys, 0), axis=0)

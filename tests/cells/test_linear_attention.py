@@ -40,7 +40,6 @@ def drawn(cell, seed=0):
         (rnn_jax.HGRN2(3, 4, **HEADS, lower_bound=0.3), references.hgrn2),
         (rnn_jax.HGRN(3, 4, lower_bound=0.3), references.hgrn),
     ],
-    ids=str,
 )
 def test_options(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(5)), reference)

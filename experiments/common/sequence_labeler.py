@@ -12,7 +12,7 @@ from rnn_jax.checks import check_size
 from rnn_jax.models.blocks import Layers
 from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.nnx import functional
-from rnn_jax.typing import Array, DType, Params
+from rnn_jax.typing import Array, Carry, DType, Params
 
 
 class SequenceLabeler(nnx.Module):
@@ -40,9 +40,18 @@ class SequenceLabeler(nnx.Module):
 
     def __call__(self, inputs: Array, *, key: jax.Array | None = None) -> jax.Array:
         """Logits float32 `[T, B, C]` for tokens int `[T, B]`, one-hot to the layer, or features `[T, B, D]`."""
+        return self.score(self.layer(self._features(inputs), key=key).ys).astype(jnp.float32)
+
+    def advance(self, carry: Carry, inputs: Array) -> tuple[Carry, jax.Array]:
+        """The carry after some steps that go on from `carry`, and their logits; for layers of cells without blocks."""
+        layer: Any = self.layer
+        carry, ys = layer(self._features(inputs), carry)
+        return carry, self.score(ys).astype(jnp.float32)
+
+    def _features(self, inputs: Array) -> jax.Array:
         inputs = jnp.asarray(inputs)
         xs = jax.nn.one_hot(inputs, self.layer.input_size) if inputs.ndim == 2 else inputs
-        return self.score(self.layer(xs.astype(self.dtype), key=key).ys).astype(jnp.float32)
+        return xs.astype(self.dtype)
 
 
 Labelers = Callable[[Params], Mapping[str, SequenceLabeler]]

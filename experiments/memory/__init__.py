@@ -4,6 +4,8 @@
     python -m experiments.memory --task copy --length 1000          also selective_copy, recall
     python -m experiments.memory --cell "lru(r_min=0.99)" --layers 2 --blocks
     python -m experiments.memory --model transformer                a transformer of as many parameters
+    python -m experiments.memory --cell mingru --window 10          by truncated backpropagation, 10 steps back
+    python -m experiments.memory --cell mingru --window 10 --online     the same, made exact by a trace (RTRL)
     python -m experiments.memory predict RUN FILE                   what it answers to your sequences, lines as
                                                                     0.3,1 0.5,0 0.2,1 or, of tokens, 1 4 0 9
     python -m experiments.memory examples RUN                       of test sequences

@@ -3,6 +3,7 @@
 from experiments.common.synthetic import BATCH_AXES, index_batch
 from experiments.common.synthetic_training import describe_examples, make_loss, make_scores
 from experiments.memory.config import Config
+from experiments.memory.online import windowed_loss
 from experiments.memory.scores import BAI, METRICS, PUBLISHED, memoryless_score, scores_at_length
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
@@ -12,6 +13,8 @@ def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
     params, rebuild = config.model.labelers(config.tasks, key_for(config.fit.seed, "init"))
     loss = make_loss(rebuild, lambda key: config.streams(key, config.length))
+    if config.window is not None:
+        loss = windowed_loss(config, params, rebuild)
     key = key_for(config.fit.seed, "training data")
     held_out = config.streams(key_for(0, "validation data"), config.length)
     validate = make_scores(rebuild, held_out, config.held_out)

@@ -28,6 +28,10 @@ class Config:
     """Sequences for validation, and as many for the test; the same ones for every seed."""
     batch_size: int = 32
     """Sequences in an update."""
+    window: int | None = None
+    """Steps that gradients go back in training, by truncated backpropagation; None: all."""
+    online: bool = False
+    """Make gradients exact beyond the window, on the way forward (RTRL): for one layer of mingru, lru or indrnn."""
     model: SequenceLabelerConfig = SequenceLabelerConfig(cell="gru(longest=600)", hidden_size=64)
     fit: FitConfig = FitConfig(steps=6000, evaluate_every=250, learning_rate=3e-3)
 
@@ -35,6 +39,13 @@ class Config:
         check_choice("task", self.task, tuple(TASKS))
         for name in ("length", "held_out", "batch_size"):
             check_size(name, getattr(self, name))
+        model = self.model
+        if self.window is not None:
+            check_size("window", self.window)
+            if model.model != "recurrent" or model.blocks or model.dropout or model.recurrent_dropout:
+                raise ValueError(f"window={self.window}: expected layers of cells without blocks and without dropout")
+        if self.online and (self.window is None or model.layers != 1):
+            raise ValueError("online=True: expected a window, and a model of one layer (--window 10 --layers 1)")
 
     @property
     def title(self) -> str:

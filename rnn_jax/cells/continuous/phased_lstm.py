@@ -85,6 +85,7 @@ class PhasedLSTM(GatedCell):
         period_min: the least τ at first, in units of dt.
         period_max: the greatest τ at first.
         forget_bias: what the forget gate's bias starts as.
+        heads: N, a divisor of H; with more than one the recurrent kernel is N blocks, `[N, H / N, 4 H / N]`.
     """
 
     input_size: int
@@ -94,6 +95,7 @@ class PhasedLSTM(GatedCell):
     period_min: float = dataclasses.field(default=1.0, kw_only=True)
     period_max: float = dataclasses.field(default=1000.0, kw_only=True)
     forget_bias: float = dataclasses.field(default=1.0, kw_only=True)
+    heads: int = dataclasses.field(default=1, kw_only=True)
     papers = (NEIL_2016,)
     timed = True
     additive = True
@@ -109,7 +111,8 @@ class PhasedLSTM(GatedCell):
     @property
     def lstm(self) -> LSTM:
         """The cell behind the gate of time."""
-        return LSTM(self.input_size, self.hidden_size, peepholes=True, forget_bias=self.forget_bias)
+        options = {"forget_bias": self.forget_bias, "heads": self.heads}
+        return LSTM(self.input_size, self.hidden_size, peepholes=True, **options)
 
     def init(self, key: Key, param_dtype: DType = jnp.float32) -> Params:
         lstm_key, period_key, shift_key = jax.random.split(key, 3)

@@ -75,9 +75,14 @@ def zero_order_hold(
     log_rate: Float[jax.Array, "*B N"], frequency: Float[jax.Array, "*B N"], log_step: Float[jax.Array, "*B #N"]
 ) -> tuple[Complex, Complex]:
     """λ and γ for Λ = −exp(log_rate) + i frequency and Δ = exp(log_step)."""
-    exponent = held_exponent(log_rate, frequency, log_step)
-    gain = exponent.exponential_less_one().over(Complex(-jnp.exp(log_rate), frequency))
-    return exponent.exponential(), gain
+    rate, step = jnp.exp(log_rate), jnp.exp(log_step)
+    modulus, angle = jnp.exp(-rate * step), frequency * step
+    # λ − 1 without the cancellation that a short step would bring: cos a − 1 = −2 sin²(a / 2).
+    real = jnp.expm1(-rate * step) * jnp.cos(angle) - 2 * jnp.sin(angle / 2) ** 2
+    imaginary = modulus * jnp.sin(angle)
+    square = rate**2 + frequency**2
+    gain = Complex((frequency * imaginary - rate * real) / square, -(frequency * real + rate * imaginary) / square)
+    return Complex(modulus * jnp.cos(angle), imaginary), gain
 
 
 def held_exponent(

@@ -14,8 +14,8 @@ from rnn_jax.testing import Example, check_reference, quick_jit, times_of
 from tests.cells.references import continuous, reference
 
 TIMED = [name for name, cell in rnn_jax.CELLS.items() if cell(3, 4).timed]
-EXACT = ("lru", "rg_lru", "s5", "s4d", "s6")
-SOLVERS = ("cornn", "lem", "ltc")
+EXACT = ("lru", "rg_lru", "s5", "s4d", "s6", "mamba2")
+SOLVERS = ("cornn", "lem", "ltc", "mamba3")
 
 
 @functools.cache

@@ -8,6 +8,7 @@ C, B, u of all heads and w_Δᵀ xₜ are columns of one product, in this order:
 heads, u is H / heads numbers a head, Δ, A and D are one number a head. Hₜ is a memory S of `linear_attention` whose
 query, key and value are C, Δ B and u: that is the duality, and why many steps are a few products of matrices. With
 `negative_eigenvalues` a(s) is 2 exp(s) − 1, in (−1, 1), as in `S6`: a memory can then change sign and count modulo two.
+With dt, aₜ becomes aₜᵈᵗ and Δₜ becomes Δₜ (aₜᵈᵗ − 1) / (aₜ − 1): the input is held meanwhile, as in `S6`.
 
 Dao & Gu 2024, arXiv:2405.21060; the projections and the heads ("multi-value attention") are those of section 7. With
 one channel a head it is `S6` whose states share a rate. Negative eigenvalues: Grazzi et al. 2025, arXiv:2411.12537. Not
@@ -26,9 +27,11 @@ import jax.numpy as jnp
 
 from rnn_jax import initializers
 from rnn_jax.cells.base import along_last, dense, widened
+from rnn_jax.cells.linear.base import held
 from rnn_jax.cells.linear.linear_attention import Association, LinearAttention, Memory
 from rnn_jax.cells.linear.s6 import GRAZZI_2025
 from rnn_jax.cells.papers import Paper
+from rnn_jax.cells.timed import Timed, apart
 from rnn_jax.checks import check_time_steps
 from rnn_jax.typing import Bool, DType, Float, Inputs, Key, Output, Params
 
@@ -85,13 +88,23 @@ class Mamba2(LinearAttention):
             "skip": {"scale": jnp.ones(self.heads, param_dtype)},
         }
 
-    def project(self, params: Params, xs: Inputs) -> Association:
+    @property
+    def timed(self) -> bool:
+        return not self.negative_eigenvalues
+
+    def project(self, params: Params, xs: Inputs | Timed) -> Association:
+        xs, dt = apart(xs)
         ends = [self.key_dim, 2 * self.key_dim, 2 * self.key_dim + self.hidden_size]
         query, key, value, step = jnp.split(dense(xs, params["input"]["kernel"]), ends, axis=-1)
         step = widened(step)
         step = jax.nn.softplus(step + along_last(params["step"]["bias"], step))
-        decay = jnp.exp(-step * jnp.exp(along_last(params["recurrent"]["log_rate"], step)))
-        decay = 2 * decay - 1 if self.negative_eigenvalues else decay
+        rate = step * jnp.exp(along_last(params["recurrent"]["log_rate"], step))
+        if dt is not None:
+            decay, lasting = held(rate, dt)
+            step = lasting * step
+        else:
+            decay = jnp.exp(-rate)
+            decay = 2 * decay - 1 if self.negative_eigenvalues else decay
         key = step[..., None] * widened(key)[..., None, :]
         query = jnp.broadcast_to(query[..., None, :], key.shape)
         value = value.reshape(*value.shape[:-1], self.heads, self.hidden_size // self.heads)

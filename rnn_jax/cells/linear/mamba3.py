@@ -8,7 +8,8 @@
 
 S, q and k have K complex rows. Δ, A and λ are one number a head, θ are K, the same for all heads; rms divides by the
 root of the mean square. λ = ½ is the trapezoidal rule, of second order in Δ; λ = 1 is Euler's rule, and with θ = 0 then
-the recurrence of Mamba-2. Because the rows turn, by angles that the input chooses, the state can count modulo n.
+the recurrence of Mamba-2. With dt, Δₜ becomes Δₜ dt. Because the rows turn, by angles that the input chooses, the state
+can count modulo n.
 
 Lahoti, Li, Chen, Wang, Bick, Kolter, Dao & Gu 2026, arXiv:2603.15569: the exponential-trapezoidal rule and the complex
 state, which the paper computes as rotary embeddings of q and k by the sum of all angles so far; that is Sₜ in another
@@ -34,6 +35,7 @@ from rnn_jax.cells.linear import chunks
 from rnn_jax.cells.linear.base import Complex
 from rnn_jax.cells.linear.linear_attention import Association, AssociativeMemory, Memory, outer, recall
 from rnn_jax.cells.papers import Paper
+from rnn_jax.cells.timed import Timed, apart, duration
 from rnn_jax.checks import check_time_steps
 from rnn_jax.typing import Bool, DType, Float, Inputs, Key, Output, Params
 
@@ -124,6 +126,7 @@ class Mamba3(AssociativeMemory):
     dt_min: float = dataclasses.field(default=0.001, kw_only=True)
     dt_max: float = dataclasses.field(default=0.1, kw_only=True)
     papers = (LAHOTI_2026,)
+    timed = True
     chunk_size = 32
 
     def __post_init__(self):
@@ -157,11 +160,13 @@ class Mamba3(AssociativeMemory):
         memory = self.initial_memory(batch_shape, dtype)
         return Mamba3Carry(memory, jnp.zeros_like(memory[..., 0]), jnp.zeros_like(memory[..., 0, :]))
 
-    def project(self, params: Params, xs: Inputs) -> Association:
+    def project(self, params: Params, xs: Inputs | Timed) -> Association:
+        xs, dt = apart(xs)
         query, key, value, *rest = self.split(dense(xs, **params["input"]))
         query, key = standardized(query, **params["query"]), standardized(key, **params["key"])
         step, rate, now, angle = (widened(part) for part in rest)
         step = jax.nn.softplus(step + along_last(params["step"]["bias"], step))
+        step = step * duration(dt, step)
         now, angle = jax.nn.sigmoid(now), jnp.pi * jnp.tanh(angle)[..., None, :]
         gates = Mamba3Gates(-step * jax.nn.softplus(rate), (1 - now) * step, now * step, step[..., None] * angle)
         return Association(query, key, value, gates)

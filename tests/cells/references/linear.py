@@ -53,12 +53,12 @@ def _state_space(params, h, x, decay, gain):
 def lru(params, h, x, elapsed=1.0):
     p = params["recurrent"]
     eigenvalue = -np.exp(p["log_rate"]) + 1j * np.exp(p["log_phase"])
-    decay, held = np.exp(eigenvalue * elapsed), _lasting(eigenvalue, elapsed)
+    decay, held = np.exp(eigenvalue * elapsed), lasting(eigenvalue, elapsed)
     h, seen, skip = _state_space(params, h, x, decay, np.exp(p["log_gain"]) * held)
     return h, seen.real + skip
 
 
-def _lasting(exponent, elapsed):
+def lasting(exponent, elapsed):
     """What an update of one unit of time comes to when it lasts: 1 where that is one unit."""
     return (np.exp(exponent * elapsed) - 1) / (np.exp(exponent) - 1)
 
@@ -69,7 +69,7 @@ def rg_lru(params, h, x, elapsed=1.0):
     r = logistic(x @ w_r + b_r)
     i = logistic(x @ w_i + b_i)
     a = logistic(params["recurrent"]["decay"]) ** (8 * r)
-    h = a**elapsed * h + np.sqrt(1 - a**2) * _lasting(np.log(a), elapsed) * (i * (x @ w_u + b_u))
+    h = a**elapsed * h + np.sqrt(1 - a**2) * lasting(np.log(a), elapsed) * (i * (x @ w_u + b_u))
     return h, h
 
 
@@ -108,7 +108,7 @@ def s6(params, h, x, decay=np.exp, elapsed=None):
         for channel in range(u.shape[1]):
             exponent, write = step[row, channel] * a[channel], step[row, channel] * b[row] * u[row, channel]
             if elapsed is not None:
-                exponent, write = exponent * elapsed[row], write * _lasting(exponent, elapsed[row])
+                exponent, write = exponent * elapsed[row], write * lasting(exponent, elapsed[row])
             after[row, channel] = decay(exponent) * h[row, channel] + write
             y[row, channel] = c[row] @ after[row, channel] + params["skip"]["scale"][channel] * u[row, channel]
     return after, y

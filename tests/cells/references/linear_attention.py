@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.cells.references.linear import silu, softplus
+from tests.cells.references.linear import lasting, silu, softplus
 from tests.cells.references.numerics import blocks, logistic
 
 
@@ -30,7 +30,7 @@ def _stacked(memory, steps):
     return after, y.reshape(len(y), -1)
 
 
-def mamba2(params, memory, x, decay=np.exp):
+def mamba2(params, memory, x, decay=np.exp, elapsed=None):
     states, channels = memory.shape[-2:]
     columns = (states, False), (states, False), (channels, True), (1, True)
 
@@ -38,7 +38,11 @@ def mamba2(params, memory, x, decay=np.exp):
         for place, c, b, u, step in _heads(params, memory, x, columns):
             head = place[1]
             delta = softplus(step[0] + params["step"]["bias"][head])
-            a = decay(-np.exp(params["recurrent"]["log_rate"][head]) * delta)
+            exponent = -np.exp(params["recurrent"]["log_rate"][head]) * delta
+            if elapsed is not None:
+                time = elapsed[place[0], 0]
+                delta, exponent = delta * lasting(exponent, time), exponent * time
+            a = decay(exponent)
             h = a * memory[place].T + np.outer(delta * u, b)  # [channels, states], as in the paper
             yield place, h.T, h @ c + params["skip"]["scale"][head] * u
 

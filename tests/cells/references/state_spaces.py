@@ -47,7 +47,7 @@ def _complex(a):
     return real + 1j * imaginary
 
 
-def mamba3(params, carry, x):
+def mamba3(params, carry, x, elapsed=1.0):
     memory, last_key, last_value = carry
     heads, rows, values = memory.shape[1:]
     keys = heads * rows
@@ -64,6 +64,7 @@ def mamba3(params, carry, x):
             real_key = _standardized(k[row, own], *scales[1])
             value = v[row, head * values : (head + 1) * values]
             delta = softplus(step[row, head] + params["step"]["bias"][head])
+            delta = delta * np.broadcast_to(elapsed, (len(x), 1))[row, 0]
             alpha = np.exp(delta * (-softplus(rate[row, head]) + 1j * np.pi * np.tanh(angle[row])))[:, None]
             lam = logistic(trapezoid[row, head])
             before = memory[row, head, : rows // 2] + 1j * memory[row, head, rows // 2 :]

@@ -101,7 +101,7 @@ def test_maps_one_after_the_other_are_the_maps_composed(x64, name, reverse):
     valid = jnp.asarray(np.arange(length)[:, None] < np.array([length, 5]))
     resets = jnp.asarray(rng.random((length, B)) < 0.3)
 
-    def run(carries_of, elements, carry):
+    def run(carries_of, elements, carry, start):
         carries = carries_of(cell, elements, carry, start, valid, resets, reverse)
         return jax.tree.map(jnp.sin, carries)
 
@@ -111,7 +111,7 @@ def test_maps_one_after_the_other_are_the_maps_composed(x64, name, reverse):
         values, pull = jax.vjp(found, *point)
         return jax.jvp(found, point, tangents), pull(values)
 
-    point = elements, carry
+    point = elements, carry, start
     tangents = jax.tree.map(lambda a: jnp.asarray(rng.normal(size=a.shape)), point)
     found, wanted = (derivatives(carries_of, point, tangents) for carries_of in (scan_maps, compose_maps))
     chex.assert_trees_all_close(found, wanted, rtol=1e-10, atol=1e-11)

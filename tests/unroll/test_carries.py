@@ -17,7 +17,7 @@ from rnn_jax.unroll.fused import no_compiler
 from rnn_jax.unroll.scope import where_rows
 
 OPTIONS = lengths_and_resets()
-unroll = quick_jit(rnn_jax.unroll, static_argnames=("cell", "return_carries", "time_axis"))
+unroll = quick_jit(rnn_jax.unroll, static_argnames=("cell", "method", "return_carries", "time_axis"))
 needs_compiler = pytest.mark.skipif(bool(no_compiler()), reason=no_compiler())
 
 
@@ -118,6 +118,19 @@ def test_a_composite_has_the_tree_of_its_carries(x64):
     )  # fmt: skip
     swapped = jax.tree.map(lambda a: a.swapaxes(0, 1), batch_first.carries)
     chex.assert_trees_all_close(swapped, found.carries, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("cell", "method"), [(rnn_jax.GRU(2, 3), "newton"), (rnn_jax.MinGRU(2, 3), "associative")], ids=["GRU", "MinGRU"]
+)
+def test_at_a_step_that_a_mask_leaves_out_there_is_the_carry_that_stays(x64, cell, method):
+    example, mask = Example.draw(cell, jax.random.key(0)), np.arange(LENGTH * BATCH).reshape(LENGTH, BATCH) % 3 > 0
+    arguments = cell, example.params, example.xs, example.carry
+    found = unroll(*arguments, mask=mask, method=method, return_carries=True)
+    chex.assert_trees_all_close(tuple(found), tuple(unroll(*arguments, mask=mask, return_carries=True)), rtol=1e-10)
+    before = np.concatenate([example.carry[None], found.carries[:-1]])
+    np.testing.assert_array_equal(np.all(found.carries == before, axis=-1), ~mask)
+    np.testing.assert_array_equal(found.carries[-1], found.carry)
 
 
 def test_what_is_given_goes_before_what_is_learned():

@@ -61,6 +61,8 @@ def test_what_it_cannot_do_is_refused(reference):
     params, xs = LSTM.init(jax.random.key(0)), jnp.zeros((4, 2, 3))
     with pytest.raises(ValueError, match="method='cudnn': cuDNN has no resets or segment_ids: leave them out"):
         rnn_jax.unroll(LSTM, params, xs, resets=np.zeros((4, 2), bool), method="cudnn")
+    with pytest.raises(ValueError, match="method='cudnn': cuDNN gives the last carry alone; with return_carries=True"):
+        rnn_jax.unroll(LSTM, params, xs, return_carries=True, method="cudnn")
     with pytest.raises(ValueError, match="method='cudnn': xs is bfloat16; expected float32, or another method"):
         rnn_jax.unroll(LSTM, params, xs.astype(jnp.bfloat16), method="cudnn")
     peepholes = rnn_jax.LSTM(3, 5, peepholes=True)

@@ -37,13 +37,13 @@ def test_no_deviation_changes_nothing():
     assert noisy_params(jax.random.key(0), PARAMS, 0.0) is PARAMS
 
 
-LSTM = rnn_jax.LSTM(2, 64)
+LSTM = rnn_jax.LSTM(2, 48)
 unroll = quick_jit(rnn_jax.unroll, static_argnames=("cell", "method"))
 XS = np.random.default_rng(0).normal(size=(6, 3, 2)).astype(np.float32)
 
 
 def test_weight_drop_zeroes_recurrent_weights_alone_at_its_rate_and_scales_the_rest():
-    cell = rnn_jax.WeightDrop(rnn_jax.Stack([LSTM, rnn_jax.GRU(64, 32)]), 0.25)
+    cell = rnn_jax.WeightDrop(rnn_jax.Stack([LSTM, rnn_jax.GRU(48, 32)]), 0.25)
     params = initial_params(cell, jax.random.key(0))
     drawn = cell.drawn(jax.random.key(1), params)
     masks = []
@@ -56,7 +56,10 @@ def test_weight_drop_zeroes_recurrent_weights_alone_at_its_rate_and_scales_the_r
     assert (masks[0][:32, :96] != masks[1]).any()  # each kernel has its own
 
 
-@pytest.mark.parametrize("cell", [rnn_jax.WeightDrop(LSTM, 0.5), rnn_jax.WeightNoise(LSTM, 0.1)], ids=str)
+@pytest.mark.parametrize(
+    "cell",
+    [rnn_jax.WeightDrop(LSTM, 0.5), pytest.param(rnn_jax.WeightNoise(LSTM, 0.1), marks=pytest.mark.exhaustive)],
+)
 def test_weights_are_drawn_once_for_a_sequence_and_all_its_rows_and_only_with_a_key(cell):
     params, same = initial_params(LSTM, jax.random.key(0)), np.repeat(XS[:, :1], 3, axis=1)
     assert is_random(cell) and cell.methods == LSTM.methods
@@ -74,7 +77,7 @@ def test_weights_are_drawn_once_for_a_sequence_and_all_its_rows_and_only_with_a_
 
 
 def test_what_is_never_trained_has_no_noise():
-    cell = rnn_jax.WeightNoise(rnn_jax.Stack([rnn_jax.EchoState(2, 3), rnn_jax.GRU(3, 2)]), 0.1)
+    cell = rnn_jax.WeightNoise(rnn_jax.Stack([rnn_jax.EchoState(2, 3), rnn_jax.Elman(3, 2)]), 0.1)
     params = initial_params(cell, jax.random.key(0))
     drawn = cell.drawn(jax.random.key(1), params)
     jax.tree.map(np.testing.assert_array_equal, drawn["layer_0"], params["layer_0"])

@@ -139,11 +139,9 @@ def test_what_is_given_goes_before_what_is_learned():
     moved = params | {"initial": jnp.full(3, 0.5)}
     given = cell.initial_carry((2,))
     assert not np.any(params["initial"])
-    before = rnn_jax.unroll(cell, moved, xs, given).ys
-    np.testing.assert_array_equal(before, rnn_jax.unroll(cell, params, xs).ys)
-    np.testing.assert_array_equal(
-        rnn_jax.unroll(cell, moved, xs).ys, rnn_jax.unroll(cell, params, xs, jnp.full((2, 3), 0.5)).ys
-    )
+    before = unroll(cell, moved, xs, given).ys
+    np.testing.assert_array_equal(before, unroll(cell, params, xs).ys)
+    np.testing.assert_array_equal(unroll(cell, moved, xs).ys, unroll(cell, params, xs, jnp.full((2, 3), 0.5)).ys)
     np.testing.assert_array_equal(cell.start(moved, (2,)), jnp.full((2, 3), 0.5))
     np.testing.assert_allclose(
         cell(moved, given, xs[0])[1], rnn_jax.GRU(2, 3)(rnn_jax.GRU(2, 3).init(jax.random.key(0)), given, xs[0])[1]

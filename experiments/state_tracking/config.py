@@ -29,7 +29,9 @@ class Config:
     every_step: bool = True
     """Train the answer after every step; without, at the end of sequences whose lengths are drawn at random."""
     curriculum: int = 6000
-    """Updates over which the steps that count grow from the first three to all; 0 counts all from the beginning."""
+    """Updates over which the steps that count grow from the first three to all; 0 counts all from the beginning. Cells
+    that are linear in their carry go further without: on few steps the readout makes the loss vanish, and then no
+    gradient is left to bring an eigenvalue near to -1."""
     scaled: bool = False
     """Give the value as 0 for guessing to 1, instead of accuracy in %."""
     held_out: int = 512

@@ -13,7 +13,7 @@ from experiments.state_tracking.config import Config
 DELETANG = "Delétang et al. 2023, arXiv:2207.02098"
 GRAZZI = "Grazzi et al. 2025, arXiv:2411.12537"
 TRANSFORMER = {"parity": 52.0, "even_pairs": 96.0, "cycle_navigation": 62.0, "modular_arithmetic": 24.0}
-PARITY = {"sLSTM": 1.0, "mLSTM": 0.087, "Mamba [0, 1]": 0.0, "Mamba [-1, 1]": 1.0}
+PARITY = {"sLSTM": 1.0, "mLSTM": 0.087, "Mamba [0, 1]": 0.0, "Mamba [-1, 1]": 1.0, "DeltaNet [-1, 1]": 1.0}
 
 
 def mean_accuracy(config: Config, accuracies: Mapping[str, float]) -> float:

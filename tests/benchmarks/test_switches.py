@@ -1,7 +1,10 @@
+import pytest
+
 from benchmarks import switches
 from benchmarks.results import read
 
 
+@pytest.mark.exhaustive
 def test_each_switch_has_a_process_of_its_own_and_one_that_does_not_run_is_left_out(tmp_path, capsys, monkeypatch):
     some = {"none": "", "narrow": "--xla_cpu_prefer_vector_width=128", "unknown": "--xla_no_such_switch=1"}
     monkeypatch.setattr(switches, "SWITCHES", some)

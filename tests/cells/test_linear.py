@@ -19,6 +19,8 @@ from tests.cells.references import linear as references
 from tests.cells.references.numerics import logistic
 
 CELLS = {name: cell for name, cell in rnn_jax.CELLS.items() if issubclass(cell, rnn_jax.LinearCell)}
+KINDS = {"mingru", "lru", "s5", "s6", "block_lru", "mlstm", "mamba3", "gated_delta_product", "kda"}
+"""Cells whose maps are of different kinds."""
 HEADS = {"heads": 2, "key_size": 3}
 close = functools.partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-12)
 
@@ -35,7 +37,9 @@ def example(name):
         return Example.draw(CELLS[name](2, 4, **options), jax.random.key(3))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in KINDS)) for name in CELLS]
+)
 @settings(max_examples=5, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 2**16))
 def test_maps_compose(name, seed):

@@ -256,6 +256,7 @@ def test_seeds_that_cannot_share_a_program_are_trained_one_by_one(tmp_path, caps
     assert cell["notes"][0] in (tmp_path / "table.md").read_text()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
     arguments = ["--vary", "degree=1,2,3", "--seeds", "2"]

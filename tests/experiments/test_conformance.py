@@ -108,6 +108,7 @@ def test_a_task_of_a_flag_goes_with_a_file_of_none_or_of_any_task(name, tmp_path
         assert (config.task, fit_config(config).steps, fit_config(config).evaluate_every) == (task, 20, 10)
 
 
+@pytest.mark.exhaustive
 @several_tasks
 def test_a_task_of_a_flag_goes_with_a_file_of_an_earlier_version(name, tmp_path):
     experiment, file, types = load_experiment(name), tmp_path / "old.json", config_types(name)

@@ -55,6 +55,7 @@ def by_scan():
     return said(RUN, RNN_JAX_FUSED="off")[0].splitlines()[0]
 
 
+@pytest.mark.exhaustive
 def test_off_is_off(by_scan):
     out, err = said(RUN, RNN_JAX_FUSED="off")
     assert "compiler: none; RNN_JAX_FUSED is off" in out and not err
@@ -88,6 +89,7 @@ def test_a_switch_is_on_or_off():
     assert "expected on or off" in start(RUN, RNN_JAX_FUSED="bogus", CXX="c++").communicate(timeout=100)[1]
 
 
+@pytest.mark.exhaustive
 def test_a_folder_that_cannot_be_written_is_replaced(tmp_path, by_scan):
     (tmp_path / "file").write_text("")
     out, err = said(RUN, RNN_JAX_FUSED_CACHE=str(tmp_path / "file/libraries"))
@@ -121,7 +123,8 @@ def test_the_second_process_builds_nothing(tmp_path):
     assert tmp_path.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("left", [0, 4, 5000])  # of one cut off within its pages the loader dies
+# Of one cut off within its pages the loader dies.
+@pytest.mark.parametrize("left", [5000, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (0, 4))])
 def test_a_damaged_library_is_built_anew(tmp_path, left):
     said(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path))
     (library,) = tmp_path.glob("*.so")

@@ -366,6 +366,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_two_processes_save_load_fall_back_and_fail_together(tmp_path):
     with socket.socket() as free:

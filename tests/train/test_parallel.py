@@ -63,6 +63,7 @@ def start(folder, *flags, steps=20, devices=2):
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_two_processes_train_like_one(tmp_path):
     (tmp_path / "corpus.txt").write_text("the quick brown fox jumps over the lazy dog.\n" * 60)

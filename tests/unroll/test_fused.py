@@ -83,7 +83,7 @@ def test_values_and_gradients_are_those_of_the_sequential_method(name, options):
 def test_all_cells_with_one_dense_product_and_pointwise_gates_have_it():
     gated = {name for name, cell in rnn_jax.CELLS.items() if issubclass(cell, rnn_jax.GatedCell)}
     assert gated - set(FUSED) == {"layer_norm_lstm", "conv_lstm", "clockwork", "phased_lstm"}
-    assert set(FUSED) - gated == {"mingru", "minlstm", "rg_lru", "lru", "s5", "s4d", "s6"}
+    assert set(FUSED) - gated == {"hgrn", "mingru", "minlstm", "rg_lru", "lru", "s5", "s4d", "s6"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,6 +210,7 @@ def test_heads_are_smaller_cells_side_by_side(cell, options):
     assert_same(cell, drawn(cell), **options)
 
 
+@pytest.mark.exhaustive
 def test_seeds_of_a_cell_with_heads_go_side_by_side():
     cell = rnn_jax.SLSTM(3, 12, heads=3)
     params = jax.vmap(cell.init)(jax.random.split(jax.random.key(0), 2))
@@ -256,6 +257,7 @@ def test_a_loop_without_a_product_goes_through_tiles(name, rows, sizes):
     assert_same(cell, drawn(cell, 100, (rows,)), reverse=True)
 
 
+@pytest.mark.exhaustive
 def test_a_long_loop_goes_through_blocks(monkeypatch):
     monkeypatch.setattr(fused, "LARGE", 2**12)
     monkeypatch.setattr(fused, "BLOCK", 2**10)

@@ -60,6 +60,7 @@ def test_values_and_gradients_are_those_of_the_steps(x64, cell, method, options)
     close(found, wanted)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("every", [pytest.param(None, marks=pytest.mark.exhaustive), 2])
 def test_second_derivatives_of_all_modes(x64, every):
     """In segments too, where `lax.scan` drops the rule of a custom JVP."""

@@ -130,7 +130,7 @@ def masked(cell, xs, mask, boundaries, reverse, method, kind):
     ("cell", "reverse", "kind", "method"),
     [
         (BOTH_WAYS, False, "resets", "auto"),
-        (BOTH_WAYS, True, "segment_ids", "auto"),
+        pytest.param(BOTH_WAYS, True, "segment_ids", "auto", marks=pytest.mark.exhaustive),
         (BACK_IN_TIME, False, "segment_ids", "auto"),
         pytest.param(BACK_IN_TIME, True, "resets", "auto", marks=pytest.mark.exhaustive),
         (rnn_jax.MinGRU(2, 3), True, "resets", "associative"),

@@ -183,6 +183,7 @@ def test_every_row_of_every_series_is_answered(trained, folder, capsys, monkeypa
     assert answered(capsys, trained) == records
 
 
+@pytest.mark.exhaustive
 def test_times_are_comparable_with_those_of_training(trained, tmp_path, capsys):
     """The hour of the day is read, so that another clock would be another hour."""
     head, *rows = table()

@@ -139,6 +139,7 @@ def test_margins_are_in_deviations_of_each_series():
     np.testing.assert_allclose(wide, 2 * windows.scaling.target_factor[calibration.examples[:, 0]])
 
 
+@pytest.mark.exhaustive
 def test_a_run_has_its_bands_scored_and_forecasts_with_them(tmp_path, capsys):
     write_table(tmp_path / "own.csv")
     words = ["--csv", tmp_path / "own.csv", "--target", "load", *SMALL, "--runs", tmp_path]

@@ -57,6 +57,7 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert f"{result['value']:7.2f}  accuracy" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_one_can_look_inside_of_the_model_of_one_fold(trained, capsys):
     with pytest.raises(SystemExit) as ended:
         run_command(inspect, [str(trained), "--row", "1", "--steps", "10"])

@@ -162,6 +162,7 @@ def test_a_run_learns_from_a_folder_of_inkml(tmp_path, capsys):
     assert "30 drawings: " in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_one_sign_in_each_drawing_and_a_transformer_of_equal_size(tmp_path, capsys):
     make_file(tmp_path / "my.json", strings=False)
     flags = ["--data", tmp_path / "my.json", "--runs", tmp_path, "--name", "run", "--model", "transformer"]

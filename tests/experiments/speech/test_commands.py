@@ -169,6 +169,7 @@ def test_one_word_a_recording(tmp_path, capsys):
     assert "beam=3: expected at least 0, and a model of --task strings" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_series_in_place_of_sound_and_a_transformer_of_equal_size(tmp_path, capsys):
     rng = np.random.default_rng(0)
     for part in ("TRAIN", "TEST"):

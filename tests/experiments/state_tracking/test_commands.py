@@ -59,7 +59,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     [
         (["--task", "primes"], "task='primes'"),
         (["--test-length", "40"], "test_length=40: expected more than longest=40"),
-        (["--cell", "gru(heads=2)"], "heads"),
+        (["--cell", "gru(heads=3)"], "heads"),
         (["predict", "RUN", "FILE", "--task", "parity"], "task='parity': expected one of 'even_pairs'"),
         (["evaluate", "RUN", "--test-length", "5"], "test_length=5: expected more than longest=6"),
         (["examples", "nowhere"], "is not a run"),

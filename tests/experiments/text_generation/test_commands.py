@@ -62,6 +62,7 @@ def test_sampling_is_reproducible_and_takes_its_options(trained, capsys):
     assert texts[3] == texts[4]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_killed_by_sigterm_it_resumes_to_the_same_result(trained, tmp_path):
     corpus, environment = trained.parents[1] / "corpus.txt", os.environ | {"JAX_NUM_CPU_DEVICES": "4"}

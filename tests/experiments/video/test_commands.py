@@ -143,6 +143,7 @@ def test_without_a_validation_part_all_tracks_are_trained_on(signs, tmp_path):
     assert facts["classes"] == fewer["classes"] and facts["scale"] != fewer["scale"]
 
 
+@pytest.mark.exhaustive
 def test_frames_go_on_in_a_file(films, tmp_path, capsys):
     result = json.loads((films / "frames" / "result.json").read_text())
     assert result["metric"] == "squared error/frame" and set(result["baseline"]) == {"last frame copied"}
@@ -198,6 +199,7 @@ def test_frames_of_films_are_scored_as_in_the_result(films, tmp_path, capsys):
     assert scores["inputs"] == 12 and scores["squared error/frame"] == pytest.approx(result["value"], rel=0.02)
 
 
+@pytest.mark.exhaustive
 def test_films_of_ones_own_with_labels_are_learned(tmp_path, capsys):
     rng, flags = np.random.default_rng(0), "--hidden-size 8 --embedding-size 8 --no-bidirectional --longest 4"
     for i in range(24):

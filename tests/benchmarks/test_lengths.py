@@ -1,4 +1,5 @@
 import jax.numpy as jnp
+import pytest
 
 from benchmarks import lengths
 
@@ -15,6 +16,7 @@ def test_both_models_are_measured_at_each_length(tmp_path, capsys, monkeypatch):
     assert len(capsys.readouterr().out.splitlines()) == 6, "what was measured is not measured again"
 
 
+@pytest.mark.exhaustive
 def test_a_cache_grows_and_a_state_does_not():
     def carried(model, length):
         return lengths.carried_bytes(model, 24, length)

@@ -29,6 +29,7 @@ def test_all_ways_train_the_same_networks(programs):
         seeds.check_equal({"one": one, "other": changed})
 
 
+@pytest.mark.exhaustive
 def test_each_program_has_a_process_of_its_own_and_one_without_its_library_is_left_out(tmp_path, capsys, monkeypatch):
     some = (seeds.TOGETHER, seeds.ONE_BY_ONE)
     monkeypatch.setattr(seeds, "PROGRAMS", (*some, seeds.TORCH) if find_spec("torch") is None else some)

@@ -12,8 +12,7 @@ from rnn_jax.testing import assert_cell_contract, cells, derivatives, unrolling
 from tests.cells.references import lstm, reference
 
 ONE_OF_EACH_KIND = {
-    "elman", "lstm", "gru", "rhn", "cayley", "conv_lstm", "qrnn", "clockwork", "slstm", "mingru", "s5", "mlstm",
-    "gated_deltanet",
+    "elman", "lstm", "gru", "cayley", "conv_lstm", "clockwork", "slstm", "mingru", "s5", "mlstm", "gated_deltanet",
 }  # fmt: skip
 SEEDS = {"gru_d": 1}  # its decays have a kink at zero, which no finite difference may step over
 OPTIONS_AND_COMPOSITES = pytest.mark.parametrize(

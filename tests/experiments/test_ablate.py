@@ -76,6 +76,7 @@ def test_a_study_says_what_it_found(whole):
     assert json.loads((run / "manifest.json").read_text())["starts"][-1]["layout"] == "vmap"
 
 
+@pytest.mark.exhaustive
 def test_a_field_that_is_a_number_is_drawn(tmp_path):
     assert (
         command(
@@ -117,7 +118,7 @@ def test_runs_from_two_kinds_of_processors_are_told(whole, tmp_path):
     assert told not in (whole / "table.md").read_text()
 
 
-@pytest.mark.parametrize("layout", ["vmap", "single"])
+@pytest.mark.parametrize("layout", ["vmap", pytest.param("single", marks=pytest.mark.exhaustive)])
 def test_stopped_at_many_moments_the_tables_are_the_same(tmp_path, monkeypatch, layout):
     few = [TINY, "--vary", "degree=1,2", "--seeds", "2", "--layout", layout]
     assert command(tmp_path / "whole", *few) == 0

@@ -94,6 +94,7 @@ def test_gradients_under_jit_and_remat_are_those_of_the_pure_function():
     close(gradient_of(nnx.grad(lambda layer: jnp.square(again(layer, XS)).sum())(layer)), wanted)
 
 
+@pytest.mark.exhaustive
 def test_models_side_by_side_are_each_of_them():
     @nnx.split_rngs(splits=3)
     @nnx.vmap
@@ -108,6 +109,7 @@ def test_models_side_by_side_are_each_of_them():
     close(gradient_of(gradient), jax.vmap(jax.grad(lambda params: jnp.square(pure(params)).sum()))(params))
 
 
+@pytest.mark.exhaustive
 def test_a_scan_over_layers_is_a_stack():
     @nnx.split_rngs(splits=3)
     @nnx.vmap

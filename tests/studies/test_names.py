@@ -83,6 +83,7 @@ def test_latex_has_a_row_for_each_config_and_nothing_to_run(name):
     assert all(line.startswith("%") for line in page.rstrip().split("\n\n")[-1].split("\n"))
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=8, deadline=None)
 @given(NAMES)
 def test_figures_show_names_as_they_are(tmp_path_factory, name):

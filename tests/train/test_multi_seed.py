@@ -78,6 +78,7 @@ def test_one_after_the_other_in_one_program_is_bitwise_what_fit_gives(tmp_path, 
         assert set(Checkpoints(run.checkpoints).steps()) <= set(Checkpoints(other.checkpoints).steps())
 
 
+@pytest.mark.exhaustive
 def test_vmapped_it_is_the_same_up_to_rounding_and_resumes_bitwise(tmp_path, alone):
     runs = new_runs(tmp_path)
     whole = train_together(tmp_path, runs)

@@ -72,6 +72,7 @@ def test_one_can_look_inside_of_the_model_of_one_series(trained, capsys):
         assert (trained / "figures" / f"inspect-{figure}.png").stat().st_size > 5_000
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, folder, tmp_path, capsys):
     run = tmp_path / "anomaly_detection" / "run"
     command.interrupted(capsys, run, "--csv", folder / "own.csv", *SMALL)

@@ -77,6 +77,7 @@ def test_wrong_bytes_are_named_and_what_came_before_is_answered(folder, monkeypa
     assert "error: standard input, line 2: byte 0xe4 is not UTF-8" in errors and "Traceback" not in errors
 
 
+@pytest.mark.exhaustive
 def test_in_a_pipe_replies_come_at_once_and_the_end_is_clean(folder):
     program, pipe = [sys.executable, "-m", "experiments.chatbot", "chat", folder / "ranking"], subprocess.PIPE
     with subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:

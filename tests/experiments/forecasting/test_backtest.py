@@ -64,6 +64,7 @@ def trained(tmp_path_factory):
     return folder / "forecasting" / "run"
 
 
+@pytest.mark.exhaustive
 def test_the_model_of_a_run_forecasts_from_each_origin(trained, capsys):
     assert command("backtest", trained, "--origins", 5) == 0
     said, found = capsys.readouterr().out, json.loads((trained / "backtest.json").read_text())

@@ -82,6 +82,7 @@ def test_answers_to_new_tables(trained, folder, capsys, name):
         )
 
 
+@pytest.mark.exhaustive
 def test_rows_of_answers(trained, folder, capsys, monkeypatch):
     capsys.readouterr()
     good = write(folder / "good.csv", shop_rows("shop 1", 1), shop_rows("new", 8))
@@ -103,6 +104,7 @@ def test_rows_of_answers(trained, folder, capsys, monkeypatch):
     )
 
 
+@pytest.mark.exhaustive
 def test_scores_of_new_data(trained, folder, capsys):
     capsys.readouterr()
     file = write(folder / "newer.csv", shop_rows("shop 1", 7))
@@ -115,6 +117,7 @@ def test_scores_of_new_data(trained, folder, capsys):
     assert 0 < scores["CRPS by 5 quantiles"] < scores["MAE"] and 0.5 < scores["coverage of the 90% band"] <= 1
 
 
+@pytest.mark.exhaustive
 def test_paths_of_a_run(trained, folder, capsys):
     capsys.readouterr()
     assert command("forecast", trained["paths"], "--paths", 7) == 0

@@ -40,6 +40,7 @@ def test_both_networks_are_diagnosed_and_drawn(folder, tmp_path):
     assert (tmp_path / "f.png").read_bytes() == (folder / "a-elman/figures/compared.png").read_bytes()
 
 
+@pytest.mark.exhaustive
 def test_one_network_interrupted_resumes_to_the_same_diagnosis(folder, tmp_path, capsys):
     run = tmp_path / "gradient_flow" / "run"
     command.interrupted(capsys, run, "train", "--cell", "lstm", *SMALL)

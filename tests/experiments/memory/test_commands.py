@@ -49,6 +49,7 @@ def test_evaluate_and_examples(trained, capsys):
     assert capsys.readouterr().out.count("right") == 2
 
 
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     run = tmp_path / "memory" / "run"
     command.interrupted(capsys, run, *SMALL)

@@ -54,6 +54,7 @@ def test_a_run_says_everything_about_itself(trained):
     assert len((trained / "sample.txt").read_text().splitlines()) == 5
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "options",
     [

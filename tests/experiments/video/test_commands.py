@@ -158,6 +158,7 @@ def test_frames_go_on_in_a_file(films, tmp_path, capsys):
     assert (tmp_path / "film-continued.gif").stat().st_size > 1000
 
 
+@pytest.mark.exhaustive
 def test_captions_are_written(films, capsys):
     result = json.loads((films / "captions" / "result.json").read_text())
     assert result["metric"] == "exact captions %" and set(result["scores"]) == {"1 digits", "2 digits", "3 digits"}
@@ -180,6 +181,7 @@ def folders(tmp_path_factory):
     return top
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("task", ["frames", "captions"])
 def test_new_films_are_answered_the_same_everywhere(films, folders, task, capsys):
     good, bad, labelled = (folders / name for name in ("good", "bad", "labelled"))
@@ -188,6 +190,7 @@ def test_new_films_are_answered_the_same_everywhere(films, folders, task, capsys
     )
 
 
+@pytest.mark.exhaustive
 def test_frames_of_films_are_scored_as_in_the_result(films, tmp_path, capsys):
     """But for the steps of grey of a GIF."""
     test = FrameTask(EXPERIMENT.load(films / "frames").config).held_out

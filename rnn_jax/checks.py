@@ -61,6 +61,13 @@ def check_size(name: str, value: Any) -> None:
         raise ValueError(f"{name}={value!r}: expected an int of at least 1")
 
 
+def check_divisor(name: str, value: Any, hidden_size: int) -> None:
+    """Raise a ValueError unless `value` is an int of at least 1 that divides `hidden_size`."""
+    check_size(name, value)
+    if hidden_size % value:
+        raise ValueError(f"{name}={value}: expected a divisor of hidden_size={hidden_size}")
+
+
 def check_rate(name: str, value: Any) -> None:
     """Raise a ValueError unless `value` is a probability below 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:

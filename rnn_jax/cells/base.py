@@ -24,7 +24,7 @@ import numpy as np
 
 from rnn_jax.cells.papers import Paper
 from rnn_jax.cells.timed import Timed, apart, together
-from rnn_jax.checks import check_carry, check_dt, check_input, check_size
+from rnn_jax.checks import check_carry, check_divisor, check_dt, check_input, check_size
 from rnn_jax.typing import (
     Array,
     Carry,
@@ -188,9 +188,7 @@ class GatedCell(Cell):
 
     def __post_init__(self):
         super().__post_init__()
-        check_size("heads", self.heads)
-        if self.hidden_size % self.heads:
-            raise ValueError(f"heads={self.heads}: expected a divisor of hidden_size={self.hidden_size}")
+        check_divisor("heads", self.heads, self.hidden_size)
 
     @abc.abstractmethod
     def recur(self, params: Params, carry: Carry) -> Product:

@@ -1,5 +1,6 @@
 """What is random in training about weights: DropConnect on the recurrent ones, and noise on all."""
 
+import abc
 import dataclasses
 from typing import Any
 
@@ -18,9 +19,9 @@ RECURRENT = ("recurrent", "kernel")
 class _RandomWeights(CompositeWrapper):
     """In training, weights that are drawn once for a sequence and for all its rows."""
 
+    @abc.abstractmethod
     def drawn(self, key: Key, params: Params) -> Params:
         """The parameters of a sequence in training."""
-        raise NotImplementedError
 
     def unroll_parts(
         self, run: Run, params: Params, xs: Checked[Any, "T *B D"], carry: Carry, reverse: bool, key: Key | None

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from rnn_jax import initializers
 from rnn_jax.cells.base import Cell, along_last, dense, widened
 from rnn_jax.cells.papers import Paper
-from rnn_jax.checks import check_size
+from rnn_jax.checks import check_divisor, check_size
 from rnn_jax.typing import Array, DType, Float, Inputs, Key, Output, Params
 
 MISHRA_2026 = Paper(
@@ -81,9 +81,7 @@ class M2RNN(Cell):
 
     def __post_init__(self):
         super().__post_init__()
-        check_size("heads", self.heads)
-        if self.hidden_size % self.heads:
-            raise ValueError(f"heads={self.heads}: expected a divisor of hidden_size={self.hidden_size}")
+        check_divisor("heads", self.heads, self.hidden_size)
         if self.key_size is None:
             object.__setattr__(self, "key_size", self.hidden_size // self.heads)
         check_size("key_size", self.key_size)

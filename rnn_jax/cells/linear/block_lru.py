@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from rnn_jax.cells.base import dense, widened
 from rnn_jax.cells.linear.base import LinearCell
 from rnn_jax.cells.papers import Paper
-from rnn_jax.checks import check_size
+from rnn_jax.checks import check_divisor
 from rnn_jax.typing import DType, Float, Inputs, Key, Output, Params, Projected
 
 DUBININ_2026 = Paper(
@@ -95,9 +95,7 @@ class BlockLRU(BlockDiagonalCell):
         super().__post_init__()
         if self.block_size is None:
             object.__setattr__(self, "block_size", math.gcd(4, self.hidden_size))
-        check_size("block_size", self.block_size)
-        if self.hidden_size % self.units:
-            raise ValueError(f"block_size={self.block_size}: expected a divisor of hidden_size={self.hidden_size}")
+        check_divisor("block_size", self.block_size, self.hidden_size)
 
     @property
     def units(self) -> int:

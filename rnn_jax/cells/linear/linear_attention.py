@@ -25,7 +25,7 @@ from rnn_jax.cells.base import dense, widened
 from rnn_jax.cells.linear import chunks
 from rnn_jax.cells.linear.base import Affine, DiagonalCell, LinearCell
 from rnn_jax.cells.papers import Paper
-from rnn_jax.checks import check_size
+from rnn_jax.checks import check_divisor, check_size
 from rnn_jax.typing import Bool, DType, Float, Inputs, Key, Output, Params, Projected, at_least_float32
 
 SUN_2023 = Paper(
@@ -78,9 +78,7 @@ class AssociativeMemory(LinearCell):
 
     def __post_init__(self):
         super().__post_init__()
-        check_size("heads", self.heads)
-        if self.hidden_size % self.heads:
-            raise ValueError(f"heads={self.heads}: expected a divisor of hidden_size={self.hidden_size}")
+        check_divisor("heads", self.heads, self.hidden_size)
         check_size("key_size", self.key_dim)
 
     @property

@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 
-.PHONY: train test test-all lint benchmark report clean
+.PHONY: train test test-all lint benchmark report docs clean
 
 train: $(VENV)/experiments.installed  ## train a language model on Shakespeare's works
 	$(RUN) -m experiments.text_generation $(ARGS)
@@ -32,6 +32,9 @@ $(VENV)/%.installed: pyproject.toml requirements.lock
 
 report: $(VENV)/experiments.installed  ## one page of all results, report/index.html
 	$(RUN) -m experiments.page
+
+docs: $(VENV)/docs.installed  ## the documentation, docs/_build/html/index.html; runs the code of its pages
+	$(RUN) -m sphinx -W --keep-going -j 2 -b html docs docs/_build/html
 
 clean:  ## remove the environment and caches, not the runs
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

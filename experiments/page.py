@@ -54,7 +54,8 @@ def page(sections: dict[str, str]) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>rnn_jax: results</title>\n'
         f"<style>\n{(HERE / 'page.css').read_text()}</style>\n</head>\n<body>\n<h1>rnn_jax: results</h1>\n"
-        "<p>Means ± deviations over (how many) seeds. Press the head of a column to sort by it.</p>\n"
+        "<p>Means ± half of their 95 % intervals (Student's t) over (how many) seeds. "
+        "Press the head of a column to sort by it.</p>\n"
         f"<nav>{links}</nav>\n{body}<script>\n{(HERE / 'page.js').read_text()}</script>\n</body>\n</html>\n"
     )
 

@@ -9,6 +9,7 @@
 """
 
 import json
+import math
 import re
 import shutil
 import statistics
@@ -160,10 +161,17 @@ def is_transformer(row: dict[str, Any]) -> bool:
 
 
 def value_text(row: dict[str, Any]) -> str:
-    """Mean and deviation over seeds, and their number, in brackets."""
+    """Mean and half of its 95 % interval over seeds, after Student 1908, and their number, in brackets."""
     form = precision(row["mean"])
-    spread = f" ± {row['std']:{form}}" if row["std"] is not None else ""
+    spread = f" ± {row['std'] * half_width(row['n']):{form}}" if row["std"] is not None else ""
     return f"{row['mean']:{form}}{spread} ({row['n']})"
+
+
+def half_width(n: int) -> float:
+    """What a deviation over n seeds is multiplied by to give half of the mean's 95 % interval."""
+    from scipy.stats import t as student
+
+    return float(student.isf(0.025, n - 1)) / math.sqrt(n)
 
 
 def baselines_text(row: dict[str, Any], top: float | None = None, escape: Callable[[str], str] = str) -> str:

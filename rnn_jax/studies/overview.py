@@ -9,14 +9,16 @@ import numpy as np
 
 from rnn_jax.analysis.figures import draws, save_figure
 from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
+from rnn_jax.studies.statistics import holm, paired_test
 from rnn_jax.studies.tables import higher_is_better, metric, metrics, number, summarise, values
 
 NOTE = (
     "Rank: of the mean in each study, averaged. Score: each study's values are scaled so that its worst mean is 0 and "
     "its best 1; the IQM over all runs, in brackets its 95 % interval, seeds resampled inside each study with the "
-    "scale held fixed. Better: the probability that a run is better than one of the reference in the same study, "
-    "averaged. p: two-sided paired test over pairs of equal study and seed, corrected for the number of rows. Time and "
-    "memory: a run's against the reference's, the geometric mean over studies."
+    "scale held fixed: it speaks of these tasks only. Better: the probability that a run is better than one of the "
+    "reference in the same study, averaged. p: two-sided paired test over the tasks, a pair being the mean scores of "
+    "both on one (signed ranks, the t test below 6 tasks), corrected for the number of rows: it speaks of further "
+    "tasks of this kind. Time and memory: a run's against the reference's, the geometric mean over studies."
 )
 
 
@@ -67,8 +69,14 @@ def overview(
     reference = references[first]
     ranks = np.mean([_ranks([means[n][label] for label in names], higher_is_better(studies[n])) for n in found], 0)
     rows = summarise(strata, {}, reference, True)
-    for row, rank in zip(rows, ranks, strict=True):
+    # Runs of one task are no independent witnesses for another: the tasks are what is paired.
+    scores = {label: [float(np.mean(list(stratum.values()))) for stratum in each] for label, each in strata.items()}
+    tested = [
+        math.nan if row["name"] == reference else paired_test(scores[row["name"]], scores[reference]) for row in rows
+    ]
+    for row, rank, p, corrected in zip(rows, ranks, tested, holm(tested), strict=True):
         label = row["name"]
+        row |= {"p": p, "p holm": corrected}
         row |= {"means": {name: means[name][label] for name in found}, "rank": float(rank)}
         for cost in ("seconds", "bytes"):
             own, others = ([spent[n][found[n][one]["name"]][cost] for n in found] for one in (label, reference))

@@ -10,9 +10,9 @@ from rnn_jax.studies.markup import latex_text, markdown_code, markdown_table, ma
 HEAD = ("n", "mean", "median", "IQM", "p", "p, Holm", "better", "parameters")
 NOTE = (
     "n seeds; in brackets 95 % intervals, seeds resampled inside each config (bootstrap-t for the mean, percentiles "
-    "expanded for n for the IQM; too narrow below 5 seeds); p: two-sided paired test against the reference, pairs of "
-    "equal seeds (signed ranks, the t test below 6 pairs), and corrected for the number of rows; better: the "
-    "probability that a run of the row is better than one of the reference."
+    "expanded for n for the IQM; below 5 seeds Student's for the mean alone); p: two-sided paired test against the "
+    "reference, pairs of equal seeds (signed ranks, the t test below 6 pairs), and corrected for the number of rows; "
+    "better: the probability that a run of the row is better than one of the reference."
 )
 
 EQUAL = "unless the metric is at its limit, what distinguishes them does not reach the model"

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from experiments.cli import run_command
 from experiments.compare import compare
@@ -63,7 +64,11 @@ def test_rows_are_those_of_a_computation_by_hand():
     assert rows["GRU"]["better"] == pytest.approx((9 + 6) / 18)  # of 9 pairs each
     assert rows["GRU"]["seconds"] == pytest.approx((4 / 2 * 5 / 10) ** 0.5)
     assert rows["LRU"]["bytes"] == pytest.approx((6 / 2 * 10 / 10) ** 0.5)
-    assert np.isnan(rows["LSTM"]["p"]) and 0 < rows["LRU"]["p holm"] <= 1
+    # Two tasks are two pairs, whatever the number of seeds.
+    lru = [(np.array(SIGNS["LRU"]) - 62) / 30, (5.2 - np.array(WEATHER["LRU"])) / 0.3]
+    differences = [float(np.mean(a) - np.mean(b)) for a, b in zip(lru, scaled, strict=True)]
+    assert rows["LRU"]["p"] == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    assert np.isnan(rows["LSTM"]["p"]) and 0 < rows["LRU"]["p"] <= rows["LRU"]["p holm"] <= 1
 
 
 def test_the_page_has_what_makes_it_again(folders, tmp_path):

@@ -34,7 +34,7 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
     assert row["command"] == "python -m experiments.text_generation --hidden-size 8 --seed SEED"
     assert (results / "text_generation/some-text-gru-1-x-8-sample.txt").read_text() == "to be"
     table = report.table_text(results)
-    wanted = "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | 2.000 ± 1.000 (3) |  | **A 1.5** (B 2020) |"
+    wanted = "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | 2.000 ± 2.484 (3) |  | **A 1.5** (B 2020) |"
     assert wanted in table, "what is best in its row is bold"
 
 

@@ -47,7 +47,7 @@ def test_paired_tests_are_those_of_scipy():
     # All of eight differences have one sign: 2 of the 2⁸ ways to give signs are as extreme.
     assert statistics.paired_test(a + 0.1 * np.arange(1, 9), a) == pytest.approx(2 / 256)
     assert statistics.paired_test(a, a) == 1 and math.isnan(statistics.paired_test([1.0], [2.0]))
-    assert statistics.paired_test([2, 3, 4], [1, 2, 3]) == 0
+    assert statistics.paired_test([2, 3, 4], [1, 2, 3]) == statistics.paired_test([0.1 + 0.2, 1.3], [0.0, 1.0]) == 0
 
 
 def test_holms_correction_by_hand():
@@ -63,8 +63,21 @@ def test_intervals_follow_from_the_seed_and_move_with_the_scores():
         moved = statistics.bootstrap_interval([3 + 2 * stratum for stratum in SCORES], aggregate)
         np.testing.assert_allclose(moved, 3 + 2 * np.array(interval), rtol=1e-9)
     assert statistics.bootstrap_interval([2.0, 2.0, 2.0]) == (2.0, 2.0)
-    assert statistics.bootstrap_interval([1.0, 2.0], "mean") == (1.0, 2.0)
     assert all(map(math.isnan, statistics.bootstrap_interval([[1.0, 2.0], [1.0]])))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_below_five_scores_the_mean_has_students_interval_and_nothing_else_has_one(n):
+    scores = RNG.normal(size=n)
+    wanted = stats.t.interval(0.9, n - 1, scores.mean(), stats.sem(scores))
+    np.testing.assert_allclose(statistics.bootstrap_interval(scores, "mean", confidence=0.9), wanted, rtol=1e-9)
+    assert all(map(math.isnan, statistics.bootstrap_interval(scores, "iqm")))
+    assert all(map(math.isnan, statistics.bootstrap_interval(scores, "median")))
+    other = RNG.normal(3, 2, size=n)  # the mean of two strata is half of what Welch's test has as their sum
+    welch = stats.ttest_ind(scores, -other, equal_var=False).confidence_interval()
+    low, high = statistics.bootstrap_interval([scores, other], "mean")
+    if stats.ttest_ind(scores, -other, equal_var=False).df < statistics.FEW:
+        np.testing.assert_allclose([2 * low, 2 * high], welch, rtol=1e-9)
 
 
 def test_scores_that_nearly_coincide_do_not_blow_an_interval_up():

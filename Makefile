@@ -30,8 +30,8 @@ $(VENV)/%.installed: pyproject.toml requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[$*]"
 	touch $@
 
-report: $(VENV)/experiments.installed  ## one page of all results, report/index.html
-	$(RUN) -m experiments.page
+report: $(VENV)/experiments.installed  ## one page of all results, report/index.html; RUNS=runs STUDIES=studies: your own, too
+	$(RUN) -m experiments.page $(if $(RUNS),--runs "$(RUNS)") $(if $(STUDIES),--studies "$(STUDIES)")
 
 docs: $(VENV)/docs.installed  ## the documentation, docs/_build/html/index.html; runs the code of its pages
 	$(RUN) -m sphinx -W --keep-going -j 2 -b html docs docs/_build/html

@@ -9,11 +9,9 @@
 """
 
 import json
-import math
 import re
 import shutil
 import statistics
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ import tyro
 
 from experiments.cli import as_command, run_commands
 from experiments.registry import load_experiment
+from experiments.standing import Standing, is_transformer, number_text, value_text
 from rnn_jax.studies.markup import markdown_table, markdown_text
 from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.fields import default_values
@@ -84,12 +83,17 @@ def collect(
     others = [row for row in stored["results"] if row not in same]
     stored["results"] = sorted([*others, entry], key=lambda r: (r["task"], r["model"]))
     file.write_text(json.dumps(stored, indent=1) + "\n")
-    model = re.sub("[^a-z0-9]+", "-", entry["model"].lower()).strip("-")
     shown = [] if add else [path for kind in ("figures/*.png", "figures/*.gif", "*.txt") for path in runs[0].glob(kind)]
     for path in sorted(path for path in shown if path.resolve().is_relative_to(runs[0].resolve())):
         (results / experiment).mkdir(exist_ok=True)
-        shutil.copy(path, results / experiment / f"{name}-{model}-{path.name}")
-    print(f"{file}: {task} {entry['model']}: {entry['metric']} {entry['mean']:.4f} over {entry['n']} seeds")
+        shutil.copy(path, results / experiment / f"{prefix(entry)}{path.name}")
+    print(f"{file}: {task} {entry['model']}: {entry['metric']} {value_text(entry)}")
+
+
+def prefix(row: dict[str, Any]) -> str:
+    """How the names of the figures and texts of a result begin."""
+    model = re.sub("[^a-z0-9]+", "-", row["model"].lower()).strip("-")
+    return f"{row['task']}-{model}-"
 
 
 def read_results(file: Path) -> dict[str, Any]:
@@ -108,40 +112,44 @@ def command(experiment: str, config: dict[str, Any]) -> str:
 
 def table_text(results: Path = RESULTS) -> str:
     """The results as a Markdown table, each with that of a transformer of its size; what is best in a row is bold."""
-    heads = ("task", "metric", "model", "here", "transformer", "published", "baselines")
+    heads = ("task", "metric", "model", "here", "transformer", "best published", "best baseline")
     rows, ahead = [], []
     for file in sorted(results.glob("*.json")):
         stored = read_results(file)
         for row in stored["results"]:
             if is_transformer(row):
                 continue
-            task, best = f"{stored['experiment']}/{row['task']}", max if row["higher_is_better"] else min
-            beside = transformer_of(row, stored["results"])
-            values = [one["mean"] for one in (row, *beside)] + [p["value"] for p in row["published"]]
-            top = best([*values, *row["baselines"].values()])
-            published = ", ".join(
-                bold(markdown_text(f"{p['who']} {p['value']}"), p["value"] == top) for p in row["published"]
-            )
-            sources = "; ".join(sorted({p["source"] for p in row["published"]}))
+            alone = Standing(stored["experiment"], row["task"], [row])
+            beside, task = transformer_of(row, stored["results"]), markdown_text(alone.name)
+            top = alone.best([one["mean"] for one in (row, *beside)] + alone.others)
+            baselines = [(n, v) for n, v in alone.baselines.items() if v == alone.best(alone.baselines.values())]
             cells = [
-                markdown_text(task),
+                task,
                 markdown_text(f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}"),
                 markdown_text(row["model"]),
                 bold(value_text(row), row["mean"] == top),
                 "".join(bold(value_text(one), one["mean"] == top) for one in beside),
-                published + (f" ({markdown_text(sources)})" if sources else ""),
-                baselines_text(row, top, markdown_text),
+                best_published(alone, top),
+                ", ".join(bold(markdown_text(f"{n} {number_text(v)}"), v == top) for n, v in baselines),
             ]
             rows.append(cells)
             ahead += [
-                markdown_text(f"{name} ({value:{precision(value)}}) of {row['model']} in {task}")
-                for name, value in row["baselines"].items()
-                if best(value, row["mean"]) == value != row["mean"]
+                f"- {task}, {markdown_text(row['model'])}: {markdown_text(f'{n} {number_text(v)}')}"
+                for n, v in alone.baselines.items()
+                if alone.best((v, row["mean"])) == v != row["mean"]
             ]
     lines = [markdown_table(heads, rows)]
     if ahead:
-        lines += ["", f"A baseline of the same run is ahead here: {'; '.join(ahead)}."]
+        lines += ["", "Not ahead of a simple baseline of the same run:", "", *ahead]
     return "\n".join(lines)
+
+
+def best_published(standing: Standing, top: float | None) -> str:
+    """The best of what is published, with its source; all that are level are named."""
+    best = [one for one in standing.published if one["value"] == standing.published[0]["value"]]
+    named = ", ".join(bold(markdown_text(f"{one['who']} {one['value']}"), one["value"] == top) for one in best)
+    sources = "; ".join(sorted({one["source"] for one in best}))
+    return named + (f" ({markdown_text(sources)})" if sources else "")
 
 
 def transformer_of(row: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -153,37 +161,6 @@ def transformer_of(row: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict
 def bold(text: str, best: bool) -> str:
     """A cell of the table, bold where it is the best of its row."""
     return f"**{text}**" if best else text
-
-
-def is_transformer(row: dict[str, Any]) -> bool:
-    """Whether a result is that of a transformer."""
-    return row["config"].get("model") == "transformer"
-
-
-def value_text(row: dict[str, Any]) -> str:
-    """Mean and half of its 95 % interval over seeds, after Student 1908, and their number, in brackets."""
-    form = precision(row["mean"])
-    spread = f" ± {row['std'] * half_width(row['n']):{form}}" if row["std"] is not None else ""
-    return f"{row['mean']:{form}}{spread} ({row['n']})"
-
-
-def half_width(n: int) -> float:
-    """What a deviation over n seeds is multiplied by to give half of the mean's 95 % interval."""
-    from scipy.stats import t as student
-
-    return float(student.isf(0.025, n - 1)) / math.sqrt(n)
-
-
-def baselines_text(row: dict[str, Any], top: float | None = None, escape: Callable[[str], str] = str) -> str:
-    """What the value is compared with in the same run; the one that is `top` is bold."""
-    texts = {name: escape(f"{name} {value:{precision(value)}}") for name, value in row["baselines"].items()}
-    return ", ".join(bold(text, row["baselines"][name] == top) for name, text in texts.items())
-
-
-def precision(value: float) -> str:
-    """The format of a value and of its deviation: three digits at least, or powers of ten where it is next to zero."""
-    size = abs(value)
-    return ".2f" if size >= 10 else ".3f" if size >= 0.1 or not size else ".4f" if size >= 1e-3 else ".1e"
 
 
 def table(check: bool = False) -> int:

@@ -34,7 +34,7 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
     assert row["command"] == "python -m experiments.text_generation --hidden-size 8 --seed SEED"
     assert (results / "text_generation/some-text-gru-1-x-8-sample.txt").read_text() == "to be"
     table = report.table_text(results)
-    wanted = "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | 2.000 ± 2.484 (3) |  | **A 1.5** (B 2020) |"
+    wanted = "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | 2 ± 2 (3) |  | **A 1.5** (B 2020) |"
     assert wanted in table, "what is best in its row is bold"
 
 
@@ -83,7 +83,7 @@ def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
     (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": rows}))
     table = report.table_text(tmp_path)
     assert "| some/a | nats/char ↓ | recurrent | **4.000 (1)** | 5.000 (1) |  | none 9.000 |" in table
-    assert "| smaller | **0.0200 (1)** |  |" in table and "A baseline" not in table
+    assert "| smaller | **0.0200 (1)** |  |" in table and "Not ahead" not in table
 
 
 @pytest.mark.parametrize(("higher", "ahead"), [(False, "rule"), (True, "guess")])
@@ -92,8 +92,8 @@ def test_a_baseline_that_is_ahead_is_bold_and_said(tmp_path, higher, ahead):
            "config": {}, "published": [], "baselines": {"guess": 9.0, "rule": 1e-5}, "params": 100}  # fmt: skip
     (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": [row]}))
     table, text = report.table_text(tmp_path), {"guess": "9.000", "rule": "1.0e-05"}[ahead]
-    assert f"**{ahead} {text}**" in table and "| 4.000 (1) |" in table
-    assert table.endswith(f"A baseline of the same run is ahead here: {ahead} ({text}) of gru in some/a.")
+    assert f"| **{ahead} {text}** |" in table and "| 4.000 (1) |" in table
+    assert table.endswith(f"\n\nNot ahead of a simple baseline of the same run:\n\n- some/a, gru: {ahead} {text}")
 
 
 def test_runs_that_differ_in_more_than_the_seed_are_refused(tmp_path):

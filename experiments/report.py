@@ -18,6 +18,7 @@ from typing import Any
 import tyro
 
 from experiments.cli import as_command, run_commands
+from experiments.published import published
 from experiments.registry import load_experiment
 from experiments.standing import Standing, is_transformer, number_text, value_text
 from rnn_jax.studies.markup import markdown_table, markdown_text
@@ -163,8 +164,20 @@ def bold(text: str, best: bool) -> str:
     return f"**{text}**" if best else text
 
 
+def refresh(results: Path = RESULTS) -> None:
+    """Give stored results what is published today; of tasks that published.json lacks they keep what they say."""
+    for file in sorted(results.glob("*.json")):
+        stored = read_results(file)
+        for row in stored["results"]:
+            row["published"] = published(f"{stored['experiment']}/{row['task']}") or row["published"]
+        if (text := json.dumps(stored, indent=1) + "\n") != file.read_text():
+            file.write_text(text)
+
+
 def table(check: bool = False) -> int:
     """Write the table into the README, or only check that it is the one that stands there."""
+    if not check:
+        refresh()
     text = README.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

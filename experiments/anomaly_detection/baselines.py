@@ -1,19 +1,7 @@
-"""What a detector is measured against: how far a value is from the mean of those before it, and other detectors."""
+"""What a detector is measured against: how far a value is from the mean of those before it."""
 
 import numpy as np
 from scipy.special import erfc
-
-SCOREBOARD = {
-    "Numenta HTM": 70.0,
-    "CAD OSE": 69.9,
-    "KNN-CAD": 58.0,
-    "random cut forest": 51.7,
-    "windowed Gaussian": 39.6,
-}
-PUBLISHED = [
-    {"value": value, "who": who, "source": "Numenta Anomaly Benchmark, scoreboard"} for who, value in SCOREBOARD.items()
-]
-"""Scores of the standard profile, for `result.json`."""
 
 
 def windowed_gaussian(values: np.ndarray, window: int = 6400, step: int = 100) -> np.ndarray:

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from tyro.conf import Positional
 
-from experiments.anomaly_detection.baselines import PUBLISHED
 from experiments.anomaly_detection.config import Config
 from experiments.anomaly_detection.data import NAB, load_series
 from experiments.anomaly_detection.detector import alarms, detect_all
@@ -21,6 +20,7 @@ from experiments.anomaly_detection.scores import alarms_text, detection_result
 from experiments.cli import Flags, print_lines
 from experiments.common.reading import say
 from experiments.common.table_cells import TOLD, TableConfig
+from experiments.published import published, values_of
 from rnn_jax.data import digests
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
@@ -57,8 +57,8 @@ def prepare(config: Config) -> Prepared:
     def finish(outcome: Outcome, run: Run) -> dict:
         detections = detect_all(config, rebuild, outcome.params, features)
         result = detection_result(config.score, features, detections)
-        published = [] if config.series.csv else PUBLISHED
-        rows = {summary: result["value"], **result["baseline"], **{p["who"]: p["value"] for p in published}}
+        known = [] if config.series.csv else published("anomaly_detection/nab-standard")
+        rows = {summary: result["value"], **result["baseline"], **values_of(known)}
         for head, table in ((f"\n{result['metric']}", rows), ("further scores", result["scores"])):
             print(head, *(f"  {value:9.2f}  {name}" for name, value in table.items()), sep="\n")
         threshold = result["scores"]["threshold"]
@@ -69,7 +69,7 @@ def prepare(config: Config) -> Prepared:
         for i, (one, detection) in enumerate(zip(features, detections, strict=True)):
             name = re.sub("[^A-Za-z0-9_-]", "-", one.series.name)
             draw_series(one, detection, threshold, run.figures / "series" / f"{i:02}-{name}.png")
-        return {"model": summary, "published": published, **result}
+        return {"model": summary, "published": known, **result}
 
     return Prepared(
         Task(params, loss, lambda i: training, dict.fromkeys(training), evaluate),

@@ -7,7 +7,7 @@ import jax
 from tyro.conf import Positional
 
 from experiments.common.reading import say
-from experiments.genomics.baselines import bayes_accuracy, kbann_result
+from experiments.genomics.baselines import bayes_accuracy
 from experiments.genomics.config import Config, CrossValidationConfig
 from experiments.genomics.cross_validation import BATCH_AXES, FoldModels, NucleotideBatches
 from experiments.genomics.data import (
@@ -21,6 +21,7 @@ from experiments.genomics.data import (
 from experiments.genomics.folds import by_example
 from experiments.genomics.records import read_records
 from experiments.genomics.scores import class_contributions, classification_lines, cross_validated, examples_text
+from experiments.published import published, values_of
 from rnn_jax.analysis import classification_table
 from rnn_jax.analysis.saliency import draw_contributions
 from rnn_jax.data import digests
@@ -66,16 +67,16 @@ def prepare(config: Config) -> Prepared:
         scores["places"] = {c: sorted((values.sum(axis=1).argsort()[-2:] + 1).tolist()) for c, values in means.items()}
         baseline = {"naive Bayes": bayes_accuracy(sequences, labels, folds)}
         splice = data in SOURCES
-        published = [kbann_result(labels, classes)] if splice else []
+        known = published("genomics/splice") if splice else []
         title = f"{Path(data).name}: {config.model.summary}, {folds.count} folds"
-        others = baseline | {p["who"]: p["value"] for p in published}
+        others = baseline | values_of(known)
         print(f"\n{title}\n{classification_table(scores, classes, others)}\nstrongest places: {scores['places']}")
         framed = title + "; framed: introns are GT ... AG" * splice
         draw_contributions(means, BASES, SPLICE_SITES if splice else {}, run.figures / "places.png", framed)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
         run.write_text("sample.txt", examples_text(texts, labels, probabilities, classes))
         return {"model": config.model.summary, "metric": "accuracy %", "value": scores["accuracy"],
-                "higher_is_better": True, "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
+                "higher_is_better": True, "baseline": baseline, "published": known, "scores": scores}  # fmt: skip
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, evaluate), finish,

@@ -4,7 +4,8 @@ from experiments.common.synthetic import BATCH_AXES, index_batch
 from experiments.common.synthetic_training import describe_examples, make_loss, make_scores
 from experiments.memory.config import Config
 from experiments.memory.online import windowed_loss
-from experiments.memory.scores import BAI, METRICS, PUBLISHED, memoryless_score, scores_at_length
+from experiments.memory.scores import METRICS, memoryless_score, scores_at_length
+from experiments.published import published, values_of
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
 
@@ -27,17 +28,16 @@ def prepare(config: Config) -> Prepared:
         twice = scores_at_length(config, rebuild, outcome.params, 2 * config.length)
         scores = dict(more) | {f"{name}, twice the length": score for name, score in twice.items()}
         baseline = {"remembering nothing": memoryless_score(config)}
-        known = PUBLISHED.get((config.task, config.length), {})
-        rows = {metric: value} | scores | baseline | known
+        known = published(f"memory/{config.task}-{config.length}")
+        rows = {metric: value} | scores | baseline | values_of(known)
         print(f"\n{config.title}\n" + "\n".join(f"  {v:12.6f}  {name}" for name, v in rows.items()))
         lines, unit = baseline if config.task in METRICS else {}, METRICS.get(config.task, "nats")
         draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=unit, lines=lines)
         streams = config.streams(key_for(0, "test data"), config.length)
         run.write_text("sample.txt", text := describe_examples(rebuild(outcome.params), streams))
         print(f"\n{text}\nmore: python -m experiments.memory examples {run.path}")
-        published = [{"value": v, "who": who, "source": BAI} for who, v in known.items()]
         return {"model": config.model.summary, "metric": metric, "value": value,
-                "higher_is_better": config.task not in METRICS, "baseline": baseline, "published": published,
+                "higher_is_better": config.task not in METRICS, "baseline": baseline, "published": known,
                 "scores": scores}  # fmt: skip
 
     task = Task(params, loss, lambda i: index_batch(i, config.batch_size, key), BATCH_AXES, evaluate)

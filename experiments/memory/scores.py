@@ -1,4 +1,4 @@
-"""What a task is measured by, and what is reached without a memory and by others."""
+"""What a task is measured by, and what is reached without a memory."""
 
 import math
 
@@ -11,13 +11,6 @@ from rnn_jax.typing import Params
 
 METRICS = {"adding": "mean squared error", "copy": "nats/step"}
 """Of the loss; other tasks have accuracy in %."""
-
-BAI = "Bai et al. 2018, arXiv:1803.01271"
-PUBLISHED = {
-    ("adding", 600): {"LSTM": 0.164, "GRU": 5.3e-5, "RNN": 0.177, "TCN": 5.8e-5},
-    ("copy", 1000): {"LSTM": 0.0204, "GRU": 0.0197, "TCN": 3.5e-5},
-}
-"""By task and length."""
 
 
 def scores_at_length(config: Config, rebuild: Labelers, params: Params, length: int) -> dict[str, float]:

@@ -1,32 +1,8 @@
-"""What a model of music is measured against: two ways of counting, and the literature."""
+"""What a model of music is measured against: two ways of counting."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-
-CHUNG = "Chung et al. 2014, arXiv:1412.3555"
-BAI = "Bai et al. 2018, arXiv:1803.01271"
-PUBLISHED = {
-    "jsb": {
-        CHUNG: {"tanh": 9.10, "LSTM": 8.67, "GRU": 8.54},
-        BAI: {"RNN": 8.91, "LSTM": 8.45, "GRU": 8.43, "TCN": 8.10},
-    },
-    "nottingham": {
-        CHUNG: {"tanh": 3.13, "LSTM": 3.20, "GRU": 3.23},
-        BAI: {"RNN": 4.05, "LSTM": 3.29, "GRU": 3.46, "TCN": 3.07},
-    },
-}
-"""Nats per step on test pieces: set -> source -> model -> value."""
-
-
-def published_results(name: str) -> list[dict[str, Any]]:
-    """What the literature reports for a set; nothing for one's own music."""
-    return [
-        {"value": value, "who": who, "source": source}
-        for source, values in PUBLISHED.get(name, {}).items()
-        for who, value in values.items()
-    ]
 
 
 def frequency_baselines(training: Sequence[np.ndarray], test: Sequence[np.ndarray]) -> dict[str, float]:

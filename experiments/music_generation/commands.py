@@ -8,13 +8,14 @@ import numpy as np
 import tyro
 
 from experiments.common.reading import say
-from experiments.music_generation.baselines import frequency_baselines, published_results
+from experiments.music_generation.baselines import frequency_baselines
 from experiments.music_generation.config import Config
 from experiments.music_generation.data import BATCH_AXES, PARTS, load_music, music_files
 from experiments.music_generation.figures import draw_rolls
 from experiments.music_generation.midi import PITCHES, Piece, read_piece, write_midi
 from experiments.music_generation.model import roll_nll, sample_roll
 from experiments.music_generation.scores import examples_text, make_step_nll, mean_nll, pitch_probabilities
+from experiments.published import published
 from rnn_jax.checks import check_choice
 from rnn_jax.compose import noisy_params
 from rnn_jax.data.sources import file_digest
@@ -44,10 +45,10 @@ def prepare(config: Config) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         nats = make_step_nll(rebuild, parts["test"])(outcome.params)
-        value, published = mean_nll(nats), published_results(music.data)
+        value, known = mean_nll(nats), published(f"music_generation/{music.data}")
         scores = {"first steps too": mean_nll(nats, first=True), "validation": outcome.progress.best}
         baseline = frequency_baselines(parts["training"], parts["test"])
-        others = {f"{p['who']}, {p['source']}": p["value"] for p in published}
+        others = {f"{p['who']}, {p['source']}": p["value"] for p in known}
         rows = {"here": value, **scores, **baseline, **others}
         print(f"\n{music.data}, nats/step\n" + "\n".join(f"  {v:6.3f}  {name}" for name, v in rows.items()))
         model = rebuild(outcome.params)
@@ -61,7 +62,7 @@ def prepare(config: Config) -> Prepared:
         draw_curves(run.records(), run.figures / "curves.png", title=summary, unit="nats/step", lines={})
         print(f"\nlisten: python -m {__package__} generate {run.path}")
         return {"model": summary, "metric": "nats/step", "value": value, "higher_is_better": False,
-                "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
+                "baseline": baseline, "published": known, "scores": scores}  # fmt: skip
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, evaluate), finish,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import jax
 
-from experiments.predictive_maintenance.baselines import PUBLISHED, ridge_errors
+from experiments.predictive_maintenance.baselines import ridge_errors
 from experiments.predictive_maintenance.config import Config
 from experiments.predictive_maintenance.data import (
     SENSORS,
@@ -24,6 +24,7 @@ from experiments.predictive_maintenance.scores import (
     spread_by_error,
     truncation_errors,
 )
+from experiments.published import published, values_of
 from rnn_jax.data import DataError
 from rnn_jax.data.sources import file_digest
 from rnn_jax.nnx import functional
@@ -60,8 +61,8 @@ def prepare(config: Config) -> Prepared:
         predictions = make_predict(rebuild, test, scaling, cap, errors.stretch)(outcome.params)
         scores = rul_scores(test, predictions, cap) | {"validation rmse": errors.rmse, "stretch": errors.stretch}
         baseline = ridge_errors(training, test, scaling, cap)
-        published = [PUBLISHED] if (subset, cap, data) == ("FD001", 125, "") else []
-        rows = {summary: scores["rmse"], **baseline, **{p["who"]: p["value"] for p in published}}
+        known = published(f"predictive_maintenance/cmapss-{subset.lower()}") if (cap, data) == (125, "") else []
+        rows = {summary: scores["rmse"], **baseline, **values_of(known)}
         for head, table in ((f"\ntest RMSE in cycles, {title}", rows), ("further scores", scores)):
             print(head, *(f"  {value:8.2f}  {name}" for name, value in table.items()), sep="\n")
         chosen = spread_by_error(test, predictions, cap)
@@ -73,7 +74,7 @@ def prepare(config: Config) -> Prepared:
         draw_final_predictions(test, predictions, cap, run.figures / "test.png", title)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="weighted nats per cycle", lines={})
         return {"model": summary, "metric": "RMSE, cycles", "value": scores["rmse"], "higher_is_better": False,
-                "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
+                "baseline": baseline, "published": known, "scores": scores}  # fmt: skip
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, evaluate, monitor="validation_rmse"), finish,

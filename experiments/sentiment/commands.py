@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tyro.conf import Positional
 
 from experiments.common.reading import say
+from experiments.published import published, values_of
 from experiments.sentiment.baselines import naive_bayes_accuracy
 from experiments.sentiment.config import Config
 from experiments.sentiment.data import DATASETS, encode_texts, load_labelled
@@ -19,9 +20,6 @@ from rnn_jax.metrics import calibration, classification_scores
 from rnn_jax.models import make_probabilities
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, key_for
-
-PUBLISHED = {"LSTM, GloVe and phrases": 84.9, "BiLSTM, GloVe and phrases": 87.5}
-SOURCE = "Tai et al. 2015, arXiv:1503.00075"
 
 
 class Preprocessor(NamedTuple):
@@ -59,18 +57,17 @@ def prepare(config: Config) -> Prepared:
         scores = classification_scores(probabilities, labels["test"]) | {"test seconds": time.perf_counter() - began}
         bayes = naive_bayes_accuracy(texts["train"], labels["train"], texts["test"], labels["test"])
         baseline = {"naive Bayes": 100 * bayes}
-        known = PUBLISHED if config.data == "sst2" else {}
+        known = published(f"sentiment/{config.data}")
         title = f"{Path(config.data).name}: {config.summary}"
-        print(f"\ntest, {title}\n{classification_table(scores, classes, baseline | known)}\n")
+        print(f"\ntest, {title}\n{classification_table(scores, classes, baseline | values_of(known))}\n")
         draw_reliability(calibration(probabilities, labels["test"]), run.figures / "reliability.png", title)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
         explainer = Explainer(rebuild(outcome.params), tokenizer, config.text.longest)
         examples = explain_examples(explainer, texts["test"], labels["test"], probabilities, classes)
         run.write_text("sample.txt", examples)
         print(f"{examples}\nwhy: python -m experiments.sentiment classify {run.path} 'a sentence'")
-        published = [{"value": value, "who": who, "source": SOURCE} for who, value in known.items()]
         return {"model": config.summary, "metric": "accuracy %", "value": scores["accuracy"],
-                "higher_is_better": True, "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
+                "higher_is_better": True, "baseline": baseline, "published": known, "scores": scores}  # fmt: skip
 
     return Prepared(
         Task(params, loss, batches.batch, LABELLED_AXES, evaluate, monitor="validation_accuracy",

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from experiments.common.reading import describe_parts, say
+from experiments.published import published, values_of
 from experiments.sequential_images.baselines import nearest_mean
 from experiments.sequential_images.config import Config
 from experiments.sequential_images.data import image_digests, pixel_sequences
@@ -15,9 +16,6 @@ from rnn_jax.models import make_probabilities
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
-
-KNOWN = {"LSTM": (98.8, 92.9), "GRU": (99.1, 94.1), "IRNN": (98.5, 92.5)}  # MNIST, in order and permuted
-SOURCE = "as in Keller et al. 2024, arXiv:2309.08045"
 
 
 class ImageFacts(NamedTuple):
@@ -63,14 +61,16 @@ def prepare(config: Config) -> Prepared:
         scores = classification_scores(probabilities, test.labels)
         nearest = nearest_mean(training.pixels, training.labels, test.pixels)
         baseline = {"nearest mean picture": 100 * accuracy(nearest, test.labels)}
-        known = KNOWN if config.data == "mnist" and config.pixels == 1 else {}
-        published = [{"value": v[config.permuted], "who": who, "source": SOURCE} for who, v in known.items()]
-        others = baseline | {p["who"]: p["value"] for p in published}
+        whole = config.data == "mnist" and config.pixels == 1
+        known = (
+            published("sequential_images/psmnist" if config.permuted else "sequential_images/smnist") if whole else []
+        )
+        others = baseline | values_of(known)
         print(f"\n{config.title}\n{classification_table(scores, facts.all_names, others)}")
         draw_pictures(test.pixels, test.labels, probabilities, run.figures / "pictures.png", config.title)
         draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit="nats", lines={})
         return {"model": config.model.summary, "metric": "accuracy %", "value": scores["accuracy"],
-                "higher_is_better": True, "baseline": baseline, "published": published, "scores": scores}  # fmt: skip
+                "higher_is_better": True, "baseline": baseline, "published": known, "scores": scores}  # fmt: skip
 
     task = Task(
         params, loss, batches.batch, LABELLED_AXES, evaluate, monitor="validation_accuracy", higher_is_better=True

@@ -10,6 +10,7 @@ from experiments.common.recogniser import TrainingStatistics, make_validation_lo
 from experiments.common.recordings import BATCH_AXES, Recording
 from experiments.common.sound import read_sound
 from experiments.common.transcription import Transcriber, beam_of, score_transcripts
+from experiments.published import published, values_of
 from experiments.speech.baselines import nearest_recording
 from experiments.speech.config import SpeechConfig
 from experiments.speech.data import speech_digests
@@ -17,9 +18,6 @@ from experiments.speech.streaming import stream_words
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
 from rnn_jax.train.figures import draw_curves
-
-KNOWN = {"TWIESN": 96.5, "MLP": 97.6, "FCN": 99.3, "ResNet": 99.2}  # JapaneseVowels
-PUBLISHED = [{"value": v, "who": who, "source": "Fawaz et al. 2019, arXiv:1809.04356"} for who, v in KNOWN.items()]
 
 
 def prepare(config: SpeechConfig) -> Prepared:
@@ -44,14 +42,14 @@ def prepare(config: SpeechConfig) -> Prepared:
         if config.fit.hold_out:
             result["scores"]["validation"] = score_transcripts(transcriber, parts["validation"])[0]["value"]
         nearest = {} if config.task == "strings" else nearest_recording(training, parts["test"], config.frontend)
-        published = PUBLISHED if config.task == "vowels" and not config.data else []
-        rows = {"here": result["value"], **nearest, **{p["who"]: p["value"] for p in published}}
+        known = published("speech/japanese-vowels") if config.task == "vowels" and not config.data else []
+        rows = {"here": result["value"], **nearest, **values_of(known)}
         print(f"\n{config.task}, {result['metric']}\n" + "\n".join(f"  {v:6.2f}  {name}" for name, v in rows.items()))
         print(f"\nexamples: {run.path / 'sample.txt'}")
         run.write_text("sample.txt", examples)
         model = config.model.summary
         draw_curves(run.records(), run.figures / "curves.png", title=model, unit="nats/word", lines={})
-        return {"model": model, "baseline": nearest, "published": published, **result}
+        return {"model": model, "baseline": nearest, "published": known, **result}
 
     return Prepared(
         Task(params, loss, batches.batch, BATCH_AXES, validate),

@@ -8,12 +8,8 @@ import numpy as np
 
 from experiments.common.synthetic import SampleStream, batch_indices
 from experiments.common.synthetic_training import StepScores
+from experiments.published import published
 from experiments.state_tracking.config import Config
-
-DELETANG = "Delétang et al. 2023, arXiv:2207.02098"
-GRAZZI = "Grazzi et al. 2025, arXiv:2411.12537"
-TRANSFORMER = {"parity": 52.0, "even_pairs": 96.0, "cycle_navigation": 62.0, "modular_arithmetic": 24.0}
-PARITY = {"sLSTM": 1.0, "mLSTM": 0.087, "Mamba [0, 1]": 0.0, "Mamba [-1, 1]": 1.0, "DeltaNet [-1, 1]": 1.0}
 
 
 def mean_accuracy(config: Config, accuracies: Mapping[str, float]) -> float:
@@ -26,13 +22,9 @@ def mean_accuracy(config: Config, accuracies: Mapping[str, float]) -> float:
 
 def published_results(config: Config) -> list[dict[str, Any]]:
     """What others have reached, in the same test."""
-    known, source = {}, DELETANG
     if config.scaled:
-        known, source = PARITY if (config.task, config.test_length) == ("parity", 256) else {}, GRAZZI
-    elif config.test_length == 500 and set(config.tasks) <= set(TRANSFORMER):
-        transformer = mean_accuracy(config, {name: TRANSFORMER[name] for name in config.tasks})
-        known = {"RNN": 100.0, "LSTM": 100.0, "transformer": transformer}
-    return [{"value": value, "who": who, "source": source} for who, value in known.items()]
+        return published(f"state_tracking/{config.task}-{config.test_length}")
+    return published(f"state_tracking/chomsky-{config.task}") if config.test_length == 500 else []
 
 
 def majority_accuracy(stream: SampleStream, count: int, begin: int = 0) -> float:

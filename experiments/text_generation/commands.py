@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments.common.reading import say
+from experiments.published import published
 from experiments.text_generation.baselines import text_baselines
 from experiments.text_generation.config import Config
 from experiments.text_generation.data import DATASETS, load_corpus, opening, split_corpus
@@ -14,9 +15,6 @@ from rnn_jax.data import CharTokenizer, TokenStream, digests, split
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, key_for
-
-PUBLISHED = {"minGRU": 1.548, "minLSTM": 1.555, "Mamba": 1.575, "transformer": 1.547}
-SOURCE = "Feng et al. 2024, arXiv:2410.01201"
 
 
 def prepare(config: Config) -> Prepared:
@@ -51,10 +49,8 @@ def prepare(config: Config) -> Prepared:
         print(f"\nsample, temperature 0.8\n{text}\n")
         longer = f"python -m experiments.text_generation --steps {10 * config.fit.steps}"
         print(f"train longer: {longer}   (--help lists every option)")
-        known = PUBLISHED if config.corpus == "tinyshakespeare" else {}
-        published = [{"value": nats, "who": who, "source": SOURCE} for who, nats in known.items()]
         return {"model": model, "metric": "nats/char", "value": value, "higher_is_better": False,
-                "baseline": baselines, "published": published}  # fmt: skip
+                "baseline": baselines, "published": published(f"text_generation/{config.corpus}")}  # fmt: skip
 
     return Prepared(
         Task(params, loss, stream.batch, {"inputs": 1, "targets": 1, "fresh": None},

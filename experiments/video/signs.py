@@ -13,6 +13,7 @@ from experiments.common.keel import KEEL
 from experiments.common.reading import describe_parts, refuse_one_class
 from experiments.common.series import Series
 from experiments.common.splitting import number_groups, repeated
+from experiments.published import published
 from experiments.video.config import LibrasConfig, TrackClassifierConfig
 from experiments.video.figures import draw_tracks
 from experiments.video.task import VideoTask
@@ -25,10 +26,6 @@ from rnn_jax.models.classifier import Classifier, make_probabilities
 from rnn_jax.models.config import build_matched
 from rnn_jax.nnx import Fixed, functional
 from rnn_jax.typing import Array, Params
-
-KNOWN = {"TWIESN": 79.4, "MLP": 78.0, "ResNet": 95.4, "FCN": 96.4}
-SOURCE = "Fawaz et al. 2019, arXiv:1809.04356, on another split"
-PUBLISHED = [{"value": value, "who": who, "source": SOURCE} for who, value in KNOWN.items()]
 
 
 class SignModel(nnx.Module):
@@ -165,7 +162,7 @@ class SignTask(VideoTask):
         self.facts = {"classes": classes, "scale": scale, "columns": tracks.columns}
         self.summary = self.describe(tracks)
         self.digests = digests(KEEL if config.data == "libras" else config.data)
-        self.published = PUBLISHED if config.data == "libras" else []
+        self.published = published(f"video/{config.data}")
         labels = self.class_numbers(self.training)
         self.batches = LabelledBatches(self.training.values, labels, config.batch_size, seed, group=group, buckets=2)
 

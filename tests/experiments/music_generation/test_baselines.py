@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments.music_generation.baselines import frequency_baselines, published_results
+from experiments.music_generation.baselines import frequency_baselines
 from experiments.music_generation.midi import PITCHES
 
 
@@ -22,9 +22,3 @@ def test_what_counting_reaches(rolls):
                     frequency, itself = (frequency + nats, itself) if total == 0 else (frequency, itself + nats)
     np.testing.assert_allclose(baseline["frequency of each key"], frequency / count)
     np.testing.assert_allclose(baseline["each key after itself"], itself / count)
-
-
-def test_published_results_are_those_of_the_set():
-    values = {(row["who"], row["value"]) for row in published_results("nottingham")}
-    assert {("TCN", 3.07), ("LSTM", 3.20), ("LSTM", 3.29)} < values and len(values) == 7
-    assert published_results("my/folder") == []

@@ -1,0 +1,30 @@
+"""What others have reached on the tasks of the experiments: published.json, which runs, results and tables go by."""
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).parent / "published.json"
+
+
+def published(task: str) -> list[dict[str, Any]]:
+    """What is published about a task.
+
+    Args:
+        task: EXPERIMENT/TASK, as in `experiments/results`.
+
+    Returns:
+        Dicts with `who`, `value` (of the task's metric) and `source`; none of a task that nobody has published about.
+    """
+    return [dict(one) for one in _everything().get(task, [])]
+
+
+def values_of(known: list[dict[str, Any]]) -> dict[str, float]:
+    """Values by who reached them; of one name the last."""
+    return {one["who"]: one["value"] for one in known}
+
+
+@functools.cache
+def _everything() -> dict[str, list[dict[str, Any]]]:
+    return json.loads(FILE.read_text("utf-8"))

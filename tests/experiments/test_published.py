@@ -1,0 +1,44 @@
+"""What others have reached: of tasks that exist, once each, with its source, and the same wherever it is shown."""
+
+import json
+
+import pytest
+
+from experiments import report
+from experiments.published import FILE, published, values_of
+from experiments.registry import experiment_names
+
+TASKS = json.loads(FILE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_value_has_who_reached_it_and_where_that_stands(task):
+    assert task.partition("/")[0] in experiment_names()
+    rows = published(task)
+    assert len({(row["who"], row["source"]) for row in rows}) == len(rows) > 0
+    for row in rows:
+        assert row.keys() == {"who", "value", "source"} and isinstance(row["value"], float)
+        assert (len(row["who"]) > 2 and any(year in row["source"] for year in map(str, range(1980, 2100)))) or (
+            "Benchmark" in row["source"]
+        )
+
+
+def test_nothing_is_published_about_data_of_ones_own_and_what_is_given_out_is_a_copy():
+    assert published("music_generation/my/folder") == []
+    published("video/libras")[0]["value"] = 0.0
+    assert values_of(published("video/libras"))["TWIESN"] == 79.4
+
+
+def test_committed_results_stand_beside_what_is_published_today(tmp_path):
+    for file in report.RESULTS.glob("*.json"):
+        (tmp_path / file.name).write_text(file.read_text())
+    report.refresh(tmp_path)
+    for file in report.RESULTS.glob("*.json"):
+        assert (tmp_path / file.name).read_text() == file.read_text(), "run `python -m experiments.report table`"
+    (other,) = tmp_path.glob("video.json")
+    stored = json.loads(other.read_text())
+    for row in stored["results"]:
+        row["published"] = []
+    other.write_text(json.dumps(stored))
+    report.refresh(tmp_path)
+    assert json.loads(other.read_text()) == json.loads((report.RESULTS / "video.json").read_text())

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,9 +16,18 @@ from rnn_jax.checks import is_shape
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- cells: written by `python -m rnn_jax.cells.table` -->", "<!-- end of cells -->"
-STATE_TRACKING = Path(__file__).parents[2] / "experiments" / "results" / "state_tracking.json"
-"""Committed results, in a checkout."""
+STUDIES = Path(__file__).parents[2] / "experiments" / "studies"
+SPEEDS = Path(__file__).parents[2] / "benchmarks" / "results"
+"""What was measured, in a checkout."""
+TASKS = {"parity": "parity", "s3": "S3", "a5": "A5"}
 SIZE = 256
+LONG = "training 4,096 steps, GRU = 1"
+MEASURED = """\
+Parity, S3 and A5: can the cell follow it to 256 steps, trained on 40? Means over seeds, 0 for guesses, 1 for all right,
+of two layers of 32 units in residual blocks, all cells with the same settings (`experiments/studies/state-tracking-*`):
+what was learned, which is less than what can be. [-1, 1] stands for `negative_eigenvalues=True`. Speeds are those of
+`benchmarks/linear.py`, H = 128, the fastest method beside a GRU that goes step by step: a matrix of a carry has H times
+the numbers of a GRU's carry to work on in each step, which eats what going through time at once gains."""
 OPERATIONS = "operations per step, Elman = 1"
 COLUMNS = ("name", "class", "year", "source", "parameters", f"carry at H = {SIZE}", OPERATIONS, "methods")
 
@@ -54,41 +62,62 @@ def tables(names: Iterable[str] = tuple(CELLS)) -> str:
         if not CELLS[name].papers:
             raise ValueError(f"cell={name}: it has no papers, expected papers = (Paper(...),) in the class")
         families.setdefault(family(CELLS[name]), []).append(name)
-    tracked, elman = state_tracking(STATE_TRACKING), _flops(CELLS["elman"](SIZE, SIZE))
-    parts = [
-        "State tracking is what `experiments.state_tracking` has measured so far, means over seeds: accuracy in %, or "
-        "scaled so that guesses have 0 and 1 is all right."
-    ]
+    tracked, speeds, elman = state_tracking(STUDIES), speeds_beside_gru(SPEEDS), _flops(CELLS["elman"](SIZE, SIZE))
+    parts = [MEASURED]
     for kind, members in families.items():
         members = sorted(members, key=lambda name: CELLS[name].papers[0].year)
         lines = [COLUMNS, ["---"] * len(COLUMNS), *(_row(name, elman) for name in members)]
-        if any(name in tracked for name in members):
-            last = ["state tracking", "---", *(tracked.get(name, "") for name in members)]
-            lines = [[*line, column] for line, column in zip(lines, last, strict=True)]
+        for head, found in {**tracked, LONG: speeds}.items():
+            if any(name in found for name in members):
+                column = [head, "---", *(found.get(name, "") for name in members)]
+                lines = [[*line, cell] for line, cell in zip(lines, column, strict=True)]
         about = str(importlib.import_module(f"rnn_jax.cells.{kind}").__doc__)
         parts.append("\n".join([f"## {kind.capitalize()}", "", about, "", *(f"| {' | '.join(x)} |" for x in lines)]))
     return "\n\n".join(parts)
 
 
-def state_tracking(results: Path) -> dict[str, str]:
-    """What the experiment `state_tracking` found for each cell: task, options if any, mean over seeds.
+def state_tracking(studies: Path) -> dict[str, dict[str, str]]:
+    """For each task the mean over seeds that the study `state-tracking-TASK` found for each cell.
 
     Args:
-        results: its file of results. Of several sizes of a network the best one counts. Without a file nothing is told.
+        studies: the folder of studies; without one nothing is told. Their conditions are named as cells, those with
+            other than the default options NAME [OPTION].
     """
-    if not results.exists():
-        return {}
-    best: dict[tuple[str, str, str], tuple[float, bool]] = {}
-    for result in json.loads(results.read_text())["results"]:
-        if result["config"]["model"] == "recurrent":
-            name, _, options = result["config"]["cell"].partition("(")
-            key = name, result["task"], options.removesuffix(")")
-            best[key] = max(best.get(key, (-math.inf, False)), (result["mean"], result["metric"].endswith("%")))
-    told: dict[str, list[str]] = {}
-    for (name, task, options), (mean, percent) in sorted(best.items()):
-        value = f"{mean:.0f} %" if percent else f"{mean:.2f}"
-        told.setdefault(name, []).append(f"{task}: {value}" + (f" with {options}" if options else ""))
-    return {name: "; ".join(parts) for name, parts in told.items()}
+    found: dict[str, dict[str, str]] = {}
+    for task, head in TASKS.items():
+        file = studies / f"state-tracking-{task}" / "study.json"
+        for condition in json.loads(file.read_text())["cells"] if file.exists() else []:
+            values = [seed["value"] for seed in condition["seeds"].values() if seed.get("value") is not None]
+            name, _, option = condition["fields"]["set"].partition(" ")
+            if values and name in CELLS:
+                told = f"{max(0.0, sum(values) / len(values)):.2f}" + (f" {option}" if option else "")
+                column = found.setdefault(head, {})
+                column[name] = f"{column[name]}, {told}" if name in column else told
+    return found
+
+
+def speeds_beside_gru(results: Path) -> dict[str, str]:
+    """How many times faster than a GRU step by step a linear cell trains at 4,096 steps, at one row and at 16.
+
+    Args:
+        results: the folder of benchmarks; without one nothing is told. Of several devices the last one counts.
+    """
+    times: dict[tuple[str, int], dict[str, float]] = {}
+    cases: dict[str, tuple[str, int]] = {}
+    for file in sorted(results.glob("cpu*-linear.json")):
+        rows = json.loads(file.read_text())["rows"]
+        for row in rows:
+            if row.get("work") == "training" and row["length"] == 4096:
+                cases[row["case"]] = row["cell"], row["batch"]
+        for row in rows:
+            if row["case"] in cases:
+                times.setdefault(cases[row["case"]], {})[row["program"]] = row["median"]
+    told: dict[str, str] = {}
+    for (name, batch), seconds in sorted(times.items()):
+        if "gru" in seconds:
+            own = min(value for program, value in seconds.items() if not program.startswith("gru"))
+            told[name] = ", ".join(filter(None, (told.get(name), f"B = {batch}: {seconds['gru'] / own:.2g}")))
+    return told
 
 
 def _row(name: str, elman: float) -> list[str]:

@@ -114,7 +114,7 @@ def paired_test(values: Any, reference: Any, test: str = "auto") -> float:
             ranks can never give p < 0.05, and else wilcoxon.
 
     Returns:
-        p; 1 where nothing differs, NaN for a single pair.
+        p; NaN for a single pair, 1 where nothing differs.
 
     Raises:
         ValueError: the scores cannot be paired, or there is no such test.
@@ -129,10 +129,10 @@ def paired_test(values: Any, reference: Any, test: str = "auto") -> float:
             f"{len(values)} values, {len(reference)} of the reference: a pair has one of each, by its seed"
         )
     differences = values - reference
-    if not differences.any():
-        return 1.0
     if len(differences) < 2:
         return float("nan")
+    if not differences.any():
+        return 1.0
     if test == "wilcoxon" or (test == "auto" and len(differences) >= 6):
         return float(stats.wilcoxon(differences).pvalue)
     if np.ptp(differences) <= 1e-12 * np.abs(differences).max():  # they differ by rounding: scipy warns of it

@@ -64,28 +64,38 @@ def test_cells_stand_by_family_and_year():
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
     assert headings == ["## Gated", "## Simple", "## Linear"]
     assert [row[0] for row in rows] == ["| `lstm`", "| `gru`", "| `elman`", "| `s4d`", "| `lru`", "| `s6`"]
-    assert set(table.state_tracking(table.STATE_TRACKING)) <= set(rnn_jax.CELLS)
     assert rows[1][1:6] == ["`GRU`", "2014", "Cho et al., arXiv:1406.1078", "3 (D + H + 1) H + H", "256"]
 
 
-def test_state_tracking_is_told_from_results_alone(tmp_path):
-    def result(cell, task, mean, metric="scaled accuracy", model="recurrent"):
-        return {"task": task, "mean": mean, "metric": metric, "config": {"cell": cell, "model": model}}
+def test_state_tracking_is_told_from_studies_alone(tmp_path):
+    def condition(name, *values):
+        return {"fields": {"set": name}, "seeds": {str(i): {"value": value} for i, value in enumerate(values)}}
 
-    found = [
-        result("s6", "parity-256", 0.009),
-        result("s6(negative_eigenvalues=True)", "parity-256", 0.9388),
-        result("s6(negative_eigenvalues=True)", "parity-256", 0.5),
-        result("lstm", "chomsky-regular", 36.8, model="transformer"),
-        result("lstm", "chomsky-regular", 100.0, "accuracy %"),
+    cells = [
+        condition("s6", 0.009),
+        condition("s6 [-1, 1]", 0.9, 1.0),
+        condition("lstm", -0.001),
+        condition("elman", None),
+        condition("transformer", 0.5),
     ]
-    results = tmp_path / "state_tracking.json"
-    assert table.state_tracking(results) == {}
-    results.write_text(json.dumps({"results": found}))
-    assert table.state_tracking(results) == {
-        "s6": "parity-256: 0.01; parity-256: 0.94 with negative_eigenvalues=True",
-        "lstm": "chomsky-regular: 100 %",
-    }
+    assert table.state_tracking(tmp_path) == {}
+    (tmp_path / "state-tracking-s3").mkdir()
+    (tmp_path / "state-tracking-s3" / "study.json").write_text(json.dumps({"cells": cells}))
+    assert table.state_tracking(tmp_path) == {"S3": {"s6": "0.01, 0.95 [-1, 1]", "lstm": "0.00"}}
+
+
+CASES = [("training", 4096, 16), ("training", 4096, 1), ("training", 256, 1), ("forward", 4096, 1)]
+
+
+def test_speeds_are_those_of_the_fastest_method_beside_a_gru_step_by_step(tmp_path):
+    programs, rows = {"associative": 2.0, "sequential": 1.0, "gru": 3.5, "gru auto": 0.5}, []
+    for work, length, batch in CASES:
+        case = f"{work} s6 T{length} B{batch}"
+        found = [{"case": case, "program": name, "median": median * batch} for name, median in programs.items()]
+        rows += [found[0] | {"work": work, "cell": "s6", "length": length, "batch": batch}, *found[1:]]
+    assert table.speeds_beside_gru(tmp_path) == {}
+    (tmp_path / "cpu-linear.json").write_text(json.dumps({"rows": rows}))
+    assert table.speeds_beside_gru(tmp_path) == {"s6": "B = 1: 3.5, B = 16: 3.5"}
 
 
 @pytest.mark.exhaustive

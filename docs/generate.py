@@ -4,6 +4,8 @@ import ast
 import textwrap
 from pathlib import Path
 
+import reference
+
 from experiments.__main__ import results_of
 from experiments.registry import FOLDER, experiment_names
 from experiments.report import table_text
@@ -34,6 +36,7 @@ def write(source: Path) -> None:
             rows="\n".join(f"- [{name}]({name}.md): {question(name)}" for name in names), names="\n".join(names)
         ),
         **{f"applications/{name}.md": application(name) for name in names},
+        **reference.pages(),
     }
     for name, text in pages.items():
         file = source / name

@@ -1,4 +1,4 @@
-"""Pages of applications have what was found, how it is run and the form of one's own data, read from where it stands."""
+"""Pages of applications have what was found, how it is run, the form of one's own data, read from where it stands."""
 
 import importlib
 import re

@@ -1,6 +1,7 @@
 """How Sphinx builds the documentation: `make docs`. Pages are MyST Markdown; their code runs while they are built."""
 
 import itertools
+import os
 import re
 import sys
 from pathlib import Path
@@ -31,6 +32,7 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
+os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # a page has no widgets
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 

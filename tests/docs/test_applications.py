@@ -29,7 +29,7 @@ def test_a_page_has_every_result_and_every_command_and_its_figures_exist(applica
     for line in re.findall(rf"(?m)^    (python -m experiments\.{name}.*?)(?:  |$)", applications.docstring(name)):
         assert re.search(rf"(?m)^{re.escape(line)}$", page), line
     for figure in re.findall(r"(?m)^```\{figure\} (\S+)", page):
-        assert (DOCS / "applications" / figure).exists(), figure
+        assert (DOCS / "applications" / figure).resolve().exists(), figure
     assert not file.exists() or "{figure}" in page
 
 

@@ -17,6 +17,7 @@ from rnn_jax.unroll import unroll
 Reference = Callable[[Params, Carry, np.ndarray], tuple[Carry, np.ndarray]]
 
 LENGTH, BATCH, LONG = 7, 3, 1024
+"""Steps and rows of an `Example`, and the steps of a long one."""
 
 QUICK: dict[str, bool | int] = {
     "xla_backend_optimization_level": 0,

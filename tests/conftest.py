@@ -2,7 +2,7 @@
 
 With RNN_JAX_TESTS=all every test runs, by the compiler that users have; with all-quick every test runs, and programs
 are compiled with less care, for most of the time goes into small programs that run once. `make test-all` is the first
-for the library and the second for the applications. Without either the exhaustive ones are left out.
+for what optimisation could break and the second for the rest. Without either the exhaustive ones are left out.
 """
 
 import ctypes

@@ -120,6 +120,12 @@ def x64():
 
 
 @pytest.fixture
+def part():
+    """Of the contract of cells what is checked: all of it at once where every test runs."""
+    return "all" if ALL else "core"
+
+
+@pytest.fixture
 def real_data():
     """The folder of real data sets; tests that need it say so when it is not there."""
     folder = os.environ.get("RNN_JAX_DATA")

@@ -27,7 +27,7 @@ def test_ctrl_c_ends_in_one_line(tmp_path, seconds):
             time.sleep(0.01)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=120)[1]
+        said = process.communicate(timeout=400)[1]
     assert process.returncode in (130, -signal.SIGINT) and "Traceback" not in said, said
     assert said.splitlines()[-1].startswith(("interrupted", "stopped and saved")), said
 

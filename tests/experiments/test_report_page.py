@@ -122,7 +122,7 @@ def test_a_browser_sorts_its_tables(folder, tmp_path):
         flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
         command = [BROWSER, *flags.split(), f"--user-data-dir={tmp_path}", "--dump-dom"]
         address = f"{Path(folder / 'index.html').as_uri()}{view}"
-        done = subprocess.run([*command, address], capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run([*command, address], capture_output=True, text=True, check=True)
         return Document(done.stdout).tables[0][1:]
 
     as_written = shown("")

@@ -2,7 +2,7 @@
 
 With RNN_JAX_TESTS=all every test runs, by the compiler that users have; with all-quick every test runs, and programs
 are compiled with less care, for most of the time goes into small programs that run once. `make test-all` is the first
-for the library and the second for the applications. Without either the exhaustive ones are left out.
+for what optimisation could break and the second for the rest. Without either the exhaustive ones are left out.
 """
 
 import ctypes
@@ -117,6 +117,12 @@ def x64():
     """Double precision for one test."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture
+def part():
+    """Of the contract of cells what is checked: all of it at once where every test runs."""
+    return "all" if ALL else "core"
 
 
 @pytest.fixture

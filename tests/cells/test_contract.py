@@ -35,7 +35,9 @@ OPTIONS_AND_COMPOSITES = pytest.mark.parametrize(
 
 
 @pytest.mark.parametrize("name", sorted(set(rnn_jax.CELLS) - ONE_OF_EACH_KIND))
-def test_equations(x64, name):
+def test_equations(x64, name, part):
+    if part == "all":
+        pytest.skip("of the whole contract, which each cell is held to")
     example = testing.Example.draw(rnn_jax.CELLS[name](3, 4), jax.random.key(0))
     testing.check_reference(example, reference(name))
 
@@ -44,25 +46,13 @@ def test_equations(x64, name):
     "name",
     [pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in ONE_OF_EACH_KIND)) for name in rnn_jax.CELLS],
 )
-def test_contract(name):
-    assert_cell_contract(rnn_jax.CELLS[name](3, 4), reference(name), part="core")
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("name", rnn_jax.CELLS)
-def test_the_rest_of_the_contract(name):
-    assert_cell_contract(rnn_jax.CELLS[name](3, 4), part="rest", seed=SEEDS.get(name, 0))
+def test_contract(name, part):
+    assert_cell_contract(rnn_jax.CELLS[name](3, 4), reference(name), part=part, seed=SEEDS.get(name, 0))
 
 
 @OPTIONS_AND_COMPOSITES
-def test_contract_of_options_and_composites(cell):
-    assert_cell_contract(cell, part="core")
-
-
-@pytest.mark.exhaustive
-@OPTIONS_AND_COMPOSITES
-def test_the_rest_of_the_contract_of_options_and_composites(cell):
-    assert_cell_contract(cell, part="rest")
+def test_contract_of_options_and_composites(cell, part):
+    assert_cell_contract(cell, part=part)
 
 
 class ForgetsDtype(rnn_jax.Elman):

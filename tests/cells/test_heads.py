@@ -82,7 +82,13 @@ def test_heads_are_small_cells_side_by_side(x64, name):
     chex.assert_trees_all_close(*both(example.params, example.carry), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(set(HEADED) - OVER_ALL_UNITS))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in OFTEN))
+        for name in sorted(set(HEADED) - OVER_ALL_UNITS)
+    ],
+)
 def test_a_fused_loop_is_not_lost(name):
     assert not fused.why_not(rnn_jax.CELLS[name](D, H, heads=N)) or fused.why_not(rnn_jax.CELLS[name](D, H))
 

@@ -37,9 +37,12 @@ def example(name):
         return Example.draw(CELLS[name](2, 4, **options), jax.random.key(3))
 
 
-@pytest.mark.parametrize(
+one_of_each_kind = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in KINDS)) for name in CELLS]
 )
+
+
+@one_of_each_kind
 @settings(max_examples=5, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 2**16))
 def test_maps_compose(name, seed):
@@ -67,7 +70,7 @@ def laws(cell, params, carry, xs):
     ]
 
 
-@pytest.mark.parametrize("name", CELLS)
+@one_of_each_kind
 def test_parallel_equals_sequential_in_single_precision_over_thousands_of_steps(name):
     cell = CELLS[name](3, 4)
     params, xs = cell.init(jax.random.key(0)), jax.random.normal(jax.random.key(1), (4096, 1, 3))
@@ -127,7 +130,10 @@ def test_options(cell, reference):
 @pytest.mark.parametrize(
     "cell",
     [
-        *(cell(3, 4) for cell in CELLS.values()),
+        *(
+            pytest.param(cell(3, 4), marks=[pytest.mark.exhaustive] * (name not in KINDS), id=name)
+            for name, cell in CELLS.items()
+        ),
         rnn_jax.S6(3, 4, negative_eigenvalues=True),
         rnn_jax.MLSTM(3, 4, forget_gate="exponential"),
     ],

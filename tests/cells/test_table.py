@@ -23,7 +23,9 @@ def promised_parameters(cell):
     return eval(formula, {"__builtins__": {}}, letters)
 
 
-@pytest.mark.parametrize("sizes", [(3, 4), (8, 6), (1, 1)])
+@pytest.mark.parametrize(
+    "sizes", [(8, 6), *(pytest.param(sizes, marks=pytest.mark.exhaustive) for sizes in ((3, 4), (1, 1)))]
+)
 @pytest.mark.parametrize("name", rnn_jax.CELLS)
 def test_parameter_formulas(name, sizes):
     cell = rnn_jax.CELLS[name](*sizes)

@@ -79,7 +79,9 @@ def test_what_a_damaged_record_said_is_found_again(study, whole, capsys, damage)
     assert (study / "table.md").read_text() == (whole / "study" / "table.md").read_text()
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage", [pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in ("cut", "object"))) for name in DAMAGES]
+)
 @pytest.mark.parametrize("name", ["result.json", "manifest.json"])
 def test_a_damaged_run_fails_alone_and_is_trained_again(study, whole, capsys, name, damage):
     file = damaged(sorted(study.glob(f"runs/*/*-seed-1/{name}"))[0], damage)

@@ -18,7 +18,7 @@ from tests.experiments.as_user import Commands
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "seconds", [0.05, 0.5, 2.5, *(pytest.param(s, marks=pytest.mark.exhaustive) for s in (0.2, 1.0))]
+    "seconds", [0.5, 2.5, *(pytest.param(s, marks=pytest.mark.exhaustive) for s in (0.05, 0.2, 1.0))]
 )
 def test_ctrl_c_ends_in_one_line(tmp_path, seconds):
     command = [sys.executable, "-m", "experiments.memory", "--runs", tmp_path, "--steps", "100000", "--held-out", "64"]
@@ -27,7 +27,7 @@ def test_ctrl_c_ends_in_one_line(tmp_path, seconds):
             time.sleep(0.01)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=120)[1]
+        said = process.communicate(timeout=400)[1]
     assert process.returncode in (130, -signal.SIGINT) and "Traceback" not in said, said
     assert said.splitlines()[-1].startswith(("interrupted", "stopped and saved")), said
 

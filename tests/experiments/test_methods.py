@@ -20,7 +20,7 @@ def memory(*words, **environment):
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": "1"} | environment
     command = [sys.executable, "-m", "experiments.memory", *map(str, words)]
     root = Path(__file__).parents[2]
-    return subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, timeout=200)
+    return subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
 
 
 @pytest.mark.exhaustive

@@ -32,13 +32,25 @@ def python(folder):
     paths = os.pathsep.join([str(folder), str(ROOT)])
     environment = os.environ | {"PYTHONPATH": paths, "JAX_NUM_CPU_DEVICES": "1"}
 
-    def run(*words: str, wanted: int = 0) -> str:
-        command = [sys.executable, "-m", *words]
+    def run(*words: str, wanted: int = 0, option: str = "-m") -> str:
+        command = [sys.executable, option, *words]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         assert done.returncode == wanted, done.stderr
         return done.stdout + done.stderr
 
     return run
+
+
+ONE_AFTER_THE_OTHER = """
+import runpy, shlex, sys
+for line in sys.argv[1:]:
+    sys.argv = shlex.split(line)
+    try:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        assert not end.code, line
+"""
+"""Commands as `python -m` runs them, in one process, whose start takes longer than most of them."""
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +62,10 @@ def trained(folder, python):
 def test_it_trains_resumes_and_is_evaluated(python, trained):
     value = json.loads((trained / "result.json").read_text())["value"]
     assert value < 0.2, "it has learned nothing"
-    python("my_lab.first_value", "resume", str(trained))
+    commands = [f"my_lab.first_value {words}" for words in (f"resume '{trained}'", f"evaluate '{trained}'", "--help")]
+    said = python(ONE_AFTER_THE_OTHER, *commands, option="-c")
     assert json.loads((trained / "result.json").read_text())["value"] == value
-    assert f"{value:.4f}" in python("my_lab.first_value", "evaluate", str(trained))
-    assert "python -m my_lab.first_value train" in python("my_lab.first_value", "--help")
+    assert "is over" in said and f"\n{value:.4f}\n" in f"\n{said}" and "python -m my_lab.first_value train" in said
 
 
 @pytest.mark.exhaustive

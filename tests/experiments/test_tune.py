@@ -254,6 +254,6 @@ def test_killed_as_it_writes_its_journal_it_goes_on_by_a_relative_path(tmp_path)
     """)
     for moment, code in ((3, 9), (9, 9), (0, 0)):
         words = [sys.executable, "-c", program, str(moment)]
-        done = subprocess.run(words, cwd=tmp_path, env=environment, timeout=100, capture_output=True, text=True)
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
     assert [row["state"] for row in found(tmp_path / "s")["trials"]] == ["finished"] * 2

@@ -126,7 +126,7 @@ lock.release()
         with watcher.waited_for() as lock:
             lock.write(tmp_path / "record", "new")
         process.send_signal(signal.SIGCONT)
-        assert process.communicate("\n", timeout=60)[0] == "lost\nlost\n"
+        assert process.communicate("\n", timeout=400)[0] == "lost\nlost\n"
     assert (tmp_path / "record").read_text() == "new" and tokens(tmp_path) == ["2-free"]
 
 

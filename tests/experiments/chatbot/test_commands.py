@@ -1,5 +1,6 @@
 """The chatbot as a user has it: train on own conversations, stop, resume, evaluate, talk in a pipe, and mistakes."""
 
+import functools
 import io
 import json
 import re
@@ -22,19 +23,30 @@ THINGS = ["door", "wall", "lamp", "boat", "tent"]
 LINES = [f"is the {thing} {colour}?\tyes, the {thing} is {colour}." for colour in COLOURS for thing in THINGS]
 
 
+# What writing shares with translation is tested there.
+every_task = pytest.mark.parametrize("task", ["ranking", pytest.param("writing", marks=pytest.mark.exhaustive)])
+OPTIONS = {"ranking": [], "writing": ["--model", "transformer", "--hidden-size", "12"]}
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def trained(tmp_path_factory):
+    """Of each task a run, trained for the first test that asks for it."""
     folder = tmp_path_factory.mktemp("chatbot")
     (folder / "own.tsv").write_text("\n".join(LINES) + "\n")
-    for task, options in (("ranking", []), ("writing", ["--model", "transformer", "--hidden-size", "12"])):
+
+    @functools.cache
+    def run(task):
         flags = ["--task", task, "--data", folder / "own.tsv", "--runs", folder, "--name", task]
-        assert command(*flags, *SMALL, *options) == 0
-    return folder / "chatbot"
+        assert command(*flags, *SMALL, *OPTIONS[task]) == 0
+        return folder / "chatbot" / task
+
+    return run
 
 
-@pytest.mark.parametrize("task", ["ranking", "writing"])
-def test_a_run_says_everything_about_itself(folder, task, capsys):
-    result = json.loads((folder / task / "result.json").read_text())
+@every_task
+def test_a_run_says_everything_about_itself(trained, task, capsys):
+    run = trained(task)
+    result = json.loads((run / "result.json").read_text())
     metric, baseline = {"ranking": ("recall@1 %", "TF-IDF"), "writing": ("perplexity", "3-gram")}[task]
     assert result["metric"] == metric and result["higher_is_better"] == (task == "ranking")
     assert baseline in result["baseline"] and result["params"] > 1000
@@ -43,10 +55,10 @@ def test_a_run_says_everything_about_itself(folder, task, capsys):
         assert result["scores"]["% of test contexts, replies in training"] == [0, 0]
     else:
         assert result["value"] < result["baseline"]["unigram"]
-    assert (folder / task / "figures" / "curves.png").stat().st_size > 10_000
-    assert "true " in (folder / task / "sample.txt").read_text()
+    assert (run / "figures" / "curves.png").stat().st_size > 10_000
+    assert "true " in (run / "sample.txt").read_text()
     capsys.readouterr()
-    assert command("evaluate", folder / task) == 0
+    assert command("evaluate", run) == 0
     assert capsys.readouterr().out.startswith(f"{metric}: {result['value']}\n")
 
 
@@ -58,11 +70,11 @@ def say(monkeypatch, capsys, run, content: bytes) -> tuple[int, list[str], str]:
     return code, said.out.splitlines(), said.err
 
 
-@pytest.mark.parametrize("task", ["ranking", "writing"])
-def test_each_line_has_one_reply(folder, task, monkeypatch, capsys):
+@every_task
+def test_each_line_has_one_reply(trained, task, monkeypatch, capsys):
     long = "is the red door blue? " * 20_000
     content = f"is the lamp pink?\n\nЖЖЖ ЩЩ\n{long}\nand the boat?".encode()
-    code, replies, about = say(monkeypatch, capsys, folder / task, content)
+    code, replies, about = say(monkeypatch, capsys, trained(task), content)
     assert code == 0 and len(replies) == 5 and "marked (unsure)" in about
     assert replies[1] == "(unsure) I have read nothing: please say something."
     assert replies[2] == "(unsure) I know none of these words."
@@ -71,15 +83,15 @@ def test_each_line_has_one_reply(folder, task, monkeypatch, capsys):
         assert re.sub(r"\(.*\) ", "", replies[0]) in {line.partition("\t")[2] for line in LINES}
 
 
-def test_wrong_bytes_are_named_and_what_came_before_is_answered(folder, monkeypatch, capsys):
-    code, replies, errors = say(monkeypatch, capsys, folder / "ranking", b"is the lamp pink?\n\xe4\n")
+def test_wrong_bytes_are_named_and_what_came_before_is_answered(trained, monkeypatch, capsys):
+    code, replies, errors = say(monkeypatch, capsys, trained("ranking"), b"is the lamp pink?\n\xe4\n")
     assert code == 1 and len(replies) == 1
     assert "error: standard input, line 2: byte 0xe4 is not UTF-8" in errors and "Traceback" not in errors
 
 
 @pytest.mark.exhaustive
-def test_in_a_pipe_replies_come_at_once_and_the_end_is_clean(folder):
-    program, pipe = [sys.executable, "-m", "experiments.chatbot", "chat", folder / "ranking"], subprocess.PIPE
+def test_in_a_pipe_replies_come_at_once_and_the_end_is_clean(trained):
+    program, pipe = [sys.executable, "-m", "experiments.chatbot", "chat", trained("ranking")], subprocess.PIPE
     with subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         for _ in range(2):
             process.stdin.write("is the lamp pink?\n")
@@ -88,14 +100,16 @@ def test_in_a_pipe_replies_come_at_once_and_the_end_is_clean(folder):
         process.stdout.close()  # nobody reads any more
         process.stdin.write("and the boat?\n" * 3)
         process.stdin.close()
-        assert process.wait(120) == 0
+        assert process.wait(400) == 0
         assert "Error" not in process.stderr.read()
 
 
 @pytest.mark.exhaustive
-def test_interrupted_it_resumes_to_the_same_result(folder, tmp_path, capsys):
-    command.interrupted(capsys, run := tmp_path / "chatbot" / "run", "--data", folder.parent / "own.tsv", *SMALL)
-    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, folder / "ranking"))
+def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
+    command.interrupted(
+        capsys, run := tmp_path / "chatbot" / "run", "--data", trained("ranking").parents[1] / "own.tsv", *SMALL
+    )
+    result, wanted = (json.loads((path / "result.json").read_text()) for path in (run, trained("ranking")))
     assert result["value"] == wanted["value"] and result["steps"] == 20
 
 
@@ -118,25 +132,26 @@ def test_mistakes_end_in_one_clear_line(tmp_path, monkeypatch, capsys, content, 
     assert message in said, said
 
 
-@pytest.mark.parametrize("task", ["ranking", "writing"])
-def test_new_lines_are_answered_the_same_everywhere(folder, tmp_path, capsys, task):
+@every_task
+def test_new_lines_are_answered_the_same_everywhere(trained, tmp_path, capsys, task):
     (good := tmp_path / "good.tsv").write_text("is the lamp pink?\nis the door red?\tyes.\tand the boat?\nred tent\n")
     (bad := tmp_path / "bad.txt").write_text("is the lamp pink?\n\u0416\u0416\u0416\nis the tent red?\n")
     (labelled := tmp_path / "labelled.tsv").write_text("\n".join(LINES[::4]))
     options = {"best": 3} if task == "ranking" else {}
-    check_answers(EXPERIMENT, folder / task, capsys, good=good, bad=bad, refused=2, labelled=labelled, **options)
+    check_answers(EXPERIMENT, trained(task), capsys, good=good, bad=bad, refused=2, labelled=labelled, **options)
 
 
-@pytest.mark.parametrize("task", ["ranking", "writing"])
-def test_scores_of_the_test_part_are_those_of_the_same_conversations_in_a_file(folder, tmp_path, capsys, task):
-    config = EXPERIMENT.load(folder / task).config
+@every_task
+def test_scores_of_the_test_part_are_those_of_the_same_conversations_in_a_file(trained, tmp_path, capsys, task):
+    run = trained(task)
+    config = EXPERIMENT.load(run).config
     conversations = load_conversations(config.data).conversations
     pairs = split_conversations(conversations, config.text.turns)["test"]
     lines = ["\t".join((*pair.context, pair.reply)) for pair in pairs]
     (file := tmp_path / "test.tsv").write_text("\n".join([*lines, "no reply"]) + "\n")
     capsys.readouterr()
-    assert command("evaluate", folder / task, "--data", file, "--format", "json") == 1
-    said, result = capsys.readouterr(), json.loads((folder / task / "result.json").read_text())
+    assert command("evaluate", run, "--data", file, "--format", "json") == 1
+    said, result = capsys.readouterr(), json.loads((run / "result.json").read_text())
     assert f"error: {len(lines) + 1}: no tab in 'no reply'" in said.err
     scores = json.loads(said.out)
     assert scores["inputs"] == len(pairs) and scores["refused"] == 1
@@ -144,16 +159,24 @@ def test_scores_of_the_test_part_are_those_of_the_same_conversations_in_a_file(f
     assert scores[name] == pytest.approx(result["value"], rel=1e-5)
 
 
-def test_replies_are_chosen_from_a_file_and_the_best_come_first(folder, tmp_path, capsys):
+def test_replies_are_chosen_from_a_file_and_the_best_come_first(trained, tmp_path, capsys):
     (tmp_path / "lines.txt").write_text("is the lamp pink?\tyes\tthe lamp?\n\n")
     (tmp_path / "replies.txt").write_text("no, the boat is red.\nyes, the lamp is pink.\n\nthe lamp?\nyes\n")
+    run = trained("ranking")
     flags = [tmp_path / "lines.txt", "--format", "json", "--replies", tmp_path / "replies.txt", "--best", 4]
     capsys.readouterr()
-    assert command("predict", folder / "ranking", *flags) == 1
+    assert command("predict", run, *flags) == 1
     said = capsys.readouterr()
     assert "error: 2: the line is empty" in said.err
     record = json.loads(said.out.splitlines()[0])
     ranked = [record["reply"], *(other["reply"] for other in record["others"])]
     assert set(ranked[2:]) == {"the lamp?", "yes"}, "a reply that repeats a turn comes last"
-    assert "best=5: expected 1 to 4" in command.refused(capsys, "predict", folder / "ranking", *flags[:-1], 5)
-    assert "leave it out" in command.refused(capsys, "predict", folder / "writing", *flags)
+    assert "best=5: expected 1 to 4" in command.refused(capsys, "predict", run, *flags[:-1], 5)
+
+
+@pytest.mark.exhaustive
+def test_replies_that_are_written_are_not_chosen(trained, tmp_path, capsys):
+    (tmp_path / "lines.txt").write_text("is the lamp pink?\n")
+    (tmp_path / "replies.txt").write_text("yes\n")
+    flags = [tmp_path / "lines.txt", "--replies", tmp_path / "replies.txt"]
+    assert "leave it out" in command.refused(capsys, "predict", trained("writing"), *flags)

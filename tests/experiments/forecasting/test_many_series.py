@@ -1,6 +1,7 @@
 """One model of many shops: train it on counts with prices known ahead, draw paths, answer new tables and score them."""
 
 import csv
+import functools
 import io
 import json
 
@@ -51,42 +52,49 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(folder):
-    """Of each decoding a run."""
-    runs = {}
-    for name, kind in {
-        "direct": ["--output", "student_t"],
-        "paths": ["--output", "negative_binomial", "--decoding", "ancestral"],
-    }.items():
+    """Of each decoding a run, trained for the first test that asks for it."""
+
+    @functools.cache
+    def run(name):
+        kind = {
+            "direct": ["--output", "student_t"],
+            "paths": ["--output", "negative_binomial", "--decoding", "ancestral"],
+        }[name]
         assert command("--csv", folder / "shops.csv", *SMALL, *kind, "--runs", folder, "--name", name) == 0
-        runs[name] = folder / "forecasting" / name
-    return runs
+        return folder / "forecasting" / name
+
+    return run
 
 
-@pytest.mark.parametrize("name", ["direct", "paths"])
+one_of_each_decoding = pytest.mark.parametrize("name", ["direct", pytest.param("paths", marks=pytest.mark.exhaustive)])
+
+
+@one_of_each_decoding
 def test_what_is_known_ahead_is_used(trained, name):
     """Ridge regression sees the price of the next day alone, so that three days ahead it knows nothing."""
-    result = json.loads((trained[name] / "result.json").read_text())
+    result = json.loads((trained(name) / "result.json").read_text())
     assert result["value"] < 0.8 * result["baseline"]["persistence"]
     assert result["value"] < 0.8 * result["baseline"]["ridge regression"]
     assert 0.6 < result["scores"]["coverage of the 90% band"] < 0.99
 
 
-@pytest.mark.parametrize("name", ["direct", pytest.param("paths", marks=pytest.mark.exhaustive)])
+@one_of_each_decoding
 def test_answers_to_new_tables(trained, folder, capsys, name):
     """A shop that was not there in training is answered, too; one whose prices are not known ahead is not."""
     good = write(folder / "good.csv", shop_rows("shop 1", 1), shop_rows("new", 8))
     bad = write(folder / "bad.csv", shop_rows("shop 1", 1), shop_rows("shop 2", 2, more=1), shop_rows("shop 3", 3))
     with jax.debug_key_reuse(False):  # JAX's Poisson draws, exported for any size, are mistaken for one
         check_answers(
-            EXPERIMENT, trained[name], capsys, good=good, bad=bad, refused="shop 2", labelled=good, tolerance=1e-4
+            EXPERIMENT, trained(name), capsys, good=good, bad=bad, refused="shop 2", labelled=good, tolerance=1e-4
         )
 
 
 @pytest.mark.exhaustive
 def test_rows_of_answers(trained, folder, capsys, monkeypatch):
+    run = trained("direct")
     capsys.readouterr()
     good = write(folder / "good.csv", shop_rows("shop 1", 1), shop_rows("new", 8))
-    assert command("predict", trained["direct"], good, "--format", "csv") == 0
+    assert command("predict", run, good, "--format", "csv") == 0
     told = capsys.readouterr()
     assert "1 series are not in the training part (new): scaled by what they have here" in told.err
     rows = list(csv.DictReader(io.StringIO(told.out)))
@@ -96,7 +104,7 @@ def test_rows_of_answers(trained, folder, capsys, monkeypatch):
     assert {row["unit"] for row in rows} == {"sales"} and rows[0]["id"] == "new 2024-03-01"
     standard_input = io.TextIOWrapper(io.BytesIO(good.read_bytes()))
     monkeypatch.setattr("sys.stdin", standard_input)
-    assert command("predict", trained["direct"], "-", "--format", "csv") == 0
+    assert command("predict", run, "-", "--format", "csv") == 0
     streamed = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["id"] for row in streamed] == [row["id"] for row in rows]
     np.testing.assert_allclose(
@@ -106,9 +114,10 @@ def test_rows_of_answers(trained, folder, capsys, monkeypatch):
 
 @pytest.mark.exhaustive
 def test_scores_of_new_data(trained, folder, capsys):
+    run = trained("direct")
     capsys.readouterr()
     file = write(folder / "newer.csv", shop_rows("shop 1", 7))
-    assert command("evaluate", trained["direct"], "--data", file, "--format", "json") == 0
+    assert command("evaluate", run, "--data", file, "--format", "json") == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["inputs"] == STEPS - 8 - HORIZON + 1 and scores["MASE"] < 0.8
     assert list(scores["by step ahead"]) == ["1", "2", "3"]
@@ -119,31 +128,32 @@ def test_scores_of_new_data(trained, folder, capsys):
 
 @pytest.mark.exhaustive
 def test_paths_of_a_run(trained, folder, capsys):
+    run = trained("paths")
     capsys.readouterr()
-    assert command("forecast", trained["paths"], "--paths", 7) == 0
+    assert command("forecast", run, "--paths", 7) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert len(rows) == 6 * HORIZON and rows[0]["time"] == "2024-03-01"
     paths = np.array([[float(row[f"path {i}"]) for i in range(1, 8)] for row in rows])
     assert (paths == np.round(paths)).all() and paths.min() >= 0, "sales are counts"
     np.testing.assert_allclose([float(row["forecast"]) for row in rows], np.median(paths, axis=1))
-    assert command("forecast", trained["paths"], "--paths", 7) == 0
+    assert command("forecast", run, "--paths", 7) == 0
     assert list(csv.DictReader(io.StringIO(capsys.readouterr().out))) == rows
-    loaded = EXPERIMENT.load(trained["paths"])
+    loaded = EXPERIMENT.load(run)
     drawn = draw_paths(loaded, windows_of(loaded), 50, seed=1)
     totals = np.quantile(drawn.of(np.sum), [0.1, 0.9], axis=1)
     assert drawn.values.shape == (6, 50, HORIZON) and (totals[1] > totals[0]).all()
-    said = command.refused(capsys, "forecast", trained["direct"], "--paths", 7)
+    said = command.refused(capsys, "forecast", trained("direct"), "--paths", 7)
     assert "paths=7: the steps of decoding='direct' are each forecast for itself, which makes no path" in said
 
 
 def test_tables_that_do_not_fit_are_refused(trained, folder, capsys):
     rows = shop_rows("shop 1", 1)
     (folder / "other.csv").write_text("\n".join([HEAD.replace("price", "prize"), *rows]))
-    said = command.refused(capsys, "predict", trained["direct"], folder / "other.csv")
+    said = command.refused(capsys, "predict", trained("direct"), folder / "other.csv")
     assert "has no column 'price'" in said
     short = write(folder / "short.csv", shop_rows("shop 1", 1, begin=55))
-    said = command.refused(capsys, "forecast", trained["direct"], "--csv", short)
+    said = command.refused(capsys, "forecast", trained("direct"), "--csv", short)
     assert "the series have 5 steps: expected at least one window of 8" in said
     fewer = write(folder / "fewer.csv", shop_rows("shop 1", 1, more=0))
-    said = command.refused(capsys, "forecast", trained["direct"], "--csv", fewer)
+    said = command.refused(capsys, "forecast", trained("direct"), "--csv", fewer)
     assert "column 'price' of 'shop 1' is not known at 2024-03-01" in said

@@ -128,6 +128,7 @@ def test_sequences_longer_than_those_of_training_are_named(trained, tmp_path, ca
     assert "1 of 2 sequences are longer than length=12" in error and "long has 15: cut them into windows" in error
 
 
+@pytest.mark.exhaustive
 def test_new_sequences_are_answered_the_same_everywhere(trained, tmp_path, capsys):
     (good := tmp_path / "good.fasta").write_text(">one\nACACAGTACACC\n>two\nccccAGccaa\n>three\nACGUN\n")
     (bad := tmp_path / "bad.fasta").write_text(">a\nACGT\n>b\n>c\nACCA\n")

@@ -55,6 +55,7 @@ def ts(sequences) -> str:
     return "\n".join(["@classLabel false", "@data", *rows])
 
 
+@pytest.mark.exhaustive
 def test_new_sequences_are_answered_the_same_everywhere(folder, tmp_path, capsys):
     rng = np.random.default_rng(0)
     sequences = [np.stack([rng.random(n), np.arange(n) % (n - 1) == 0], axis=1).astype(np.float32) for n in (12, 5, 9)]

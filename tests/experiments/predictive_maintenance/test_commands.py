@@ -154,6 +154,7 @@ def named(tmp_path_factory):
     return file.parent / "predictive_maintenance" / "run"
 
 
+@pytest.mark.exhaustive
 def test_units_of_a_table_with_named_columns(named, tmp_path, capsys):
     scaling = json.loads((named / "scale.json").read_text())
     assert scaling["names"] == ["noise", "heat"] and scaling["conditions"] == [[0], [1]]

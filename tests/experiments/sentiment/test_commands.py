@@ -100,9 +100,9 @@ def test_odd_texts_have_defined_answers(trained, capsys, monkeypatch):
     lines = ["", "   ", "zzz qqq", "good " * 100_000, "é🎻 \u200b good"]
     stream = io.TextIOWrapper(io.BytesIO("\n".join(lines).encode()))
     monkeypatch.setattr(sys, "stdin", stream)
-    began = time.monotonic()
+    began = time.process_time()
     assert command("classify", trained) == 0
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 60
     empty, blank, unknown, long, strange = capsys.readouterr().out.splitlines()
     assert empty.startswith("none (no words)") and blank.startswith("none (no words)")
     assert re.match(r"(praise|blame) [01]\.\d{3} \(no known word\): zzz qqq", unknown)

@@ -145,6 +145,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     assert result["value"] == wanted["value"] and result["scores"]["greedy"] == wanted["scores"]["greedy"]
 
 
+@pytest.mark.exhaustive
 def test_one_word_a_recording(tmp_path, capsys):
     make_folder(tmp_path, strings=False)
     assert command("--task", "digits", "--data", tmp_path, "--runs", tmp_path, "--name", "run", *SMALL) == 0

@@ -70,6 +70,7 @@ def test_mistakes_end_in_one_clear_line(trained, capsys, arguments, message):
     assert message in said, said
 
 
+@pytest.mark.exhaustive
 def test_new_sequences_are_answered_the_same_everywhere(trained, tmp_path, capsys):
     (good := tmp_path / "good.txt").write_text("0 1 1 0 1\n1\n1 1 0\t1 1 0\n")
     (bad := tmp_path / "bad.txt").write_text("0 1\n0 1 2\n1 0\n")

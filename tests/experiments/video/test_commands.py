@@ -107,6 +107,7 @@ def test_tracks_without_labels_are_answered_whatever_the_order_of_columns(signs,
     assert [record["id"] for record in answered(capsys, signs)] == [record["id"] for record in records]
 
 
+@pytest.mark.exhaustive
 def test_new_tracks_are_answered_the_same_everywhere(signs, tmp_path, capsys):
     head, *rows = (signs.parents[1] / "own.csv").read_text().splitlines()
     some = [row for row in rows if int(row.split(",")[0]) < 4]

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 import functools
 import inspect
 import itertools
@@ -20,7 +19,7 @@ import tyro
 from experiments import imported
 from experiments.answering import predictor_commands
 from experiments.signatures import signed
-from rnn_jax.checks import consenting_to
+from rnn_jax.checks import consenting_to, nearest
 from rnn_jax.train import CheckpointError, Diverged, Experiment, RunOptions, train_experiment
 from rnn_jax.train.fields import field_types, make_config, read_object, read_values
 
@@ -137,8 +136,9 @@ def _with_config(
             config_type = _with_choices(config_type, "task", tuple(experiment.Config))
     if file:
         if unknown := [name for name in values if name not in known]:
+            hint = nearest(unknown[0], known)
             raise ValueError(
-                f"config={str(file)!r} has fields that {whose} has not: {', '.join(unknown)}; take them out, or "
+                f"config={str(file)!r} has fields that {whose} has not: {', '.join(unknown)}; {hint}take them out, or "
                 f"name a file of {whose}. Its fields are {', '.join(sorted(known))}"
             )
         # Flags come in here too, for a file may be of use only with them: without the column of a table, say.
@@ -187,8 +187,7 @@ def _chosen(commands: Mapping[str, Callable], default: str, arguments: list[str]
     """The name of the command; the other words; whether the help of the whole program is asked for."""
     named = bool(arguments) and arguments[0] in commands
     if arguments and not named and not arguments[0].startswith("-"):
-        near = difflib.get_close_matches(arguments[0], commands, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = nearest(arguments[0], commands)
         print(f"error: unknown command {arguments[0]!r}: {hint}The commands are {', '.join(commands)}", file=sys.stderr)
         raise SystemExit(2)
     name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)

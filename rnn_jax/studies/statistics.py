@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnn_jax.checks import check_choice
+
 AGGREGATES = ("mean", "median", "iqm")
 TESTS = ("auto", "wilcoxon", "t")
 
@@ -67,8 +69,7 @@ def bootstrap_interval(
     from scipy.stats import t as student
 
     strata = as_strata(scores)
-    if aggregate not in AGGREGATES:
-        raise ValueError(f"aggregate={aggregate!r}: expected one of {', '.join(AGGREGATES)}")
+    check_choice("aggregate", aggregate, tuple(AGGREGATES))
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1, such as 0.95")
     if resamples < 100:
@@ -110,8 +111,7 @@ def paired_test(values: Any, reference: Any, test: str = "auto") -> float:
     from scipy import stats
 
     (values,), (reference,) = as_strata(values), as_strata(reference)
-    if test not in TESTS:
-        raise ValueError(f"test={test!r}: expected one of {', '.join(TESTS)}")
+    check_choice("test", test, tuple(TESTS))
     if len(values) != len(reference):
         raise ValueError(
             f"{len(values)} values, {len(reference)} of the reference: a pair has one of each, by its seed"

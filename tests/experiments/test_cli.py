@@ -104,7 +104,7 @@ def test_each_task_has_flags_of_its_own(tmp_path, capsys):
     assert deep.config("--task=deep", "--seed", 5, "--depth", 1) == Deep(
         depth=1, fit=FitConfig(steps=20, evaluate_every=10, seed=5)
     )
-    assert "task='deap': expected one of 'small', 'deep'" in deep.refused(capsys, "--task", "deap")
+    assert "task='deap': did you mean 'deep'? expected one of 'small', 'deep'" in deep.refused(capsys, "--task", "deap")
     assert "--depth" in deep.refused(capsys, "--depth", "3")
     file = tmp_path / "deep.json"
     file.write_text('{"task": "deep", "depth": 5}')

@@ -5,6 +5,7 @@ from rnn_jax.train.config import FitConfig, HoldOutConfig, fit_config
 from rnn_jax.train.experiment import Experiment, Prepared, Trained
 from rnn_jax.train.fields import flatten, make_config, replace_fields
 from rnn_jax.train.figures import draw_alignment, draw_curves
+from rnn_jax.train.loading import load_run
 from rnn_jax.train.loop import Outcome, best_params, fit
 from rnn_jax.train.multi_seed import SeedsDiffer, fit_seeds
 from rnn_jax.train.optimizer import OptimizerConfig, make_optimizer, make_schedule
@@ -41,6 +42,7 @@ __all__ = [
     "flatten",
     "initial_state",
     "key_for",
+    "load_run",
     "make_config",
     "make_dispatch",
     "make_optimizer",

@@ -12,12 +12,13 @@ from typing import Any
 import jax
 
 from rnn_jax.cells import count_parameters
-from rnn_jax.train.checkpoint import NoneIntact
+from rnn_jax.train.checkpoint import Checkpoints, NoneIntact
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.experiment import Experiment, Prepared
 from rnn_jax.train.fields import flatten
 from rnn_jax.train.going_on import again, ending, further
+from rnn_jax.train.loading import begun_as_before, begun_from
 from rnn_jax.train.loop import Outcome, check_task, fit
 from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.origin import refuse_changed_files, refuse_changes
@@ -41,6 +42,9 @@ class RunOptions:
     """Go on from the newest checkpoint of the run called NAME."""
     overwrite: bool = False
     """Delete what an earlier run of this name has left."""
+    init_from: Path | None = None
+    """Begin with the best parameters of another run of the same experiment (its directory), to train them further on
+    other data or in another way: fine-tuning."""
     trust_changes: bool = False
     """Resume a run though its config.json, its data or a module of yours is no longer what it was trained with."""
     diagnose: bool = False
@@ -52,6 +56,11 @@ class RunOptions:
     def __post_init__(self):
         if self.resume and not self.name:
             raise ValueError("resume=True needs name: which run to go on with")
+        if self.resume and self.init_from:
+            raise ValueError(
+                f"init_from={str(self.init_from)!r}: a run that is resumed goes on from its own parameters, and begins "
+                "anew as it was begun; leave it out"
+            )
         if self.distributed and not self.name:
             raise ValueError(f"distributed={self.distributed!r} needs name: one that all processes share")
 
@@ -96,11 +105,25 @@ def train_experiment(
         if jax.process_index() == 0:
             print(ended, file=sys.stderr)
         return 0
-    prepared = experiment.prepare(config)
+    prepared, origin = _with_origin(experiment, experiment.prepare(config), path, options)
     # Before anything is written, and before what was there is deleted.
     methods = check_task(prepared.task, fit_config(config))
     with contextlib.nullcontext() if prune else only_writer(path):
-        return _train(experiment, config, prepared, options, prune, () if steps is None else ("steps",), methods)
+        may_differ = () if steps is None else ("steps",)
+        return _train(experiment, config, prepared, options, prune, may_differ, methods, origin)
+
+
+def _with_origin(
+    experiment: Experiment, prepared: Prepared, path: Path, options: RunOptions
+) -> tuple[Prepared, dict[str, Any] | None]:
+    """What is ready to train from the parameters of the run that this one is begun from, and which one that is."""
+    if options.init_from:
+        return begun_from(experiment, prepared, options.init_from)
+    starts = Run(path).read_json("manifest.json")["starts"] if options.resume else []
+    origin = starts[-1].get("init_from") if starts else None
+    if origin and not Checkpoints(path / "checkpoints").ever_saved:
+        prepared = begun_as_before(experiment, prepared, origin)
+    return prepared, origin
 
 
 def _train(
@@ -111,8 +134,10 @@ def _train(
     prune: Prune | None,
     may_differ: Collection[str],
     methods: Sequence[str],
+    origin: dict[str, Any] | None,
 ) -> int:
-    run = start_run(experiment, config, prepared, options, may_differ, methods=methods)
+    facts = {"init_from": origin} if origin else {}
+    run = start_run(experiment, config, prepared, options, may_differ, methods=methods, **facts)
     fitting, diagnosis = fit_config(config), None
     if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
         key = key_for(fitting.seed, "training")

@@ -14,7 +14,8 @@ import numpy as np
 
 from experiments.common.prediction import export, predict
 from rnn_jax.interop.stablehlo import load_program
-from rnn_jax.train import Experiment
+from rnn_jax.train import Experiment, load_run
+from rnn_jax.train.loading import begun_from
 from tests.experiments.as_user import Commands
 
 
@@ -47,6 +48,7 @@ def check_answers(
     command, predictor = Commands(experiment), experiment.predictor(experiment.load(run), **options)
     flags = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
+    check_loaded(experiment, run)
     assert command("predict", run, good, "--format", "json", *flags) == 0
     whole = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(whole) > 1 and len({record["id"] for record in whole}) == len(whole)
@@ -104,6 +106,17 @@ def sizes_with_names() -> Iterator[None]:
         yield
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def check_loaded(experiment: Experiment, run: Path) -> None:
+    """Python gets the model of a run by its path alone, and another run may begin with its parameters."""
+    trained = load_run(run)
+    kept = experiment.load(run)
+    assert trained.config == kept.config and callable(trained.model)
+    begun, origin = begun_from(experiment, experiment.prepare(kept.config), run)
+    assert origin["run"] == str(run.resolve())
+    for params in (trained.params, begun.task.params):
+        jax.tree.map(np.testing.assert_array_equal, params, kept.params)
 
 
 def assert_close(first: Any, second: Any, tolerance: float) -> None:

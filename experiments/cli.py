@@ -20,11 +20,16 @@ from experiments import imported
 from experiments.answering import predictor_commands
 from experiments.signatures import signed
 from rnn_jax.checks import consenting_to, nearest
+from rnn_jax.data import MissingData
+from rnn_jax.extras import explained
 from rnn_jax.train import CheckpointError, Diverged, Experiment, RunOptions, train_experiment
+from rnn_jax.train.experiment import OtherExperiment
 from rnn_jax.train.fields import field_types, make_config, read_object, read_values
 
 Flags = tyro.conf.OmitArgPrefixes
 """Marks a dataclass argument of a command whose fields are flags without the argument's name before them."""
+
+RunPaths = tyro.conf.Positional[Annotated[list[Path], tyro.conf.arg(metavar="RUN [RUN ...]")]]
 
 RunPath = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help="The directory of a run.")]]
 
@@ -34,6 +39,9 @@ TrustChanges = Annotated[bool, tyro.conf.arg(help=CHANGED)]
 CONFIG = "--config FILE takes the values of a JSON file, config.json of a run say, where no flag says otherwise."
 
 TRUST = "--trust lets the files that it reads name modules of their own, such as a cell module:Class, to be imported."
+
+EVERYWHERE = ("resume", "predict", "evaluate", "export")
+"""Commands of every experiment."""
 
 REPEATED = ("--set", "--vary", "--search")
 """Flags of studies that take one FIELD=VALUE each."""
@@ -63,7 +71,17 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
                 page += f" Each task has flags of its own: --task {other} --help shows those of {other}."
         elif file is not None:
             raise ValueError(f"config={str(file)!r}: the command {name} takes no config")
-        code = tyro.cli(command, args=rest, prog=f"python -m {experiment.module} {name}", description=page)
+        try:
+            code = tyro.cli(command, args=rest, prog=f"python -m {experiment.module} {name}", description=page)
+        except OtherExperiment as error:
+            words = shlex.join([name, *rest]) if name in EVERYWHERE else "--help"
+            raise ValueError(f"{error.said}: python -m {error.module} {words}") from None
+        except MissingData as error:
+            own = f"{name} RUN --data FILE" if name == "evaluate" else f"{name} {experiment.own_data}"
+            if name not in ("train", "evaluate") or not experiment.own_data:
+                raise
+            said = f"with data of your own: python -m {experiment.module} {own.removeprefix('train ')}"
+            raise MissingData(f"{said}\n  with those of this experiment: {error}") from None
     raise SystemExit(code or 0)
 
 
@@ -224,6 +242,11 @@ def _mendable() -> Iterator[None]:
         yield
     except (ValueError, CheckpointError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except ModuleNotFoundError as error:
+        if not (said := explained(error)):
+            raise
+        print(f"error: {said}", file=sys.stderr)
         raise SystemExit(1) from None
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         said = str(error).partition("\n")[0]

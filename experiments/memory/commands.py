@@ -5,7 +5,7 @@ from experiments.common.synthetic_training import describe_examples, make_loss, 
 from experiments.memory.config import Config
 from experiments.memory.online import windowed_loss
 from experiments.memory.scores import BAI, METRICS, PUBLISHED, memoryless_score, scores_at_length
-from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, command_on, key_for
 from rnn_jax.train.figures import draw_curves
 
 
@@ -34,7 +34,7 @@ def prepare(config: Config) -> Prepared:
         draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=unit, lines=lines)
         streams = config.streams(key_for(0, "test data"), config.length)
         run.write_text("sample.txt", text := describe_examples(rebuild(outcome.params), streams))
-        print(f"\n{text}\nmore: python -m experiments.memory examples {run.path}")
+        print(f"\n{text}\nmore: {command_on('experiments.memory', run, 'examples RUN')}")
         published = [{"value": v, "who": who, "source": BAI} for who, v in known.items()]
         return {"model": config.model.summary, "metric": metric, "value": value,
                 "higher_is_better": config.task not in METRICS, "baseline": baseline, "published": published,

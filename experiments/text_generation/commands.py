@@ -5,6 +5,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 
+from experiments.cli import as_command
 from experiments.common.reading import say
 from experiments.text_generation.baselines import text_baselines
 from experiments.text_generation.config import Config
@@ -13,7 +14,8 @@ from experiments.text_generation.model import make_text_score, sample_text
 from rnn_jax.data import CharTokenizer, TokenStream, digests, split
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.nnx import functional
-from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, key_for
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, flatten, key_for, replace_fields
+from rnn_jax.train.fields import default_values
 
 PUBLISHED = {"minGRU": 1.548, "minLSTM": 1.555, "Mamba": 1.575, "transformer": 1.547}
 SOURCE = "Feng et al. 2024, arXiv:2410.01201"
@@ -49,8 +51,9 @@ def prepare(config: Config) -> Prepared:
         model = config.model.summary
         draw_curves(run.records(), run.figures / "curves.png", title=model, unit="nats/char", lines=baselines)
         print(f"\nsample, temperature 0.8\n{text}\n")
-        longer = f"python -m experiments.text_generation --steps {10 * config.fit.steps}"
-        print(f"train longer: {longer}   (--help lists every option)")
+        longer = replace_fields(config, steps=10 * config.fit.steps)
+        said = as_command("experiments.text_generation", values=flatten(longer), defaults=default_values(Config))
+        print(f"train longer: {said}   (--help lists every option)")
         known = PUBLISHED if config.corpus == "tinyshakespeare" else {}
         published = [{"value": nats, "who": who, "source": SOURCE} for who, nats in known.items()]
         return {"model": model, "metric": "nats/char", "value": value, "higher_is_better": False,

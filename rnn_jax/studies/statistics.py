@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnn_jax.checks import check_choice
+from rnn_jax.extras import optional_imports
 
 AGGREGATES = ("mean", "median", "iqm")
 TESTS = ("auto", "wilcoxon", "t")
@@ -37,7 +38,8 @@ def median(scores: Any) -> float:
 
 def iqm(scores: Any) -> float:
     """The interquartile mean: the mean of what is left of all scores without a quarter, rounded down, on each side."""
-    from scipy.stats import trim_mean
+    with optional_imports():
+        from scipy.stats import trim_mean
 
     return float(trim_mean(np.concatenate(as_strata(scores)), 0.25))
 
@@ -65,8 +67,9 @@ def bootstrap_interval(
     Raises:
         ValueError: an argument is not of this form.
     """
-    from scipy.stats import norm
-    from scipy.stats import t as student
+    with optional_imports():
+        from scipy.stats import norm
+        from scipy.stats import t as student
 
     strata = as_strata(scores)
     check_choice("aggregate", aggregate, tuple(AGGREGATES))
@@ -108,7 +111,8 @@ def paired_test(values: Any, reference: Any, test: str = "auto") -> float:
     Raises:
         ValueError: the scores cannot be paired, or there is no such test.
     """
-    from scipy import stats
+    with optional_imports():
+        from scipy import stats
 
     (values,), (reference,) = as_strata(values), as_strata(reference)
     check_choice("test", test, tuple(TESTS))
@@ -173,7 +177,8 @@ def as_strata(scores: Any) -> list[np.ndarray]:
 
 def _resampled(aggregate: str, drawn: list[np.ndarray]) -> np.ndarray:
     """The aggregate of each resample: `[resamples]`."""
-    from scipy.stats import trim_mean
+    with optional_imports():
+        from scipy.stats import trim_mean
 
     if aggregate == "iqm":
         return trim_mean(np.concatenate(drawn, axis=1), 0.25, axis=1)

@@ -299,7 +299,7 @@ def drive(
                 found := attempt(replica, replica.evaluated, step, program.params(kept_params(state), i), clock)
             ):
                 best[i], words = found
-                console.line(f"step {step}/{config.steps}  {words}")
+                console.scores(step, words)
         return best
 
     def examine() -> None:

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import datetime
-import shlex
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -17,7 +15,7 @@ from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.experiment import Experiment, Prepared
 from rnn_jax.train.fields import flatten
-from rnn_jax.train.going_on import again, ending, further
+from rnn_jax.train.going_on import again, command_on, ending, further
 from rnn_jax.train.loading import begun_as_before, begun_from
 from rnn_jax.train.loop import Outcome, check_task, fit
 from rnn_jax.train.manifest import user_modules
@@ -26,7 +24,7 @@ from rnn_jax.train.parallel import ending_with_others, join_processes, start_cpu
 from rnn_jax.train.replica import Diverged, Prune
 from rnn_jax.train.run import Run, check_storable, config_hash, plain
 from rnn_jax.train.seeds import key_for
-from rnn_jax.train.writer import only_writer
+from rnn_jax.train.writer import claimed, default_name, only_writer
 from rnn_jax.unroll import automatic, fused_build
 
 
@@ -94,9 +92,7 @@ def train_experiment(
         join_processes(options.distributed)
     else:
         start_cpu_devices(fitting.cpu_devices)
-    name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    options = dataclasses.replace(options, name=name)
-    path = Run.place(options.runs, experiment.name, name)
+    path = Run.place(options.runs, experiment.name, options.name or default_name())
     if steps is not None:
         config = further(Run.open(path), config, steps)
     if options.resume:
@@ -108,6 +104,9 @@ def train_experiment(
     prepared, origin = _with_origin(experiment, experiment.prepare(config), path, options)
     # Before anything is written, and before what was there is deleted.
     methods = check_task(prepared.task, fit_config(config))
+    if not options.name:
+        path = claimed(path.parent, path.name)
+        options = dataclasses.replace(options, name=path.name)
     with contextlib.nullcontext() if prune else only_writer(path):
         may_differ = () if steps is None else ("steps",)
         return _train(experiment, config, prepared, options, prune, may_differ, methods, origin)
@@ -153,7 +152,7 @@ def _train(
             raise NoneIntact(f"{error}\n  {again(experiment.module, experiment.default, run)}") from None
         raise
     if outcome.exit_code:
-        print(f"stopped and saved; go on with: python -m {experiment.module} resume {run.path}", file=sys.stderr)
+        print(f"stopped and saved; go on with: {command_on(experiment.module, run, 'resume RUN')}", file=sys.stderr)
     return outcome.exit_code
 
 
@@ -235,8 +234,7 @@ def finish_run(
             )
         run.write_json("result.json", result)
         if experiment.predictor:
-            applied = prepared.apply.replace("RUN", shlex.quote(str(run.path)), 1)
-            print(f"apply it: python -m {experiment.module} {applied}")
+            print(f"apply it: {command_on(experiment.module, run, prepared.apply)}")
     run.close_manifest(outcome.reason)
 
 

@@ -112,7 +112,7 @@ def check_loaded(experiment: Experiment, run: Path) -> None:
     """Python gets the model of a run by its path alone, and another run may begin with its parameters."""
     trained = load_run(run)
     kept = experiment.load(run)
-    assert trained.config == kept.config and callable(trained.model)
+    assert trained.config == kept.config and type(trained.model) is type(kept.model)
     begun, origin = begun_from(experiment, experiment.prepare(kept.config), run)
     assert origin["run"] == str(run.resolve())
     for params in (trained.params, begun.task.params):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,17 @@ def test_a_run_does_not_say_which_application_is_imported(run, tmp_path, capsys)
         run_command(inspect, [str(run)])
     assert stopped.value.code == 1 and not (tmp_path / "ran").exists()
     assert "experiment='their_cells' is asked for by a file" in capsys.readouterr().err
+
+
+def test_what_a_run_says_to_type_next_has_the_flag_that_it_needs(commands, tmp_path, capsys):
+    small = "--hidden-size 4 --length 8 --steps 2 --evaluate-every 2 --steps-per-dispatch 2 --batch-size 4".split()
+    assert commands("train", "--cell", CELL, *small, "--cpu-devices", 1, "--runs", tmp_path / "my runs") == 0
+    (told,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("apply it: "))
+    (path,) = (tmp_path / "my runs" / "gradient_flow").iterdir()
+    words = ["python", "-m", "experiments.gradient_flow", "predict", str(path), "FILE", "--trust"]
+    assert shlex.split(told.removeprefix("apply it: ")) == words
+    assert commands("resume", path, "--trust") == 0
+    assert f"resume '{path}' --steps 4 --trust" in capsys.readouterr().err
 
 
 def test_who_names_it_again_consents(commands, run, tmp_path):

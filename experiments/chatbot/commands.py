@@ -12,6 +12,7 @@ from experiments.chatbot.data import DATASETS, load_conversations, split_convers
 from experiments.chatbot.ranking import RankingTask
 from experiments.chatbot.writing import WritingTask
 from experiments.cli import print_lines
+from experiments.common.prediction import scores_text
 from experiments.common.reading import say
 from rnn_jax.data import digests, read_lines
 from rnn_jax.nnx import functional
@@ -78,7 +79,7 @@ def evaluate(trained: Trained) -> None:
     parts = split_conversations(load_conversations(config.data).conversations, config.text.turns)
     task = SCORING[config.task](trained.rebuild, trained.preprocessor, parts)
     value, baseline, scores, _ = task.test(trained.params)
-    print("\n".join(f"{name}: {v}" for name, v in {task.metric: value, **baseline, **scores}.items()))
+    print(scores_text({task.metric: value, **baseline, **scores}))
 
 
 def chat(trained: Trained) -> None:

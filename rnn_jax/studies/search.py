@@ -21,6 +21,7 @@ from rnn_jax.extras import optional_imports
 from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.search_space import suggest
 from rnn_jax.train import Diverged, Outcome, Run, Task
+from rnn_jax.train.console import rounded
 from rnn_jax.train.experiment import Experiment, Prepared
 from rnn_jax.train.origin import refuse_other_data
 from rnn_jax.train.run import is_begun, plain
@@ -245,7 +246,7 @@ def train_trial(search: Search, trial: Trial, lock: Lock, report: Callable[[str]
             tell(TrialState.PRUNED, reason)
         else:
             value = run.read_json("result.json")["value"]
-            tell(TrialState.COMPLETE, f"{reason}, {metric} {value:.6g}", value)
+            tell(TrialState.COMPLETE, f"{reason}, {metric} {rounded(value)}", value)
     return 0
 
 

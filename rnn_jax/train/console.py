@@ -9,6 +9,11 @@ from typing import Any
 from tqdm import TqdmWarning, tqdm
 
 
+def rounded(value: float) -> str:
+    """A number as people read it: four significant digits, and all of those before the point."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
 class Console:
     """Shows how far a run is and its newest metrics.
 
@@ -35,7 +40,7 @@ class Console:
 
     def show(self, step: int, metrics: dict[str, float]) -> None:
         """Report the newest training metrics."""
-        self._metrics = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        self._metrics = "  ".join(f"{name} {rounded(value)}" for name, value in metrics.items())
         if self._bar is not None:
             self._bar.update(step - self._bar.n)
             self._describe(refresh=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rnn_jax.train.checkpoint import Checkpoints
 from rnn_jax.train.config import fit_config
+from rnn_jax.train.console import rounded
 from rnn_jax.train.fields import replace_fields
 from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.optimizer import make_schedule
@@ -34,7 +35,7 @@ def ending(module: str, run: Run, config: Any) -> str:
     result = run.read_json("result.json")
     if result["config_hash"] != config_hash(config):
         return ""
-    value = "none" if result["value"] is None else f"{result['value']:.4g}"
+    value = "none" if result["value"] is None else rounded(result["value"])
     words = f"resume RUN --steps {2 * result['steps']}"
     ended = f"{run.path} has already {run.exit_reason}: {result['metric']} {value} after {result['steps']} updates"
     return f"{ended}; go further with: {command_on(module, run, words)}"

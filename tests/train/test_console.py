@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnn_jax.train.console import Console
+from rnn_jax.train.console import Console, rounded
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,3 +76,9 @@ train_experiment(tiny_study.EXPERIMENT, tiny_study.Config(), RunOptions(runs=Pat
     ]
     assert "8/8" in said[0] and "step 4/8" not in said[0] and said[1] == "(2,)\n"
     assert said[2] == "((5, 3), LSTM(input_size=2, hidden_size=3))"
+
+
+def test_a_number_has_four_digits_and_all_before_the_point():
+    assert [rounded(v) for v in (3.9123e-05, 0.016666, 1.5, 97.3123, 12345.678, -12345.678, 1e20, float("nan"))] == [
+        "3.912e-05", "0.01667", "1.5", "97.31", "12,346", "-12,346", "1e+20", "nan",
+    ]  # fmt: skip

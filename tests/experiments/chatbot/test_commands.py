@@ -10,6 +10,7 @@ import pytest
 
 from experiments.chatbot import EXPERIMENT
 from experiments.chatbot.data import load_conversations, split_conversations
+from rnn_jax.train.console import rounded
 from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
@@ -47,7 +48,7 @@ def test_a_run_says_everything_about_itself(folder, task, capsys):
     assert "true " in (folder / task / "sample.txt").read_text()
     capsys.readouterr()
     assert command("evaluate", folder / task) == 0
-    assert capsys.readouterr().out.startswith(f"{metric}: {result['value']}\n")
+    assert capsys.readouterr().out.lstrip().startswith(f"{rounded(result['value'])}  {metric}\n")
 
 
 def say(monkeypatch, capsys, run, content: bytes) -> tuple[int, list[str], str]:

@@ -4,6 +4,7 @@ Ctrl-C ends a program in one line wherever it comes: while modules are imported,
 does a package that is not installed, with the command that installs it.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -16,10 +17,11 @@ _before: Any = sys.excepthook
 
 def _in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     said = INTERRUPTED if isinstance(error, KeyboardInterrupt) else ""
-    if isinstance(error, ModuleNotFoundError):
-        from rnn_jax.extras import explained  # not before it is needed: it brings JAX
+    with contextlib.suppress(ImportError):  # of JAX, which the library brings
+        if isinstance(error, ModuleNotFoundError):
+            from rnn_jax.extras import explained
 
-        said = f"error: {mended}" if (mended := explained(error)) else ""
+            said = f"error: {mended}" if (mended := explained(error)) else ""
     if said:
         print(said, file=sys.stderr)
     else:

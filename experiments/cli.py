@@ -71,17 +71,8 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
                 page += f" Each task has flags of its own: --task {other} --help shows those of {other}."
         elif file is not None:
             raise ValueError(f"config={str(file)!r}: the command {name} takes no config")
-        try:
+        with _leading_on(experiment, name, rest):
             code = tyro.cli(command, args=rest, prog=f"python -m {experiment.module} {name}", description=page)
-        except OtherExperiment as error:
-            words = shlex.join([name, *rest]) if name in EVERYWHERE else "--help"
-            raise ValueError(f"{error.said}: python -m {error.module} {words}") from None
-        except MissingData as error:
-            own = f"{name} RUN --data FILE" if name == "evaluate" else f"{name} {experiment.own_data}"
-            if name not in ("train", "evaluate") or not experiment.own_data:
-                raise
-            said = f"with data of your own: python -m {experiment.module} {own.removeprefix('train ')}"
-            raise MissingData(f"{said}\n  with those of this experiment: {error}") from None
     raise SystemExit(code or 0)
 
 
@@ -232,6 +223,22 @@ def _call(command: Callable, arguments: list[str], program: str, page: str | Non
                 raise ValueError(f"{word!r} has no flag: repeat it for each, as in {flag} {value} {flag} {word}")
         code = tyro.cli(command, args=arguments, prog=program, description=page)
     raise SystemExit(code or 0)
+
+
+@contextlib.contextmanager
+def _leading_on(experiment: Experiment, name: str, words: list[str]) -> Iterator[None]:
+    """A run of another experiment is told with the command that it takes, missing data with those of one's own."""
+    try:
+        yield
+    except OtherExperiment as error:
+        again = shlex.join([name, *words]) if name in EVERYWHERE else "--help"
+        raise ValueError(f"{error.said}: python -m {error.module} {again}") from None
+    except MissingData as error:
+        own = {"train": experiment.own_data, "evaluate": "evaluate RUN --data FILE" * bool(experiment.own_data)}
+        if not own.get(name):
+            raise
+        said = f"with data of your own: python -m {experiment.module} {own[name]}"
+        raise MissingData(f"{said}\n  with those of this experiment: {error}") from None
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import jax
 from rnn_jax.checks import check_trusted, consenting_to, reading_a_file
 from rnn_jax.train.experiment import Experiment, Prepared, Trained
 from rnn_jax.train.leaves import differences, digest, named_leaves, to_host, type_name
-from rnn_jax.train.run import Run
+from rnn_jax.train.run import Run, plain
 from rnn_jax.typing import Params
 
 CHECKOUT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def begun_from(experiment: Experiment, prepared: Prepared, path: Path) -> tuple[
     params = experiment.restore(run, config).params
     named = f"init_from={str(path)!r}"
     for file, content in prepared.files.items():
-        if (run.path / file).exists() and (other := _other_meaning(file, content, run.read_json(file))):
+        if (run.path / file).exists() and (other := _other_meaning(file, plain(content), run.read_json(file))):
             raise ValueError(
                 f"{named} has another {other} than the data to be trained on have: its parameters would mean something "
                 "else; give data with the same, or train anew"

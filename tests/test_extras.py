@@ -109,7 +109,9 @@ def test_a_command_ends_in_one_line(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("package", "module"), [("tyro", "text_generation"), ("optuna", "tune")])
+@pytest.mark.parametrize(
+    ("package", "module"), [("tyro", "text_generation"), pytest.param("optuna", "tune", marks=pytest.mark.exhaustive)]
+)
 def test_a_program_that_cannot_begin_says_so_in_one_line(package, module):
     run = f"runpy.run_module('experiments.{module}', None, '__main__')"
     program = f"import runpy, sys; sys.modules[{package!r}] = None; {run}"

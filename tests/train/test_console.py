@@ -52,7 +52,7 @@ def test_a_notebook_gets_one_bar_with_the_newest_evaluation_and_no_lines(monkeyp
     assert [line for line in said.splitlines() if "step 10/20" in line] == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_model_is_trained_and_loaded_in_the_kernel_of_a_notebook(tmp_path):
     """Orbax and signals beside the event loop of a kernel; the docs need these packages, the tests do not."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")

@@ -1,8 +1,10 @@
 """One file, one question: `python -m experiments.NAME`.
 
-Ctrl-C ends a program in one line wherever it comes: while modules are imported, data are read or figures are drawn.
+Ctrl-C ends a program in one line wherever it comes: while modules are imported, data are read or figures are drawn. So
+does a package that is not installed, with the command that installs it.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -14,8 +16,14 @@ _before: Any = sys.excepthook
 
 
 def _in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if issubclass(kind, KeyboardInterrupt):
-        print(INTERRUPTED, file=sys.stderr)
+    said = INTERRUPTED if isinstance(error, KeyboardInterrupt) else ""
+    with contextlib.suppress(ImportError):  # of JAX, which the library brings
+        if isinstance(error, ModuleNotFoundError):
+            from rnn_jax.extras import explained
+
+            said = f"error: {mended}" if (mended := explained(error)) else ""
+    if said:
+        print(said, file=sys.stderr)
     else:
         _before(kind, error, trace)
 

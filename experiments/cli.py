@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 import functools
 import inspect
 import itertools
@@ -20,12 +19,17 @@ import tyro
 from experiments import imported
 from experiments.answering import predictor_commands
 from experiments.signatures import signed
-from rnn_jax.checks import consenting_to
+from rnn_jax.checks import consenting_to, nearest
+from rnn_jax.data import MissingData
+from rnn_jax.extras import explained
 from rnn_jax.train import CheckpointError, Diverged, Experiment, RunOptions, train_experiment
+from rnn_jax.train.experiment import OtherExperiment
 from rnn_jax.train.fields import field_types, make_config, read_object, read_values
 
 Flags = tyro.conf.OmitArgPrefixes
 """Marks a dataclass argument of a command whose fields are flags without the argument's name before them."""
+
+RunPaths = tyro.conf.Positional[Annotated[list[Path], tyro.conf.arg(metavar="RUN [RUN ...]")]]
 
 RunPath = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help="The directory of a run.")]]
 
@@ -35,6 +39,9 @@ TrustChanges = Annotated[bool, tyro.conf.arg(help=CHANGED)]
 CONFIG = "--config FILE takes the values of a JSON file, config.json of a run say, where no flag says otherwise."
 
 TRUST = "--trust lets the files that it reads name modules of their own, such as a cell module:Class, to be imported."
+
+EVERYWHERE = ("resume", "predict", "evaluate", "export")
+"""Commands of every experiment."""
 
 REPEATED = ("--set", "--vary", "--search")
 """Flags of studies that take one FIELD=VALUE each."""
@@ -64,7 +71,8 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
                 page += f" Each task has flags of its own: --task {other} --help shows those of {other}."
         elif file is not None:
             raise ValueError(f"config={str(file)!r}: the command {name} takes no config")
-        code = tyro.cli(command, args=rest, prog=f"python -m {experiment.module} {name}", description=page)
+        with _leading_on(experiment, name, rest):
+            code = tyro.cli(command, args=rest, prog=f"python -m {experiment.module} {name}", description=page)
     raise SystemExit(code or 0)
 
 
@@ -137,8 +145,9 @@ def _with_config(
             config_type = _with_choices(config_type, "task", tuple(experiment.Config))
     if file:
         if unknown := [name for name in values if name not in known]:
+            hint = nearest(unknown[0], known)
             raise ValueError(
-                f"config={str(file)!r} has fields that {whose} has not: {', '.join(unknown)}; take them out, or "
+                f"config={str(file)!r} has fields that {whose} has not: {', '.join(unknown)}; {hint}take them out, or "
                 f"name a file of {whose}. Its fields are {', '.join(sorted(known))}"
             )
         # Flags come in here too, for a file may be of use only with them: without the column of a table, say.
@@ -187,8 +196,7 @@ def _chosen(commands: Mapping[str, Callable], default: str, arguments: list[str]
     """The name of the command; the other words; whether the help of the whole program is asked for."""
     named = bool(arguments) and arguments[0] in commands
     if arguments and not named and not arguments[0].startswith("-"):
-        near = difflib.get_close_matches(arguments[0], commands, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = nearest(arguments[0], commands)
         print(f"error: unknown command {arguments[0]!r}: {hint}The commands are {', '.join(commands)}", file=sys.stderr)
         raise SystemExit(2)
     name, rest = (arguments[0], arguments[1:]) if named else (default, arguments)
@@ -218,6 +226,22 @@ def _call(command: Callable, arguments: list[str], program: str, page: str | Non
 
 
 @contextlib.contextmanager
+def _leading_on(experiment: Experiment, name: str, words: list[str]) -> Iterator[None]:
+    """A run of another experiment is told with the command that it takes, missing data with those of one's own."""
+    try:
+        yield
+    except OtherExperiment as error:
+        again = shlex.join([name, *words]) if name in EVERYWHERE else "--help"
+        raise ValueError(f"{error.said}: python -m {error.module} {again}") from None
+    except MissingData as error:
+        own = {"train": experiment.own_data, "evaluate": "evaluate RUN --data FILE" * bool(experiment.own_data)}
+        if not own.get(name):
+            raise
+        said = f"with data of your own: python -m {experiment.module} {own[name]}"
+        raise MissingData(f"{said}\n  with those of this experiment: {error}") from None
+
+
+@contextlib.contextmanager
 def _mendable() -> Iterator[None]:
     """What a user can mend ends in one line."""
     imported()
@@ -225,6 +249,11 @@ def _mendable() -> Iterator[None]:
         yield
     except (ValueError, CheckpointError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except ModuleNotFoundError as error:
+        if not (said := explained(error)):
+            raise
+        print(f"error: {said}", file=sys.stderr)
         raise SystemExit(1) from None
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         said = str(error).partition("\n")[0]

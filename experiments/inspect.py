@@ -11,13 +11,11 @@ does not apply is said, with the reason.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import numpy as np
-from tyro.conf import Positional
 
-from experiments.cli import run_command
+from experiments.cli import RunPath, run_command
 from experiments.registry import experiment_of
 from rnn_jax.analysis import NotApplicable, inspection, trace_layers
 from rnn_jax.checks import check_size
@@ -52,7 +50,7 @@ def general_pages(experiment: Experiment, trained: Trained, row: int, steps: int
     }
 
 
-def inspect(run: Positional[Path], row: int = 0, steps: int = 100, trust_changes: bool = False) -> None:
+def inspect(run: RunPath, row: int = 0, steps: int = 100, trust_changes: bool = False) -> None:
     """Draw what goes on inside of the best model of a run."""
     check_size("steps", steps)
     opened = Run.open(run)

@@ -55,7 +55,4 @@ def experiment_of(run: Run) -> Experiment:
     Raises:
         ValueError: it is not at hand.
     """
-    manifest = run.read_json("manifest.json")
-    # Runs of earlier versions, all of them of this folder, name only the experiment.
-    module = next((s["module"] for s in reversed(manifest["starts"]) if "module" in s), manifest["experiment"])
-    return load_experiment(module)
+    return load_experiment(run.module)

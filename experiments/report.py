@@ -17,7 +17,7 @@ from typing import Any
 
 import tyro
 
-from experiments.cli import as_command, run_commands
+from experiments.cli import RunPaths, as_command, run_commands
 from experiments.published import published
 from experiments.registry import load_experiment
 from experiments.standing import Standing, is_transformer, number_text, value_text
@@ -31,9 +31,7 @@ README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- results: written by `python -m experiments.report table` -->", "<!-- end of results -->"
 
 
-def collect(
-    task: tyro.conf.Positional[str], runs: tyro.conf.Positional[list[Path]], add: bool = False, results: Path = RESULTS
-) -> None:
+def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, results: Path = RESULTS) -> None:
     """Sum up finished runs that differ only in their seed as one result, EXPERIMENT/TASK.
 
     Args:

@@ -26,6 +26,7 @@ from rnn_jax.studies.search import Search
 from rnn_jax.studies.search_space import parse_space
 from rnn_jax.studies.study import default_path
 from rnn_jax.train import fit_config, flatten, share_compiled_programs
+from rnn_jax.train.console import rounded
 from rnn_jax.train.fields import read_pairs
 from rnn_jax.train.parallel import start_cpu_devices
 from rnn_jax.train.run import plain, to_json, write_atomically
@@ -129,7 +130,7 @@ def described(summary: dict[str, Any]) -> str:
     best, share = summary["best"], summary["importance"]
     lines = [
         f"{counted(len(states))}: {counts}",
-        f"best {summary['metric']}: {best['value']:.6g}, trial {best['number']}",
+        f"best {summary['metric']}: {rounded(best['value'])}, trial {best['number']}",
     ]
     lines += [f"  {field:20} {value!s:12.12} {share.get(field, 0):4.0%} of the importance" if share else
               f"  {field:20} {value}" for field, value in best["params"].items()]  # fmt: skip

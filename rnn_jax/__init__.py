@@ -1,11 +1,12 @@
 """Recurrent networks in JAX: cells as pure functions, unrolled through time with exact lengths and resets.
 
 The modules `nnx`, `models`, `data`, `train`, `studies`, `analysis`, `decoding`, `losses`, `metrics`, `interop` and
-`testing` are imported when they are first used: `rnn_jax.nnx.Recurrent` works after `import rnn_jax`, which itself
-needs JAX alone.
+`testing`, and `load_run`, are imported when they are first used: `rnn_jax.nnx.Recurrent` works after `import rnn_jax`,
+which itself needs JAX alone.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from rnn_jax.cells import (
     ATR,
@@ -146,6 +147,9 @@ from rnn_jax.unroll import (
     unroll_with_reports,
 )
 
+if TYPE_CHECKING:
+    from rnn_jax.train import load_run
+
 __all__ = [
     "ATR",
     "BRC",
@@ -274,6 +278,7 @@ __all__ = [
     "describe",
     "dropout",
     "fused_report",
+    "load_run",
     "make_cell",
     "methods_of",
     "newton_report",
@@ -291,8 +296,10 @@ _MODULES = (
 def __getattr__(name: str):
     if name in _MODULES:
         return importlib.import_module(f"rnn_jax.{name}")
+    if name == "load_run":
+        return importlib.import_module("rnn_jax.train").load_run
     raise AttributeError(f"module 'rnn_jax' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    return sorted({*globals(), *_MODULES, "load_run"})

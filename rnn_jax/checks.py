@@ -2,11 +2,12 @@
 
 import contextlib
 import contextvars
+import difflib
 import math
 import numbers
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -74,10 +75,29 @@ def check_rate(name: str, value: Any) -> None:
         raise ValueError(f"{name}={value!r}: expected a probability, 0 <= {name} < 1")
 
 
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """Raise a ValueError unless `value` is one of `choices`."""
     if value not in choices:
-        raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(repr, choices))}")
+        raise ValueError(f"{name}={value!r}: {nearest(value, choices)}expected one of {', '.join(map(repr, choices))}")
+
+
+def nearest(name: Any, names: Iterable[str], cutoff: float = 0.6) -> str:
+    """For a message about a name that is none of `names`: which of them may be meant; empty if none is like it.
+
+    Case and the difference of `-`, `_` and a blank do not count. The message goes on behind it.
+
+    Args:
+        name: that was given; what is no str is like none.
+        names: that there are.
+        cutoff: how like it must be, from 0 to 1.
+    """
+    plain = {_folded(one): one for one in names}
+    found = difflib.get_close_matches(_folded(name), plain, n=1, cutoff=cutoff) if isinstance(name, str) else []
+    return f"did you mean {plain[found[0]]!r}? " if found else ""
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("-", "_").replace(" ", "_")
 
 
 def check_input(name: str, x: Any, input_shape: Any) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from rnn_jax.extras import optional_imports
 from rnn_jax.losses import pinball_loss
 from rnn_jax.typing import Array, Checked, Float, Int, Shaped
 
@@ -197,7 +198,8 @@ def word_error_rate(references: Sequence[Sequence[str]], hypotheses: Sequence[Se
     Raises:
         ValueError: there are no references, one has no words, or the numbers of both differ.
     """
-    import jiwer
+    with optional_imports():
+        import jiwer
 
     if not references or len(references) != len(hypotheses) or not all(references):
         raise ValueError(
@@ -226,7 +228,8 @@ def translation_scores(written: Sequence[str], references: Sequence[str], *, cas
     Raises:
         ValueError: there are none, or not equally many of both.
     """
-    from sacrebleu.metrics import BLEU, CHRF
+    with optional_imports():
+        from sacrebleu.metrics import BLEU, CHRF
 
     if not written or len(written) != len(references):
         raise ValueError(f"{len(written)} translations, {len(references)} references: expected one reference for each")

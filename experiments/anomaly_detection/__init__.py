@@ -36,5 +36,5 @@ EXPERIMENT = Experiment(
     restore,
     commands=(evaluate, detect),
     upgrade=add_fields(Config, *field_types(TableConfig), "by"),
-    predictor=AnomalyDetectionPredictor,
+    predictor=AnomalyDetectionPredictor, own_data="--csv FILE --column COLUMN",
 )  # fmt: skip

@@ -22,5 +22,5 @@ from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
     __name__, TASKS, prepare, restore, commands=(evaluate, chat), upgrade=drop_other_tasks(TASKS),
-    predictor=chatbot_predictor,
+    predictor=chatbot_predictor, own_data="--data FILE",
 )  # fmt: skip

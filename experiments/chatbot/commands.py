@@ -12,10 +12,11 @@ from experiments.chatbot.data import DATASETS, load_conversations, split_convers
 from experiments.chatbot.ranking import RankingTask
 from experiments.chatbot.writing import WritingTask
 from experiments.cli import print_lines
+from experiments.common.prediction import scores_text
 from experiments.common.reading import say
 from rnn_jax.data import digests, read_lines
 from rnn_jax.nnx import functional
-from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, key_for
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, command_on, draw_curves, key_for
 
 SCORING: dict[str, type[Any]] = {"ranking": RankingTask, "writing": WritingTask}
 
@@ -52,7 +53,7 @@ def prepare(config: RankingConfig | WritingConfig) -> Prepared:
         replies = [pair.reply for pair in parts["train"] + parts["validation"]]
         respond = make_responder(rebuild(outcome.params), tokenizer, replies)
         run.write_json("sure.json", confidence_threshold(respond, parts["validation"]))
-        print(f"\n{examples}\ntalk with it: python -m experiments.chatbot chat {run.path}")
+        print(f"\n{examples}\ntalk with it: {command_on('experiments.chatbot', run, 'chat RUN')}")
         return {"model": model, "metric": task.metric, "value": value, "higher_is_better": task.higher_is_better,
                 "baseline": baseline, "published": [], "scores": scores}  # fmt: skip
 
@@ -78,7 +79,7 @@ def evaluate(trained: Trained) -> None:
     parts = split_conversations(load_conversations(config.data).conversations, config.text.turns)
     task = SCORING[config.task](trained.rebuild, trained.preprocessor, parts)
     value, baseline, scores, _ = task.test(trained.params)
-    print("\n".join(f"{name}: {v}" for name, v in {task.metric: value, **baseline, **scores}.items()))
+    print(scores_text({task.metric: value, **baseline, **scores}))
 
 
 def chat(trained: Trained) -> None:

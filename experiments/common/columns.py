@@ -1,11 +1,11 @@
 """Which columns of a table have the texts and which the labels: by their names, or by what is in them."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from experiments.common.delimited import Delimited
+from rnn_jax.checks import nearest
 from rnn_jax.data import DataError
 
 TEXTS = (
@@ -102,9 +102,7 @@ def find_text_column(
 
 def _no_column(path: str | Path, table: Delimited, column: str) -> DataError:
     line, first = table.rows[0]
-    near = difflib.get_close_matches(column, first, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return DataError(f"{path}, line {line}: no column {column!r}: {hint}its columns are {first}")
+    return DataError(f"{path}, line {line}: no column {column!r}: {nearest(column, first)}its columns are {first}")
 
 
 def _named(path: str | Path, table: Delimited, found: Mapping[str, int | None]) -> Columns:

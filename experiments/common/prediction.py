@@ -20,6 +20,7 @@ from experiments.common.refusals import Refusals, in_words
 from rnn_jax.checks import check_choice
 from rnn_jax.interop.stablehlo import save_program
 from rnn_jax.train import Trained
+from rnn_jax.train.console import rounded
 
 STANDARD_INPUT = "-"
 Record = dict[str, Any]
@@ -289,6 +290,11 @@ def scores_text(scores: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def scores_line(scores: Mapping[str, Any]) -> str:
+    """Scores one after the other, as in "accuracy % 97.31, nats 0.1203"."""
+    return ", ".join(f"{name} {_number(value)}" for name, value in scores.items())
+
+
 def _table(table: Mapping[str, Any]) -> Iterable[str]:
     """A dict of dicts with its names beside and above, or a dict of numbers in lines."""
     rows = list(table.values())
@@ -303,7 +309,7 @@ def _table(table: Mapping[str, Any]) -> Iterable[str]:
 def _number(value: Any) -> str:
     if value is None:
         return "unknown"
-    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return rounded(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def export(predictor: Predictor, output: Path) -> int:

@@ -1,6 +1,5 @@
 """Tables of measurements as people have them: a column of times, columns of numbers, a row for each moment."""
 
-import difflib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from experiments.common.table_cells import (
 from experiments.common.table_notes import far_from_all, is_falling
 from experiments.common.table_times import Clock, form_words, read_time, read_times, tell_time_form
 from experiments.common.text import read_file_text
+from rnn_jax.checks import nearest
 from rnn_jax.data.download import DataError
 
 
@@ -138,8 +138,7 @@ class Header(NamedTuple):
         def place(column: str, remedy: str = "") -> int:
             if column in names:
                 return names.index(column)
-            near = difflib.get_close_matches(column, names, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint = nearest(column, names)
             quoted = " (a name with a comma is put in quotes, as in '\"a, b\",c')" if "," in "".join(names) else ""
             raise NoColumn(f"{name} has no column {column!r}: {hint}its columns are {', '.join(names)}{quoted}{remedy}")
 

@@ -43,5 +43,5 @@ def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
 
 EXPERIMENT = Experiment(
     __name__, TASKS, prepare, restore, commands=(evaluate, forecast, backtest), task_of=task_of, upgrade=upgrade,
-    predictor=ForecastPredictor,
+    predictor=ForecastPredictor, own_data="--csv FILE --target COLUMN",
 )  # fmt: skip

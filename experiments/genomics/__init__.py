@@ -26,5 +26,5 @@ from rnn_jax.train import Experiment
 EXPERIMENT = Experiment(
     __name__, Config, prepare, restore, commands=(evaluate, classify),
     upgrade=add_fields(Config, "label_field", "labels_file", "text_column", "label_column"),
-    predictor=GenomicsPredictor,
+    predictor=GenomicsPredictor, own_data="--data FILE",
 )  # fmt: skip

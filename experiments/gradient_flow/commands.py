@@ -1,15 +1,13 @@
 """Train small networks, and draw how much of the gradient reaches back, before training and along it."""
 
 import dataclasses
-import datetime
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tyro.conf import Positional
 
-from experiments.cli import Flags
+from experiments.cli import Flags, RunPaths
 from experiments.common.synthetic import Adding
 from experiments.gradient_flow.config import Config
 from experiments.registry import load_experiment
@@ -17,6 +15,7 @@ from rnn_jax.analysis.gradient_flow import draw_gradient_flow
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, RunOptions, Task, Trained, key_for, replace_fields, train_experiment
 from rnn_jax.train.figures import draw_curves
+from rnn_jax.train.writer import claimed, default_name
 
 
 def prepare(config: Config) -> Prepared:
@@ -89,12 +88,14 @@ def compare(
 ) -> int:  # fmt: skip
     """Train one network for each of some cells, with commas between them, and draw their gradients side by side."""
     configs = [replace_fields(config, cell=cell) for cell in cells.split(",")]
-    name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    names = [f"{name}-{config.model.cell.replace(':', '.')}" for config in configs]
+    folder = options.runs / load_experiment("gradient_flow").name
+    endings, name = [f"-{config.model.cell.replace(':', '.')}" for config in configs], options.name
+    if not name:
+        name = claimed(folder.resolve(), default_name(), endings[0]).name.removesuffix(endings[0])
+    names = [f"{name}{ending}" for ending in endings]
     for config, own in zip(configs, names, strict=True):
         if code := train(config, dataclasses.replace(options, name=own)):
             return code
-    folder = options.runs / load_experiment("gradient_flow").name
     draw([folder / own for own in names], folder / names[0] / "figures" / "compared.png")
     return 0
 
@@ -105,7 +106,7 @@ def evaluate(trained: Trained) -> None:
     print(f"squared error {score:.4f} (always to say 1: 0.1667)")
 
 
-def draw(runs: Positional[list[Path]], out: Path = Path("gradient_flow.png")) -> None:
+def draw(runs: RunPaths, out: Path = Path("gradient_flow.png")) -> None:
     """Draw the gradients of several runs side by side."""
     opened = [load_experiment("gradient_flow").open(path) for path in runs]
     flows, lengths = {}, sorted({config.length for _, config in opened})

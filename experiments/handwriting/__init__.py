@@ -27,4 +27,5 @@ EXPERIMENT = Experiment(
     commands=(evaluate, draw),
     upgrade=drop_other_tasks(TASKS),
     predictor=HandwritingPredictor,
+    own_data="--data FILE",
 )

@@ -8,6 +8,7 @@ from tyro.conf import Positional
 
 from experiments.common.keel import KEEL
 from experiments.common.own_recordings import describe_recordings
+from experiments.common.prediction import scores_line
 from experiments.common.reading import say
 from experiments.common.recogniser import Recogniser, TrainingStatistics, make_validation_loss
 from experiments.common.recordings import BATCH_AXES, Recording
@@ -86,7 +87,7 @@ def evaluate(trained: Trained, beam: int | None = None) -> None:
     config, transcriber = trained.config, Transcriber(trained.model, trained.preprocessor.words)
     test = as_features(config.parts()["test"], config.several)
     result, examples = score_transcripts(transcriber, test, beam_of(transcriber.one_word, beam), TERMS)
-    print(f"{examples}{result['metric']}: {result['value']:.2f}  {result['scores']}")
+    print(f"{examples}{result['metric']}: {result['value']:.2f}  ({scores_line(result['scores'])})")
 
 
 def draw(

@@ -6,7 +6,8 @@ from experiments.memory.config import Config
 from experiments.memory.online import windowed_loss
 from experiments.memory.scores import METRICS, memoryless_score, scores_at_length
 from experiments.published import published, values_of
-from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, command_on, key_for
+from rnn_jax.train.console import rounded
 from rnn_jax.train.figures import draw_curves
 
 
@@ -30,12 +31,12 @@ def prepare(config: Config) -> Prepared:
         baseline = {"remembering nothing": memoryless_score(config)}
         known = published(f"memory/{config.task}-{config.length}")
         rows = {metric: value} | scores | baseline | values_of(known)
-        print(f"\n{config.title}\n" + "\n".join(f"  {v:12.6f}  {name}" for name, v in rows.items()))
+        print(f"\n{config.title}\n" + "\n".join(f"  {rounded(v):>10}  {name}" for name, v in rows.items()))
         lines, unit = baseline if config.task in METRICS else {}, METRICS.get(config.task, "nats")
         draw_curves(run.records(), run.figures / "curves.png", title=config.title, unit=unit, lines=lines)
         streams = config.streams(key_for(0, "test data"), config.length)
         run.write_text("sample.txt", text := describe_examples(rebuild(outcome.params), streams))
-        print(f"\n{text}\nmore: python -m experiments.memory examples {run.path}")
+        print(f"\n{text}\nmore: {command_on('experiments.memory', run, 'examples RUN')}")
         return {"model": config.model.summary, "metric": metric, "value": value,
                 "higher_is_better": config.task not in METRICS, "baseline": baseline, "published": known,
                 "scores": scores}  # fmt: skip
@@ -54,7 +55,7 @@ def evaluate(trained: Trained, length: int | None = None) -> None:
     config = trained.config
     length = config.length if length is None else length
     for name, value in scores_at_length(config, trained.rebuild, trained.params, length).items():
-        print(f"{value:12.6f}  {name}")
+        print(f"{rounded(value):>10}  {name}")
 
 
 def examples(trained: Trained, length: int | None = None, count: int = 3) -> None:

@@ -23,5 +23,5 @@ from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
     __name__, Config, prepare, restore, commands=(evaluate, generate),
-    upgrade=add_fields(Config, "skip_unreadable"), predictor=MusicPredictor,
+    upgrade=add_fields(Config, "skip_unreadable"), predictor=MusicPredictor, own_data="--data FOLDER",
 )  # fmt: skip

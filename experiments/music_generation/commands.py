@@ -20,7 +20,7 @@ from rnn_jax.checks import check_choice
 from rnn_jax.compose import noisy_params
 from rnn_jax.data.sources import file_digest
 from rnn_jax.nnx import functional
-from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, key_for
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, command_on, key_for
 from rnn_jax.train.figures import draw_curves
 
 
@@ -60,7 +60,7 @@ def prepare(config: Config) -> Prepared:
         rolls = {"16 steps of a test piece, then the model": np.concatenate([piece[:16], sampled])}
         draw_rolls(rolls, run.figures / "composed.png", steps_per_beat=music.beat, mark=16)
         draw_curves(run.records(), run.figures / "curves.png", title=summary, unit="nats/step", lines={})
-        print(f"\nlisten: python -m {__package__} generate {run.path}")
+        print(f"\nlisten: {command_on('experiments.music_generation', run, 'generate RUN')}")
         return {"model": summary, "metric": "nats/step", "value": value, "higher_is_better": False,
                 "baseline": baseline, "published": known, "scores": scores}  # fmt: skip
 

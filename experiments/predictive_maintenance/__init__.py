@@ -34,4 +34,5 @@ EXPERIMENT = Experiment(
     commands=(evaluate,),
     upgrade=add_fields(Config, *UNIT_FIELDS),
     predictor=PredictiveMaintenancePredictor,
+    own_data="--data FILE --unit COLUMN --time COLUMN --sensors COLUMN,COLUMN",
 )

@@ -11,7 +11,7 @@ from experiments.predictive_maintenance.engines import Engine
 from experiments.predictive_maintenance.features import SensorScaling
 from rnn_jax.data import pad
 from rnn_jax.models.gaussian import WIDTH, GaussianModel, Normal, gaussian_nats
-from rnn_jax.train import Trained
+from rnn_jax.train import Trained, command_on
 from rnn_jax.typing import Array, Params
 
 
@@ -83,7 +83,8 @@ def stretch_of(trained: Trained) -> float:
     """
     run = trained.run
     if not (run.path / "stretch.json").exists():
-        raise ValueError(f"run={str(run.path)!r} is not finished: python -m {__package__} resume {run.path}")
+        finish = command_on("experiments.predictive_maintenance", run, "resume RUN")
+        raise ValueError(f"run={str(run.path)!r} is not finished: {finish}")
     return run.read_json("stretch.json")["stretch"]
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import difflib
 import io
 import itertools
 import sys
@@ -18,6 +17,7 @@ from experiments.common.table_cells import MISSING, read_column, split_names, te
 from experiments.common.table_times import form_words, read_times, tell_time_form
 from experiments.common.text import open_unpacked, read_file_text
 from experiments.predictive_maintenance.engines import TOGETHER, Engine, all_good, gathered
+from rnn_jax.checks import nearest
 from rnn_jax.data import DataError, read_lines
 
 TABLES = (".csv", ".tsv", ".tab")
@@ -130,8 +130,7 @@ class UnitRows:
             )
         if name in self.header:
             return self.header.index(name)
-        near = difflib.get_close_matches(name, self.header, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = nearest(name, self.header)
         raise DataError(f"{self.name} has no column {name!r}: {hint}its columns are {', '.join(self.header)}")
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:

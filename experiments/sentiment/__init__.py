@@ -22,5 +22,5 @@ from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
     __name__, Config, prepare, restore, commands=(evaluate, classify), pages=pages,
-    upgrade=add_fields(Config, "text_column", "label_column"), predictor=SentimentPredictor,
+    upgrade=add_fields(Config, "text_column", "label_column"), predictor=SentimentPredictor, own_data="--data FILE",
 )  # fmt: skip

@@ -19,7 +19,7 @@ from rnn_jax.losses import token_cross_entropy
 from rnn_jax.metrics import calibration, classification_scores
 from rnn_jax.models import make_probabilities
 from rnn_jax.nnx import functional
-from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, key_for
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, command_on, draw_curves, key_for
 
 
 class Preprocessor(NamedTuple):
@@ -65,7 +65,8 @@ def prepare(config: Config) -> Prepared:
         explainer = Explainer(rebuild(outcome.params), tokenizer, config.text.longest)
         examples = explain_examples(explainer, texts["test"], labels["test"], probabilities, classes)
         run.write_text("sample.txt", examples)
-        print(f"{examples}\nwhy: python -m experiments.sentiment classify {run.path} 'a sentence'")
+        why = command_on("experiments.sentiment", run, "classify RUN 'a sentence'")
+        print(f"{examples}\nwhy: {why}")
         return {"model": config.summary, "metric": "accuracy %", "value": scores["accuracy"],
                 "higher_is_better": True, "baseline": baseline, "published": known, "scores": scores}  # fmt: skip
 

@@ -27,4 +27,5 @@ EXPERIMENT = Experiment(
     commands=(evaluate,),
     upgrade=add_fields(Config, "side", "skip_unreadable"),
     predictor=SequentialImagesPredictor,
+    own_data="--data FOLDER",
 )

@@ -20,5 +20,12 @@ from experiments.speech.predictor import SpeechPredictor
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
-    __name__, TASKS, prepare, restore, commands=(evaluate, stream), upgrade=upgrade, predictor=SpeechPredictor
+    __name__,
+    TASKS,
+    prepare,
+    restore,
+    commands=(evaluate, stream),
+    upgrade=upgrade,
+    predictor=SpeechPredictor,
+    own_data="--task strings --data FOLDER",
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from experiments.common.own_recordings import describe_recordings
+from experiments.common.prediction import scores_line
 from experiments.common.reading import say
 from experiments.common.recogniser import TrainingStatistics, make_validation_loss
 from experiments.common.recordings import BATCH_AXES, Recording
@@ -74,7 +75,7 @@ def evaluate(trained: Trained, beam: int | None = None) -> None:
     result, examples = score_transcripts(
         transcriber, trained.config.parts()["test"], beam_of(transcriber.one_word, beam)
     )
-    print(f"{examples}{result['metric']}: {result['value']:.2f}  {result['scores']}")
+    print(f"{examples}{result['metric']}: {result['value']:.2f}  ({scores_line(result['scores'])})")
 
 
 def stream(trained: Trained, file: Positional[Path], channel: int | None = None) -> None:

@@ -19,5 +19,12 @@ from experiments.text_generation.predictor import TextPredictor
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
-    __name__, Config, prepare, restore, commands=(evaluate, sample), pages=pages, predictor=TextPredictor
+    __name__,
+    Config,
+    prepare,
+    restore,
+    commands=(evaluate, sample),
+    pages=pages,
+    predictor=TextPredictor,
+    own_data="--corpus FILE",
 )

@@ -5,6 +5,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 
+from experiments.cli import as_command
 from experiments.common.reading import say
 from experiments.published import published
 from experiments.text_generation.baselines import text_baselines
@@ -14,7 +15,8 @@ from experiments.text_generation.model import make_text_score, sample_text
 from rnn_jax.data import CharTokenizer, TokenStream, digests, split
 from rnn_jax.losses import token_cross_entropy
 from rnn_jax.nnx import functional
-from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, key_for
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_curves, flatten, key_for, replace_fields
+from rnn_jax.train.fields import default_values
 
 
 def prepare(config: Config) -> Prepared:
@@ -47,8 +49,9 @@ def prepare(config: Config) -> Prepared:
         model = config.model.summary
         draw_curves(run.records(), run.figures / "curves.png", title=model, unit="nats/char", lines=baselines)
         print(f"\nsample, temperature 0.8\n{text}\n")
-        longer = f"python -m experiments.text_generation --steps {10 * config.fit.steps}"
-        print(f"train longer: {longer}   (--help lists every option)")
+        longer = replace_fields(config, steps=10 * config.fit.steps)
+        said = as_command("experiments.text_generation", values=flatten(longer), defaults=default_values(Config))
+        print(f"train longer: {said}   (--help lists every option)")
         return {"model": model, "metric": "nats/char", "value": value, "higher_is_better": False,
                 "baseline": baselines, "published": published(f"text_generation/{config.corpus}")}  # fmt: skip
 

@@ -22,5 +22,12 @@ from experiments.video.predictor import video_predictor
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
-    __name__, CONFIGS, prepare, restore, commands=(evaluate, watch), upgrade=upgrade, predictor=video_predictor
+    __name__,
+    CONFIGS,
+    prepare,
+    restore,
+    commands=(evaluate, watch),
+    upgrade=upgrade,
+    predictor=video_predictor,
+    own_data="--data FILE",
 )

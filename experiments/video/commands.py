@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from experiments.common.prediction import scores_line
 from experiments.common.reading import say
 from experiments.video.captions import CaptionTask
 from experiments.video.config import VideoConfig
@@ -54,7 +55,7 @@ def evaluate(trained: Trained) -> None:
     """Score a trained model on the test part of its data, with examples; draws the figures of the run again."""
     task = TASKS[trained.config.task](trained.config)
     result, examples = task.test(trained.model, trained.run.figures)
-    print(f"{examples}{result['metric']}: {result['value']:.3f}  {result['scores']}")
+    print(f"{examples}{result['metric']}: {result['value']:.3f}  ({scores_line(result['scores'])})")
 
 
 def watch(trained: Trained, file: Positional[Path]) -> None:

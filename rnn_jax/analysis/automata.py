@@ -10,6 +10,8 @@ import dataclasses
 
 import numpy as np
 
+from rnn_jax.extras import optional_imports
+
 
 @dataclasses.dataclass(frozen=True)
 class Automaton:
@@ -150,7 +152,8 @@ def _spread(points: np.ndarray, most: int) -> np.ndarray:
 
 
 def _cluster(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    from scipy.cluster.vq import kmeans2
+    with optional_imports():
+        from scipy.cluster.vq import kmeans2
 
     return kmeans2(points, centres, minit="matrix", missing="warn")[1]
 

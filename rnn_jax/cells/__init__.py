@@ -1,7 +1,6 @@
 """Every recurrent cell, by class and by name."""
 
 import ast
-import difflib
 import importlib
 import os
 import sys
@@ -69,7 +68,7 @@ from rnn_jax.cells.simple.indrnn import IndRNN
 from rnn_jax.cells.simple.scrn import SCRN, SCRNCarry
 from rnn_jax.cells.simple.unicornn import UnICORNN, UnICORNNCarry
 from rnn_jax.cells.timed import Timed, apart, duration, together
-from rnn_jax.checks import check_trusted
+from rnn_jax.checks import check_trusted, nearest
 
 CELLS: dict[str, type[Any]] = {
     "elman": Elman,
@@ -167,8 +166,7 @@ def make_cell(name: str, input_size: int, hidden_size: int, **options: Any) -> C
         options = _read_options(name, inside.removesuffix(")")) | options
     cell = _imported(name) if ":" in name else CELLS.get(name)
     if cell is None:
-        near = difflib.get_close_matches(name.lower(), CELLS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = nearest(name, CELLS, cutoff=0.5)
         raise ValueError(f"cell={name!r} is unknown: {hint}The cells are {', '.join(CELLS)}; your own is module:Class")
     try:
         return cell(input_size, hidden_size, **options)

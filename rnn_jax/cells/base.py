@@ -55,10 +55,21 @@ class Cell(abc.ABC):
     papers: ClassVar[tuple[Paper, ...]] = ()
     """Where the cell comes from, the first source first; see `rnn_jax.citation`."""
 
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "__repr__" not in vars(cls):
+            cls.__repr__ = cls.__repr__  # a dataclass writes one of all fields into a class that has none of its own
+
     def __post_init__(self):
         plain_fields(self)
         for name in ("input_size", "hidden_size"):
             check_size(name, getattr(self, name))
+
+    def __repr__(self):
+        """The call that makes it: sizes, and what is not the default."""
+        record: Any = self  # the base class is no dataclass, every subclass is
+        shown = [f"{f.name}={value!r}" for f in dataclasses.fields(record) if _says(f, value := getattr(self, f.name))]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     @property
     def input_shape(self) -> Any:
@@ -342,6 +353,12 @@ def wide_type(xs: Any) -> Any:
     """The dtype of what is worked out from inputs: float32, or that of the widest of them."""
     floating = [leaf.dtype for leaf in jax.tree.leaves(xs) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     return at_least_float32(jnp.result_type(float, *floating))
+
+
+def _says(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether a field is to be given to make the cell again: it is not its default, not even of another type."""
+    default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return field.init and (default is dataclasses.MISSING or type(value) is not type(default) or value != default)
 
 
 def plain_fields(cell: Cell) -> None:

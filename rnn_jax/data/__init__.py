@@ -2,7 +2,7 @@
 
 from rnn_jax.data.archives import read_members
 from rnn_jax.data.batches import LABELLED_AXES, BucketBatches, LabelledBatches, best_bounds, in_order
-from rnn_jax.data.download import DataError, fetch
+from rnn_jax.data.download import DataError, MissingData, fetch
 from rnn_jax.data.features import LogMel
 from rnn_jax.data.padding import Packed, Padded, pack, pad, unpack
 from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, teacher_forcing
@@ -28,6 +28,7 @@ __all__ = [
     "IndexFile",
     "LabelledBatches",
     "LogMel",
+    "MissingData",
     "Packed",
     "Padded",
     "ParallelBatches",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -22,6 +23,14 @@ class DataError(ValueError):
     """Data that are missing, damaged or not in the expected form; the message names the file and the remedy."""
 
 
+class MissingData(DataError):
+    """Files of a data set that are neither at hand nor to be downloaded; the message names all of them."""
+
+
+class _NotDownloaded(DataError):
+    """Why a file could not be downloaded."""
+
+
 def fetch(dataset: Dataset) -> dict[str, Path]:
     """Return the verified files of a data set, downloading those that are not at hand.
 
@@ -32,26 +41,55 @@ def fetch(dataset: Dataset) -> dict[str, Path]:
         File name -> path. The SHA-256 of every file has been compared with that of the record in this call.
 
     Raises:
-        DataError: a file in `RNN_JAX_DATA` is not the one of the record, or a file is neither at hand nor to be
-            downloaded.
+        DataError: a file in `RNN_JAX_DATA` is not the one of the record.
+        MissingData: files are neither at hand nor to be downloaded, the first of which was tried.
 
     A damaged file in the cache is set aside as `FILE.corrupt`, with a warning, and downloaded again.
     """
-    return {file.name: _fetch_file(dataset.name, file) for file in dataset.files}
+    found = {}
+    for file in dataset.files:
+        try:
+            found[file.name] = _at_hand(dataset.name, file) or _download(dataset.name, file)
+        except _NotDownloaded as error:
+            left = [one for one in dataset.files if one.name not in found and one != file]
+            missing = [file, *(one for one in left if not _at_hand(dataset.name, one))]
+            raise MissingData(_words(dataset.name, missing, error)) from error.__cause__
+    return found
 
 
-def _fetch_file(dataset: str, file: SourceFile) -> Path:
+def _at_hand(dataset: str, file: SourceFile) -> Path | None:
+    """The verified file in `RNN_JAX_DATA` or in the cache; a damaged one in the cache is set aside."""
     if provided := _provided_file(dataset, file):
         return provided
-    cached = user_cache_path("rnn_jax") / dataset / file.name
+    cached = _cached(dataset, file)
     if cached.is_file():
         fault = _fault(cached, file)
         if fault is None:
             return cached
-        warnings.warn(f"{cached} {fault}; setting it aside as {file.name}.corrupt, downloading it again", stacklevel=4)
+        warnings.warn(f"{cached} {fault}; setting it aside as {file.name}.corrupt, downloading it again", stacklevel=3)
         os.replace(cached, cached.with_name(file.name + ".corrupt"))
-    _download(dataset, file, cached)
-    return cached
+    return None
+
+
+def _cached(dataset: str, file: SourceFile) -> Path:
+    return user_cache_path("rnn_jax") / dataset / file.name
+
+
+def _words(dataset: str, missing: Sequence[SourceFile], error: Exception) -> str:
+    """What is missing, why, and how it is provided by hand."""
+    names = ", ".join(f"{dataset}/{file.name}" for file in missing)
+    looked_in = os.environ.get("RNN_JAX_DATA") or "RNN_JAX_DATA (not set)"
+    where = f"neither in {looked_in} nor in {user_cache_path('rnn_jax')}"
+    commands = [file.command(f"DIR/{dataset}") for file in missing]
+    if len(missing) == 1:
+        return (
+            f"{names} is {where}: {error}. To provide the file by hand, run `{commands[0]}` where there is a network "
+            "and set RNN_JAX_DATA=DIR"
+        )
+    return "\n  ".join([
+        f"{names} are {where}: {error}. To provide the files by hand, run where there is a network, and set "
+        "RNN_JAX_DATA=DIR:", *commands,
+    ])  # fmt: skip
 
 
 def _provided_file(dataset: str, file: SourceFile) -> Path | None:
@@ -79,17 +117,14 @@ def _fault(path: Path, file: SourceFile) -> str | None:
     )
 
 
-def _download(dataset: str, file: SourceFile, target: Path) -> None:
-    """Download beside `target`, verify, then rename: nothing unverified ever gets the final name."""
-    by_hand = (
-        f"To provide the file by hand, run `{file.command(f'DIR/{dataset}')}` where there is a network "
-        "and set RNN_JAX_DATA=DIR"
-    )
+def _download(dataset: str, file: SourceFile) -> Path:
+    """Download beside its place in the cache, verify, then rename: nothing unverified ever gets the final name."""
+    target = _cached(dataset, file)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-")
     except OSError as error:
-        raise DataError(f"the cache folder {target.parent} cannot be written ({error}). {by_hand}") from error
+        raise _NotDownloaded(f"the cache folder {target.parent} cannot be written ({error})") from error
     with scratch as folder:
         arrived = Path(folder, file.name)
         try:
@@ -99,14 +134,11 @@ def _download(dataset: str, file: SourceFile, target: Path) -> None:
                 _download_url(file, arrived)
             fault = _fault(arrived, file)
         except OSError as error:
-            looked_in = os.environ.get("RNN_JAX_DATA") or "RNN_JAX_DATA (not set)"
-            raise DataError(
-                f"{dataset}/{file.name} is neither in {looked_in} nor in {target.parent.parent}, "
-                f"and it could not be downloaded from {file.source}: {error}. {by_hand}"
-            ) from error
+            raise _NotDownloaded(f"{file.name} could not be downloaded from {file.source}: {error}") from error
         if fault:
-            raise DataError(f"what came from {file.source} was refused: it {fault}. Try again later. {by_hand}")
+            raise _NotDownloaded(f"what came from {file.source} was refused: it {fault}; try again later")
         os.replace(arrived, target)
+    return target
 
 
 def _download_url(file: UrlFile | FolderFile, target: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnn_jax.data.vocabulary import BEGIN, SPECIALS, UNKNOWN, until_end
+from rnn_jax.extras import optional_imports
 
 
 class Subwords:
@@ -26,7 +27,8 @@ class Subwords:
     """
 
     def __init__(self, state: str):
-        from tokenizers import Tokenizer
+        with optional_imports():
+            from tokenizers import Tokenizer
 
         try:
             self._tokenizer = Tokenizer.from_str(state)
@@ -50,7 +52,8 @@ class Subwords:
         Raises:
             ValueError: `vocabulary_size` has no room for the characters of the texts.
         """
-        from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+        with optional_imports():
+            from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
         tokenizer = Tokenizer(models.BPE(unk_token=SPECIALS[UNKNOWN]))
         folded = [normalizers.Lowercase()] if lower else []

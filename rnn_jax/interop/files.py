@@ -5,19 +5,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rnn_jax.extras import optional_imports
+
 
 def library(name: str) -> Any:
     """A module of an optional package.
 
     Raises:
-        ImportError: the package is not installed.
+        MissingExtra: the package is not installed.
     """
-    package = name.partition(".")[0]
-    try:
-        importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        raise ImportError(f'{package} is not installed: pip install "rnn-jax-lab[interop]"') from error
-    return importlib.import_module(name)
+    with optional_imports():
+        importlib.import_module(name.partition(".")[0])
+        return importlib.import_module(name)
 
 
 def replace_file(path: str | Path, content: bytes) -> None:

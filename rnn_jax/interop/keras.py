@@ -17,6 +17,7 @@ import numpy as np
 
 from rnn_jax.cells import GRU, IRNN, LSTM, Cell, Elman, GRUResetBefore
 from rnn_jax.compose import MERGES, Bidirectional, Stack
+from rnn_jax.extras import optional_imports
 from rnn_jax.interop.entries import check_cell, check_option, check_params, read_entries
 from rnn_jax.typing import Params
 
@@ -37,7 +38,8 @@ def from_keras(layer: Any) -> tuple[Cell, Params]:
         ValueError: the layer is of another type (a subclass may compute something else), is not built, or has an
             option that no cell has; the message names it.
     """
-    import keras
+    with optional_imports():
+        import keras
 
     if type(layer) is keras.Sequential or isinstance(layer, list | tuple):
         layers = list(layer.layers if isinstance(layer, keras.Sequential) else layer)
@@ -88,7 +90,8 @@ def to_keras(cell: Cell, params: Params) -> list[np.ndarray]:
 
 
 def _cell_of(layer: Any, go_backwards: bool = False) -> Cell:
-    import keras
+    with optional_imports():
+        import keras
 
     known = {getattr(keras.layers, name): name for name in (*_OPTIONS, "Bidirectional")}
     kind = known.get(type(layer))

@@ -36,7 +36,7 @@ import numpy as np
 from jax import export
 
 import rnn_jax
-from rnn_jax.interop.files import replace_file
+from rnn_jax.interop.files import library, replace_file
 from rnn_jax.typing import Array, Carry
 from rnn_jax.unroll import automatic
 
@@ -123,6 +123,7 @@ def save_program(
 
 def _write(path: str | Path, member: str, exported: export.Exported, **facts: Any) -> None:
     """Write an exported function and facts about it as one file, all of it or nothing."""
+    library("flatbuffers")
     content = bytes(exported.serialize())
     metadata = {
         "format": FORMAT,
@@ -237,11 +238,10 @@ def _read(path: str | Path, member: str, make: Callable[[dict[str, Any], export.
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         found = metadata.get("format") if isinstance(metadata, dict) else metadata
         raise ValueError(f"{named} has format {found!r:.40}: this version reads {FORMAT}")
+    library("flatbuffers")
     if hashlib.sha256(program).hexdigest() != metadata.get("sha256"):
         raise ValueError(f"{named}: {member} does not match its SHA-256; {remedy}")
     try:
         return make(metadata, export.deserialize(bytearray(program)))
-    except ImportError:
-        raise
     except Exception as error:  # of which readers of StableHLO have many, too
         raise ValueError(f"{named}: holds nothing that can be read here ({error}); {remedy}") from error

@@ -18,6 +18,7 @@ import numpy as np
 
 from rnn_jax.cells import GRU, IRNN, LSTM, LSTMP, Cell, Elman
 from rnn_jax.compose import Bidirectional, Stack
+from rnn_jax.extras import optional_imports
 from rnn_jax.interop.entries import Entries, check_cell, check_option, check_params, read_entries
 from rnn_jax.typing import Params
 
@@ -84,7 +85,8 @@ def to_torch(cell: Cell, params: Params, *, single_step: bool = False) -> dict[s
 
 
 def _cell_of(module: Any) -> Cell:
-    from torch import nn
+    with optional_imports():
+        from torch import nn
 
     kinds = {nn.RNN: Elman, nn.RNNCell: Elman, nn.LSTM: LSTM, nn.LSTMCell: LSTM, nn.GRU: GRU, nn.GRUCell: GRU}
     kind = kinds.get(type(module))
@@ -173,14 +175,16 @@ def _array(tensor: Any) -> Any:
         return tensor
     tensor = tensor.detach().cpu()
     if str(tensor.dtype) == "torch.bfloat16":
-        import torch
+        with optional_imports():
+            import torch
 
         return tensor.view(torch.int16).numpy().view(jnp.bfloat16)
     return tensor.numpy()
 
 
 def _tensor(array: jax.Array) -> Any:
-    import torch
+    with optional_imports():
+        import torch
 
     if array.dtype == jnp.bfloat16:
         return torch.tensor(np.asarray(array).view(np.int16)).view(torch.bfloat16)

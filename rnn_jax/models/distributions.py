@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
 
+from rnn_jax.extras import optional_imports
 from rnn_jax.losses import Total
 from rnn_jax.typing import Array, Bool, Float, Key, Num
 
@@ -49,7 +50,8 @@ class StudentT(NamedTuple):
 
     def quantiles(self, levels: Sequence[float]) -> Float[np.ndarray, "*B Q"]:
         """The values below which a share `levels` lies."""
-        from scipy import stats
+        with optional_imports():
+            from scipy import stats
 
         loc, scale, df = (np.asarray(one, np.float64)[..., None] for one in self)
         return stats.t.ppf(np.asarray(levels), df, loc, scale)
@@ -83,7 +85,8 @@ class NegativeBinomial(NamedTuple):
 
     def quantiles(self, levels: Sequence[float]) -> Float[np.ndarray, "*B Q"]:
         """The least counts up to which a share `levels` lies."""
-        from scipy import stats
+        with optional_imports():
+            from scipy import stats
 
         mean, dispersion = (np.asarray(one, np.float64)[..., None] for one in self)
         return stats.nbinom.ppf(np.asarray(levels), 1 / dispersion, 1 / (1 + dispersion * mean))
@@ -117,7 +120,8 @@ class NormalMixture(NamedTuple):
 
     def quantiles(self, levels: Sequence[float]) -> Float[np.ndarray, "*B Q"]:
         """The values below which a share `levels` lies, by bisection between the least and the greatest of a part's."""
-        from scipy import special
+        with optional_imports():
+            from scipy import special
 
         logits, mean, std = (np.asarray(one, np.float64)[..., None, :] for one in self)
         weights, at = special.softmax(logits, axis=-1), np.asarray(levels, np.float64)

@@ -27,6 +27,8 @@ import jax
 import jaxlib.version
 import platformdirs
 
+from rnn_jax.extras import install
+
 FLAGS = (
     "-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared",
     "-fPIC", "-w",
@@ -78,7 +80,7 @@ def compiler() -> Compiler:
             return Compiler(command, said.stdout.splitlines()[0])
         except (OSError, subprocess.SubprocessError, IndexError) as error:
             failures.append(f"{' '.join(command)} does not work ({type(error).__name__})")
-    raise NoCompiler(f"no C++ compiler: {', '.join(failures)}; install g++ or clang++, or pip install ziglang")
+    raise NoCompiler(f"no C++ compiler: {', '.join(failures)}; install g++ or clang++, or {install('fused')}")
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.extras import optional_imports
 from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
 from rnn_jax.studies.statistics import holm, paired_test
 from rnn_jax.studies.tables import higher_is_better, metric, metrics, number, summarise, values
@@ -150,7 +151,8 @@ def _mean(cell: Mapping[str, Any]) -> float:
 
 
 def _ranks(means: Sequence[float], higher: bool) -> np.ndarray:
-    from scipy.stats import rankdata
+    with optional_imports():
+        from scipy.stats import rankdata
 
     return rankdata([-mean if higher else mean for mean in means])
 

@@ -16,21 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
-from optuna.distributions import BaseDistribution
-from optuna.pruners import MedianPruner, NopPruner
-from optuna.samplers import TPESampler
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import FrozenTrial, Trial, TrialState
 
+from rnn_jax.extras import optional_imports
 from rnn_jax.studies.lock import Lock, LockLost
 from rnn_jax.studies.search_space import suggest
 from rnn_jax.train import Diverged, Outcome, Run, Task
+from rnn_jax.train.console import rounded
 from rnn_jax.train.experiment import Experiment, Prepared
 from rnn_jax.train.origin import refuse_other_data
 from rnn_jax.train.run import is_begun, plain
 from rnn_jax.train.running import RunOptions, train_experiment
+
+with optional_imports():
+    import optuna
+    from optuna.distributions import BaseDistribution
+    from optuna.pruners import MedianPruner, NopPruner
+    from optuna.samplers import TPESampler
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+    from optuna.trial import FrozenTrial, Trial, TrialState
 
 REMEDY = "bring back a copy of it, or begin anew in another folder"
 POLL = 1.0  # seconds between two looks at the trials of other processes
@@ -242,7 +246,7 @@ def train_trial(search: Search, trial: Trial, lock: Lock, report: Callable[[str]
             tell(TrialState.PRUNED, reason)
         else:
             value = run.read_json("result.json")["value"]
-            tell(TrialState.COMPLETE, f"{reason}, {metric} {value:.6g}", value)
+            tell(TrialState.COMPLETE, f"{reason}, {metric} {rounded(value)}", value)
     return 0
 
 

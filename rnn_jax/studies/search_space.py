@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import Trial
-
+from rnn_jax.extras import optional_imports
 from rnn_jax.train.fields import field_types, read_field
 from rnn_jax.train.run import plain
+
+with optional_imports():
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+    from optuna.trial import Trial
 
 FIXED = {
     "seed": "use --set, for all trials have one",

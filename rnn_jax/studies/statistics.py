@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnn_jax.checks import check_choice
+from rnn_jax.extras import optional_imports
+
 AGGREGATES = ("mean", "median", "iqm")
 TESTS = ("auto", "wilcoxon", "t")
 
@@ -40,7 +43,8 @@ def median(scores: Any) -> float:
 
 def iqm(scores: Any) -> float:
     """The interquartile mean: the mean of what is left of all scores without a quarter, rounded down, on each side."""
-    from scipy.stats import trim_mean
+    with optional_imports():
+        from scipy.stats import trim_mean
 
     return float(trim_mean(np.concatenate(as_strata(scores)), 0.25))
 
@@ -72,12 +76,12 @@ def bootstrap_interval(
     Raises:
         ValueError: an argument is not of this form.
     """
-    from scipy.stats import norm
-    from scipy.stats import t as student
+    with optional_imports():
+        from scipy.stats import norm
+        from scipy.stats import t as student
 
     strata = as_strata(scores)
-    if aggregate not in AGGREGATES:
-        raise ValueError(f"aggregate={aggregate!r}: expected one of {', '.join(AGGREGATES)}")
+    check_choice("aggregate", aggregate, tuple(AGGREGATES))
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1, such as 0.95")
     if resamples < 100:
@@ -119,11 +123,11 @@ def paired_test(values: Any, reference: Any, test: str = "auto") -> float:
     Raises:
         ValueError: the scores cannot be paired, or there is no such test.
     """
-    from scipy import stats
+    with optional_imports():
+        from scipy import stats
 
     (values,), (reference,) = as_strata(values), as_strata(reference)
-    if test not in TESTS:
-        raise ValueError(f"test={test!r}: expected one of {', '.join(TESTS)}")
+    check_choice("test", test, tuple(TESTS))
     if len(values) != len(reference):
         raise ValueError(
             f"{len(values)} values, {len(reference)} of the reference: a pair has one of each, by its seed"
@@ -185,7 +189,8 @@ def as_strata(scores: Any) -> list[np.ndarray]:
 
 def _resampled(aggregate: str, drawn: list[np.ndarray]) -> np.ndarray:
     """The aggregate of each resample: `[resamples]`."""
-    from scipy.stats import trim_mean
+    with optional_imports():
+        from scipy.stats import trim_mean
 
     if aggregate == "iqm":
         return trim_mean(np.concatenate(drawn, axis=1), 0.25, axis=1)

@@ -5,6 +5,8 @@ from rnn_jax.train.config import FitConfig, HoldOutConfig, fit_config
 from rnn_jax.train.experiment import Experiment, Prepared, Trained
 from rnn_jax.train.fields import flatten, make_config, replace_fields
 from rnn_jax.train.figures import draw_alignment, draw_curves
+from rnn_jax.train.going_on import command_on
+from rnn_jax.train.loading import load_run
 from rnn_jax.train.loop import Outcome, best_params, fit
 from rnn_jax.train.multi_seed import SeedsDiffer, fit_seeds
 from rnn_jax.train.optimizer import OptimizerConfig, make_optimizer, make_schedule
@@ -32,6 +34,7 @@ __all__ = [
     "TrainState",
     "Trained",
     "best_params",
+    "command_on",
     "config_hash",
     "draw_alignment",
     "draw_curves",
@@ -41,6 +44,7 @@ __all__ = [
     "flatten",
     "initial_state",
     "key_for",
+    "load_run",
     "make_config",
     "make_dispatch",
     "make_optimizer",

@@ -98,6 +98,19 @@ class Trained:
         return cls(run, config, rebuild, params, preprocessor, instead)
 
 
+class OtherExperiment(ValueError):
+    """A run is of another experiment.
+
+    Attributes:
+        said: which run, and of which experiment.
+        module: of the other experiment.
+    """
+
+    def __init__(self, path: Path, module: str):
+        self.said, self.module = f"run={str(path)!r} is a run of {module}", module
+        super().__init__(f"{self.said}: python -m {module} predict {path}")
+
+
 def _same(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
@@ -125,6 +138,7 @@ class Experiment:
         upgrade: from the fields of a config.json that an earlier version wrote to those of today.
         predictor: from what has been trained, and options of its own, to what answers new inputs: for the commands
             `predict`, `evaluate --data` and `export`.
+        own_data: the flags that train on data of one's own, such as "--data FILE"; none where there are no data.
 
     Raises:
         ValueError: a type of its configs is no dataclass, or there is none.
@@ -140,6 +154,7 @@ class Experiment:
     task_of: Callable[[Mapping[str, Any]], Any] = _by_task
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] = _same
     predictor: Callable[..., Any] | None = None
+    own_data: str = ""
 
     def __post_init__(self):
         if self.module == "__main__":  # python -m package, or python file.py
@@ -213,13 +228,13 @@ class Experiment:
         package = self.module.rpartition(".")[0]
         module = f"{package}.{trained_by}" if package else trained_by
         if trained_by != self.name and find_spec(module):  # not a former name of this one
-            raise ValueError(f"run={str(path)!r} is a run of {module}: python -m {module} predict {path}")
+            raise OtherExperiment(path, module)
         stored = self.today(run.config)
         config_type = self.config_type(stored)
         if set(stored) != set(field_types(config_type)):
-            raise ValueError(
-                f"run={str(path)!r} belongs to another experiment or version: its config has {sorted(stored)}"
-            )
+            if run.module != self.module:
+                raise OtherExperiment(path, run.module)
+            raise ValueError(f"run={str(path)!r} belongs to another version: its config has {sorted(stored)}")
         return run, self.configure(stored)
 
     @reading_a_file()

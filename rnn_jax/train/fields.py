@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rnn_jax.checks import nearest
+
 PARSERS: dict[type, Callable[[str], Any]] = {int: int, float: float, str: str, Path: Path}
 
 T = TypeVar("T")
@@ -173,7 +175,8 @@ def _check_known(config_type: type, fields: Iterable[str]) -> None:
         if field not in known:
             tasks = typing.get_args(known.get("task"))
             of = f" of task {tasks[0]}" if len(tasks) == 1 else ""
-            raise ValueError(f"field {field!r} is not known{of}: expected one of {', '.join(sorted(known))}")
+            hint = nearest(field, known)
+            raise ValueError(f"field {field!r} is not known{of}: {hint}expected one of {', '.join(sorted(known))}")
 
 
 def _hints(config_type: type) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What can be done with a run that is there: whether it is over, how it goes further, how it is trained again."""
 
+import shlex
 import sys
 from typing import Any
 
@@ -8,9 +9,23 @@ import numpy as np
 
 from rnn_jax.train.checkpoint import Checkpoints
 from rnn_jax.train.config import fit_config
+from rnn_jax.train.console import rounded
 from rnn_jax.train.fields import replace_fields
+from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.optimizer import make_schedule
 from rnn_jax.train.run import Run, config_hash
+
+
+def command_on(module: str, run: Run, words: str) -> str:
+    """A command line on a run as it can be typed: with --trust where its config names a module of the user.
+
+    Args:
+        module: of the experiment.
+        run: whose directory stands for RUN.
+        words: such as "predict RUN FILE".
+    """
+    trust = " --trust" if user_modules(run.config) else ""
+    return f"python -m {module} {words.replace('RUN', shlex.quote(str(run.path)), 1)}{trust}"
 
 
 def ending(module: str, run: Run, config: Any) -> str:
@@ -20,8 +35,10 @@ def ending(module: str, run: Run, config: Any) -> str:
     result = run.read_json("result.json")
     if result["config_hash"] != config_hash(config):
         return ""
-    ended = f"{run.path} is over: {result['metric']} {result['value']} after {result['steps']} updates"
-    return f"{ended}; go further with: python -m {module} resume {run.path} --steps {2 * result['steps']}"
+    value = "none" if result["value"] is None else rounded(result["value"])
+    words = f"resume RUN --steps {2 * result['steps']}"
+    ended = f"{run.path} has already {run.exit_reason}: {result['metric']} {value} after {result['steps']} updates"
+    return f"{ended}; go further with: {command_on(module, run, words)}"
 
 
 def further(run: Run, config: Any, steps: int) -> Any:
@@ -57,8 +74,8 @@ def again(module: str, default: str, run: Run) -> str:
         default: its command where none is named.
         run: without a checkpoint.
     """
-    begin, path = f"python -m {module}", run.path
     if not Checkpoints(run.checkpoints).ever_saved:
-        return f"train it on with: {begin} resume {path}"
-    flags = f"--config {path}/config.json --runs {path.parent.parent} --name {path.name} --overwrite"
-    return f"train it anew with: {begin} {'' if default == 'train' else 'train '}{flags}"
+        return f"train it on with: {command_on(module, run, 'resume RUN')}"
+    runs, flags = shlex.quote(str(run.path.parents[1])), f"--name {run.path.name} --overwrite"
+    words = f"{'' if default == 'train' else 'train '}--config RUN/config.json --runs {runs} {flags}"
+    return f"train it anew with: {command_on(module, run, words)}"

@@ -14,7 +14,7 @@ import optax
 
 from rnn_jax.train.agreement import anywhere
 from rnn_jax.train.config import FitConfig
-from rnn_jax.train.console import Console
+from rnn_jax.train.console import Console, rounded
 from rnn_jax.train.diagnosis import Diagnosis
 from rnn_jax.train.optimizer import make_schedule
 from rnn_jax.train.run import Run
@@ -212,8 +212,8 @@ class Replica:
         best = self.progress.gained(value, step, self.task.higher_is_better)
         self.run.log({"step": step, **scores, "seconds": seconds()})
         self.progress.pruned = self.prune is not None and bool(self.prune(step, scores))
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
-        return best, f"{self.name}{shown}{'  (best)' if best else ''}"
+        words = "  ".join(f"{name} {rounded(value)}" for name, value in scores.items())
+        return best, f"{self.name}{words}{'  (best)' if best else ''}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -299,7 +299,7 @@ def drive(
                 found := attempt(replica, replica.evaluated, step, program.params(kept_params(state), i), clock)
             ):
                 best[i], words = found
-                console.line(f"step {step}/{config.steps}  {words}")
+                console.scores(step, words)
         return best
 
     def examine() -> None:

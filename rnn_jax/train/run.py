@@ -164,6 +164,16 @@ class Run:
         return self.read_json("manifest.json").get("id")
 
     @property
+    def module(self) -> str:
+        """The module of the experiment that it is of; nothing is imported.
+
+        Runs of earlier versions, all of them of the folder experiments, name only the experiment.
+        """
+        manifest = self.read_json("manifest.json")
+        named = [start["module"] for start in manifest["starts"] if "module" in start]
+        return named[-1] if named else f"experiments.{manifest['experiment']}"
+
+    @property
     def exit_reason(self) -> str | None:
         """Why the newest process that trained it has ended, or None if none has, or was killed."""
         starts = self.read_json("manifest.json")["starts"]

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import datetime
-import shlex
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -12,12 +10,13 @@ from typing import Any
 import jax
 
 from rnn_jax.cells import count_parameters
-from rnn_jax.train.checkpoint import NoneIntact
+from rnn_jax.train.checkpoint import Checkpoints, NoneIntact
 from rnn_jax.train.config import fit_config
 from rnn_jax.train.diagnosis import Diagnosis, draw_diagnosis
 from rnn_jax.train.experiment import Experiment, Prepared
 from rnn_jax.train.fields import flatten
-from rnn_jax.train.going_on import again, ending, further
+from rnn_jax.train.going_on import again, command_on, ending, further
+from rnn_jax.train.loading import begun_as_before, begun_from
 from rnn_jax.train.loop import Outcome, check_task, fit
 from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.origin import refuse_changed_files, refuse_changes
@@ -25,7 +24,7 @@ from rnn_jax.train.parallel import ending_with_others, join_processes, start_cpu
 from rnn_jax.train.replica import Diverged, Prune
 from rnn_jax.train.run import Run, check_storable, config_hash, plain
 from rnn_jax.train.seeds import key_for
-from rnn_jax.train.writer import only_writer
+from rnn_jax.train.writer import claimed, default_name, only_writer
 from rnn_jax.unroll import automatic, fused_build
 
 
@@ -41,6 +40,9 @@ class RunOptions:
     """Go on from the newest checkpoint of the run called NAME."""
     overwrite: bool = False
     """Delete what an earlier run of this name has left."""
+    init_from: Path | None = None
+    """Begin with the best parameters of another run of the same experiment (its directory), to train them further on
+    other data or in another way: fine-tuning."""
     trust_changes: bool = False
     """Resume a run though its config.json, its data or a module of yours is no longer what it was trained with."""
     diagnose: bool = False
@@ -52,6 +54,11 @@ class RunOptions:
     def __post_init__(self):
         if self.resume and not self.name:
             raise ValueError("resume=True needs name: which run to go on with")
+        if self.resume and self.init_from:
+            raise ValueError(
+                f"init_from={str(self.init_from)!r}: a run that is resumed goes on from its own parameters, and begins "
+                "anew as it was begun; leave it out"
+            )
         if self.distributed and not self.name:
             raise ValueError(f"distributed={self.distributed!r} needs name: one that all processes share")
 
@@ -85,9 +92,7 @@ def train_experiment(
         join_processes(options.distributed)
     else:
         start_cpu_devices(fitting.cpu_devices)
-    name = options.name or datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    options = dataclasses.replace(options, name=name)
-    path = Run.place(options.runs, experiment.name, name)
+    path = Run.place(options.runs, experiment.name, options.name or default_name())
     if steps is not None:
         config = further(Run.open(path), config, steps)
     if options.resume:
@@ -96,11 +101,28 @@ def train_experiment(
         if jax.process_index() == 0:
             print(ended, file=sys.stderr)
         return 0
-    prepared = experiment.prepare(config)
+    prepared, origin = _with_origin(experiment, experiment.prepare(config), path, options)
     # Before anything is written, and before what was there is deleted.
     methods = check_task(prepared.task, fit_config(config))
+    if not options.name:
+        path = claimed(path.parent, path.name)
+        options = dataclasses.replace(options, name=path.name)
     with contextlib.nullcontext() if prune else only_writer(path):
-        return _train(experiment, config, prepared, options, prune, () if steps is None else ("steps",), methods)
+        may_differ = () if steps is None else ("steps",)
+        return _train(experiment, config, prepared, options, prune, may_differ, methods, origin)
+
+
+def _with_origin(
+    experiment: Experiment, prepared: Prepared, path: Path, options: RunOptions
+) -> tuple[Prepared, dict[str, Any] | None]:
+    """What is ready to train from the parameters of the run that this one is begun from, and which one that is."""
+    if options.init_from:
+        return begun_from(experiment, prepared, options.init_from)
+    starts = Run(path).read_json("manifest.json")["starts"] if options.resume else []
+    origin = starts[-1].get("init_from") if starts else None
+    if origin and not Checkpoints(path / "checkpoints").ever_saved:
+        prepared = begun_as_before(experiment, prepared, origin)
+    return prepared, origin
 
 
 def _train(
@@ -111,8 +133,10 @@ def _train(
     prune: Prune | None,
     may_differ: Collection[str],
     methods: Sequence[str],
+    origin: dict[str, Any] | None,
 ) -> int:
-    run = start_run(experiment, config, prepared, options, may_differ, methods=methods)
+    facts = {"init_from": origin} if origin else {}
+    run = start_run(experiment, config, prepared, options, may_differ, methods=methods, **facts)
     fitting, diagnosis = fit_config(config), None
     if options.diagnose or (options.resume and (run.path / "diagnosis.json").exists()):
         key = key_for(fitting.seed, "training")
@@ -128,7 +152,7 @@ def _train(
             raise NoneIntact(f"{error}\n  {again(experiment.module, experiment.default, run)}") from None
         raise
     if outcome.exit_code:
-        print(f"stopped and saved; go on with: python -m {experiment.module} resume {run.path}", file=sys.stderr)
+        print(f"stopped and saved; go on with: {command_on(experiment.module, run, 'resume RUN')}", file=sys.stderr)
     return outcome.exit_code
 
 
@@ -210,8 +234,7 @@ def finish_run(
             )
         run.write_json("result.json", result)
         if experiment.predictor:
-            applied = prepared.apply.replace("RUN", shlex.quote(str(run.path)), 1)
-            print(f"apply it: python -m {experiment.module} {applied}")
+            print(f"apply it: {command_on(experiment.module, run, prepared.apply)}")
     run.close_manifest(outcome.reason)
 
 

@@ -1,6 +1,8 @@
 """One run, one writer: whoever else would train into a run directory is refused."""
 
 import contextlib
+import datetime
+import itertools
 import json
 import os
 import platform
@@ -10,6 +12,21 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rnn_jax.train.agreement import in_writer, is_writer
+
+
+def default_name() -> str:
+    """The name of a run that is given none: the time."""
+    return datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def claimed(folder: Path, name: str, ending: str = "") -> Path:
+    """A new directory in a folder, which no other process gets: NAME, or NAME-2, NAME-3, ..., each with an ending."""
+    for number in itertools.count(1):
+        path = folder / f"{name}{f'-{number}' * (number > 1)}{ending}"
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(parents=True)
+            return path
+    raise AssertionError("numbers do not end")
 
 
 @contextlib.contextmanager

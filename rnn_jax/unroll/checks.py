@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rnn_jax.cells.base import Cell, carry_shapes, check_timed, param_shapes
-from rnn_jax.checks import check_carry, check_dt, check_input, check_size, check_tree
+from rnn_jax.checks import check_carry, check_dt, check_input, check_size, check_tree, nearest
 from rnn_jax.typing import Carry, Checked, Params
 from rnn_jax.unroll.method import Method
 
@@ -91,12 +91,14 @@ def resolve(method: Any, methods: Mapping[str, Method]) -> Method:
     lacks = [name for name in ("applies", "run") if not callable(getattr(method, name, None))]
     if not lacks and not isinstance(method, type):
         return method
-    hint, names = "", [repr(name) for name in methods if name != "auto"]
+    hint, names = "", ", ".join(repr(name) for name in methods if name != "auto")
     if not lacks:
         hint = f"; this is a class, call it: {method.__name__}(...)"
     elif not isinstance(method, str):
         hint = f"; it is no rnn_jax.Method, for it has no method {' and no method '.join(lacks)}"
-    raise ValueError(f"method={method!r}: expected 'auto', one of {', '.join(names)}, or rnn_jax.Newton(...){hint}")
+    raise ValueError(
+        f"method={method!r}: {nearest(method, methods)}expected 'auto', one of {names}, or rnn_jax.Newton(...){hint}"
+    )
 
 
 def _check_lengths(lengths: Any, length: int, batch_shape: tuple[int, ...], remedy: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import rnn_jax.data.download as download
 import rnn_jax.data.sources as sources
-from rnn_jax.data import DataError, Dataset, FolderFile, IndexFile, UrlFile, fetch, read_members
+from rnn_jax.data import DataError, Dataset, FolderFile, IndexFile, MissingData, UrlFile, fetch, read_members
 
 CONTENT = b"To be, or not to be\n" * 5000
 
@@ -136,6 +136,21 @@ def test_missing_data_without_network_says_what_where_and_how(toy, cache, monkey
         "http://127.0.0.1:9/owner/name/c0ffee",
     ):
         assert part in str(caught.value)
+
+
+def test_all_missing_files_are_told_at_once_and_the_first_alone_was_tried(toy, cache, server):
+    files = {
+        name: (hashlib.sha256(CONTENT).hexdigest(), len(CONTENT)) for name in ("toy.txt", "a.txt", "b.txt", "c.txt")
+    }
+    several = Dataset("toy", sources.url_files("owner/name", "c0ffee", "data", files), "none", "none", "none")
+    (cache / "toy").mkdir(parents=True)
+    (cache / "toy" / "b.txt").write_bytes(CONTENT)
+    with pytest.raises(MissingData) as caught:
+        fetch(several)
+    first, *commands = str(caught.value).split("\n  ")
+    assert first.startswith("toy/a.txt, toy/c.txt are neither in RNN_JAX_DATA (not set) nor in ") and "404" in first
+    assert commands == [file.command("DIR/toy") for file in several.files if file.name in ("a.txt", "c.txt")]
+    assert files_below(cache) == ["b.txt", "toy.txt"]
 
 
 def test_named_folder_comes_first_and_is_only_read(toy, cache, tmp_path, server, monkeypatch):

@@ -14,7 +14,8 @@ import numpy as np
 
 from experiments.common.prediction import export, predict
 from rnn_jax.interop.stablehlo import load_program
-from rnn_jax.train import Experiment
+from rnn_jax.train import Experiment, Trained, load_run
+from rnn_jax.train.loading import begun_from
 from tests.experiments.as_user import Commands
 
 
@@ -44,9 +45,11 @@ def check_answers(
         options: of the predictor.
     """
     assert experiment.predictor
-    command, predictor = Commands(experiment), experiment.predictor(experiment.load(run), **options)
+    command, trained = Commands(experiment), experiment.load(run)
+    predictor = experiment.predictor(trained, **options)
     flags = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
+    check_loaded(experiment, trained)
     assert command("predict", run, good, "--format", "json", *flags) == 0
     whole = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(whole) > 1 and len({record["id"] for record in whole}) == len(whole)
@@ -104,6 +107,16 @@ def sizes_with_names() -> Iterator[None]:
         yield
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def check_loaded(experiment: Experiment, kept: Trained) -> None:
+    """Python gets the model of a run by its path alone, and another run may begin with its parameters."""
+    trained = load_run(kept.run.path)
+    assert trained.config == kept.config and trained.run == kept.run
+    begun, origin = begun_from(experiment, experiment.prepare(kept.config), kept.run.path)
+    assert origin["run"] == str(kept.run.path)
+    for params in (trained.params, begun.task.params):
+        jax.tree.map(np.testing.assert_array_equal, params, kept.params)
 
 
 def assert_close(first: Any, second: Any, tolerance: float) -> None:

@@ -291,6 +291,7 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
             [TINY, "--vary", "size=1,2"],
             "field 'size' is not known: expected one of averaging",
         ),
+        ([TINY, "--vary", "degre=1,2"], "field 'degre' is not known: did you mean 'degree'? expected one of"),
         ([TINY, "--vary", "degree=1,many"], "degree='many': expected int"),
         ([TINY, "--vary", "curve=1"], "curve='1': expected true or false"),
         ([TINY, "--vary", "degree=0,1"], "degree=0: expected at least 1"),

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import pytest
 
 from experiments.registry import load_experiment
+from experiments.translation.data import MULTI30K
+from rnn_jax.data import download, sources
 from rnn_jax.train import Experiment, FitConfig, Run, Trained
 from tests.experiments import tiny_study
 from tests.experiments.as_user import Commands
@@ -104,7 +106,7 @@ def test_each_task_has_flags_of_its_own(tmp_path, capsys):
     assert deep.config("--task=deep", "--seed", 5, "--depth", 1) == Deep(
         depth=1, fit=FitConfig(steps=20, evaluate_every=10, seed=5)
     )
-    assert "task='deap': expected one of 'small', 'deep'" in deep.refused(capsys, "--task", "deap")
+    assert "task='deap': did you mean 'deep'? expected one of 'small', 'deep'" in deep.refused(capsys, "--task", "deap")
     assert "--depth" in deep.refused(capsys, "--depth", "3")
     file = tmp_path / "deep.json"
     file.write_text('{"task": "deep", "depth": 5}')
@@ -161,5 +163,29 @@ def test_a_run_of_another_experiment_is_refused(tmp_path):
         other.load(run)
     manifest = run / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"tiny_study"', '"test_cli"'))
-    with pytest.raises(ValueError, match="belongs to another experiment or version: its config has"):
+    with pytest.raises(ValueError, match=r"is a run of tests\.experiments\.tiny_study: python -m tests"):
         other.load(run)
+    manifest.write_text(manifest.read_text().replace('"tests.experiments.tiny_study"', '"tests.experiments.test_cli"'))
+    with pytest.raises(ValueError, match="belongs to another version: its config has"):
+        other.load(run)
+
+
+def test_the_same_command_of_the_experiment_that_a_run_is_of_is_named(tmp_path, capsys):
+    assert command("--runs", tmp_path, "--name", "run") == 0
+    run = tmp_path / "tiny_study" / "run"
+    other = Commands(Experiment("tests.experiments.test_cli", Small, never, restore, commands=(tiny_study.evaluate,)))
+    for words in (["evaluate", run], ["resume", run, "--steps", 16]):
+        said = other.refused(capsys, *words)
+        start = f"python -m {command.experiment.module} {' '.join(map(str, words))}"
+        assert f"{run}' is a run of {command.experiment.module}: {start}" in said
+
+
+def test_data_that_cannot_be_had_lead_to_those_of_the_user(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("RNN_JAX_DATA", str(tmp_path))
+    monkeypatch.setattr(download, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr(sources, "RAW_ADDRESS", "http://127.0.0.1:9")
+    words = ("--corpus", "multi30k", "--runs", tmp_path)
+    said = Commands(load_experiment("translation")).refused(capsys, *words)
+    own = "with data of your own: python -m experiments.translation --corpus FILE with those of this experiment: "
+    assert f"error: {own}multi30k/" in said
+    assert all(said.count(f"DIR/multi30k/{file.name} ") == 1 for file in MULTI30K.files)

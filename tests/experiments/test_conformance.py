@@ -67,6 +67,20 @@ def test_it_answers_new_inputs_and_its_own_tests_hold_the_answers_to_what_all_ke
     assert Commands(experiment)("predict") == 2  # which run?
 
 
+@every_experiment
+def test_a_command_on_a_run_shows_run_in_its_usage_and_data_of_ones_own_are_flags(name, capsys):
+    experiment = load_experiment(name)
+    for word, function in commands_of(experiment).items():
+        if next(iter(inspect.signature(function).parameters)) in ("trained", "run", "runs"):
+            assert Commands(experiment)(word, "--help") == 0
+            assert " RUN" in capsys.readouterr().out.partition("\n\n")[0]
+    values = [re.sub("[A-Z,]+", "1", word) for word in experiment.own_data.split()]
+    assert bool(values) is (name not in ("gradient_flow", "memory", "state_tracking"))
+    if values:
+        config = Commands(experiment).config(*values)
+        assert set(flatten(config)) >= {word[2:].replace("-", "_") for word in values if word.startswith("--")}
+
+
 @every_config
 def test_a_config_comes_back_from_its_fields(name, config_type, tmp_path):
     config, experiment = example(name, config_type), load_experiment(name)

@@ -6,12 +6,14 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rnn_jax.train import Checkpoints, Task
+from rnn_jax.train import Checkpoints, Task, running
+from rnn_jax.train.writer import claimed
 from tests.experiments import tiny_study
 from tests.experiments.as_user import Commands
 from tests.experiments.tiny_runs import begin, damage, full_disk, plain, result, scored
@@ -176,7 +178,8 @@ def test_a_run_that_is_over_says_so_and_goes_further_when_told(tmp_path, capsys)
     assert plain("resume", run) == 0
     said = " ".join(capsys.readouterr().err.split())
     remedy = f"resume {run} --steps 16"
-    assert said.startswith(f"{run} is over: error ") and said.endswith(
+    value = f"{result(run)['value']:.4g}"
+    assert said.startswith(f"{run} has already finished: error {value} after 8 updates;") and said.endswith(
         f"go further with: python -m {plain.experiment.module} {remedy}"
     )
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
@@ -189,7 +192,26 @@ def test_a_run_that_is_over_says_so_and_goes_further_when_told(tmp_path, capsys)
     assert [record["step"] for record in tiny_study.EXPERIMENT.open(run)[0].records() if "loss" in record] == [
         2, 4, 6, 8, 10, 12, 14, 16,
     ]  # fmt: skip
-    assert plain("resume", run) == 0 and "is over" in capsys.readouterr().err
+    assert plain("resume", run) == 0 and "has already finished" in capsys.readouterr().err
+
+
+def test_runs_that_begin_in_the_same_second_go_to_different_directories(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "default_name", lambda: "20300101-000000")
+    assert [plain("--runs", tmp_path) for _ in range(3)] == [0, 0, 0]
+    names = sorted(path.name for path in (tmp_path / "tiny_study").iterdir())
+    assert names == ["20300101-000000", "20300101-000000-2", "20300101-000000-3"]
+    assert all((tmp_path / "tiny_study" / name / "result.json").exists() for name in names)
+
+
+def test_threads_that_claim_one_name_get_a_directory_each(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: claimed(tmp_path, "now", "-gru"), range(16)))
+    assert len(set(made)) == 16 and {path.name for path in made} == {"now-gru", *(f"now-{n}-gru" for n in range(2, 17))}
+
+
+def test_a_refused_training_leaves_no_directory(tmp_path, capsys):
+    plain.refused(capsys, "--runs", tmp_path, "--degree", 13)
+    assert not any(tmp_path.iterdir())
 
 
 def test_going_further_is_on_as_many_devices_as_before(tmp_path):
@@ -217,7 +239,7 @@ def test_a_run_that_went_further_and_was_stopped_is_resumed_as_any_other(tmp_pat
 def test_a_run_that_stopped_early_tells_how_to_begin_one_that_does_not(tmp_path, capsys):
     run, words = begin(tmp_path)
     assert scored(1.0, 2.0)(*words, "--patience", 1, "--steps", 40) == 0
-    assert "is over" in (plain("resume", run), capsys.readouterr().err)[1]
+    assert "has already stopped early" in (plain("resume", run), capsys.readouterr().err)[1]
     said = plain.refused(capsys, "resume", run, "--steps", 80)
     assert "stopped early, for patience=1" in said and "--patience 0 --steps 80 --name NAME" in said
 

@@ -74,6 +74,8 @@ def test_parts_keep_the_defaults_that_they_were_given():
 def test_fields_that_there_are_not_and_values_that_a_part_refuses_are_named():
     with pytest.raises(ValueError, match="field 'width' is not known: expected one of cell, data,"):
         make_config(Config, {"width": 3})
+    with pytest.raises(ValueError, match=r"field 'Steps' is not known: did you mean 'steps'[?] expected one of cell"):
+        make_config(Config, {"Steps": 3})
     with pytest.raises(ValueError, match="field 'model' is not known"):
         replace_fields(Config(), model=Model())
     with pytest.raises(ValueError, match="size=0: expected at least 1"):

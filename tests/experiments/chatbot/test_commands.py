@@ -11,6 +11,7 @@ import pytest
 
 from experiments.chatbot import EXPERIMENT
 from experiments.chatbot.data import load_conversations, split_conversations
+from rnn_jax.train.console import rounded
 from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
@@ -59,7 +60,7 @@ def test_a_run_says_everything_about_itself(trained, task, capsys):
     assert "true " in (run / "sample.txt").read_text()
     capsys.readouterr()
     assert command("evaluate", run) == 0
-    assert capsys.readouterr().out.startswith(f"{metric}: {result['value']}\n")
+    assert capsys.readouterr().out.lstrip().startswith(f"{rounded(result['value'])}  {metric}\n")
 
 
 def say(monkeypatch, capsys, run, content: bytes) -> tuple[int, list[str], str]:

@@ -50,7 +50,7 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert "of 6 wrong" in text and "written" in text and "read" in text
     capsys.readouterr()
     assert command("evaluate", trained) == 0
-    assert f"\nlabel error rate %: {result['value']:.2f}  {{" in capsys.readouterr().out
+    assert f"\nlabel error rate %: {result['value']:.2f}  (" in capsys.readouterr().out
 
 
 @pytest.mark.exhaustive

@@ -9,6 +9,7 @@ from experiments.common.synthetic import batch_indices
 from experiments.memory import EXPERIMENT
 from experiments.memory.scores import scores_at_length
 from rnn_jax.train import Run, Trained, key_for
+from rnn_jax.train.console import rounded
 from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
@@ -41,10 +42,10 @@ def test_a_run_says_everything_about_itself(trained):
 def test_evaluate_and_examples(trained, capsys):
     assert command("evaluate", trained) == 0
     result = json.loads((trained / "result.json").read_text())
-    assert f"{result['value']:.6f}  mean squared error" in capsys.readouterr().out
+    assert f"{rounded(result['value'])}  mean squared error" in capsys.readouterr().out
     assert command("evaluate", trained, "--length", "8") == 0
     twice = result["scores"]["mean squared error, twice the length"]
-    assert f"{twice:.6f}  mean squared error" in capsys.readouterr().out
+    assert f"{rounded(twice)}  mean squared error" in capsys.readouterr().out
     assert command("examples", trained, "--length", "6", "--count", "2") == 0
     assert capsys.readouterr().out.count("right") == 2
 

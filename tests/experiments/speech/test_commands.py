@@ -73,7 +73,7 @@ def test_a_run_says_everything_about_itself(trained):
 def test_evaluate_gives_the_value_of_the_result(trained, capsys):
     assert command("evaluate", trained) == 0
     value = json.loads((trained / "result.json").read_text())["value"]
-    assert f"\nword error rate %: {value:.2f}  {{" in capsys.readouterr().out
+    assert f"\nword error rate %: {value:.2f}  (" in capsys.readouterr().out
 
 
 def heard(capsys, *arguments) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from experiments.text_generation import EXPERIMENT
 from rnn_jax.data import split
+from rnn_jax.train import replace_fields
 from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
@@ -156,7 +158,10 @@ def test_a_text_in_one_line_is_trained_on_and_written(tmp_path, capsys):
     assert command("--corpus", tmp_path / "line.txt", "--runs", tmp_path, "--name", "run", *flags) == 0
     said = capsys.readouterr()
     assert "line.txt: 1,560 characters, 20 different ones, 1 lines (UTF-8)" in said.err and "note: the text" in said.err
-    run = tmp_path / "text_generation" / "run"
+    (longer,) = (line for line in said.out.splitlines() if line.startswith("train longer: python -m experiments."))
+    words, run = shlex.split(longer.partition("   (")[0])[5:], tmp_path / "text_generation" / "run"
+    assert command.config(*words) == replace_fields(EXPERIMENT.open(run)[1], steps=50)
+    assert words[words.index("--corpus") + 1] == str(tmp_path / "line.txt")
     assert len((run / "sample.txt").read_text()) == 600
     assert command("sample", run, "--characters", 30) == 0
     assert len(capsys.readouterr().out) == 31

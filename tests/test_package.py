@@ -27,6 +27,8 @@ assert rnn_jax.interop.onnx.to_onnx and rnn_jax.interop.safetensors.save_safeten
 assert not {"torch", "keras", "onnx", "safetensors"} & set(sys.modules), "interop needs these when it is used"
 assert "matplotlib" not in sys.modules and "tyro" not in sys.modules, "only experiments need these"
 assert "tqdm.auto" not in sys.modules, "it warns in notebooks, and is needed only to download"
+import jax
+jax.config.update("jax_num_cpu_devices", 2)  # an error where an import has started JAX, as experiments must not find it
 try:
     rnn_jax.lstm
 except AttributeError as error:

@@ -26,6 +26,9 @@ assert rnn_jax.interop.torch.from_torch and rnn_jax.interop.keras.from_keras and
 assert rnn_jax.interop.onnx.to_onnx and rnn_jax.interop.safetensors.save_safetensors
 assert not {"torch", "keras", "onnx", "safetensors"} & set(sys.modules), "interop needs these when it is used"
 assert "matplotlib" not in sys.modules and "tyro" not in sys.modules, "only experiments need these"
+assert "tqdm.auto" not in sys.modules, "it warns in notebooks, and is needed only to download"
+import jax
+jax.config.update("jax_num_cpu_devices", 2)  # an error where an import has started JAX, as experiments must not find it
 try:
     rnn_jax.lstm
 except AttributeError as error:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_path
-from pooch import HTTPDownloader
 from tqdm import tqdm
 
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, SourceFile, UrlFile
@@ -142,6 +141,8 @@ def _download(dataset: str, file: SourceFile) -> Path:
 
 
 def _download_url(file: UrlFile | FolderFile, target: Path) -> None:
+    from pooch import HTTPDownloader  # here: its progress bars warn of what a notebook lacks when they are imported
+
     with tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True) as progress:
         HTTPDownloader(progressbar=progress, chunk_size=2**16)(file.source, str(target), None)
 

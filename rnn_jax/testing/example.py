@@ -79,10 +79,15 @@ def quick_jit(function: Callable[..., Any], **options: Any) -> Any:
     return jax.jit(function, compiler_options=QUICK if jax.default_backend() == "cpu" else None, **options)
 
 
-@functools.partial(quick_jit, static_argnums=0)
 def initial_params(cell: Cell, key: jax.Array) -> Params:
     """`cell.init(key)`, one program instead of dozens."""
-    return cell.init(key)
+    return _initial_params()(cell, key)
+
+
+@functools.cache
+def _initial_params() -> Callable[..., Params]:
+    # Made when it is first used: `quick_jit` asks for the device, and no import may start JAX.
+    return quick_jit(lambda cell, key: cell.init(key), static_argnums=0)
 
 
 def is_floating(leaf: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def published(task: str) -> list[dict[str, Any]]:
     return [dict(one) for one in _everything().get(task, [])]
 
 
-def values_of(known: list[dict[str, Any]]) -> dict[str, float]:
+def values_of(known: Iterable[dict[str, Any]]) -> dict[str, float]:
     """Values by who reached them; of one name the last."""
     return {one["who"]: one["value"] for one in known}
 

@@ -6,6 +6,7 @@ from tyro.conf import Positional
 
 from experiments.common.prediction import scores_line
 from experiments.common.reading import say
+from experiments.published import values_of
 from experiments.video.captions import CaptionTask
 from experiments.video.config import VideoConfig
 from experiments.video.frames import FrameTask, go_on
@@ -30,7 +31,7 @@ def prepare(config: VideoConfig) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         result, examples = task.test(rebuild(outcome.params), run.figures)
-        rows = {"here": result["value"], **result["baseline"], **{p["who"]: p["value"] for p in task.published}}
+        rows = {"here": result["value"], **result["baseline"], **values_of(task.published)}
         print(f"\n{config.task}, {result['metric']}\n" + "\n".join(f"  {v:7.3f}  {name}" for name, v in rows.items()))
         print(f"\nexamples: {run.path / 'sample.txt'}, {run.figures}")
         run.write_text("sample.txt", examples)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_path
-from tqdm import tqdm
+from tqdm import TqdmWarning, tqdm
 
 from rnn_jax.data.sources import Dataset, FolderFile, IndexFile, SourceFile, UrlFile
 
@@ -141,8 +141,9 @@ def _download(dataset: str, file: SourceFile) -> Path:
 
 
 def _download_url(file: UrlFile | FolderFile, target: Path) -> None:
-    from pooch import HTTPDownloader  # here: its progress bars warn of what a notebook lacks when they are imported
-
+    with warnings.catch_warnings():  # in a notebook without widgets, of a bar that pooch is not to draw
+        warnings.simplefilter("ignore", TqdmWarning)
+        from pooch import HTTPDownloader
     with tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True) as progress:
         HTTPDownloader(progressbar=progress, chunk_size=2**16)(file.source, str(target), None)
 

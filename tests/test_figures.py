@@ -1,5 +1,6 @@
 """Every kind of figure, drawn of little: legible, and no point of it lost."""
 
+import ast
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -277,6 +278,19 @@ def test_a_reader_sees_the_final_predictions(tmp_path, monkeypatch):
     with checked_figures() as found:
         draw_final(tmp_path / "final.png", monkeypatch)
     assert len(found) == 1
+
+
+def test_every_function_that_draws_is_here_and_in_the_one_style():
+    root = Path(__file__).parent.parent
+    files = [file for folder in ("rnn_jax", "experiments", "benchmarks") for file in (root / folder).rglob("*.py")]
+    here, drawing = Path(__file__).read_text(), {}
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef) and "draws" in map(ast.unparse, node.decorator_list):
+                drawing[node.name] = file
+            if isinstance(node, ast.ImportFrom) and node.module == "matplotlib.figure":
+                assert file.name == "figures.py" and file.parent.name == "analysis", f"{file}: draws, new_figure"
+    assert len(drawing) > 25 and not {name: file for name, file in drawing.items() if name not in here}
 
 
 def test_the_check_finds_what_it_looks_for():

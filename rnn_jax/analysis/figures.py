@@ -81,7 +81,8 @@ def new_figure(height: int | float, width: int | float = WIDTH, title: str = "")
     from matplotlib.figure import Figure
 
     larger = max(1.0, width / WIDTH)  # both are shown equally wide
-    rcParams.update({name: larger * STYLE[name] for name in SIZES})
+    if larger > 1:
+        rcParams.update({name: larger * STYLE[name] for name in SIZES})
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
         figure.suptitle(wrapped(title, int(11 * width / larger)))
@@ -215,7 +216,8 @@ def save_figure(figure: Any, file: Path, dpi: int = DPI) -> None:
     for text in set(figure.findobj(Text)) - formulas:
         text.set_parse_math(False)
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=dpi, metadata={"Software": None})
+    same = {"Software": None} if file.suffix == ".png" else {}  # bytes that no version of matplotlib changes
+    figure.savefig(file, dpi=dpi, metadata=same)
 
 
 def _count_in_whole_numbers(axes: Any) -> None:

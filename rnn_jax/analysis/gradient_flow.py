@@ -158,7 +158,7 @@ def draw_gradient_flow(flows: Mapping[str, Mapping[int, np.ndarray]], file: Path
     )
     for axes, (name, updates) in zip(panels, flows.items(), strict=True):
         for i, (update, norms) in enumerate(updates.items()):
-            colour = colormaps["viridis_r"](0.15 + 0.85 * i / max(1, len(updates) - 1))
+            colour = colormaps["viridis_r"]((i + 1) / len(updates))
             # Zero is not on a logarithmic scale: steps past the end, or a gradient below the least float.
             shown = np.where(np.asarray(norms) > 0, norms, np.nan)
             axes.semilogy(shown, color=colour, linestyle="-", label=f"after {update} updates")

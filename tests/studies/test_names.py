@@ -107,7 +107,8 @@ def test_ticks_of_a_logarithmic_axis_stay_formulas(tmp_path):
     axes.set_yticks([1, 10], ["$a$", "$b"])
     axes.set_title("$y$")
     axes.legend()
-    save_figure(figure, tmp_path / "new" / "a.png")
+    for ending in ("png", "svg"):
+        save_figure(figure, tmp_path / "new" / f"a.{ending}")
     assert axes.xaxis.get_major_ticks()[1].label1.get_parse_math()
     words = [axes.title, axes.get_legend().get_texts()[0], axes.yaxis.get_major_ticks()[0].label1]
     assert not any(text.get_parse_math() for text in words)

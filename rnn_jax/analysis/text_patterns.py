@@ -102,10 +102,10 @@ def draw_pattern_units(
                 grid[i, j] = values[place]
                 letter: Any = {"\n": "↵"}.get(text[place], text[place])
                 axes.text(j, i, letter, ha="center", va="center", fontsize=6.5, family="monospace")
-        image = axes.imshow(grid, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto", alpha=0.7)
+        image = axes.imshow(grid, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto", alpha=0.5)
         axes.set_title(f"{name}: unit {unit}, correlation {correlation:+.2f}", loc="left")
         axes.axis("off")
-        figure.colorbar(image, ax=axes, ticks=[-limit, 0, limit], format="{x:.2g}", aspect=8)
+        figure.colorbar(image, ax=axes, ticks=[-limit, 0, limit], format="{x:.2g}", aspect=8, label="the unit")
     save_figure(figure, file)
 
 

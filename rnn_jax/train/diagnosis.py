@@ -191,7 +191,7 @@ def draw_diagnosis(records: Sequence[Mapping[str, Any]], clip_norm: float, file:
             panels[2].semilogy(np.where(flow > 0, flow, np.nan), look, color=f"C{i}", label=label)
         panels[2].set(title="does the gradient reach back?", xlabel="step t", ylabel="norm of dL/dh at step t")
     for axes in panels:
-        label_lines(axes, 30)
+        label_lines(axes, 36)
     save_figure(figure, file)
 
 

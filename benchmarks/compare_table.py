@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.peers import METHODS, PEERS
 from benchmarks.results import Row
 from benchmarks.timing import Ratio, geometric_mean, ratio
+from rnn_jax.analysis.figures import INK, SIGNED, draws, new_figure, save_figure
 
 NOT_OTHERS_ON_JAX = ("torch", "split", *METHODS)
 TITLES = {
@@ -78,32 +81,37 @@ def _split_line(cases: dict[str, dict[str, list[Row]]]) -> list[str]:
     return ["", f"`split` is rnn_jax with the rows split over all devices. PyTorch's time over it: {', '.join(found)}."]
 
 
+@draws
 def figure(stored: dict[str, Any], path: Path) -> None:
-    """Ratios of forward and training with their intervals, a point for each case and library."""
-    from matplotlib.figure import Figure
-
+    """Times of forward and training over those of rnn_jax: a row for each case, a column for each program."""
     cases = {measure: found for measure, found in _cases(stored).items() if measure in ("forward", "training")}
     if not cases:
         return
-    longest = max(len(found) for found in cases.values())
-    drawing = Figure(figsize=(5.5 * len(cases), 1.5 + 0.45 * longest), layout="constrained")
-    for axes, (measure, found) in zip(drawing.subplots(1, len(cases), squeeze=False)[0], cases.items(), strict=True):
-        for i, name in enumerate(PEERS[1:]):
-            points = [(place, ratios(rows)[name]) for place, rows in enumerate(found.values()) if name in ratios(rows)]
-            if not points:
-                continue
-            values = [ratio.value for _, ratio in points]
-            errors = [[r.value - r.low for _, r in points], [r.high - r.value for _, r in points]]
-            heights = [-place - 0.09 * (i - len(PEERS) / 2) for place, _ in points]
-            axes.errorbar(values, heights, xerr=errors, fmt="o", markersize=4, label=name, color=f"C{i}")
-        axes.axvline(1, color="black", linewidth=0.8)
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_yticks([-place for place in range(len(found))], [_title(rows) for rows in found.values()], fontsize=8)
-        axes.set_xlabel("time over that of rnn_jax, 95 % interval")
-        axes.set_title(f"{TITLES[measure]}\n{stored['environment']['device']}", fontsize=10)
-    drawing.legend(*drawing.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
-    drawing.savefig(path, dpi=120, metadata={"Software": None})
+    named = {_title(rows): None for found in cases.values() for rows in found.values()}
+    programs = [name for name in PEERS[1:] if any(row["program"] == name for row in stored["rows"])]
+    title = f"Time over that of rnn_jax, on {stored['environment']['device']}: above 1, rnn_jax is faster"
+    drawing = new_figure(1.9 + 0.19 * len(named), width=4.2 + 0.31 * len(programs) * len(cases), title=title)
+    panels = drawing.subplots(1, len(cases), squeeze=False, sharey=True)[0]
+    for axes, (measure, found) in zip(panels, cases.items(), strict=True):
+        values = np.full((len(named), len(programs)), np.nan)
+        for rows in found.values():
+            place = list(named).index(_title(rows))
+            for name, one in ratios(rows).items():
+                values[place, programs.index(name)] = one.value
+                unsure = one.low <= 1 <= one.high
+                axes.text(
+                    programs.index(name), place, f"{one.value:.2f}" if one.value < 9.95 else f"{one.value:.0f}",
+                    ha="center", va="center", fontsize=6.5, style="italic" if unsure else "normal",
+                    color="white" if abs(np.log2(one.value)) > 2.6 else INK,
+                )  # fmt: skip
+        image = axes.imshow(np.log2(values), cmap=SIGNED, vmin=-4, vmax=4, aspect="auto")
+        axes.set_xticks(range(len(programs)), programs, rotation=60, ha="right", rotation_mode="anchor")
+        axes.set_title(TITLES[measure])
+        axes.set_yticks(range(len(named)), list(named), fontsize=7.5)
+    bar = drawing.colorbar(image, ax=list(panels), ticks=[-4, -2, 0, 2, 4], fraction=0.05)
+    bar.ax.set_yticklabels(["1/16", "1/4", "1", "4", "16"])
+    drawing.supxlabel("italic: the 95 % interval holds 1; empty: not measured", fontsize=8)
+    save_figure(drawing, path)
 
 
 def _cases(stored: dict[str, Any]) -> dict[str, dict[str, list[Row]]]:

@@ -27,6 +27,7 @@ import tyro
 
 import rnn_jax
 from benchmarks.results import Results, Row, result_file
+from rnn_jax.analysis.figures import draws, label_lines, new_figure, save_figure
 
 INPUT_SIZE, HIDDEN_SIZE = 32, 64
 POLICIES: dict[str, Callable[[int], int | None]] = {
@@ -115,21 +116,21 @@ def table(stored: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+@draws
 def figure(stored: dict[str, Any], path: Path) -> None:
     """Temporary memory against T, a line for each policy."""
-    from matplotlib.figure import Figure
-
-    drawing = Figure(figsize=(6, 4), layout="constrained")
+    drawing = new_figure(3.6, title=f"LSTM, D = {INPUT_SIZE}, H = {HIDDEN_SIZE}, by checkpoint_every")
     axes = drawing.subplots()
     shortest = min(row["batch"] for row in stored["rows"])
     for policy in POLICIES:
         rows = [row for row in stored["rows"] if row["policy"] == policy and row["batch"] > shortest]
-        axes.loglog([r["length"] for r in rows], [r["bytes"] / 1e6 for r in rows], "o-", label=policy)
-    axes.set_xlabel("T, steps")
-    axes.set_ylabel("temporary memory of one update, MB")
-    axes.set_title(f"LSTM, D = {INPUT_SIZE}, H = {HIDDEN_SIZE}, by checkpoint_every", fontsize=10)
-    axes.legend()
-    drawing.savefig(path, dpi=120, metadata={"Software": None})
+        name = f"every {policy} steps" if policy != "every step kept" else policy
+        axes.loglog([r["length"] for r in rows], [r["bytes"] / 1e6 for r in rows], marker="o", label=name)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,g}")
+    axes.set(xlabel="T, steps", ylabel="temporary memory of one update, MB")
+    label_lines(axes)
+    save_figure(drawing, path)
 
 
 def _line(row: Row) -> str:

@@ -8,7 +8,21 @@ import numpy as np
 from experiments.anomaly_detection.data import TimeSeries
 from experiments.anomaly_detection.detector import Detection
 from experiments.anomaly_detection.features import SeriesFeatures
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PINK,
+    date_axis,
+    draw_band,
+    draws,
+    facets,
+    new_figure,
+    save_figure,
+    shared_legend,
+    wrapped,
+)
 
 
 @draws
@@ -21,24 +35,21 @@ def draw_series(features: SeriesFeatures, detection: Detection, threshold: float
         threshold: the anomaly score from which on there is an alarm.
         file: a .png to write.
     """
-    from matplotlib.figure import Figure
-
     series = features.series
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    figure = new_figure(4.2, width=9.0, title=series.name)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for axes in (above, below):
         _shade(axes, features)
     _plot(above, series, detection, threshold)
-    above.plot(series.times, detection.prediction, linewidth=0.6, color="C0", label="predicted")
-    above.fill_between(
-        series.times, detection.low, detection.high, color="C0", alpha=0.2, linewidth=0, label="90 % interval"
-    )
-    above.set(title=series.name, ylabel="value")
-    above.legend(fontsize="x-small", loc="upper left", ncols=3)
-    below.plot(series.times, detection.anomaly_score, linewidth=0.8, color="C1")
-    below.axhline(threshold, linestyle="--", linewidth=0.8, color="grey", label="threshold")
+    above.plot(series.times, detection.prediction, linewidth=0.6, color=BLUE, label="predicted")
+    draw_band(above, series.times, detection.low, detection.high, label="90 % interval")
+    above.set(ylabel="value")
+    below.plot(series.times, detection.anomaly_score, linewidth=0.8, color=ORANGE)
+    below.axhline(threshold, linestyle="--", linewidth=0.8, color=GREY, label="threshold of an alarm")
     below.set(ylabel="anomaly score", xlabel="time", ylim=(0, max(2.0, 1.5 * threshold)))
-    save_figure(figure, file, dpi=80)
+    date_axis(below, series.times, ticks=8)
+    shared_legend(figure, (above, below))
+    save_figure(figure, file, dpi=100)
 
 
 @draws
@@ -46,38 +57,29 @@ def draw_overview(
     features: Sequence[SeriesFeatures], detections: Sequence[Detection], threshold: float, file: Path
 ) -> None:
     """Draw the alarms in up to twelve series, evenly chosen out of all, one in each panel; arguments as above."""
-    from matplotlib.figure import Figure
-
     chosen = np.unique(np.linspace(0, len(features) - 1, 12).astype(int)).tolist()
-    columns = min(3, len(chosen))
-    rows = -(-len(chosen) // columns)
-    figure = Figure(figsize=(4.2 * columns, 2 * rows + 0.8), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False)
-    for axes in panels.flat[len(chosen) :]:
-        axes.set_axis_off()
-    for axes, i in zip(panels.flat, chosen, strict=False):
+    figure, panels = facets(len(chosen), 1.5, width=9.0, y="value")
+    for axes, i in zip(panels, chosen, strict=True):
         _shade(axes, features[i])
         _plot(axes, features[i].series, detections[i], threshold)
-        axes.set_title(features[i].series.name, fontsize="x-small")
-        axes.tick_params(labelsize="xx-small")
-        axes.set_xticks(features[i].series.times[[0, len(features[i].rows) // 2, -1]])
-    labels = {
-        label: line for axes in panels.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=4, fontsize="small")
-    figure.supylabel("value", fontsize="small")
-    save_figure(figure, file, dpi=90)
+        axes.set_title(wrapped(features[i].series.name, 44), fontsize=7.5)
+        axes.tick_params(labelsize=7)
+        axes.locator_params(axis="y", nbins=4)
+        date_axis(axes, features[i].series.times)
+        axes.xaxis.get_offset_text().set_fontsize(7)
+    shared_legend(figure, panels)
+    save_figure(figure, file, dpi=110)
 
 
 def _shade(axes, features: SeriesFeatures) -> None:
     """Mark the training rows, and the labelled windows."""
     times = features.series.times
     axes.axvspan(
-        times[0], times[features.training_rows - 1], color="grey", alpha=0.15, linewidth=0, label="training rows"
+        times[0], times[features.training_rows - 1], color=GREY, alpha=0.25, linewidth=0, label="training rows"
     )
     for i, (left, right) in enumerate(features.series.windows):
         label = "labelled window" if i == 0 else None
-        axes.axvspan(times[left], times[right], color="C3", alpha=0.2, linewidth=0, label=label)
+        axes.axvspan(times[left], times[right], color=PINK, alpha=0.35, linewidth=0, label=label)
 
 
 def _plot(axes, series: TimeSeries, detection: Detection, threshold: float) -> None:
@@ -85,6 +87,6 @@ def _plot(axes, series: TimeSeries, detection: Detection, threshold: float) -> N
     alarms = np.flatnonzero(detection.anomaly_score >= threshold)
     known = series.values[np.isfinite(series.values)]
     margin = 0.1 * max(float(np.ptp(known)), 1e-9)
-    axes.plot(series.times, series.values, linewidth=0.6, color="black", label="measured")
-    axes.plot(series.times[alarms], series.values[alarms], "v", color="C1", label="alarm")
+    axes.plot(series.times, series.values, linewidth=0.6, color=INK, label="measured")
+    axes.plot(series.times[alarms], series.values[alarms], "v", color=ORANGE, label="alarm")
     axes.set_ylim(known.min() - margin, known.max() + margin)

@@ -8,7 +8,19 @@ import numpy as np
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.scores import Scored
 from experiments.forecasting.windows import Windows
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import (
+    BLUE,
+    GREY,
+    INK,
+    WIDTH,
+    date_axis,
+    draw_band,
+    draws,
+    label_lines,
+    new_figure,
+    save_figure,
+    shared_legend,
+)
 
 
 @draws
@@ -25,73 +37,74 @@ def draw_forecasts(
         title: above the figure.
         fans: how many moments.
     """
-    from matplotlib.figure import Figure
-
     own = np.flatnonzero(examples[:, 0] == examples[0, 0])[-max(28 * windows.horizon, 200) :]
     times, last, ahead = windows.panel.moments(windows.horizon), examples[own, 1], windows.horizon
     target = windows.panel.target[examples[0, 0]]
-    figure = Figure(figsize=(10, 3.5 + 3 * (ahead > 1)), layout="constrained")
+    name = windows.panel.series[examples[0, 0]]
+    figure = new_figure(2.8 + 2.2 * (ahead > 1), title=f"{title}{f': {name}' if name else ''}")
     all_axes = figure.subplots(1 + (ahead > 1), squeeze=False)[:, 0]
     steps = np.arange(last[0] - windows.window + 1, last[-1] + ahead + 1)
     for axes in all_axes:
-        axes.plot(times[steps], target[steps], color="black", linewidth=1, label="observed")
+        axes.plot(times[steps], target[steps], color=INK, linewidth=0.9, label="observed")
+        date_axis(axes, times[steps], ticks=8)
         axes.set_ylabel(windows.panel.unit)
     _draw_band(all_axes[0], times[last + ahead], _part(scored.forecast, own, -1), True)
-    all_axes[0].set_title(f"forecast {ahead} step{'s' * (ahead > 1)} before")
+    all_axes[0].set_title(f"each moment, forecast {ahead} step{'s' * (ahead > 1)} before", loc="left")
     for axes in all_axes[1:]:
         for i in np.linspace(0, max(0, len(own) - 1 - ahead), 4).astype(int):
             place = last[i] + np.arange(1, ahead + 1)
             _draw_band(axes, times[place], _part(scored.forecast, own[i], slice(None)), False)
-            axes.axvline(times[last[i]], color="grey", linewidth=0.5)
-        axes.set_title(f"forecast at once, at the grey lines, of the {ahead} steps after them")
+            axes.axvline(times[last[i]], color=GREY, linewidth=0.7)
+        axes.set_title(f"at each grey line, the {ahead} steps after it", loc="left")
     all_axes[-1].set_xlabel("time")
-    all_axes[0].legend(fontsize="small", ncols=4)
-    name = windows.panel.series[examples[0, 0]]
-    figure.suptitle(f"{title}{f': {name}' if name else ''}")
+    shared_legend(figure, all_axes[:1])
     save_figure(figure, file)
 
 
 @draws
 def draw_errors(scored: Scored, file: Path, title: str, unit: str) -> None:
     """The mean absolute error by step ahead, of all methods; and how many observations were in bands of each width."""
-    from matplotlib.figure import Figure
-
     quantiles = scored.forecast.quantiles
-    figure = Figure(figsize=(5 + 4 * (quantiles is not None), 4), layout="constrained")
-    errors, *rest = figure.subplots(1, 1 + (quantiles is not None), squeeze=False)[0]
+    figure = new_figure(3.4, width=8.4 if quantiles is not None else WIDTH, title=title)
+    errors, *rest = figure.subplots(1, 1 + (quantiles is not None), squeeze=False, **_widths(quantiles is not None))[0]
     for name, prediction in {"here": scored.forecast.point, **scored.others}.items():
         by_step = np.nanmean(np.abs(prediction - scored.target), axis=0)
         errors.plot(np.arange(1, len(by_step) + 1), by_step, marker=".", label=name)
-    errors.set(title=title, xlabel="steps ahead", ylabel=f"mean absolute error, {unit}", ylim=(0, None))
-    errors.legend(fontsize="small")
+    errors.set(xlabel="steps ahead", ylabel=f"mean absolute error, {unit}", ylim=(0, None))
     if quantiles is not None:
         (axes,) = rest
         known = ~np.isnan(scored.target)
         below = [np.mean((scored.target <= quantiles[..., i])[known]) for i in range(len(LEVELS))]
-        axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="perfect calibration")
-        axes.plot(LEVELS, below, "o-", label="here")
-        axes.set(title="calibration", xlabel="level of the quantile", ylabel="share of observations below it")
-        axes.legend(fontsize="small")
+        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="perfect calibration")
+        axes.plot(LEVELS, below, "o-", color=BLUE, label="here")
+        axes.set(xlabel="level of the quantile", ylabel="share of observations below it")
+        axes.legend(loc="upper left")
+    label_lines(errors)
     save_figure(figure, file)
 
 
 @draws
 def draw_volatility(windows: Windows, examples: np.ndarray, scored: Scored, file: Path, title: str) -> None:
     """The deviation that was forecast of each next return of the first series, over all and around the wildest day."""
-    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     own = np.flatnonzero(examples[:, 0] == examples[0, 0])
     days, observed = windows.panel.times[examples[own, 1] + 1], np.sqrt(scored.target[own, 0])
     wildest = int(observed.argmax())
-    figure = Figure(figsize=(10, 7), layout="constrained")
+    figure = new_figure(5.4, title=f"{title}: {windows.panel.series[examples[0, 0]]}")
     for axes, near in zip(figure.subplots(2), (slice(None), slice(max(0, wildest - 60), wildest + 60)), strict=True):
-        axes.plot(days[near], observed[near], ".", color="grey", markersize=3, label="size of the return")
-        for name, prediction in {**scored.others, "here": scored.forecast.point}.items():
-            thick = 1.5 if name == "here" else 0.7
-            axes.plot(days[near], np.sqrt(prediction[own, 0])[near], linewidth=thick, label=f"deviation, {name}")
-        axes.set(xlabel="day", ylabel="%", yscale="log", ylim=(0.1, None))
-    figure.axes[0].legend(fontsize="small", ncols=5)
-    figure.suptitle(f"{title}: {windows.panel.series[examples[0, 0]]}")
+        axes.plot(days[near], observed[near], ".", color=GREY, markersize=3, label="size of the return")
+        for i, (name, prediction) in enumerate({"here": scored.forecast.point, **scored.others}.items()):
+            thick, above = (1.5, 3) if name == "here" else (0.8, 2)
+            look = {"color": f"C{i}", "linewidth": thick, "zorder": above, "label": f"deviation, {name}"}
+            axes.plot(days[near], np.sqrt(prediction[own, 0])[near], **look)
+        axes.set(ylabel="%", yscale="log", ylim=(0.1, None))
+        axes.yaxis.set(major_formatter="{x:g}", minor_formatter=NullFormatter())
+        date_axis(axes, days[near], ticks=8)
+    figure.axes[0].set_title("all days of the test part", loc="left")
+    figure.axes[1].set_title("around the wildest day", loc="left")
+    figure.axes[1].set_xlabel("day")
+    shared_legend(figure, figure.axes[:1], 3)
     save_figure(figure, file)
 
 
@@ -105,28 +118,34 @@ def draw_backtest(rows: list[dict[str, Any]], file: Path, title: str, metric: st
         title: above the figure.
         metric: of the errors.
     """
-    from matplotlib.figure import Figure
 
     def column(name: str) -> np.ndarray:
         return np.array([np.nan if row.get(name) is None else row[name] for row in rows], float)
 
     shares = [name for name in rows[0] if name.startswith("coverage")]
-    figure = Figure(figsize=(5 + 4 * bool(shares), 4), layout="constrained")
-    errors, *rest = figure.subplots(1, 1 + bool(shares), squeeze=False)[0]
+    figure = new_figure(3.4, width=8.4 if shares else WIDTH, title=title)
+    errors, *rest = figure.subplots(1, 1 + bool(shares), squeeze=False, **_widths(bool(shares)))[0]
     ahead = column("ahead")
     others = [name for name in rows[0] if name not in ("ahead", "targets", "here", "low", "high", *shares)]
     for name in ("here", *(name for name in others if not name.startswith("width"))):
         errors.plot(ahead, column(name), marker=".", label=name, linewidth=1.5 if name == "here" else 0.8)
-    errors.fill_between(ahead, column("low"), column("high"), color="C0", alpha=0.2, label="95 % over origins")
-    errors.set(title=title, xlabel="steps ahead", ylabel=metric, ylim=(0, None))
-    errors.legend(fontsize="small")
+    draw_band(errors, ahead, column("low"), column("high"))
+    errors.set(xlabel="steps ahead", ylabel=f"{metric}\n(band: 95 % over origins)", ylim=(0, None))
     for axes in rest:
         for i, name in enumerate(shares):
             axes.plot(ahead, column(name), marker=".", color=f"C{i}", label=name)
             axes.axhline(float(name.split()[-1].rstrip("%")) / 100, linestyle="--", color=f"C{i}", linewidth=1)
-        axes.set(title="coverage", xlabel="steps ahead", ylabel="share of observations in the band", ylim=(0, 1.02))
-        axes.legend(fontsize="small", loc="lower left")
+        axes.set(
+            xlabel="steps ahead", ylabel="share of observations in the band\n(dashed: as it should be)", ylim=(0, 1.02)
+        )
+        axes.legend(loc="lower left")
+    label_lines(errors)
     save_figure(figure, file)
+
+
+def _widths(two: bool) -> dict[str, Any]:
+    """The first of two panels is the wider one, for labels stand beside its lines."""
+    return {"width_ratios": (3, 2)} if two else {}
 
 
 def _part(forecast: Forecast, rows: Any, steps: Any) -> Forecast:
@@ -137,10 +156,10 @@ def _part(forecast: Forecast, rows: Any, steps: Any) -> Forecast:
 
 def _draw_band(axes, times: np.ndarray, forecast: Forecast, named: bool) -> None:
     """A line with its bands; `named` in the legend."""
-    axes.plot(times, forecast.point, color="C0", linewidth=1.2, label="forecast" if named else None)
+    axes.plot(times, forecast.point, color=BLUE, linewidth=1.2, label="forecast" if named else None)
     if forecast.quantiles is None:
         return
     for i in range(len(LEVELS) // 2):
         name = f"band of {LEVELS[-1 - i] - LEVELS[i]:.0%}" if named else None
         low, high = forecast.quantiles[..., i], forecast.quantiles[..., -1 - i]
-        axes.fill_between(times, low, high, color="C0", alpha=0.2, linewidth=0, label=name)
+        draw_band(axes, times, low, high, label=name, alpha=0.15 + 0.2 * i)

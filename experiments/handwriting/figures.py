@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.common.recordings import Recording
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import BLUE, INK, ORANGE, draws, new_figure, save_figure, wrapped
 
 Transcribe = Callable[[Sequence[Recording]], Sequence[Sequence[str]]]
 """From drawings to the words of each."""
@@ -47,8 +47,6 @@ def draw_growing(
         title: above the figure.
         moments: panels in a row. They end where signs end, or, of a single sign, at parts of its points.
     """
-    from matplotlib.figure import Figure
-
     stages = []
     for drawing in drawings:
         ends = np.cumsum([len(stroke) for stroke in drawing.segments])
@@ -56,8 +54,8 @@ def draw_growing(
         stages.append(ends[np.unique(np.linspace(0, len(ends) - 1, moments + 1).round().astype(int)[1:])])
     shown = [truncated(d, int(n)) for d, ends in zip(drawings, stages, strict=True) for n in ends]
     predictions = iter(transcribe(shown))
-    figure = Figure(figsize=(2.2 * moments, 1.5 * len(drawings) + 0.6), layout="constrained")
-    figure.suptitle(f"{title}\nblue: written by then; above: what is read by then", fontsize="medium")
+    title = f"{title}\nblue: written by then; above: what is read by then"
+    figure = new_figure(1.3 * len(drawings) + 0.8, width=max(5.0, 1.9 * moments), title=title)
     rows = figure.subplots(len(drawings), moments, squeeze=False)
     for axes, drawing, ends in zip(rows, drawings, stages, strict=True):
         low, high = drawing.signal.min(axis=0), drawing.signal.max(axis=0)
@@ -68,14 +66,13 @@ def draw_growing(
             prediction = " ".join(next(predictions)) or "nothing"
             last = end == ends[-1] and bool(drawing.words)
             right = prediction == " ".join(drawing.words)
-            verdict = f"  ({'right' if right else 'it is ' + ' '.join(drawing.words)})" if last else ""
-            panel.set_title(
-                prediction + verdict, fontsize="small", color="firebrick" if last and not right else "black"
-            )
+            verdict = ("\nright" if right else f"\nwrong: it is {' '.join(drawing.words)}") if last else ""
+            panel.set_title(wrapped(prediction, 26) + verdict, fontsize=8, color=ORANGE if last and not right else INK)
+            panel.grid(False)
             for stroke in drawing.segments:
-                panel.plot(*stroke.T, color="lightgrey", linewidth=1)
+                panel.plot(*stroke.T, "-", color="#D0D0D0", linewidth=1)
             for stroke in truncated(drawing, int(end)).segments:
-                panel.plot(*stroke.T, "o-", color="C0", markersize=2, linewidth=1.5)
+                panel.plot(*stroke.T, "o-", color=BLUE, markersize=2, linewidth=1.5)
             panel.set(
                 xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), xticks=[], yticks=[]
             )

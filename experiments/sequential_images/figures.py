@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import INK, ORANGE, draws, new_figure, save_figure
 
 
 @draws
@@ -21,19 +21,17 @@ def draw_pictures(
         title: above the figure.
         count: of pictures, half of them wrong where there are so many.
     """
-    from matplotlib.figure import Figure
-
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     order = np.lexsort((-confidence, predicted == labels))
     wrong = int((predicted != labels).sum())
     shown = [*order[: min(wrong, count // 2)], *order[wrong:][:: max(1, (len(labels) - wrong) // count)]][:count]
     columns = count // 2
-    figure = Figure(figsize=(1.3 * columns, 4.2), layout="constrained")
-    figure.suptitle(f"{title}: label, what it was taken for, p", fontsize="medium")
+    figure = new_figure(3.2, title=f"{title}: taken for (its probability), and the label where that is another")
     for panel in (panels := figure.subplots(2, columns).ravel()):
         panel.axis("off")
     for panel, i in zip(panels, shown, strict=False):
         panel.imshow(pixels[i], cmap="gray_r")
-        colour = "black" if predicted[i] == labels[i] else "firebrick"
-        panel.set_title(f"{labels[i]}, {predicted[i]}, {confidence[i]:.2f}", fontsize="small", color=colour)
+        right = predicted[i] == labels[i]
+        text = f"{predicted[i]} ({confidence[i]:.2f})" + ("" if right else f"\nis {labels[i]}")
+        panel.set_title(text, fontsize=8, color=INK if right else ORANGE)
     save_figure(figure, file)

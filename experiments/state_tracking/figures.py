@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import GREY, draws, label_lines, new_figure, save_figure
 
 
 @draws
@@ -19,15 +19,17 @@ def draw_lengths(
         trained: the greatest length in training; a line is drawn there.
         majority: name -> accuracy in % of the commonest answer, dotted in the colour of the curve.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = new_figure(3.6, title=title)
     axes = figure.subplots()
     for i, (name, curve) in enumerate(curves.items()):
         lengths, values = zip(*sorted(curve.items()), strict=True)
-        axes.plot(lengths, values, "o-" if len(lengths) < 20 else "-", color=f"C{i}", linewidth=1, label=name)
+        look = {"marker": "o" if len(lengths) < 20 else "", "linewidth": 1.0}
+        axes.plot(lengths, values, color=f"C{i}", label=name.replace("_", " "), **look)
         axes.axhline(majority[name], color=f"C{i}", linestyle=":", linewidth=1)
-    axes.axvline(trained, color="grey", linestyle="--", linewidth=1, label="longest in training")
-    axes.set(title=title, xlabel="length", ylabel="accuracy, %", ylim=(-2, 102))
-    axes.legend(fontsize="small", loc="lower right")
+    axes.axvspan(0, trained, color=GREY, alpha=0.15, linewidth=0, label="lengths in training")
+    axes.plot([], [], ":", color=GREY, label="always the commonest answer")
+    axes.set(xlabel="length", ylabel="accuracy, %", ylim=(-2, 102), xlim=(0, None))
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles[-2:], labels[-2:], loc="outside lower center", ncols=2)
+    label_lines(axes)
     save_figure(figure, file)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import INK, draws, facets, new_figure, save_figure, wrapped
 
 
 @draws
@@ -18,21 +18,19 @@ def draw_filmstrip(videos: Mapping[str, np.ndarray], file: Path, *, title: str, 
         title: above the figure.
         first: the number of the first frame.
     """
-    from matplotlib.figure import Figure
-
     count = max(len(video) for video in videos.values())
-    figure = Figure(figsize=(1.6 + 0.75 * count, 0.6 + 0.85 * len(videos)), layout="constrained")
+    width = min(11.0, max(4.0, 1.4 + 0.62 * count))
+    figure = new_figure(0.75 + 0.75 * len(videos), width=width, title=title)
     rows = figure.subplots(len(videos), count, squeeze=False)
     for row, (name, video) in zip(rows, videos.items(), strict=True):
         for axes in row:
             axes.set(xticks=[], yticks=[], frame_on=False)
         for k, frame in enumerate(video):
             row[k].imshow(frame, cmap="gray", vmin=0, vmax=1)
-        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
+        row[0].set_ylabel(wrapped(name, 14), rotation=0, ha="right", va="center")
     for k, axes in enumerate(rows[-1]):
-        axes.set_xlabel(first + k, fontsize="small")
-    figure.suptitle(title, fontsize="medium")
-    figure.supxlabel("frame", fontsize="small")
+        axes.set_xlabel(first + k)
+    figure.supxlabel("frame")
     save_figure(figure, file)
 
 
@@ -63,25 +61,17 @@ def side_by_side(videos: Sequence[np.ndarray]) -> np.ndarray:
 @draws
 def draw_tracks(tracks: Sequence[np.ndarray], titles: Sequence[str], file: Path) -> None:
     """Draw the first two coordinates of tracks `[t, D]`, a panel each; a dot where it begins, colours for the time."""
-    from matplotlib.figure import Figure
-
-    columns = min(5, len(tracks))
-    rows = -(-len(tracks) // columns)
-    figure = Figure(figsize=(2.4 * columns + 0.8, 2.5 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, panels = facets(len(tracks), 1.8, columns=5, width=9.0, x="x", y="y")
     shown = None
-    for axes in panels[len(tracks) :]:
-        axes.set_axis_off()
-    for axes, track, title in zip(panels, tracks, titles, strict=False):
+    for axes, track, title in zip(panels, tracks, titles, strict=True):
         x, y = track[:, 0], track[:, min(1, track.shape[1] - 1)]
-        axes.plot(x, y, color="lightgrey", linewidth=1)
-        axes.plot(x[0], y[0], "ko", markersize=6)
+        axes.plot(x, y, color="#D0D0D0", linewidth=1)
+        axes.plot(x[0], y[0], "o", color=INK, markersize=6)
         shown = axes.scatter(x, y, c=np.linspace(0, 1, len(track)), s=8, cmap="viridis", zorder=3)
-        axes.set_title(title, fontsize="small")
-        axes.tick_params(labelsize="x-small")
+        axes.set_title("\n".join(wrapped(line, 24) for line in title.split("\n")), fontsize=7.5)
+        axes.tick_params(labelsize=7)
+        axes.locator_params(nbins=4)
         axes.set_aspect("equal", adjustable="datalim")
-    figure.supxlabel("x", fontsize="small")
-    figure.supylabel("y", fontsize="small")
     if shown is not None:
-        figure.colorbar(shown, ax=list(panels), label="time, from beginning to end")
+        figure.colorbar(shown, ax=panels, label="time; black dot: the beginning", ticks=[])
     save_figure(figure, file)

@@ -9,6 +9,7 @@ from rnn_jax.analysis.gradient_flow import (
     jacobian_singular_values,
     layer_gradient_norms,
     lyapunov_exponents,
+    mean_gradient_norms,
     step_jacobians,
 )
 from rnn_jax.analysis.occlusion import occlusion
@@ -35,6 +36,7 @@ __all__ = [
     "layer_gradient_norms",
     "layer_inputs",
     "lyapunov_exponents",
+    "mean_gradient_norms",
     "named_gates",
     "occlusion",
     "pattern_units",

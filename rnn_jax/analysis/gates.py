@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import HEAT, SIGNED, draws, facets, panel_width, save_figure, step_ticks
 from rnn_jax.cells import GRU, JANET, LSTM, LSTMP, MGU, UGRNN, ComplexDiagonalCell, DiagonalCell, GRUResetBefore
 from rnn_jax.cells.base import Cell, along_last, dense, sigmoid
 from rnn_jax.cells.gated.lstm import layer_norm
@@ -67,27 +67,25 @@ def draw_gates(gates: Mapping[str, np.ndarray], steps: Sequence[str], file: Path
         title: above the figure.
         units: how many rows are shown, at most.
     """
-    from matplotlib.figure import Figure
-
-    length = max(len(values) for values in gates.values())
-    figure = Figure(figsize=(2 + 0.11 * max(length, 50), 1 + 1.6 * len(gates)), layout="constrained")
-    figure.suptitle(title, fontsize="medium")
-    panels = figure.subplots(len(gates), 1, squeeze=False, sharex=True)[:, 0]
+    width = panel_width(max(len(values) for values in gates.values()))
+    title += "\na row for each unit, the one with the highest mean at the top"
+    figure, panels = facets(
+        len(gates), 1.3 + 0.8 / len(gates), columns=1, width=width, title=title, x="step", y="units", sharex=True
+    )
+    images = {}
     for axes, (name, values) in zip(panels, gates.items(), strict=True):
         order = np.argsort(-values.mean(axis=0), kind="stable")
         order = order[np.unique(np.linspace(0, len(order) - 1, units).astype(int))]
-        low = -1.0 if values.min() < 0 else 0.0
-        image = axes.imshow(values[:, order].T, vmin=low, vmax=1, cmap="viridis", aspect="auto", interpolation="none")
-        axes.set(ylabel=name, yticks=[])
-        figure.colorbar(image, ax=axes)
-    if steps:
-        panels[-1].set_xticks(range(len(steps)), steps, fontsize="xx-small", rotation=0 if _short(steps) else 90)
-    panels[-1].set_xlabel("step")
+        signed = bool(values.min() < 0)
+        image = axes.imshow(
+            values[:, order].T, vmin=-1 if signed else 0, vmax=1, cmap=SIGNED if signed else HEAT, aspect="auto"
+        )
+        axes.set(title=name, yticks=[], ylabel="units")
+        images.setdefault(signed, (image, []))[1].append(axes)
+    step_ticks(panels[-1], steps)
+    for signed, (image, those) in images.items():
+        figure.colorbar(image, ax=those, label="candidate" if signed else "gate (1: open)")
     save_figure(figure, file)
-
-
-def _short(steps: Sequence[str]) -> bool:
-    return max(map(len, steps)) < 2
 
 
 def _parts(a: jax.Array, names: str) -> dict[str, jax.Array]:

@@ -16,13 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import draws, facets, save_figure, shared_legend
 from rnn_jax.analysis.tracing import trace, trace_names
 from rnn_jax.cells.base import Cell, carry_shapes
 from rnn_jax.checks import check_size
 from rnn_jax.nnx import unrolled_by
 from rnn_jax.typing import Array, Carry, Params, at_least_float32
-from rnn_jax.unroll import Unrolled
+from rnn_jax.unroll import Trace, Unrolled
 from rnn_jax.unroll.vectors import Inputs, VectorSteps
 
 
@@ -43,7 +43,7 @@ def gradient_norms(
         For each cell, in the order in which they run ("0 LSTM", "1 GRU backward"), norms `[T, B]` over all parts of its
         carry; zero past the lengths.
     """
-    return _norms(lambda run: loss(run(cell, params, xs, carry, **options).ys))
+    return _norms(lambda run: loss(run(cell, params, xs, carry, **options).ys))[0]
 
 
 def layer_gradient_norms(loss: Callable[[], jax.Array]) -> dict[str, jax.Array]:
@@ -51,12 +51,19 @@ def layer_gradient_norms(loss: Callable[[], jax.Array]) -> dict[str, jax.Array]:
 
     A layer that is called in a loop or under `vmap` has norms of the sum over all calls.
     """
+    return _norms(_layers_run_by(loss))[0]
 
-    def score(run: Callable[..., Unrolled]) -> jax.Array:
-        with unrolled_by(run):
-            return loss()
 
-    return _norms(score)
+def mean_gradient_norms(loss: Callable[[], jax.Array]) -> dict[str, jax.Array]:
+    """The means of `layer_gradient_norms` over the rows that a step is a part of: `[T]`, NaN where it is of none."""
+    norms, valid = _norms(_layers_run_by(loss), count=True)
+    axes = {name: tuple(range(1, found.ndim)) for name, found in norms.items()}
+    return {name: found.sum(axes[name]) / valid[name].sum(axes[name]) for name, found in norms.items()}
+
+
+def until_nan(norms: np.ndarray) -> np.ndarray:
+    """Means of `mean_gradient_norms` up to the last step that some row has."""
+    return norms[: np.flatnonzero(~np.isnan(norms)).max(initial=-1) + 1]
 
 
 def step_jacobians(cell: Cell, params: Params, xs: Array, carry: Carry = None) -> jax.Array:
@@ -144,28 +151,37 @@ def draw_gradient_flow(flows: Mapping[str, Mapping[int, np.ndarray]], file: Path
         title: above the figure.
     """
     from matplotlib import colormaps
-    from matplotlib.figure import Figure
 
-    columns = min(4, len(flows))
-    rows = -(-len(flows) // columns)
-    figure = Figure(figsize=(1 + 3.2 * columns, 1 + 2.8 * rows), layout="constrained")
-    figure.suptitle(title, fontsize="medium")
-    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    for axes in panels[len(flows) :]:
-        axes.axis("off")
-    for axes, (name, updates) in zip(panels, flows.items(), strict=False):
+    columns = 2 if len(flows) in (2, 4) else 3
+    figure, panels = facets(
+        len(flows), 2.3, columns=columns, title=title, x="step t", y="norm of dL/dh at step t", sharey=True, sharex=True
+    )
+    for axes, (name, updates) in zip(panels, flows.items(), strict=True):
         for i, (update, norms) in enumerate(updates.items()):
-            colour = colormaps["viridis"](0.9 * i / max(1, len(updates) - 1))
+            colour = colormaps["viridis_r"]((i + 1) / len(updates))
             # Zero is not on a logarithmic scale: steps past the end, or a gradient below the least float.
-            axes.semilogy(np.where(np.asarray(norms) > 0, norms, np.nan), color=colour, label=f"update {update}")
-        axes.set(title=name, xlabel="step t")
-    panels[0].set_ylabel("norm of dL/dh at step t")
-    panels[0].legend(fontsize="x-small")
+            shown = np.where(np.asarray(norms) > 0, norms, np.nan)
+            axes.semilogy(shown, color=colour, linestyle="-", label=f"after {update} updates")
+        axes.set(title=name)
+    shared_legend(figure, panels)
     save_figure(figure, file)
 
 
-def _norms(score: Callable[[Callable[..., Unrolled]], jax.Array]) -> dict[str, jax.Array]:
-    """Norms of the gradient of a score by zeros that are added to each carry; `score` gets what acts as `unroll`."""
+def _layers_run_by(loss: Callable[[], jax.Array]) -> Callable[[Callable[..., Unrolled]], jax.Array]:
+    """`loss()` as a function of what its layers call in the place of `unroll`."""
+
+    def score(run: Callable[..., Unrolled]) -> jax.Array:
+        with unrolled_by(run):
+            return loss()
+
+    return score
+
+
+def _norms(score: Callable[[Callable[..., Unrolled]], jax.Array], count: bool = False) -> tuple[dict, dict]:
+    """Norms of the gradient of a score by zeros that are added to each carry; `score` gets what acts as `unroll`.
+
+    With `count` also, for each cell, 1 where a step is a part of its row and 0 in the padding, of the norms' shape.
+    """
     traces = []
 
     def traced(*arguments: Any, **options: Any) -> Unrolled:
@@ -175,16 +191,38 @@ def _norms(score: Callable[[Callable[..., Unrolled]], jax.Array]) -> dict[str, j
 
     jax.eval_shape(lambda: score(traced))
     taps = [jax.tree.map(_zeros, one.carries) for one in traces]
+    marks = [jnp.zeros(one.ys.shape[: one.leading], jnp.float32) for one in traces]
 
-    def tapped(taps: list[Any]) -> jax.Array:
-        left = iter(taps)
-        return score(lambda *arguments, **options: trace(*arguments, taps=left, **options)[0])
+    def tapped(taps: list[Any], marks: list[jax.Array]) -> jax.Array:
+        left, unmarked = iter(taps), iter(marks)
 
-    gradients = jax.grad(tapped)(taps)
-    return {
-        name: _norm(jax.tree.leaves(gradient), one.leading)
-        for name, one, gradient in zip(trace_names(traces), traces, gradients, strict=True)
+        def run(*arguments: Any, **options: Any) -> Unrolled:
+            unrolled, new = trace(*arguments, taps=left, **options)
+            return _marked(unrolled, [next(unmarked) for _ in new], [_valid(one) for one in new]) if count else unrolled
+
+        return score(run)
+
+    gradients, calls = jax.grad(tapped, argnums=(0, 1))(taps, marks)
+    names = trace_names(traces)
+    norms = [_norm(jax.tree.leaves(gradient), one.leading) for one, gradient in zip(traces, gradients, strict=True)]
+    return dict(zip(names, norms, strict=True)), {
+        n: (c > 0).astype(jnp.float32) for n, c in zip(names, calls, strict=True)
     }
+
+
+@jax.custom_vjp
+def _marked(unrolled: Unrolled, marks: list[jax.Array], valid: list[jax.Array]) -> Unrolled:
+    """`unrolled`, whose gradient by `marks` is `valid`: this comes out of loops and maps, where no value does."""
+    del marks, valid
+    return unrolled
+
+
+_marked.defvjp(lambda unrolled, marks, valid: (unrolled, valid), lambda valid, gradient: (gradient, valid, None))
+
+
+def _valid(one: Trace) -> jax.Array:
+    shape = one.ys.shape[: one.leading]
+    return jnp.broadcast_to(jnp.ones((), bool) if one.valid is None else one.valid, shape).astype(jnp.float32)
 
 
 def _zeros(leaf: jax.Array) -> jax.Array | None:

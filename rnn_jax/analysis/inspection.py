@@ -13,7 +13,7 @@ import numpy as np
 
 from rnn_jax.analysis.automata import extract_automaton
 from rnn_jax.analysis.gates import draw_gates, gates_of, saturated
-from rnn_jax.analysis.gradient_flow import draw_gradient_flow, layer_gradient_norms
+from rnn_jax.analysis.gradient_flow import draw_gradient_flow, mean_gradient_norms, until_nan
 from rnn_jax.analysis.saliency import draw_steps, integrated_gradients, saliency
 from rnn_jax.analysis.states import draw_states, principal_components, state_vectors
 from rnn_jax.analysis.text_patterns import draw_pattern_units, pattern_units, text_patterns
@@ -39,10 +39,11 @@ def gates_page(
     check_traces(traces)
     lines = []
     for i, (name, trace) in enumerate(zip(trace_names(traces), traces, strict=True)):
-        gates = {gate: _row(_rows(values, trace), row)[:shown] for gate, values in gates_of(trace).items()}
+        length = min(shown, _length(trace, row))
+        gates = {gate: _row(_rows(values, trace), row)[:length] for gate, values in gates_of(trace).items()}
         if not gates:
             continue
-        draw_gates(gates, steps[:shown], file.with_stem(f"{file.stem}-{i}"), f"gates of {name}, row {row}")
+        draw_gates(gates, steps[:length], file.with_stem(f"{file.stem}-{i}"), f"gates of {name}, row {row}")
         every = {g: saturated(a) for g, values in gates_of(trace).items() if (a := _valid(values, trace)).min() >= 0}
         text = ", ".join(f"{g} {low:.0%} below 0.1 and {high:.0%} above 0.9" for g, (low, high) in every.items())
         lines.append(f"{name}: {text}")
@@ -71,11 +72,14 @@ def states_page(traces: Sequence[Trace], file: Path) -> str:
 
 
 def flow_page(score: Score, file: Path, update: int) -> str:
-    """The norm of the gradient of the score by the carry that enters each step of each cell, its mean over rows."""
-    norms = jax.jit(lambda: layer_gradient_norms(score))()
+    """The norm of the gradient of the score by the carry that enters each step of each cell.
+
+    It is the mean over the rows that have the step; what is past the end of the longest is left out.
+    """
+    norms = jax.jit(lambda: mean_gradient_norms(score))()
     if not norms:
         raise NotApplicable("the model has no recurrent layer")
-    flows = {name: np.asarray(n).reshape(len(n), -1).mean(1) for name, n in norms.items()}
+    flows = {name: until_nan(np.asarray(found)) for name, found in norms.items()}
     draw_gradient_flow({name: {update: norms} for name, norms in flows.items()}, file, "does the gradient reach back?")
     return "; ".join(f"{n}: {f[0]:.2g} at the first step, {f[-1]:.2g} at the last" for n, f in flows.items())
 
@@ -101,10 +105,11 @@ def saliency_page(
         return {"saliency": saliency(of_inputs, xs), "integrated gradients": added}
 
     rows: dict[str, np.ndarray] = {}
+    length = min(shown, _length(trace_layers(score)[1][0], row))
     for name, values in measure(inputs).items():
         rows[name] = np.asarray(values).reshape(len(inputs), -1)
-        rows[name] = _row(rows[name], row)[:shown]
-    draw_steps(rows | (extra or {}), steps[:shown], file, f"what the score rests on, row {row}")
+        rows[name] = _row(rows[name], row)[:length]
+    draw_steps(rows | (extra or {}), steps[:length], file, f"what the score rests on, row {row}")
     names = steps or tuple(map(str, range(len(inputs))))
     order = np.argsort(-np.abs(rows["integrated gradients"]), kind="stable")[:6]
     return "by integrated gradients: " + ", ".join(
@@ -172,6 +177,16 @@ def _rows(values: Any, trace: Trace) -> np.ndarray:
 def _row(rows: np.ndarray, row: int) -> np.ndarray:
     """One row of `[T, B, ...]`: `[T, ...]`."""
     return rows[:, row % rows.shape[1]]
+
+
+def _length(trace: Trace, row: int) -> int:
+    """How many steps a row has, counted around as in `_row`."""
+    if trace.valid is None:
+        return len(trace.xs)
+    valid = _row(np.asarray(trace.valid).reshape(len(trace.xs), -1), row)
+    if not valid.any():
+        raise NotApplicable(f"row {row} has no steps")
+    return int(np.flatnonzero(valid)[-1]) + 1
 
 
 def _valid(values: Any, trace: Trace) -> np.ndarray:

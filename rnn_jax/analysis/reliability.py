@@ -2,22 +2,24 @@
 
 from pathlib import Path
 
-from rnn_jax.analysis.figures import draws, save_figure
+import numpy as np
+
+from rnn_jax.analysis.figures import BLUE, GREY, draws, new_figure, save_figure
 from rnn_jax.metrics import Calibration
 
 
 @draws
 def draw_reliability(calibration: Calibration, file: Path, title: str) -> None:
-    """Draw accuracy against confidence, each bin with the number of its examples, into a .png file."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="as sure as right")
-    axes.plot(calibration.confidence, calibration.accuracy, "o-", linewidth=1, label=f"ECE {calibration.error:.3f}")
-    for x, y, count in zip(*calibration, strict=True):
-        axes.annotate(str(count), (x, y), textcoords="offset points", xytext=(4, -10), fontsize="x-small")
-    low = min(calibration.confidence.min(), calibration.accuracy.min())
-    axes.set(title=title, xlabel="confidence", ylabel="accuracy", xlim=(low - 0.05, 1.02), ylim=(low - 0.05, 1.02))
-    axes.legend(fontsize="small")
+    """Draw accuracy against confidence above how many examples there are of each confidence, into a .png file."""
+    confidence, accuracy, counts = (np.asarray(values) for values in calibration)
+    figure = new_figure(4.6, width=5.0, title=title)
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    low = min(confidence.min(), accuracy.min()) - 0.05
+    axes.plot([low, 1], [low, 1], "--", color=GREY, linewidth=1, label="perfect calibration")
+    axes.plot(confidence, accuracy, "o-", color=BLUE, label="a bin of predictions")
+    axes.set(ylabel="accuracy", xlim=(low, 1.02), ylim=(low, 1.02))
+    axes.set_title(f"expected calibration error {calibration.error:.3f}", loc="left")
+    axes.legend(loc="upper left")
+    below.bar(confidence, counts, width=0.6 * (1 - low) / max(10, len(counts)), color=BLUE)
+    below.set(xlabel="confidence", ylabel="predictions", yscale="log", ylim=(0.5, None))
     save_figure(figure, file)

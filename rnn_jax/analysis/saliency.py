@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import BLUE, INK, ORANGE, SIGNED, draws, facets, panel_width, save_figure, step_ticks
 from rnn_jax.typing import Array
 
 
@@ -71,23 +71,19 @@ def draw_contributions(
         file: a .png to write.
         title: above the figure.
     """
-    from matplotlib.figure import Figure
-
     length = max(len(values) for values in contributions.values())
-    size = (2 + 0.17 * length, 0.8 + 1.4 * len(contributions))
-    figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(title, fontsize="medium")
-    panels = figure.subplots(len(contributions), 1, squeeze=False, sharex=True)[:, 0]
+    each = 0.5 + 0.16 * len(letters)
+    figure, panels = facets(len(contributions), each, columns=1, width=panel_width(length), title=title, sharex=True)
     limit = max(float(np.abs(values).max()) for values in contributions.values()) or 1.0
     for axes, (name, values) in zip(panels, contributions.items(), strict=True):
         extent = (0.5, len(values) + 0.5, len(letters) - 0.5, -0.5)
-        image = axes.imshow(values.T, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", extent=extent)
+        image = axes.imshow(values.T, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto", extent=extent)
         for place in marks.get(name, ()):
             axes.add_patch(_frame(place, len(letters)))
         axes.set_yticks(range(len(letters)), letters)
         axes.set_ylabel(name)
     panels[-1].set_xlabel("place in the sequence")
-    figure.colorbar(image, ax=list(panels), label="log-odds of the class")
+    figure.colorbar(image, ax=panels, label="adds to the log-odds of the class")
     save_figure(figure, file)
 
 
@@ -107,19 +103,14 @@ def draw_steps(measures: Mapping[str, np.ndarray], steps: Sequence[str], file: P
         file: a .png to write.
         title: above the figure.
     """
-    from matplotlib.figure import Figure
-
-    length = max(len(values) for values in measures.values())
-    size = (2 + 0.11 * max(length, 50), 1 + 1.5 * len(measures))
-    figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(title, fontsize="medium")
-    panels = figure.subplots(len(measures), 1, squeeze=False, sharex=True)[:, 0]
+    width = panel_width(max(len(values) for values in measures.values()))
+    figure, panels = facets(len(measures), 1.4, columns=1, width=width, title=title, sharex=True)
     for axes, (name, values) in zip(panels, measures.items(), strict=True):
-        axes.bar(range(len(values)), values, width=0.9, color=np.where(np.asarray(values) < 0, "C0", "C3"))
-        axes.axhline(0, color="black", linewidth=0.5)
-        axes.set_ylabel(name, fontsize="small")
-    if steps:
-        turned = 90 if max(map(len, steps)) > 1 else 0
-        panels[-1].set_xticks(range(len(steps)), steps, fontsize="x-small", rotation=turned)
+        signed = bool((np.asarray(values) < 0).any())
+        axes.bar(range(len(values)), values, width=0.9, color=np.where(np.asarray(values) < 0, BLUE, ORANGE))
+        axes.axhline(0, color=INK, linewidth=0.5)
+        axes.grid(axis="x", visible=False)
+        axes.set_title(f"{name}{': orange raises the score, blue lowers it' * signed}", loc="left")
+    step_ticks(panels[-1], steps)
     panels[-1].set_xlabel("step")
     save_figure(figure, file)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import INK, draws, new_figure, save_figure
 from rnn_jax.unroll import Trace
 
 
@@ -61,14 +61,13 @@ def draw_states(projection: Projection, colours: np.ndarray, file: Path, title: 
         title: above the figure.
         meaning: of the numbers.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 5), layout="constrained")
+    figure = new_figure(4.6, width=6.0, title=title)
     axes: Any = figure.subplots()
     points = projection.points
-    axes.plot(points[:, 0, 0], points[:, 0, 1], color="grey", linewidth=0.5)
-    dots = axes.scatter(points[..., 0].ravel(), points[..., 1].ravel(), c=np.ravel(colours), s=6, cmap="viridis")
+    axes.plot(points[:, 0, 0], points[:, 0, 1], color=INK, linewidth=0.7, label="the way of the first sequence")
+    dots = axes.scatter(points[..., 0].ravel(), points[..., 1].ravel(), c=np.ravel(colours), s=7, cmap="viridis")
     figure.colorbar(dots, label=meaning)
     first, second = (f"component {i + 1}, {share:.0%} of the variance" for i, share in enumerate(projection.shares))
-    axes.set(title=title, xlabel=first, ylabel=second)
+    axes.set(xlabel=first, ylabel=second)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center")
     save_figure(figure, file)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import SIGNED, draws, facets, save_figure
 
 
 class PatternUnit(NamedTuple):
@@ -89,13 +89,10 @@ def draw_pattern_units(
         title: above the figure.
         width: characters in a row, at most.
     """
-    from matplotlib.figure import Figure
-
     rows = _rows(text, width)
     width = max(map(len, rows))
-    figure = Figure(figsize=(2 + 0.115 * width, 0.6 + len(units) * (0.35 + 0.17 * len(rows))), layout="constrained")
-    figure.suptitle(title, fontsize="medium")
-    panels = figure.subplots(len(units), 1, squeeze=False)[:, 0]
+    inches = max(5.0, 1.5 + 0.085 * width)
+    figure, panels = facets(len(units), 0.4 + 0.17 * len(rows), columns=1, width=inches, title=title)
     for axes, (name, (unit, correlation)) in zip(panels, units.items(), strict=True):
         values = states[:, unit]
         limit = float(np.abs(values).max()) or 1.0
@@ -104,10 +101,11 @@ def draw_pattern_units(
             for j, place in enumerate(row):
                 grid[i, j] = values[place]
                 letter: Any = {"\n": "↵"}.get(text[place], text[place])
-                axes.text(j, i, letter, ha="center", va="center", fontsize=6, family="monospace")
-        axes.imshow(grid, cmap="RdYlGn", vmin=-limit, vmax=limit, aspect="auto", alpha=0.8)
-        axes.set_title(f"{name}: unit {unit}, correlation {correlation:+.2f}", fontsize="small", loc="left")
+                axes.text(j, i, letter, ha="center", va="center", fontsize=6.5, family="monospace")
+        image = axes.imshow(grid, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto", alpha=0.5)
+        axes.set_title(f"{name}: unit {unit}, correlation {correlation:+.2f}", loc="left")
         axes.axis("off")
+        figure.colorbar(image, ax=axes, ticks=[-limit, 0, limit], format="{x:.2g}", aspect=8, label="the unit")
     save_figure(figure, file)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import BLUE, GREY, INK, ORANGE, draws, new_figure, save_figure, wrapped
 from rnn_jax.extras import optional_imports
 from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
 from rnn_jax.studies.statistics import holm, paired_test
@@ -114,22 +114,31 @@ def overview_markdown(
         said,
         NOTE,
     ]
-    return "\n\n".join([f"# {markdown_text(question)}", *parts, f"![{figure}]({figure})", said]) + "\n"
+    return "\n\n".join([*parts, f"![{figure}]({figure})", said]) + "\n"
 
 
 @draws
 def draw_overview(rows: Sequence[Mapping[str, Any]], question: str, file: Path) -> None:
-    """The score of each config with its interval against the time of a run, relative to the reference's."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for row in rows:
+    """The score of each config with its interval, the best at the top, beside the time and the memory of a run."""
+    rows = sorted(rows, key=lambda row: -row["iqm"])
+    figure = new_figure(1.3 + 0.27 * len(rows), title=question)
+    score, *others = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2, 2))
+    for place, row in enumerate(rows):
         low, high = row["iqm interval"]
-        (line,) = axes.plot(row["seconds"], row["iqm"], "o")
-        axes.plot([row["seconds"]] * 2, [low, high], color=line.get_color())
-        axes.annotate(row["name"], (row["seconds"], row["iqm"]), xytext=(6, 4), textcoords="offset points")
-    axes.set(xscale="log", xlabel="time of a run, relative to the reference", ylabel="score", title=question)
+        score.hlines(place, low, high, color=BLUE, alpha=0.45, linewidth=5)
+        score.plot(row["iqm"], place, "D", color=BLUE)
+        for axes, cost in zip(others, ("seconds", "bytes"), strict=True):
+            axes.hlines(place, 1, row[cost], color=GREY, linewidth=1)
+            axes.plot(row[cost], place, "o", color=ORANGE)
+    score.set_yticks(range(len(rows)), [wrapped(row["name"], 32) for row in rows])
+    score.set(xlabel="score, 0 the worst, 1 the best\n(bar: 95 % interval)", ylim=(len(rows) - 0.4, -0.6))
+    for axes, cost in zip(others, ("time", "memory"), strict=True):
+        axes.axvline(1, color=INK, linewidth=0.8)
+        axes.set(xscale="log", xlabel=f"{cost} of a run,\nthe reference's = 1")
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16) if low <= tick <= high]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     save_figure(figure, file)
 
 

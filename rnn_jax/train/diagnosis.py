@@ -12,8 +12,8 @@ import jax
 import numpy as np
 import optax
 
-from rnn_jax.analysis.figures import draws, save_figure
-from rnn_jax.analysis.gradient_flow import layer_gradient_norms
+from rnn_jax.analysis.figures import GREY, draws, facets, label_lines, save_figure
+from rnn_jax.analysis.gradient_flow import mean_gradient_norms, until_nan
 from rnn_jax.train.optimizer import OptimizerConfig, make_optimizer
 from rnn_jax.train.parallel import batch_sharding, data_mesh
 from rnn_jax.train.run import Run
@@ -53,9 +53,8 @@ class Diagnosis:
             gradients = jax.grad(score)(state.params)
             updates, _ = optimizer.update(gradients, state.optimizer, state.params)
             trees = {"gradient": gradients, "update": updates, "parameter": state.params}
-            flow = layer_gradient_norms(lambda: score(state.params))
-            means = {name: norms.mean(axis=tuple(range(1, norms.ndim))) for name, norms in flow.items()}
-            return {"groups": {kind: group_norms(tree) for kind, tree in trees.items()}, "flow": means}
+            flow = mean_gradient_norms(lambda: score(state.params))
+            return {"groups": {kind: group_norms(tree) for kind, tree in trees.items()}, "flow": flow}
 
         self._measure = jax.jit(measure, out_shardings=batch_sharding(data_mesh(), None))
 
@@ -74,12 +73,12 @@ class Diagnosis:
         Nothing is kept of `state`, and nothing of it is changed.
         """
         measured = jax.tree.map(np.asarray, self._measure(state, batches))
-        kinds = measured["groups"]
+        kinds, flow = measured["groups"], measured["flow"]
         record: dict[str, Any] = {
             "step": step,
             "updates": update_norms(self._norms, self.clip_norm),
             "groups": {g: {kind: float(kinds[kind][g]) for kind in kinds} for g in kinds["gradient"]},
-            "flow": {name: [float(f"{norm:.4g}") for norm in norms] for name, norms in measured["flow"].items()},
+            "flow": {name: [float(f"{norm:.4g}") for norm in until_nan(norms)] for name, norms in flow.items()},
         }
         record["says"] = verdicts(record, self.clip_norm)
         self._norms = []
@@ -171,29 +170,28 @@ def draw_diagnosis(records: Sequence[Mapping[str, Any]], clip_norm: float, file:
         clip_norm: of the training.
         file: a .png to write.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 4), layout="constrained")
-    norms, ratios, flows = figure.subplots(1, 3)
+    groups, cells = list(records[-1]["groups"]), list(records[-1]["flow"])
+    figure, panels = facets(2 + bool(cells), 2.6 + 0.09 * len(groups), columns=1)
     trained = [r for r in records if r["updates"]]
-    for name in ("median", "high", "largest"):
-        norms.semilogy([r["step"] for r in trained], [r["updates"][name] for r in trained], "o-", label=name)
-    norms.axhline(clip_norm, linestyle="--", color="grey", label=f"clip_norm {clip_norm:g}")
-    norms.set(title="gradient norms of updates", xlabel="update")
-    norms.legend(fontsize="x-small")
-    for group in records[-1]["groups"]:
+    for name, words in (("median", "median"), ("high", "90 % of updates below"), ("largest", "largest")):
+        norms = [r["updates"][name] for r in trained]
+        panels[0].semilogy([r["step"] for r in trained], norms, marker="o", label=words)
+    panels[0].axhline(clip_norm, linestyle="--", color=GREY, label=f"clip_norm {clip_norm:g}")
+    panels[0].set(title="gradient norms of the updates since the evaluation before", xlabel="update", ylabel="norm")
+    for group in groups:
         points = [(r["step"], r["groups"][group]) for r in records if r["groups"][group]["update"] > 0]
         lengths = [n["update"] / n["parameter"] if n["parameter"] else np.nan for _, n in points]
-        ratios.semilogy([step for step, _ in points], lengths, ".-", label=group)
-    ratios.set(title="norm of update / norm of parameters", xlabel="update")
-    ratios.legend(fontsize="xx-small")
-    for i, (name, _) in enumerate(records[-1]["flow"].items()):
-        for record, style in ((records[0], ":"), (records[-1], "-")):
+        panels[1].semilogy([step for step, _ in points], lengths, marker="o", label=group)
+    panels[1].set(title="how far an update goes", xlabel="update", ylabel="norm of update / of parameters")
+    for i, name in enumerate(cells):
+        ends = ((records[0], ":"), (records[-1], "-")) if len(records) > 1 else ((records[0], "-"),)
+        for record, look in ends:
             flow = np.array(record["flow"][name], float)
-            label = f"{name}, update {record['step']}"
-            flows.semilogy(np.where(flow > 0, flow, np.nan), style, color=f"C{i}", label=label)
-        flows.legend(fontsize="x-small")
-    flows.set(title="norm of dL/dh at step t", xlabel="step t")
+            label = f"{name}, after {record['step']} updates"
+            panels[2].semilogy(np.where(flow > 0, flow, np.nan), look, color=f"C{i}", label=label)
+        panels[2].set(title="does the gradient reach back?", xlabel="step t", ylabel="norm of dL/dh at step t")
+    for axes in panels:
+        label_lines(axes, 36)
     save_figure(figure, file)
 
 

@@ -1,11 +1,23 @@
-"""Figures of a run. matplotlib comes with the extra `experiments` and is imported when a figure is drawn."""
+"""Figures of a run."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rnn_jax.analysis.figures import draws, save_figure
+from rnn_jax.analysis.figures import (
+    AMBER,
+    BLUE,
+    GREEN,
+    HEAT,
+    ORANGE,
+    PINK,
+    SKY,
+    draws,
+    label_lines,
+    new_figure,
+    save_figure,
+)
 
 
 @draws
@@ -19,18 +31,20 @@ def draw_curves(records: list[dict[str, Any]], file: Path, *, title: str, unit: 
         unit: of the loss.
         lines: names and values of the horizontal lines.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = new_figure(3.6, title=title)
     axes = figure.subplots()
-    for metric, marker in (("loss", ""), ("validation_loss", "o")):
+    for metric, label, look in (
+        ("loss", "training loss", {"color": SKY, "linewidth": 1}),
+        ("validation_loss", "validation loss", {"color": BLUE, "marker": "o"}),
+    ):
         points = [(r["step"], r[metric]) for r in records if r.get(metric) is not None]
         if points:
-            axes.plot(*zip(*points, strict=True), label=metric.replace("_", " "), marker=marker, linewidth=1)
+            axes.plot(*zip(*points, strict=True), label=label, **look)
     for i, (name, value) in enumerate(lines.items()):
-        axes.axhline(value, linestyle="--", linewidth=1, color=f"C{i + 2}", label=f"{name} {value:.3f}")
-    axes.set(title=title, xlabel="update", ylabel=unit)
-    axes.legend(fontsize="small")
+        color = (ORANGE, GREEN, PINK, AMBER)[i % 4]
+        axes.axhline(value, linestyle="--", linewidth=1, color=color, label=f"{name} {value:.4g}")
+    axes.set(xlabel="update", ylabel=unit)
+    label_lines(axes)
     save_figure(figure, file)
 
 
@@ -43,12 +57,12 @@ def draw_alignment(weights: np.ndarray, pieces: tuple[list[str], list[str]], fil
         pieces: the S of the source and the T of the target.
         file: a .png to write.
     """
-    from matplotlib.figure import Figure
-
     source, target = pieces
-    figure = Figure(figsize=(1.5 + 0.3 * len(source), 1.5 + 0.25 * len(target)), layout="constrained")
+    figure = new_figure(1.8 + 0.2 * len(target), width=2.8 + 0.22 * len(source))
     axes = figure.subplots()
-    axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    image = axes.imshow(weights, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(source)), source, rotation=90)
     axes.set_yticks(range(len(target)), target)
+    axes.set(xlabel="source", ylabel="target")
+    figure.colorbar(image, label="attention")
     save_figure(figure, file)

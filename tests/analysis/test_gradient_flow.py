@@ -18,7 +18,9 @@ from rnn_jax.analysis.gradient_flow import (
     jacobian_singular_values,
     layer_gradient_norms,
     lyapunov_exponents,
+    mean_gradient_norms,
     step_jacobians,
+    until_nan,
 )
 from rnn_jax.analysis.tracing import trace, trace_layers
 from rnn_jax.compose import Bidirectional, RecurrentDropout, Stack
@@ -110,6 +112,43 @@ def test_layers_of_a_model_are_seen_from_outside():
     np.testing.assert_allclose(ys, layer(XS).ys, atol=1e-6)
     assert traces[1].reverse and trace_layers(jax.jit(lambda: layer(XS).ys))[1] == []
     assert layer_gradient_norms(lambda: jnp.float32(1)) == {}
+
+
+def test_means_are_over_the_rows_that_have_a_step():
+    layer = rnn_jax.nnx.Recurrent(Stack([rnn_jax.LSTM(2, 3), Bidirectional(rnn_jax.GRU(3, 2))]), rngs=nnx.Rngs(0))
+    xs, lengths = jnp.concatenate([XS, XS[:2]]), np.array([6, 4, 1])  # two steps are of no row
+
+    def score():
+        return jnp.sum(layer(xs, lengths=lengths).ys ** 2)
+
+    found = jax.jit(lambda: mean_gradient_norms(score))()
+    norms = jax.jit(lambda: layer_gradient_norms(score))()
+    assert list(found) == list(norms) == ["0 LSTM", "1 GRU", "2 GRU backward"]
+    for name, means in found.items():
+        assert np.isnan(means[6:]).all() and until_nan(np.asarray(means)).shape == (6,)
+        for t in range(6):
+            rows = [norms[name][t, b] for b in range(3) if t < lengths[b]]
+            np.testing.assert_allclose(means[t], np.mean(rows), rtol=1e-6)
+
+
+def test_means_of_a_layer_that_is_called_in_a_loop_or_of_which_only_the_carry_is_read():
+    layer = rnn_jax.nnx.Recurrent(rnn_jax.GRU(2, 3), rngs=nnx.Rngs(0))
+    lengths = jnp.asarray(LENGTHS)
+
+    def looped():
+        return jax.lax.scan(lambda sum, scale: (sum + jnp.sum(layer(scale * XS, lengths=lengths).ys), None), 0.0, ones)[
+            0
+        ]
+
+    def mapped():
+        return jnp.sum(jax.vmap(lambda scale: jnp.sum(layer(scale * XS, lengths=lengths).carry))(ones))
+
+    ones = jnp.ones(2)
+    once = jax.jit(lambda: mean_gradient_norms(lambda: jnp.sum(layer(XS, lengths=lengths).ys)))()["0 GRU"]
+    carried = jax.jit(lambda: mean_gradient_norms(lambda: jnp.sum(layer(XS, lengths=lengths).carry)))()["0 GRU"]
+    np.testing.assert_allclose(jax.jit(lambda: mean_gradient_norms(looped))()["0 GRU"], 2 * once, rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(lambda: mean_gradient_norms(mapped))()["0 GRU"], 2 * carried, rtol=1e-5)
+    assert mean_gradient_norms(lambda: jnp.float32(1)) == {}
 
 
 def test_jacobians_and_exponents_of_a_known_matrix(x64):

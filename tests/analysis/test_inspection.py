@@ -35,6 +35,27 @@ def test_every_page_of_a_model_of_two_layers(score, tmp_path):
         assert (tmp_path / f"{file}.png").stat().st_size > 5_000
 
 
+def test_padding_is_not_drawn_as_if_it_were_data(tmp_path, monkeypatch):
+    layer = Recurrent(rnn_jax.LSTM(2, 3), rngs=nnx.Rngs(0))
+    xs = jnp.concatenate([XS, XS])
+
+    def score(lengths=(6, 4, 1)):
+        return (layer(xs, lengths=np.array(lengths)).ys ** 2).sum()
+
+    drawn = {}
+    for name in ("draw_gates", "draw_steps", "draw_gradient_flow"):
+        monkeypatch.setattr(inspection, name, lambda measures, *_, name=name: drawn.update({name: measures}))
+    _, traces = trace_layers(score)
+    inspection.gates_page(traces, tmp_path / "gates.png", row=1)
+    inspection.saliency_page(score, tmp_path / "saliency.png", row=1)
+    inspection.flow_page(score, tmp_path / "flow.png", 7)
+    assert {len(values) for values in drawn["draw_gates"].values()} == {4}
+    assert {len(values) for values in drawn["draw_steps"].values()} == {4}
+    assert len(drawn["draw_gradient_flow"]["0 LSTM"][7]) == 6
+    with pytest.raises(NotApplicable, match="row 1 has no steps"):
+        inspection.gates_page(trace_layers(lambda: score((6, 0, 1)))[1], tmp_path / "gates.png", row=1)
+
+
 def test_a_score_as_a_function_of_what_the_first_layer_reads(score):
     inputs, of_inputs = layer_inputs(score)
     np.testing.assert_array_equal(inputs[:, 0], XS[:, 0])

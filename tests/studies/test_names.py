@@ -67,7 +67,7 @@ def test_tables_have_a_row_for_each_config_whatever_its_name(name):
     tables(crossings_markdown(found, spent))
     both = {"one": found, f"two{name}": found}
     text = overview_markdown(both, overview(both, {one: spent for one in both}), name, name, "figures/overview.png")
-    assert {len(row) for row in tables(text)[0]} == {3}
+    assert {len(row) for row in tables(text)[0]} == {3} and len(set(text.split("\n\n")[:2])) == 2, "a title once"
 
 
 @settings(max_examples=50, deadline=None)
@@ -107,7 +107,8 @@ def test_ticks_of_a_logarithmic_axis_stay_formulas(tmp_path):
     axes.set_yticks([1, 10], ["$a$", "$b"])
     axes.set_title("$y$")
     axes.legend()
-    save_figure(figure, tmp_path / "new" / "a.png")
+    for ending in ("png", "svg"):
+        save_figure(figure, tmp_path / "new" / f"a.{ending}")
     assert axes.xaxis.get_major_ticks()[1].label1.get_parse_math()
     words = [axes.title, axes.get_legend().get_texts()[0], axes.yaxis.get_major_ticks()[0].label1]
     assert not any(text.get_parse_math() for text in words)

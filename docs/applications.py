@@ -8,7 +8,8 @@ from typing import Any
 
 from experiments.__main__ import duration
 from experiments.registry import FOLDER, experiment_names
-from experiments.report import precision, read_results, value_text
+from experiments.report import read_results
+from experiments.standing import number_text, value_text
 from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
 
 INDEX = """# Applications
@@ -97,7 +98,7 @@ def task_of(name: str, rows: list[dict[str, Any]]) -> str:
         entry = (model, value_text(row), f"{row['params']:,}", f"{seconds}, {markdown_text(row['device'])}")
         cells.append((row["mean"], entry))
         for baseline, value in row["baselines"].items():
-            cells.append((value, (f"baseline: {markdown_text(baseline)}", f"{value:{precision(value)}}", "", "")))
+            cells.append((value, (f"baseline: {markdown_text(baseline)}", number_text(value), "", "")))
         for one in row["published"]:
             who = f"published: {markdown_text(one['who'])} ({markdown_text(one['source'])})"
             cells.append((one["value"], (who, f"{one['value']}", "", "")))

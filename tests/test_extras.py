@@ -53,7 +53,7 @@ def test_the_library_imports_them_where_it_is_told_what_is_missing(name):
 
 
 DRAWING = {"matplotlib"}
-"""Programs that draw say it as all programs do."""
+"""Whatever draws begins with `draws`, which says it."""
 
 
 @pytest.mark.parametrize("package", EXTRAS)

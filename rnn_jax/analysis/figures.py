@@ -24,6 +24,8 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
+from rnn_jax.extras import optional_imports
+
 Arguments = ParamSpec("Arguments")
 
 WIDTH = 7.2
@@ -53,7 +55,8 @@ SIZES = [name for name in STYLE if name.endswith(("size", "titlesize")) and name
 
 def style() -> dict[str, Any]:
     """The style as settings of matplotlib, for `matplotlib.rc_context(style())`, in a notebook too."""
-    from matplotlib.rcsetup import cycler
+    with optional_imports():
+        from matplotlib.rcsetup import cycler
 
     return STYLE | {"axes.prop_cycle": cycler(linestyle=["-", "--", ":"]) * cycler(color=COLOURS)}
 
@@ -64,7 +67,8 @@ def draws(draw: Callable[Arguments, None]) -> Callable[Arguments, None]:
     @functools.wraps(draw)
     def drawn(*positional: Arguments.args, **named: Arguments.kwargs) -> None:
         try:
-            from matplotlib import rc_context
+            with optional_imports():
+                from matplotlib import rc_context
 
             with rc_context(style()):
                 draw(*positional, **named)

@@ -48,7 +48,7 @@ def test_every_command_of_the_page_works_in_an_empty_folder(tmp_path, monkeypatc
         assert (run / name).exists(), name
     assert (run / "exported/model.rnn").exists()
     before, after = (text for line, text in said.items() if " resume " in line)
-    assert "is over" in before and "going on after step 4" in after
+    assert "has already finished" in before and "going on after step 4" in after
 
 
 def test_its_own_script_is_about_thirty_lines():

@@ -16,7 +16,7 @@ import pytest
 from experiments import ablate as ablation
 from experiments.cli import commands_of, run_command
 from experiments.registry import experiment_names, load_experiment
-from rnn_jax.train import FitConfig, RunOptions, fit_config, flatten
+from rnn_jax.train import FitConfig, fit_config, flatten
 from rnn_jax.train.fields import default_values, field_types
 from tests.experiments.as_user import Commands
 
@@ -233,8 +233,6 @@ def blocks() -> list[str]:
 @pytest.mark.parametrize("line", blocks())
 def test_what_a_page_tells_to_type_is_a_command(line):
     program, *words = shlex.split(line.removeprefix("python -m experiments."))
-    if "--init-from" in words and not hasattr(RunOptions, "init_from"):
-        pytest.skip("--init-from is not there yet")
     if program not in NAMES:
         assert (ROOT / "experiments" / f"{program}.py").exists()
         return

@@ -21,12 +21,17 @@ SMALL = (
 ).split()
 
 
+def make_pairs(path, count: int = 200, longest: int = 4) -> None:
+    """Lines whose translation is themselves in small letters."""
+    words, random = ["ein", "rot", "Hund", "und", "Katze"], np.random.default_rng(0)
+    lines = [" ".join(random.choice(words, random.integers(2, longest + 1))) for _ in range(count)]
+    path.write_text("".join(f"{line.upper()}\t{line}\n" for line in lines))
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("translation")
-    words, random = ["ein", "rot", "Hund", "und", "Katze"], np.random.default_rng(0)
-    lines = [" ".join(random.choice(words, random.integers(2, 5))) for _ in range(200)]
-    (folder / "pairs.tsv").write_text("".join(f"{line.upper()}\t{line}\n" for line in lines))
+    make_pairs(folder / "pairs.tsv")
     assert command("--corpus", folder / "pairs.tsv", "--runs", folder, "--name", "run", *SMALL) == 0
     return folder / "translation" / "run"
 

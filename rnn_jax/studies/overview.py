@@ -113,7 +113,7 @@ def overview_markdown(
         said,
         NOTE,
     ]
-    return "\n\n".join([f"# {markdown_text(question)}", *parts, f"![{figure}]({figure})", said]) + "\n"
+    return "\n\n".join([*parts, f"![{figure}]({figure})", said]) + "\n"
 
 
 @draws

@@ -69,6 +69,8 @@ def test_rows_are_those_of_a_computation_by_hand():
     differences = [float(np.mean(a) - np.mean(b)) for a, b in zip(lru, scaled, strict=True)]
     assert rows["LRU"]["p"] == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
     assert np.isnan(rows["LSTM"]["p"]) and 0 < rows["LRU"]["p"] <= rows["LRU"]["p holm"] <= 1
+    found = sorted((rows[name]["p"], rows[name]["p holm"]) for name in ("GRU", "LRU"))
+    assert found[0][1] == pytest.approx(min(1, 2 * found[0][0])) and found[1][1] == max(found[0][1], found[1][0])
 
 
 def test_the_page_has_what_makes_it_again(folders, tmp_path):
@@ -77,6 +79,7 @@ def test_the_page_has_what_makes_it_again(folders, tmp_path):
     assert (
         text.startswith("# Which?") and "| GRU | **92.00** | 5.100 |" in text and "| LRU | 62.00 | **4.900** |" in text
     )
+    assert text.count("# Which?") == 1
     wanted = f"`python -m experiments.compare {folders[0]} {folders[1]} --question 'Which?'`"
     assert text.count(wanted) == 3
     assert (tmp_path / "all" / "figures" / "overview.png").stat().st_size > 5_000

@@ -64,6 +64,17 @@ def test_translates_an_argument_and_a_pipe(trained, capsys, monkeypatch, tmp_pat
 
 
 @pytest.mark.exhaustive
+def test_a_translation_of_word_by_word_is_learned(tmp_path):
+    make_pairs(tmp_path / "pairs.tsv", 300, 6)
+    size = "--cased --hidden-size 24 --embedding-size 24 --vocabulary-size 60 --batch-size 16 --buckets 1 --dropout 0"
+    flags = f"{size} --beams 2 --steps 200 --evaluate-every 100 --steps-per-dispatch 50 --warmup-steps 20"
+    words = ["--corpus", tmp_path / "pairs.tsv", "--runs", tmp_path, "--name", "run"]
+    assert command(*words, *flags.split(), "--learning-rate", 0.01) == 0
+    result = json.loads((tmp_path / "translation" / "run" / "result.json").read_text())
+    assert result["value"] > 80 > 10 > result["baseline"]["source copied"]
+
+
+@pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     corpus = trained.parents[1] / "pairs.tsv"
     command.interrupted(capsys, run := tmp_path / "translation" / "run", "--corpus", corpus, *SMALL)

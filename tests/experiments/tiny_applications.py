@@ -4,7 +4,7 @@ Genomics is not here: it has folds in place of parts.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,6 +85,12 @@ def dict_of(owner: Callable[[], Any], name: str) -> Callable[[pytest.MonkeyPatch
     return divide
 
 
+def replaced(whole: Sequence[Any], parts: Mapping[str, list[Any]], visit: Visit) -> list[Any]:
+    """What is divided later on, each item as it is in its part."""
+    new = {id(a): b for part, items in parts.items() for a, b in zip(items, visit(part, items), strict=True)}
+    return [new[id(one)] for one in whole]
+
+
 def sentiment(patch: pytest.MonkeyPatch, visit: Visit) -> None:
     around(
         patch, module("sentiment"), "load_labelled", lambda found, *_: found._replace(texts=visited(found[0], visit))
@@ -93,8 +99,13 @@ def sentiment(patch: pytest.MonkeyPatch, visit: Visit) -> None:
 
 def engines(patch: pytest.MonkeyPatch, visit: Visit) -> None:
     commands = module("predictive_maintenance")
-    around(patch, commands, "load_engines", lambda found, *_: (found[0], visit("test", found[1]), found[2]))
-    around(patch, commands, "hold_out_engines", lambda f, *_: (visit("training", f[0]), visit("validation", f[1])))
+    hold_out = commands.hold_out_engines
+
+    def then(found, *_):
+        parts = dict(zip(("training", "validation"), hold_out(found[0]), strict=True))
+        return replaced(found[0], parts, visit), visit("test", found[1]), found[2]
+
+    around(patch, commands, "load_engines", then)
 
 
 def corpus(patch: pytest.MonkeyPatch, visit: Visit) -> None:
@@ -105,13 +116,16 @@ def corpus(patch: pytest.MonkeyPatch, visit: Visit) -> None:
 
 
 def signs(patch: pytest.MonkeyPatch, visit: Visit) -> None:
-    def then(found, series, share, seed):
-        first, second = found
-        return (
-            (first, visit("test", second)) if share == 0.5 else (visit("training", first), visit("validation", second))
-        )
+    signs = module("video", "signs")
+    split = signs.stratified_split
 
-    around(patch, module("video", "signs"), "stratified_split", then)
+    def then(found, *_):
+        rest, test = split(Series(found.values, found.labels), 0.5, 0)
+        training, validation = split(rest, 1 / 6, 0)
+        parts = {"training": training.values, "validation": validation.values, "test": test.values}
+        return found._replace(values=replaced(found.values, parts, visit))
+
+    around(patch, signs, "load_tracks", then)
 
 
 def digits(patch: pytest.MonkeyPatch, visit: Visit) -> None:
@@ -279,7 +293,7 @@ def other(content: Any) -> Any:
         return dataclasses.replace(content, segments=other(content.segments))
     if isinstance(content, Engine):
         return dataclasses.replace(content, sensors=other(content.sensors))
-    if isinstance(content, ParallelTexts | Series | Digits):  # targets, labels and classes stay
+    if isinstance(content, ParallelTexts | Digits):  # targets, labels and classes stay
         return content._replace(**{content._fields[0]: other(content[0])})
     if isinstance(content, tuple | list):
         parts = map(other, content)
@@ -315,7 +329,7 @@ def examples(content: Any) -> list[Any]:
         return [content[i : i + 20] for i in range(len(content) - 19)]
     if isinstance(content, Steps):
         return fingerprint(list(content.times))
-    if isinstance(content, Series | Digits):
+    if isinstance(content, Digits):
         return [fingerprint(one) for one in content[0]]
     if isinstance(content, list):
         return [

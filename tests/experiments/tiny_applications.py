@@ -264,7 +264,8 @@ TINY: dict[str, Tiny] = {
         dict_of(lambda: module("speech", "config").SoundConfig, "parts"),
     ),
     "state_tracking": Tiny(
-        {"task": "parity", "longest": 4, "test_length": 12, "held_out": 16}, lambda folder: {},
+        {"task": "even_pairs", "longest": 6, "test_length": 14, "held_out": 16, "batch_size": 32, "hidden_size": 8},
+        lambda folder: {},
         drawn("state_tracking", **SYNTHETIC), ("training", "validation"),
     ),
     "text_generation": Tiny(

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,7 +154,7 @@ def test_without_a_validation_part_all_tracks_are_trained_on(signs, tmp_path):
 
 @pytest.mark.parametrize("task", ["frames", "captions"])
 def test_each_part_has_videos_of_its_own_digits(task):
-    made = TASKS[task](EXPERIMENT.configure({"task": task, "batch_size": 4}))
+    made: Any = TASKS[task](EXPERIMENT.configure({"task": task, "batch_size": 4}))
     batch = made.batch(0)
     videos = {"training": batch["frames" if task == "frames" else "source"]}
     for part, of_part in (("validation", made.validation), ("test", made.held_out)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from rnn_jax.losses import pinball_loss, qlike_loss, token_cross_entropy
+from rnn_jax.losses import binary_cross_entropy, pinball_loss, qlike_loss, token_cross_entropy
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(scale=3, size=(4, 3, 5)).astype(np.float32)
@@ -41,11 +41,33 @@ def test_a_weight_of_zero_silences_an_infinite_loss():
     assert np.isfinite(loss(logits)[1]).all(), "NaN behind a weight of 0 reached the gradient"
 
 
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+def test_smoothing_spreads_a_share_of_the_target_over_all_tokens(smoothing):
+    weights = RNG.integers(0, 3, TARGETS.shape)
+    wanted = np.full(LOGITS.shape, smoothing / LOGITS.shape[-1])
+    np.put_along_axis(wanted, TARGETS[..., None], 1 - smoothing + smoothing / LOGITS.shape[-1], axis=-1)
+    losses = -(wanted * log_softmax(LOGITS.astype(np.float64), axis=-1)).sum(-1)
+    total, count = token_cross_entropy(LOGITS, TARGETS, weights, smoothing=smoothing)
+    np.testing.assert_allclose(total, (losses * weights).sum(), rtol=1e-5)
+    assert float(count) == weights.sum()
+
+
 def test_low_precision_logits_are_summed_in_float32():
     logits = jnp.zeros((1000, 7), jnp.bfloat16)
     total, count = token_cross_entropy(logits, np.zeros(1000, int))
     np.testing.assert_allclose(total, 1000 * np.log(7), rtol=1e-6)
     assert count == 1000
+
+
+def test_bits_are_scored_by_their_definition():
+    bits, weights = RNG.integers(0, 2, LOGITS.shape), RNG.integers(0, 3, LOGITS.shape[:-1])
+    p = 1 / (1 + np.exp(-LOGITS.astype(np.float64)))
+    nats = -np.where(bits, np.log(p), np.log1p(-p)).sum(-1)
+    np.testing.assert_allclose(binary_cross_entropy(LOGITS, bits), [nats.sum(), nats.size], rtol=1e-5)
+    weighted = binary_cross_entropy(LOGITS, bits, weights)
+    np.testing.assert_allclose(weighted, [(nats * weights).sum(), weights.sum()], rtol=1e-5)
+    gradient = jax.grad(lambda logits: binary_cross_entropy(logits, bits, weights)[0])(np.full_like(LOGITS, np.nan))
+    assert not np.asarray(gradient)[weights == 0].any(), "NaN behind a weight of 0 reached the gradient"
 
 
 SEEN = np.array([[0.5, np.nan, 2.0], [1.0, 3.0, np.nan]], np.float32)

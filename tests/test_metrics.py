@@ -9,19 +9,24 @@ from hypothesis import strategies as st
 
 from rnn_jax.metrics import (
     accuracy,
+    balanced_accuracy,
     calibration,
     compression_nats,
     confident_from,
     confusion_matrix,
     coverage,
     interval_score,
+    macro_f1,
     mean_absolute_error,
     nasa_score,
     negative_log_likelihood,
+    pinball,
     qlike,
     quantile_crps,
     recall_at,
     root_mean_square_error,
+    translation_scores,
+    word_error_rate,
 )
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.35, 0.65], [0.2, 0.8]])
@@ -124,6 +129,27 @@ def test_scores_of_bands_and_quantiles_by_hand():
         quantile_crps(np.zeros((3, 2)), target, [0.9, 0.1])
 
 
+def test_scores_of_numbers_by_hand_leave_out_what_is_not_known():
+    nan, target = np.nan, np.array([1.0, 4.0, np.nan, 0.0])
+    assert mean_absolute_error([2.0, 2.0, 5.0, 0.0], target) == pytest.approx((1 + 2 + 0) / 3)
+    # On the edge of a band, above it, not known, in it.
+    assert coverage(np.zeros(4) - 0.5, np.array([1.0, 3.0, 1.0, 1.0]), target) == pytest.approx(2 / 3)
+    assert coverage(target, target, target) == 1
+    assert qlike([2.0, 1.0, 1.0], [1.0, 1.0, nan]) == pytest.approx((0.5 - math.log(0.5) - 1) / 2)
+    # 2 too high at level 0.1 costs 0.9 each, 1 too low at level 0.5 costs 0.5.
+    quantiles = np.array([[3.0, 3.0], [3.0, 3.0], [0.0, 0.0]])
+    wanted = ((2 * 0.9 + 2 * 0.5) / 2 + (0.1 + 0.5) / 2) / 2
+    assert pinball(quantiles, target[:3], (0.1, 0.5)) == pytest.approx(wanted)
+
+
+def test_means_over_classes_by_hand():
+    # Labels are rows: 3 of 4 of the first class are found, none of 2 of the second, the third neither is nor was said.
+    confusion = [[3, 1, 0], [2, 0, 0], [0, 0, 0]]
+    assert balanced_accuracy(confusion) == pytest.approx((3 / 4 + 0) / 2)
+    assert macro_f1(confusion) == pytest.approx((2 * 3 / (4 + 5) + 0) / 2)
+    assert math.isnan(balanced_accuracy(np.zeros((2, 2)))) and math.isnan(macro_f1(np.zeros((2, 2))))
+
+
 def test_the_crps_of_many_quantiles_is_that_of_the_distribution():
     """Of a standard normal one, by the closed form of Gneiting & Raftery 2007, equation 22."""
     from statistics import NormalDist
@@ -134,3 +160,26 @@ def test_the_crps_of_many_quantiles_is_that_of_the_distribution():
         levels = [i / (count + 1) for i in range(1, count + 1)]
         quantiles = np.broadcast_to([normal.inv_cdf(level) for level in levels], (4, count))
         assert quantile_crps(quantiles, target, levels) == pytest.approx(np.mean(exact), abs=near)
+
+
+def test_word_errors_are_counted_over_the_words_of_the_references():
+    # One word changed and two removed of four; one added to one.
+    said, heard = [["a", "b", "c", "d"], ["e"]], [["a", "x"], ["e", "e"]]
+    assert word_error_rate(said, heard) == pytest.approx(4 / 5)
+    assert word_error_rate(heard, said) == pytest.approx(4 / 4)
+    with pytest.raises(ValueError, match="1 references, 2 hypotheses"):
+        word_error_rate(said[:1], heard)
+
+
+def test_translations_are_scored_without_case_unless_it_counts():
+    written, reference = ["A Dog runs in THE park ."], ["a dog runs in the park ."]
+    assert translation_scores(written, reference) == {"BLEU": pytest.approx(100), "chrF": pytest.approx(100)}
+    cased = translation_scores(written, reference, cased=True)
+    assert 0 < cased["BLEU"] < 60 and 0 < cased["chrF"] < 80
+
+
+def test_a_translation_that_is_too_short_is_punished_and_one_of_too_many_words_is_not_all_right():
+    short, long = ["a dog runs in the"], ["a dog runs in the park today"]
+    assert translation_scores(short, long)["BLEU"] == pytest.approx(100 * math.exp(1 - 7 / 5))  # all n-grams are there
+    shares = [5 / 7, 4 / 6, 3 / 5, 2 / 4]
+    assert translation_scores(long, short)["BLEU"] == pytest.approx(100 * math.prod(shares) ** (1 / 4))

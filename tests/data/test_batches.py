@@ -109,3 +109,22 @@ def test_labelled_batches_keep_sequences_and_labels_together():
             assert batch["labels"][b] == 10 * length and (batch["inputs"][:length, b] == length).all()
             assert not batch["inputs"][length:, b].any()
         assert all(np.array_equal(batch[name], again[name]) for name in batch)
+
+
+def test_each_epoch_and_each_seed_has_an_order_of_its_own():
+    def epoch(seed: int, turn: int) -> list[int]:
+        batches = BucketBatches(np.ones(24, int), 4, seed)
+        return np.concatenate([batches.examples(i)[0] for i in range(6 * turn, 6 * turn + 6)]).tolist()
+
+    orders = [epoch(seed, turn) for seed in (0, 1) for turn in range(3)]
+    assert all(sorted(order) == list(range(24)) for order in orders)
+    assert len(set(map(tuple, orders))) == 6
+
+
+def test_each_round_and_each_seed_takes_the_buckets_in_an_order_of_its_own():
+    def lengths(seed: int, turn: int) -> tuple[int, ...]:
+        batches = BucketBatches(np.repeat([1, 2, 3, 4], 8), 2, seed, buckets=4)
+        return tuple(batches.examples(i)[1] for i in range(16 * turn, 16 * turn + 16))
+
+    orders = [lengths(seed, turn) for seed in (0, 1) for turn in range(3)]
+    assert all(sorted(order) == sorted([1, 2, 3, 4] * 4) for order in orders) and len(set(orders)) == 6

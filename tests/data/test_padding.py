@@ -40,6 +40,10 @@ def test_packing_loses_and_overlaps_nothing(lengths):
     assert packed.values.shape[1] <= 2 * -(-sum(lengths) // 10) + 1
 
 
+def test_a_row_is_packed_full():
+    assert pack(sequences([6, 4, 5, 5, 10]), 10).lengths.tolist() == [10, 10, 10]
+
+
 def test_a_network_reads_packed_sequences_as_padded_ones():
     lengths = [3, 9, 1, 4, 4, 2]
     cell = rnn_jax.GRU(2, 5)

@@ -53,6 +53,7 @@ def test_rare_words_are_unknown_and_frequent_ones_come_first():
     texts = [["b", "b", "a", "c", "a"], ["b", "d", "<pad>"]]
     assert Vocabulary.fit(texts).words == ("b", "a", "c", "d")
     assert Vocabulary.fit(texts, min_count=2).words == ("b", "a")
+    assert Vocabulary.fit([["d", "c", "a", "a"], ["e"]]).words == ("a", "c", "d", "e"), "equals in alphabetical order"
     small = Vocabulary.fit(texts, max_size=1)
     assert len(small) == 5 and small.encode(["b", "x", "<end>"]).tolist() == [4, UNKNOWN, UNKNOWN]
     assert small.encode([]).shape == (0,) and small.decode([4, 1]) == ["b", "<unknown>"]
@@ -70,6 +71,13 @@ def test_vocabularies_that_cannot_be_are_refused():
             Vocabulary(words)
     with pytest.raises(ValueError, match="min_count=0"):
         Vocabulary.fit([], min_count=0)
+
+
+def test_case_counts_only_where_it_is_kept():
+    folded, kept = (Words.fit(["A dog", "a dog"], lower=lower) for lower in (True, False))
+    assert folded.encode("A Dog").tolist() == folded.encode("a dog").tolist() and len(folded) == 6
+    assert folded.decode(folded.encode("A DOG")) == "a dog"
+    assert len(kept) == 7 and kept.encode("A Dog").tolist()[1] == UNKNOWN
 
 
 def test_words_and_subwords_are_used_alike():

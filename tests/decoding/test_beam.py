@@ -113,6 +113,21 @@ def test_a_sequence_that_cannot_end_is_given_as_it_stands():
     np.testing.assert_array_equal(beams.lengths, [[3, 3]] * 2)
 
 
+def test_an_open_sequence_is_followed_while_its_length_can_still_make_it_the_best():
+    """It is behind at its own length, and ahead at that at which it ends; the other row is done before."""
+
+    def step(carry, token):
+        first, rest = jnp.log(jnp.array([0.01, 0.44, 0.05, 0.5])), jnp.log(jnp.array([0.001, 0.001, 0.001, 0.997]))
+        undecided = (token == BEGIN) & (carry[:, 0] == 1)
+        return carry, jnp.where(undecided[:, None], first[None], rest[None])
+
+    found = beam_search(step, start(), begin=BEGIN, end=END, steps=STEPS, beams=1, alpha=2.0)
+    score = (np.log(0.44) + np.log(0.997)) / (7 / 6) ** 2
+    assert score > np.log(0.5) > np.log(0.44)
+    np.testing.assert_array_equal(found.tokens[:, 0], [[END, 0, 0], [1, END, 0]])
+    np.testing.assert_allclose(found.scores[:, 0], [np.log(0.997), score], atol=1e-6)
+
+
 def test_greedy_search_writes_the_likeliest_token_until_the_end():
     found = jax.jit(lambda: greedy_search(make_step(*tables(7, 4)), start(4), begin=BEGIN, end=END, steps=6))()
     for row in range(4):

@@ -71,12 +71,20 @@ def test_rows_are_those_of_a_computation_by_hand():
     assert np.isnan(rows["LSTM"]["p"]) and 0 < rows["LRU"]["p"] <= rows["LRU"]["p holm"] <= 1
 
 
+def test_p_values_are_corrected_for_the_number_of_rows():
+    signs = study(SIGNS | {"GRU": [90.0, 91.0, 94.0]}, True)
+    rows = {row["name"]: row for row in overview({"signs": signs, "weather": STUDIES["weather"]}, COSTS)}
+    assert 0 < rows["GRU"]["p"] < 0.05 < rows["LRU"]["p"]
+    assert rows["GRU"]["p holm"] == 2 * rows["GRU"]["p"] and rows["LRU"]["p holm"] == rows["LRU"]["p"]
+
+
 def test_the_page_has_what_makes_it_again(folders, tmp_path):
     assert call(*folders, "--question", "Which?", "--folder", tmp_path / "all") == 0
     text = (tmp_path / "all" / "overview.md").read_text()
     assert (
         text.startswith("# Which?") and "| GRU | **92.00** | 5.100 |" in text and "| LRU | 62.00 | **4.900** |" in text
     )
+    assert text.count("# Which?") == 1
     wanted = f"`python -m experiments.compare {folders[0]} {folders[1]} --question 'Which?'`"
     assert text.count(wanted) == 3
     assert (tmp_path / "all" / "figures" / "overview.png").stat().st_size > 5_000

@@ -80,6 +80,22 @@ def test_below_five_scores_the_mean_has_students_interval_and_nothing_else_has_o
         np.testing.assert_allclose([2 * low, 2 * high], welch, rtol=1e-9)
 
 
+@pytest.mark.parametrize("strata", [[RNG.normal(size=6)], [RNG.normal(size=5), RNG.normal(3, 2, size=7)]])
+def test_the_bootstrap_t_interval_by_its_definition(strata):
+    """Efron & Tibshirani 1993, chapter 12.5, each standard error by scipy's, of a sample."""
+    rng = np.random.default_rng(0)
+    drawn = [stratum[rng.integers(len(stratum), size=(500, len(stratum)))] for stratum in strata]
+    value, error = np.mean([s.mean() for s in strata]), math.hypot(*map(stats.sem, strata)) / len(strata)
+    found = []
+    for rows in zip(*drawn, strict=True):
+        own = math.hypot(*map(stats.sem, rows)) / len(strata)
+        if own > 0.1 * error:
+            found.append((np.mean([row.mean() for row in rows]) - value) / own)
+    low, high = np.quantile(found, [0.05, 0.95])
+    interval = statistics.bootstrap_interval(strata, "mean", confidence=0.9, resamples=500)
+    np.testing.assert_allclose(interval, (value - high * error, value - low * error), rtol=1e-9)
+
+
 def test_scores_that_nearly_coincide_do_not_blow_an_interval_up():
     scores = np.array([16.70, 16.71, 16.72, 14.40, 15.27])
     low, high = statistics.bootstrap_interval(scores, "mean")

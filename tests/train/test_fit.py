@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import rnn_jax.train.loop
-from rnn_jax.train import CheckpointError, Checkpoints, Diverged, FitConfig, Run, best_params, fit
+from rnn_jax.train import CheckpointError, Checkpoints, Diverged, FitConfig, Run, best_params, fit, key_for
 from rnn_jax.train.parallel import data_mesh
+from rnn_jax.train.replica import Progress
 from tests.train import tiny
 
 
@@ -60,6 +61,30 @@ def test_averaged_parameters_are_those_evaluated_kept_and_resumed(tmp_path):
     half = new_run(tmp_path / "half", settings)
     assert fit(stopping, settings, half).reason == "signal"
     assert_bitwise(fit(task, settings, half, resume=True).state, outcome.state)
+
+
+@pytest.mark.parametrize(("higher", "better", "worse"), [(True, 2.0, 0.5), (False, 0.5, 2.0)])
+def test_only_what_is_better_is_a_gain_and_of_equals_the_first_is_kept(higher, better, worse):
+    progress = Progress()
+    gains = [progress.gained(value, step, higher) for step, value in enumerate((1.0, worse, 1.0, better, better), 1)]
+    assert gains == [True, False, False, True, False]
+    assert (progress.best, progress.best_step, progress.without_gain) == (better, 4, 1)
+    progress.gained(worse, 6, higher)
+    assert progress.without_gain == 2
+
+
+def test_each_update_draws_with_a_key_of_its_own(tmp_path):
+    """Else dropout would leave out the same units in every one."""
+
+    def loss(params, carry, batch, key):
+        return (params["readout"] ** 2).sum(), (carry, {"drawn": jax.random.uniform(key)})
+
+    settings = tiny.settings(steps_per_dispatch=1, steps=10)
+    fit(tiny.task(loss=loss), settings, run := new_run(tmp_path, settings))
+    drawn = [record["drawn"] for record in run.records() if "drawn" in record]
+    key = key_for(settings.seed, "training")
+    assert len(set(drawn)) == 10
+    assert drawn == [float(jax.random.uniform(jax.random.fold_in(key, i))) for i in range(10)]
 
 
 def test_one_update_a_dispatch_gives_the_same(tmp_path, uninterrupted):

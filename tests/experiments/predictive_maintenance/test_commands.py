@@ -34,15 +34,21 @@ def engine_rows(rng, number: int, length: int, truncated: int = 0) -> list[str]:
     return rows
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder, rng = tmp_path_factory.mktemp("engines"), np.random.default_rng(0)
+def write_engines(folder) -> None:
+    """Files as those of C-MAPSS: 40 engines run to failure, and 10 cut off before."""
+    rng = np.random.default_rng(0)
     lengths = rng.integers(35, 50, size=50)
     train = [row for i in range(40) for row in engine_rows(rng, i + 1, int(lengths[i]))]
     test = [row for i in range(40, 50) for row in engine_rows(rng, i - 39, int(lengths[i]), truncated=2 * i - 78)]
     (folder / "train_OWN.txt").write_text("\n".join(train))
     (folder / "test_OWN.txt").write_text("\n".join(test))
     (folder / "RUL_OWN.txt").write_text("\n".join(str(2 * i - 78) for i in range(40, 50)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("engines")
+    write_engines(folder)
     return folder
 
 

@@ -29,13 +29,19 @@ def bars(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return pixels.astype(np.uint8), labels.astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+def write_images(folder) -> None:
+    """Files as those of MNIST, with 120 and 40 pictures."""
+    rng = np.random.default_rng(0)
     for names, count in zip(FILES.values(), (120, 40), strict=True):
         for name, array in zip(names, bars(count, rng), strict=True):
             head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
             (folder / name).write_bytes(head + array.tobytes())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    write_images(folder)
     assert command("--data", folder, "--runs", folder, "--name", "run", *SMALL) == 0
     return folder / "sequential_images" / "run"
 

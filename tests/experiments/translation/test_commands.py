@@ -21,12 +21,17 @@ SMALL = (
 ).split()
 
 
+def make_pairs(path, count: int = 200, longest: int = 4) -> None:
+    """Lines whose translation is themselves in small letters."""
+    words, random = ["ein", "rot", "Hund", "und", "Katze"], np.random.default_rng(0)
+    lines = [" ".join(random.choice(words, random.integers(2, longest + 1))) for _ in range(count)]
+    path.write_text("".join(f"{line.upper()}\t{line}\n" for line in lines))
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("translation")
-    words, random = ["ein", "rot", "Hund", "und", "Katze"], np.random.default_rng(0)
-    lines = [" ".join(random.choice(words, random.integers(2, 5))) for _ in range(200)]
-    (folder / "pairs.tsv").write_text("".join(f"{line.upper()}\t{line}\n" for line in lines))
+    make_pairs(folder / "pairs.tsv")
     assert command("--corpus", folder / "pairs.tsv", "--runs", folder, "--name", "run", *SMALL) == 0
     return folder / "translation" / "run"
 
@@ -56,6 +61,17 @@ def test_translates_an_argument_and_a_pipe(trained, capsys, monkeypatch, tmp_pat
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"EIN\n\xff\n")))
     assert command("translate", trained) == 1
     assert "standard input, line 2: byte 0xff is not UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.exhaustive
+def test_a_translation_of_word_by_word_is_learned(tmp_path):
+    make_pairs(tmp_path / "pairs.tsv", 300, 6)
+    size = "--cased --hidden-size 24 --embedding-size 24 --vocabulary-size 60 --batch-size 16 --buckets 1 --dropout 0"
+    flags = f"{size} --beams 2 --steps 200 --evaluate-every 100 --steps-per-dispatch 50 --warmup-steps 20"
+    words = ["--corpus", tmp_path / "pairs.tsv", "--runs", tmp_path, "--name", "run"]
+    assert command(*words, *flags.split(), "--learning-rate", 0.01) == 0
+    result = json.loads((tmp_path / "translation" / "run" / "result.json").read_text())
+    assert result["value"] > 80 > 10 > result["baseline"]["source copied"]
 
 
 @pytest.mark.exhaustive

@@ -24,6 +24,7 @@ exclude_patterns = ["_build"]
 html_theme = "sphinx_book_theme"
 html_title = "rnn_jax"
 html_static_path: list[str] = []
+html_theme_options = {"navbar_persistent": []}  # one field for searches, in the side bar
 html_show_sourcelink = False
 
 # Pages are run anew only when their code changed; a cell that fails, or takes longer, fails the build.

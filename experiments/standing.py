@@ -100,7 +100,7 @@ def half_width(deviation: float | None, n: int) -> float | None:
 
 
 def value_text(row: dict[str, Any]) -> str:
-    """Mean and half of its interval over seeds, and their number, in brackets."""
+    """Mean ± half of its 95 % interval over seeds, and their number, in brackets."""
     return f"{spread_text(row)} ({row['n']})"
 
 

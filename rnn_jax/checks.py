@@ -52,7 +52,7 @@ def check_trusted(name: str, value: str, module: str) -> None:
         return
     raise ValueError(
         f"{name}={value!r} is asked for by a file, and would import {module}, which can do anything that you can: "
-        "look at it, and give --trust if you know who wrote it"
+        "look at it, and give --trust (in Python trust=True) if you know who wrote it"
     )
 
 

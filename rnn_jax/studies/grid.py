@@ -30,6 +30,8 @@ def make_conditions(
     """
     base = merged(map(read_pairs, fixed))
     lists = merged({field: values.split(",")} for field, values in map(split_field, vary))
+    if both := sorted(base.keys() & lists.keys()):
+        raise ValueError(f"{both[0]} is set for all and varies: leave out one of --set and --vary")
     if zipped and len({len(values) for values in lists.values()}) > 1:
         lengths = ", ".join(f"{field} {len(values)}" for field, values in lists.items())
         raise ValueError(f"zip: expected lists of one length, not {lengths}")

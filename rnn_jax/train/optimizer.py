@@ -29,7 +29,7 @@ class OptimizerConfig:
     schedule: str = "cosine"
     """How the learning rate falls after the warm-up: cosine, linear or constant."""
     warmup_steps: int = 100
-    """Updates over which the learning rate rises from zero."""
+    """Updates over which the learning rate rises from zero; a training of no more than these only rises."""
     final_fraction: float = 0.01
     """The last learning rate as a fraction of the highest."""
     weight_decay: float = 0.0

@@ -5,13 +5,15 @@ each call `join_processes` before anything else of JAX; every process computes t
 """
 
 import contextlib
+import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 HEARTBEAT_SECONDS = 60
@@ -28,7 +30,7 @@ def join_processes(address: str) -> None:
             "HOST:PORT/PROCESS/COUNT", such as "localhost:1234/0/2" for the first of two.
 
     Raises:
-        ValueError: address is neither.
+        ValueError: address is neither, or PROCESS is not less than COUNT.
     """
     if address == "auto":
         jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT_SECONDS)
@@ -37,12 +39,46 @@ def join_processes(address: str) -> None:
     if ":" not in host or len(numbers) != 2 or not all(n.isdigit() for n in numbers):
         raise ValueError(f"distributed={address!r}: expected 'auto' or HOST:PORT/PROCESS/COUNT")
     process, count = map(int, numbers)
+    if process >= count:
+        raise ValueError(f"distributed={address!r}: expected HOST:PORT/PROCESS/COUNT, PROCESS below COUNT")
     jax.distributed.initialize(
         coordinator_address=host,
         num_processes=count,
         process_id=process,
         heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
     )
+
+
+def check_alike(facts: Mapping[str, Any]) -> None:
+    """See to it that all processes of a run were begun alike; else each would train a model of its own.
+
+    Args:
+        facts: what has to be the same in all of them, by name.
+
+    Raises:
+        ValueError: something is not, in every process; the message names it.
+    """
+    if jax.process_count() == 1:
+        return
+    names = sorted(facts)
+    lines = ["\n".join(names), *(f"{name}={facts[name]!r}" for name in names)]
+    if not _same_everywhere(lines[:1])[0]:
+        differ = ["which fields or data sets there are"]
+    else:
+        same = _same_everywhere(lines[1:])
+        differ = [line for line, alike in zip(lines[1:], same, strict=True) if not alike]
+    if differ:
+        raise ValueError(
+            f"distributed: the processes differ in {', '.join(differ)} (here): give all of them one command and the "
+            "same data"
+        )
+
+
+def _same_everywhere(lines: list[str]) -> list[bool]:
+    """Of each line, as many in all processes, whether it is the same in all."""
+    digests = np.array([list(hashlib.sha256(line.encode()).digest()) for line in lines], np.uint8)
+    everywhere = np.asarray(process_allgather(digests))  # [process, line, 32]
+    return (everywhere == everywhere[:1]).all(axis=(0, 2)).tolist()
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from rnn_jax.train.loading import begun_as_before, begun_from
 from rnn_jax.train.loop import Outcome, check_task, fit
 from rnn_jax.train.manifest import user_modules
 from rnn_jax.train.origin import refuse_changed_files, refuse_changes
-from rnn_jax.train.parallel import ending_with_others, join_processes, start_cpu_devices
+from rnn_jax.train.parallel import check_alike, ending_with_others, join_processes, start_cpu_devices
 from rnn_jax.train.replica import Diverged, Prune
 from rnn_jax.train.run import Run, check_storable, config_hash, plain
 from rnn_jax.train.seeds import key_for
@@ -102,6 +102,7 @@ def train_experiment(
             print(ended, file=sys.stderr)
         return 0
     prepared, origin = _with_origin(experiment, experiment.prepare(config), path, options)
+    check_alike(flatten(config) | {f"data {name}": digest for name, digest in prepared.data.items()})
     # Before anything is written, and before what was there is deleted.
     methods = check_task(prepared.task, fit_config(config))
     if not options.name:

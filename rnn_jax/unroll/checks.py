@@ -136,5 +136,5 @@ def _check_agreement(mask: Any, lengths: Any, length: int, time_axis: int) -> No
         row = tuple(int(i[0]) for i in np.nonzero(past)) if past.ndim else ()
         step, allowed = int(last[row]) - 1, int(np.asarray(lengths)[row])
         raise ValueError(
-            f"mask takes step {step} of row {list(row)}, whose length is {allowed} by lengths: leave one of both out"
+            f"mask takes step {step} of row {list(row)}, whose length is {allowed} by lengths: leave one of the two out"
         )

@@ -223,7 +223,9 @@ def blocks() -> list[str]:
     generated = {"_build", "api", "applications"}
     pages += [page for page in (ROOT / "docs").rglob("*.md") if not generated & set(page.parts)]
     lines = [
-        line for page in pages for line in re.findall(r"^\s*(python -m experiments\.[^`#\n]*)", page.read_text(), re.M)
+        line
+        for page in pages
+        for line in re.findall(r"^\s*(python -m experiments\.[^`#\n]*)", page.read_text().replace("\\\n", " "), re.M)
     ]
     pages = [load_experiment(name).page for name in NAMES]
     lines += [line for page in pages for line in re.findall(r"^    (python -m experiments\..*?)(?:  |$)", page, re.M)]
@@ -233,6 +235,7 @@ def blocks() -> list[str]:
 @pytest.mark.parametrize("line", blocks())
 def test_what_a_page_tells_to_type_is_a_command(line):
     program, *words = shlex.split(line.removeprefix("python -m experiments."))
+    words = [re.sub(r"^my_cells:.*", "gru", word) for word in words]  # a file that the reader writes
     if program not in NAMES:
         assert (ROOT / "experiments" / f"{program}.py").exists()
         return

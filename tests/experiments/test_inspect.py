@@ -49,7 +49,7 @@ def test_rows_are_counted_around(trained, capsys):
     [
         (["nowhere"], "is not a run"),
         (["RUN", "--steps", "0"], "steps=0"),
-        (["STRANGE"], "experiment='strange' is asked for by a file"),
+        (["STRANGE"], "experiment='experiments.strange' is asked for by a file"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, arguments, message):

@@ -65,7 +65,11 @@ def test_it_trains_resumes_and_is_evaluated(python, trained):
     commands = [f"my_lab.first_value {words}" for words in (f"resume '{trained}'", f"evaluate '{trained}'", "--help")]
     said = python(ONE_AFTER_THE_OTHER, *commands, option="-c")
     assert json.loads((trained / "result.json").read_text())["value"] == value
-    assert "is over" in said and f"\n{value:.4f}\n" in f"\n{said}" and "python -m my_lab.first_value train" in said
+    assert (
+        "has already finished" in said
+        and f"\n{value:.4f}\n" in f"\n{said}"
+        and "python -m my_lab.first_value train" in said
+    )
 
 
 @pytest.mark.exhaustive

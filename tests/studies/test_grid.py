@@ -48,6 +48,11 @@ def test_a_file_of_sets_that_is_none_is_refused(tmp_path, text, message):
         make_conditions(TINY, [], [], file)
 
 
+def test_a_field_is_set_or_varies():
+    with pytest.raises(ValueError, match="degree is set for all and varies: leave out one of --set and --vary"):
+        make_conditions(TINY, ["degree=2"], ["degree=1,3"])
+
+
 @pytest.mark.parametrize("name", ["forecasting", "speech"])
 def test_a_study_is_of_one_task(name, tmp_path):
     experiment = load_experiment(name)

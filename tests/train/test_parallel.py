@@ -88,6 +88,22 @@ def test_two_processes_train_like_one(tmp_path):
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
+def test_processes_that_were_begun_differently_are_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "corpus.txt").write_text("the quick brown fox jumps over the lazy dog.\n" * 60)
+    address = f"localhost:{free_port()}"
+    rates = ("0.01", "0.1")
+    together = [
+        start(tmp_path, tmp_path / "two", "--distributed", f"{address}/{i}/2", "--learning-rate", rate)
+        for i, rate in enumerate(rates)
+    ]
+    for process, rate in zip(together, rates, strict=True):
+        said = process.communicate()[0]
+        assert process.returncode == 1 and f"the processes differ in learning_rate={rate} (here)" in said, said
+    assert not (tmp_path / "two" / "text_generation").exists()
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize(("dead", "devices"), [(0, 1), (1, 2)])
 def test_when_one_process_dies_the_other_ends_soon(tmp_path, dead, devices):
     """JAX itself ends it, unless what is computed fails before."""
@@ -124,7 +140,9 @@ def test_what_fails_because_another_process_is_gone_is_told_in_one_line(monkeypa
         raise ValueError("a mistake of its own")
 
 
-@pytest.mark.parametrize("address", ["localhost", "localhost/0/2", "localhost:1234/0", "localhost:1234/one/2"])
+@pytest.mark.parametrize(
+    "address", ["localhost", "localhost/0/2", "localhost:1234/0", "localhost:1234/one/2", "localhost:1234/2/2"]
+)
 def test_a_wrong_address_is_refused(address):
     with pytest.raises(ValueError, match=r"distributed=.*HOST:PORT/PROCESS/COUNT"):
         join_processes(address)

@@ -317,7 +317,7 @@ XS = np.zeros((4, 5, 2), np.float32)
         ({"mask": np.ones((4, 5), int)}, r"mask is int\d+\[4, 5\]: expected bool\[4, 5\]"),
         (
             {"mask": np.ones((4, 5), bool), "lengths": np.array([4, 4, 4, 3, 2])},
-            r"mask takes step 3 of row \[3\], whose length is 3 by lengths: leave one of both out",
+            r"mask takes step 3 of row \[3\], whose length is 3 by lengths: leave one of the two out",
         ),
         ({"resets": np.zeros((5, 4), bool)}, r"resets is bool\[5, 4\]: expected bool\[4, 5\]"),
         ({"resets": np.zeros((4, 5), int)}, r"resets is int\d+\[4, 5\]: expected bool\[4, 5\]"),

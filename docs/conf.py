@@ -33,6 +33,8 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
+if folder := os.environ.get("RNN_JAX_DATA"):
+    os.environ["RNN_JAX_DATA"] = os.path.abspath(folder)  # pages run in folders of their own
 os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # a page has no widgets
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3

@@ -25,6 +25,9 @@ if MODE != "all":
         QUICK.append("--xla_cpu_use_fusion_emitters=false")
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK]).strip()
 
+if folder := os.environ.get("RNN_JAX_DATA"):
+    os.environ["RNN_JAX_DATA"] = os.path.abspath(folder)  # tests run in folders of their own
+
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402

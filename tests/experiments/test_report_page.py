@@ -278,7 +278,7 @@ def test_make_report_takes_ones_own():
         command = ["make", "--dry-run", "report", *words]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
-    assert re.search(r"-m experiments\.page\s*$", said())
+    assert re.search(r"-m experiments\.page\s*$", said(), re.MULTILINE)  # within a make, make says more after it
     assert '-m experiments.page --runs "my runs" --studies "studies"' in said("RUNS=my runs", "STUDIES=studies")
 
 

@@ -1,15 +1,14 @@
 """The page of an application: what it answers, what was found, how it is run, and the form of one's own data."""
 
-import ast
 import re
 import statistics
 import textwrap
 from typing import Any
 
-from experiments.__main__ import duration
+from experiments.__main__ import docstring_of, duration, question_of
 from experiments.registry import FOLDER, experiment_names
 from experiments.report import read_results
-from experiments.standing import number_text, value_text
+from experiments.standing import number_text, slug, standings, value_text
 from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
 
 INDEX = """# Applications
@@ -34,31 +33,21 @@ data of the other ones, is in [An own data set](../howto/own-data.md). `--help` 
 def pages() -> dict[str, str]:
     """The text of each page below `applications/`, and its index."""
     names = experiment_names()
-    rows = "\n".join(f"- [{name}]({name}.md): {question(name)}" for name in names)
+    rows = "\n".join(f"- [{name}]({name}.md): {question_of(name)}" for name in names)
     index = INDEX.format(rows=rows, names="\n".join(names))
     return {"applications/index.md": index, **{f"applications/{name}.md": page_of(name) for name in names}}
 
 
-def docstring(name: str) -> str:
-    """The text at the top of an application; nothing is imported."""
-    return ast.get_docstring(ast.parse((FOLDER / name / "__init__.py").read_text("utf-8"))) or ""
-
-
-def question(name: str) -> str:
-    """Its first paragraph."""
-    return docstring(name).split("\n\n")[0].replace("\n", " ")
-
-
 def page_of(name: str) -> str:
     """One application."""
-    _, *paragraphs = docstring(name).split("\n\n")
+    _, *paragraphs = docstring_of(name).split("\n\n")
     commands = [part for part in paragraphs if part.startswith("    ")]
-    parts = [f"# {name}", question(name), *(part for part in paragraphs if part not in commands)]
+    parts = [f"# {name}", question_of(name), *(part for part in paragraphs if part not in commands)]
     parts += ["## Commands", *(f"```sh\n{as_shell(part)}\n```" for part in commands)]
     file = FOLDER / "results" / f"{name}.json"
     rows = read_results(file)["results"] if file.exists() else []
     if rows:
-        parts += ["## Found", str(value_text.__doc__), *(task_of(name, same) for same in by_task(rows))]
+        parts += ["## Found", str(value_text.__doc__), *(task_of(name, one.ranked) for one in standings(name, rows))]
     if own := own_data(name):
         parts += ["## Your own data", *own]
     return "\n\n".join([*parts, ABOUT_OTHERS.strip()]) + "\n"
@@ -74,18 +63,6 @@ def as_shell(block: str) -> str:
             command, _, what = line.partition("  ")
             pairs.append([command, what.strip()])
     return "\n".join(f"# {what}\n{command}" if what else command for command, what in pairs)
-
-
-def by_task(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Results of the same task, the best one first."""
-    tasks = sorted({row["task"] for row in rows})
-    return [
-        sorted(
-            (row for row in rows if row["task"] == task),
-            key=lambda row: -row["mean"] if row["higher_is_better"] else row["mean"],
-        )
-        for task in tasks
-    ]
 
 
 def task_of(name: str, rows: list[dict[str, Any]]) -> str:
@@ -116,7 +93,7 @@ def task_of(name: str, rows: list[dict[str, Any]]) -> str:
 
 def figure_of(name: str, row: dict[str, Any]) -> list[str]:
     """One of the figures that are committed with a result; curves of its training where there is no other."""
-    start = f"{row['task']}-{re.sub('[^a-z0-9]+', '-', row['model'].lower()).strip('-')}-"
+    start = f"{row['task']}-{slug(row['model'])}-"
     found = sorted((FOLDER / "results" / name).glob(f"{start}*.png"), key=lambda file: "curves" in file.name)
     if not found:
         return []

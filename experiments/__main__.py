@@ -4,31 +4,31 @@ import ast
 import json
 import statistics
 import textwrap
-from typing import Any
 
 from experiments import imported
 from experiments.registry import FOLDER, experiment_names
+from experiments.standing import standings
+
+
+def docstring_of(name: str) -> str:
+    """An experiment's page; nothing is imported."""
+    return ast.get_docstring(ast.parse((FOLDER / name / "__init__.py").read_text("utf-8"))) or ""
 
 
 def question_of(name: str) -> str:
-    """The first line of an experiment's page; nothing is imported."""
-    page = ast.get_docstring(ast.parse((FOLDER / name / "__init__.py").read_text("utf-8")))
-    return (page or "").split("\n\n")[0].replace("\n", " ")
+    """The first paragraph of an experiment's page."""
+    return docstring_of(name).split("\n\n")[0].replace("\n", " ")
 
 
 def results_of(name: str) -> list[str]:
     """The best model of each task that has a committed result, with the time of one training."""
     file = FOLDER / "results" / f"{name}.json"
-    best: dict[str, dict[str, Any]] = {}
-    for result in json.loads(file.read_text())["results"] if file.exists() else []:
-        sign = 1 if result["higher_is_better"] else -1
-        known = best.get(result["task"])
-        if known is None or sign * result["mean"] > sign * known["mean"]:
-            best[result["task"]] = result
+    rows = json.loads(file.read_text())["results"] if file.exists() else []
+    bests = {standing.task: standing.ranked[0] for standing in standings(name, rows)}
     return [
         f"{task}: {one['metric']} {one['mean']:.4g} by {one['model']}, "
         f"{duration(statistics.median(one['seconds']))} on {one['device']}"
-        for task, one in sorted(best.items())
+        for task, one in bests.items()
     ]
 
 

@@ -9,7 +9,6 @@
 """
 
 import json
-import re
 import shutil
 import statistics
 from pathlib import Path
@@ -20,7 +19,7 @@ import tyro
 from experiments.cli import RunPaths, as_command, run_commands
 from experiments.published import published
 from experiments.registry import load_experiment
-from experiments.standing import Standing, is_transformer, number_text, value_text
+from experiments.standing import Standing, is_transformer, number_text, slug, value_text
 from rnn_jax.studies.markup import markdown_table, markdown_text
 from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.fields import default_values
@@ -91,7 +90,7 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
 
 def prefix(row: dict[str, Any]) -> str:
     """How the names of the figures and texts of a result begin."""
-    model = re.sub("[^a-z0-9]+", "-", row["model"].lower()).strip("-")
+    model = slug(row["model"])
     return f"{row['task']}-{model}-"
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -69,6 +70,11 @@ def standings(experiment: str, rows: Iterable[dict[str, Any]]) -> list[Standing]
     for row in rows:
         found.setdefault((row["task"], row["metric"]), []).append(row)
     return [Standing(experiment, task, same) for (task, _), same in sorted(found.items())]
+
+
+def slug(text: str) -> str:
+    """A text in small letters, digits and hyphens, for names of files and places of a page."""
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def is_transformer(row: dict[str, Any]) -> bool:

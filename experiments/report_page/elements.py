@@ -1,13 +1,13 @@
 """Pieces of HTML: tables that become lists where the window is narrow, folds, figures. All text is escaped here."""
 
 import html
-import re
 import shutil
 import urllib.parse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiments.report_page.captions import Caption
+from experiments.standing import slug
 
 
 def escaped(text: object) -> str:
@@ -17,7 +17,7 @@ def escaped(text: object) -> str:
 
 def anchor(*names: str) -> str:
     """What a link to a part of the page says after its #."""
-    return re.sub("[^a-z0-9]+", "-", "-".join(names).lower()).strip("-")
+    return slug("-".join(names))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:

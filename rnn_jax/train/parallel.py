@@ -13,7 +13,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 HEARTBEAT_SECONDS = 60
@@ -76,6 +75,8 @@ def check_alike(facts: Mapping[str, Any]) -> None:
 
 def _same_everywhere(lines: list[str]) -> list[bool]:
     """Of each line, as many in all processes, whether it is the same in all."""
+    from jax.experimental.multihost_utils import process_allgather  # which one process does not need
+
     digests = np.array([list(hashlib.sha256(line.encode()).digest()) for line in lines], np.uint8)
     everywhere = np.asarray(process_allgather(digests))  # [process, line, 32]
     return (everywhere == everywhere[:1]).all(axis=(0, 2)).tolist()

@@ -26,7 +26,7 @@ def test_a_page_has_every_result_and_every_command_and_its_figures_exist(applica
     for row in read_results(file)["results"] if file.exists() else []:
         assert f"### {row['task']}" in page and value_text(row) in page
         assert all(f"published: {one['who']}" in page.replace("\\", "") for one in row["published"])
-    for line in re.findall(rf"(?m)^    (python -m experiments\.{name}.*?)(?:  |$)", applications.docstring(name)):
+    for line in re.findall(rf"(?m)^    (python -m experiments\.{name}.*?)(?:  |$)", applications.docstring_of(name)):
         assert re.search(rf"(?m)^{re.escape(line)}$", page), line
     for figure in re.findall(r"(?m)^```\{figure\} (\S+)", page):
         assert (DOCS / "applications" / figure).resolve().exists(), figure

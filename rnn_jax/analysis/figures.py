@@ -147,7 +147,7 @@ def label_lines(axes: Any, width: int = 22) -> None:
     if not lines:
         return
     figure, size = axes.figure, 8.0
-    figure.draw_without_rendering()  # which lays it out: how much of the axes a letter takes is known then
+    _with_room(figure, figure.draw_without_rendering)  # how much of the axes a letter takes is known then
     points = axes.get_window_extent().height * 72 / figure.dpi
     texts = [wrapped(line.get_label(), width) for line, _ in lines]
     heights = [1.3 * size * (1 + text.count("\n")) / points for text in texts]
@@ -204,6 +204,35 @@ def save_figure(figure: Any, file: Path, dpi: int = DPI) -> None:
 
     A name such as `$x$y` is no formula, as ticks of 10² are; a line of one point gets a marker; pictures have no grid.
     """
+    for axes in figure.axes:
+        if axes.images:
+            axes.grid(False)
+        _count_in_whole_numbers(axes)
+        for line in axes.lines:
+            _mark_lone_points(line, axes)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    same = {"Software": None} if file.suffix == ".png" else {}  # bytes that no version of matplotlib changes
+    _with_room(figure, lambda: figure.savefig(file, dpi=dpi, metadata=same))
+
+
+def _with_room(figure: Any, lay_out: Callable[[], object]) -> None:
+    """Lay a figure out; it grows until texts of any length leave room for what is drawn."""
+    _take_names_as_they_are(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied")
+        for _ in range(12):
+            try:
+                lay_out()
+                return
+            except UserWarning as warning:
+                if "constrained_layout" not in str(warning):
+                    raise
+                figure.set_figheight(1.4 * figure.get_figheight())
+    lay_out()
+
+
+def _take_names_as_they_are(figure: Any) -> None:
+    """No formula is read from a text that somebody chose, as opposed to ticks such as 10²."""
     from matplotlib.text import Text
     from matplotlib.ticker import FixedFormatter, FuncFormatter
 
@@ -212,16 +241,8 @@ def save_figure(figure: Any, file: Path, dpi: int = DPI) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             if not isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
                 formulas |= set(axis.findobj(Text)) - {axis.label}
-        if axes.images:
-            axes.grid(False)
-        _count_in_whole_numbers(axes)
-        for line in axes.lines:
-            _mark_lone_points(line, axes)
     for text in set(figure.findobj(Text)) - formulas:
         text.set_parse_math(False)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    same = {"Software": None} if file.suffix == ".png" else {}  # bytes that no version of matplotlib changes
-    figure.savefig(file, dpi=dpi, metadata=same)
 
 
 def _count_in_whole_numbers(axes: Any) -> None:

@@ -86,6 +86,10 @@ def test_latex_has_a_row_for_each_config_and_nothing_to_run(name):
 @pytest.mark.exhaustive
 @settings(max_examples=8, deadline=None)
 @given(NAMES)
+@example("a\nb\r\n\n# c")
+@example(r"$\frac{$")
+@example("a long name of many words, " * 12)
+@example("a\n" * 30)
 def test_figures_show_names_as_they_are(tmp_path_factory, name):
     folder = tmp_path_factory.mktemp("figures")
     with warnings.catch_warnings():

@@ -35,30 +35,35 @@ class StepScores(NamedTuple):
         return {t + 1: float(100 * c / n) for t, (_, c, n) in enumerate(zip(*self, strict=True)) if n > 0}
 
 
-def step_scores(logits: jax.Array, sample: Sample) -> StepScores:
-    """The scores of logits `[T, B, C]` for a sample; with targets that are numbers, C is 1."""
+def step_scores(logits: jax.Array, sample: Sample, smoothing: float = 0.0) -> StepScores:
+    """The scores of logits `[T, B, C]` for a sample; with targets that are numbers, C is 1.
+
+    `smoothing` is a share of a class's probability that all share evenly, see `token_cross_entropy`.
+    """
     weights = sample.mask.astype(jnp.float32)
     if jnp.issubdtype(sample.targets.dtype, jnp.floating):
         errors = logits[..., 0] - sample.targets
         losses, correct = errors**2 * weights, jnp.abs(errors) < TOLERANCE
     else:
-        rows = jax.vmap(lambda *row: token_cross_entropy(*(part[None] for part in row))[0])
+        rows = jax.vmap(lambda *row: token_cross_entropy(*(part[None] for part in row), smoothing=smoothing)[0])
         losses, correct = jax.vmap(rows)(logits, sample.targets, weights), logits.argmax(-1) == sample.targets
     return StepScores(losses.sum(1), (correct & sample.mask).astype(jnp.float32).sum(1), weights.sum(1))
 
 
-def make_loss(rebuild: Labelers, streams: Callable[[jax.Array], Mapping[str, SampleStream]]) -> Callable[..., Any]:
+def make_loss(
+    rebuild: Labelers, streams: Callable[[jax.Array], Mapping[str, SampleStream]], smoothing: float = 0.0
+) -> Callable[..., Any]:
     """The loss of models side by side, each with a task of its own: the sum of their losses, and each by its name.
 
     It takes parameters by the names of the tasks and batches as `index_batch` has them, and draws their sequences
-    itself, by what `streams` makes of their key.
+    itself, by what `streams` makes of their key; `smoothing` is that of `step_scores`.
     """
 
     def loss(params: Params, carry: Any, batch: Any, key: jax.Array) -> tuple[jax.Array, Any]:
         models, means = rebuild(params), {}
         for i, (name, stream) in enumerate(streams(jax.random.wrap_key_data(batch["key"])).items()):
             sample = stream(batch["indices"])
-            scores = step_scores(models[name](sample.inputs, key=jax.random.fold_in(key, i)), sample)
+            scores = step_scores(models[name](sample.inputs, key=jax.random.fold_in(key, i)), sample, smoothing)
             means[name] = scores.loss.sum() / jnp.maximum(scores.count.sum(), 1)  # a curriculum may leave none
         return jnp.stack(list(means.values())).sum(), (carry, means if len(means) > 1 else {})
 

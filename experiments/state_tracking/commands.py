@@ -17,7 +17,7 @@ def prepare(config: Config) -> Prepared:
     """Data, models and losses of a run."""
     longest, length = config.longest, config.test_length
     params, rebuild = config.model.labelers(config.tasks, key_for(config.fit.seed, "init"))
-    loss = make_loss(rebuild, config.training_streams)
+    loss = make_loss(rebuild, config.training_streams, config.label_smoothing)
     key = key_for(config.fit.seed, "training data")
     held_out = config.streams(key_for(0, "validation data"), longest + 1, 2 * longest)
     validate = make_scores(rebuild, held_out, config.held_out)

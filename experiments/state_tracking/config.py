@@ -32,6 +32,10 @@ class Config:
     """Updates over which the steps that count grow from the first three to all; 0 counts all from the beginning. Cells
     that are linear in their carry go further without: on few steps the readout makes the loss vanish, and then no
     gradient is left to bring an eigenvalue near to -1."""
+    label_smoothing: float = 0.0
+    """In training, the share of a state's probability that all states share. Without, the loss of cells that are linear
+    in their carry vanishes on the lengths of training, and with it the gradient, before an eigenvalue is near to -1;
+    with some, the least loss has equally sure answers after every step, which only an eigenvalue of -1 gives."""
     scaled: bool = False
     """Give the value as 0 for guessing to 1, instead of accuracy in %."""
     held_out: int = 512
@@ -47,6 +51,8 @@ class Config:
             check_size(name, getattr(self, name))
         if self.curriculum < 0:
             raise ValueError(f"curriculum={self.curriculum}: expected 0 (none) or more updates")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing={self.label_smoothing}: expected a share from 0 to less than 1")
         if self.longest < 3:
             raise ValueError(f"longest={self.longest}: expected at least 3 steps")
         if self.test_length <= self.longest:

@@ -23,14 +23,14 @@ def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
     corpus = load_corpus(config.corpus)
     say(corpus.said)
-    *texts, said = split_corpus(corpus, config.corpus)
+    parts, said = split_corpus(corpus, config.corpus, config.hold_out_test)
     say(said)
-    tokenizer = CharTokenizer.fit("".join(texts))
-    stream = TokenStream(tokenizer.encode(texts[0]), config.batch_size, config.length, config.fit.seed)
+    tokenizer = CharTokenizer.fit(corpus.text)  # which symbols there are is known of a text; of nothing else is learned
+    stream = TokenStream(tokenizer.encode(parts.train), config.batch_size, config.length, config.fit.seed)
     model = config.model.build(len(tokenizer), key_for(config.fit.seed, "init"))
     params, rebuild = functional(model)
     start = model.initial_carry((config.batch_size,))
-    score = make_text_score(rebuild, tokenizer.encode(texts[1]))
+    score = make_text_score(rebuild, tokenizer.encode(parts.validation))
 
     def loss(params, carry, batch, key):
         carry = jax.tree.map(lambda s, c: jnp.where(batch["fresh"], s, c), start, carry)
@@ -39,9 +39,16 @@ def prepare(config: Config) -> Prepared:
         return nats / count, (carry, {})
 
     def finish(outcome: Outcome, run: Run) -> dict:
-        value, baselines = outcome.progress.best, text_baselines(tokenizer, *texts)
+        value, baselines = outcome.progress.best, text_baselines(tokenizer, parts.train, parts.scored)
+        scores = {"best of the evaluations on the part that chose the update": value}
+        if parts.test:
+            scores, value = (
+                {"validation": value},
+                make_text_score(rebuild, tokenizer.encode(parts.test))(outcome.params),
+            )
         rows = {f"{config.model.cell} (update {outcome.progress.best_step})": value, **baselines}
-        print("\nvalidation, nats per character\n" + "\n".join(f"  {v:.3f}  {name}" for name, v in rows.items()))
+        part = "test" if parts.test else "validation"
+        print(f"\n{part}, nats per character\n" + "\n".join(f"  {v:.3f}  {name}" for name, v in rows.items()))
         first, key = opening(tokenizer.vocabulary), key_for(config.fit.seed, "sample")
         characters = sample_text(rebuild(outcome.params), tokenizer, first, key, temperature=0.8)
         text = "".join(itertools.islice(characters, 600))
@@ -53,7 +60,8 @@ def prepare(config: Config) -> Prepared:
         said = as_command("experiments.text_generation", values=flatten(longer), defaults=default_values(Config))
         print(f"train longer: {said}   (--help lists every option)")
         return {"model": model, "metric": "nats/char", "value": value, "higher_is_better": False,
-                "baseline": baselines, "published": published(f"text_generation/{config.corpus}")}  # fmt: skip
+                "baseline": baselines, "published": published(f"text_generation/{config.corpus}"),
+                "scores": scores}  # fmt: skip
 
     return Prepared(
         Task(params, loss, stream.batch, {"inputs": 1, "targets": 1, "fresh": None},
@@ -72,7 +80,7 @@ def restore(run: Run, config: Config) -> Trained:
 
 
 def evaluate(trained: Trained) -> None:
-    """Print the nats per character of a trained model on its validation text."""
+    """Print the nats per character of a trained model on the last tenth of its text."""
     text = split(load_corpus(trained.config.corpus).text)[1]
     score = make_text_score(trained.rebuild, trained.preprocessor.encode(text))
     print(f"{score(trained.params):.4f} nats per character, {len(text)} characters")

@@ -32,10 +32,13 @@ class LanguageModelConfig(RecurrentConfig):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """A recurrent language model over the characters of a text; the last tenth is for validation."""
+    """A recurrent language model over the characters of a text; the last tenth is for validation, or for the test."""
 
     corpus: str = "shakespeare"
     """shakespeare, tinyshakespeare, or the path of a text file, packed or not."""
+    hold_out_test: bool = False
+    """Keep the last tenth for a test that chooses nothing; validation is then the last twentieth of what goes before.
+    Without, the result is the best of all evaluations on the last tenth, which chose the update, too."""
     batch_size: int = 64
     """Rows of the text that are read in parallel."""
     length: int = 64

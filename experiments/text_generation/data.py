@@ -78,11 +78,29 @@ def load_corpus(name: str) -> Corpus:
     return Corpus(text, said)
 
 
-def split_corpus(corpus: Corpus, name: str) -> tuple[str, str, list[str]]:
-    """The first nine tenths of a text for training, the rest for validation, and what is to be said of them.
+class Parts(NamedTuple):
+    """A text in parts that follow each other."""
+
+    train: str
+    validation: str
+    """What chooses the update."""
+    test: str
+    """What the result is of; empty where that is the validation part."""
+
+    @property
+    def scored(self) -> str:
+        """The last tenth."""
+        return self.test or self.validation
+
+
+def split_corpus(corpus: Corpus, name: str, hold_out_test: bool = False) -> tuple[Parts, list[str]]:
+    """A text in parts, and what is to be said of them.
+
+    The last tenth is for validation; or, with `hold_out_test`, for the test, and the last twentieth of the first nine
+    tenths for validation.
 
     Raises:
-        DataError: the text has only one symbol, or too few characters for both parts.
+        DataError: the text has only one symbol, or too few characters for all parts.
     """
     symbols = set(corpus.text)
     if len(symbols) < 2:
@@ -90,19 +108,23 @@ def split_corpus(corpus: Corpus, name: str) -> tuple[str, str, list[str]]:
             f"{name} has {len(corpus.text):,} characters, all of them {corpus.text[0]!r}: there is nothing to predict; "
             "expected a text of at least two different ones"
         )
-    train, validation = split(corpus.text)
-    if len(validation) < 2 or not train:
-        raise DataError(f"{name} has {len(corpus.text):,} characters: expected at least 20, to train and to validate")
-    said = [f"parts: train {len(train):,}, validation {len(validation):,} characters"]
-    if unseen := sorted(symbols - set(train)):
-        places = sum(character in unseen for character in validation)
-        shown = ", ".join(map(repr, unseen[:5]))
-        said.append(
-            f"note: {len(unseen):,} symbols are only in the last tenth, {places:,} times, and not learned: {shown}"
+    first, last = split(corpus.text)
+    parts = Parts(*split(first, (0.95, 0.05)), last) if hold_out_test else Parts(first, last, "")
+    if len(last) < 2 or len(parts.validation) < 2:
+        least, why = (45, "train, to validate and to test") if hold_out_test else (20, "train and to validate")
+        raise DataError(f"{name} has {len(corpus.text):,} characters: expected at least {least}, to {why}")
+    sizes = ", ".join(f"{part} {len(text):,}" for part, text in parts._asdict().items() if text)
+    said = [f"parts: {sizes} characters"]
+    if unseen := sorted(symbols - set(parts.train)):
+        places = sum(character in unseen for character in parts.validation + parts.test)
+        shown, where = (
+            ", ".join(map(repr, unseen[:5])),
+            "after the training part" if parts.test else "in the last tenth",
         )
-    if len(set(train)) < 2:
-        raise DataError(f"{name} has only {train[0]!r} in its first nine tenths: there is nothing to predict")
-    return train, validation, said
+        said.append(f"note: {len(unseen):,} symbols are only {where}, {places:,} times, and not learned: {shown}")
+    if len(set(parts.train)) < 2:
+        raise DataError(f"{name} has only {parts.train[0]!r} in its training part: there is nothing to predict")
+    return parts, said
 
 
 def opening(vocabulary: str) -> str:

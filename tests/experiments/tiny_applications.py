@@ -110,7 +110,8 @@ def engines(patch: pytest.MonkeyPatch, visit: Visit) -> None:
 
 def corpus(patch: pytest.MonkeyPatch, visit: Visit) -> None:
     def then(found, *_):
-        return visit("training", found[0]), visit("validation", found[1]), *found[2:]
+        parts, said = found
+        return type(parts)(**visited(parts._asdict(), visit)), said
 
     around(patch, module("text_generation"), "split_corpus", then)
 
@@ -269,8 +270,7 @@ TINY: dict[str, Tiny] = {
         drawn("state_tracking", **SYNTHETIC), ("training", "validation"),
     ),
     "text_generation": Tiny(
-        {"embedding_size": 4, "length": 8}, written("own.txt", random_text, "corpus"), corpus,
-        ("training", "validation"),
+        {"embedding_size": 4, "length": 8, "hold_out_test": True}, written("own.txt", random_text, "corpus"), corpus
     ),
     "translation": Tiny(
         {"embedding_size": 4, "vocabulary_size": 60},

@@ -33,6 +33,19 @@ def test_scores_are_those_of_a_loop():
     assert list(scores.accuracies()) == [t + 1 for t in used]
 
 
+def test_smoothing_asks_for_answers_that_are_sure_but_not_surer():
+    """The least loss has the share in all places; on logits that are surer it grows."""
+    targets = jnp.zeros((1, 1), jnp.int32)
+    sample = Sample(targets, targets, jnp.ones((1, 1), bool))
+
+    def loss(margin, smoothing):
+        return float(step_scores(jnp.array([[[margin, 0.0]]]), sample, smoothing).loss[0])
+
+    best = np.log(0.95 / 0.05)  # ε = 0.1 over two classes
+    assert loss(best, 0.1) < min(loss(best - 0.5, 0.1), loss(best + 0.5, 0.1))
+    assert loss(best, 0.0) > loss(best + 0.5, 0.0)
+
+
 def test_numbers_are_correct_when_they_are_near():
     targets, mask = jnp.array([[0.0, 0.0], [1.0, 1.0]]), jnp.array([[False, False], [True, True]])
     scores = step_scores(jnp.array([[[9.0], [9.0]], [[1.03], [1.5]]]), Sample(targets, targets, mask))

@@ -18,6 +18,7 @@ KEY = jax.random.key(0)
         ({"longest": 2}, "longest=2: expected at least 3"),
         ({"test_length": 40}, "test_length=40: expected more than longest=40"),
         ({"curriculum": -1}, "curriculum=-1"),
+        ({"label_smoothing": 1.0}, "label_smoothing=1.0: expected a share from 0"),
         ({"held_out": 0}, "held_out=0"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"bidirectional": True}, "bidirectional=True"),
@@ -44,3 +45,10 @@ def test_training_grows_and_may_answer_at_the_end_alone():
     assert list(streams) == ["parity", "even_pairs", "cycle_navigation", "modular_arithmetic"]
     assert all(s.growing == 80 and s.one_step and s.lengths == (40,) for s in streams.values())
     assert len({str(jax.random.key_data(s.key)) for s in streams.values()}) == 4, "tasks draw with keys of their own"
+
+
+def test_smoothing_is_of_training_alone():
+    fields = {"task": "parity", "longest": 4, "test_length": 5, "held_out": 4, "batch_size": 4, "hidden_size": 4}
+    plain, smooth = (EXPERIMENT.prepare(EXPERIMENT.configure(fields | {"label_smoothing": s})).task for s in (0.0, 0.5))
+    losses = [float(task.loss(task.params, task.carry, task.batch(0), KEY)[0]) for task in (plain, smooth)]
+    assert losses[0] != losses[1] and plain.evaluate(plain.params) == smooth.evaluate(smooth.params)

@@ -53,6 +53,17 @@ def test_evaluate_gives_the_value_of_the_result(trained, capsys):
     assert capsys.readouterr().out.startswith(f"{value:.4f} nats per character")
 
 
+def test_with_a_part_for_the_test_the_result_is_of_that_part(trained, tmp_path, capsys):
+    corpus = trained.parents[1] / "corpus.txt"
+    flags = ["--corpus", corpus, "--runs", tmp_path, "--name", "run", *SMALL, "--hold-out-test"]
+    assert command(*flags) == 0 and "test, nats per character" in capsys.readouterr().out
+    run = tmp_path / "text_generation" / "run"
+    result = json.loads((run / "result.json").read_text())
+    assert set(result["scores"]) == {"validation"} and result["scores"]["validation"] != result["value"]
+    assert command("evaluate", run) == 0
+    assert capsys.readouterr().out.startswith(f"{result['value']:.4f} nats per character, {len(TEXT) // 10} characters")
+
+
 def test_sampling_is_reproducible_and_takes_its_options(trained, capsys):
     texts = []
     for options in ((), (), ("--seed", 1), ("--temperature", 0), ("--temperature", 0, "--seed", 1)):

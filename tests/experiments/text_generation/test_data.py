@@ -47,7 +47,10 @@ def test_own_text_is_said_as_it_is_read(tmp_path):
     corpus = load_corpus(str(tmp_path / "a.txt"))
     assert corpus.text == text and len(corpus.said) == 1
     assert corpus.said[0].endswith("a.txt: 300 characters, 11 different ones, 20 lines (UTF-16, gzip)")
-    assert split_corpus(corpus, "a.txt") == (text[:270], text[270:], ["parts: train 270, validation 30 characters"])
+    said = ["parts: train 270, validation 30 characters"]
+    assert split_corpus(corpus, "a.txt") == ((text[:270], text[270:], ""), said)
+    said = ["parts: train 256, validation 14, test 30 characters"]
+    assert split_corpus(corpus, "a.txt", hold_out_test=True) == ((text[:256], text[256:270], text[270:]), said)
 
 
 def test_a_text_without_a_line_break(tmp_path):
@@ -55,7 +58,7 @@ def test_a_text_without_a_line_break(tmp_path):
     corpus = load_corpus(str(tmp_path / "a.txt"))
     assert "note: the text has no line break: it is read and written as one line" in corpus.said
     assert "1 lines" in corpus.said[0]
-    said = split_corpus(corpus, "a.txt")[2]
+    said = split_corpus(corpus, "a.txt")[1]
     assert said[1] == "note: 4 symbols are only in the last tenth, 4 times, and not learned: 'j', 'm', 'p', 's'"
     assert [opening(vocabulary) for vocabulary in ("\n a", " ab", "ab")] == ["\n", " ", "a"]
 
@@ -64,7 +67,7 @@ def test_a_text_without_a_line_break(tmp_path):
     ("text", "message"),
     [
         ("a" * 12_000, "a.txt has 12,000 characters, all of them 'a': there is nothing to predict"),
-        ("a" * 900 + "b" * 100, "a.txt has only 'a' in its first nine tenths"),
+        ("a" * 900 + "b" * 100, "a.txt has only 'a' in its training part"),
         ("too short", "has 9 characters: expected at least 20"),
     ],
 )
@@ -72,6 +75,15 @@ def test_a_text_that_teaches_nothing_is_refused(tmp_path, text, message):
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(DataError, match=message):
         split_corpus(load_corpus(str(tmp_path / "a.txt")), "a.txt")
+
+
+def test_a_text_that_is_too_short_for_three_parts(tmp_path):
+    (tmp_path / "a.txt").write_text("to be or not to be\n")
+    with pytest.raises(DataError, match="has 19 characters: expected at least 45, to train, to validate and to test"):
+        split_corpus(load_corpus(str(tmp_path / "a.txt")), "a.txt", hold_out_test=True)
+    (tmp_path / "a.txt").write_text("ab" * 23)
+    parts = split_corpus(load_corpus(str(tmp_path / "a.txt")), "a.txt", hold_out_test=True)[0]
+    assert [len(part) for part in parts] == [38, 3, 5]
 
 
 def test_lines_may_end_in_carriage_returns_alone(tmp_path):

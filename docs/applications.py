@@ -6,9 +6,10 @@ import textwrap
 from typing import Any
 
 from experiments.__main__ import docstring_of, duration, question_of
+from experiments.published import remarks
 from experiments.registry import FOLDER, experiment_names
 from experiments.report import read_results
-from experiments.standing import number_text, slug, standings, value_text
+from experiments.standing import further_scores, number_text, slug, standings, value_text
 from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
 
 INDEX = """# Applications
@@ -85,10 +86,22 @@ def task_of(name: str, rows: list[dict[str, Any]]) -> str:
     heads = ("model", f"{markdown_text(best['metric'])} {arrow}", "parameters", "one training")
     parts = [
         f"### {best['task']}",
+        *map(markdown_text, remarks(f"{name}/{best['task']}")),
         markdown_table(heads, ordered),
+        *further_of(rows),
         f"The best of ours again, with a seed in place of SEED: {markdown_code(best['command'])}",
     ]
     return "\n\n".join([*parts, *figure_of(name, best)])
+
+
+def further_of(rows: list[dict[str, Any]]) -> list[str]:
+    """A table of what else the runs of each model were scored by, if there is any."""
+    found = [
+        (markdown_text(score), markdown_text(row["model"]), value)
+        for row in rows
+        for score, value in further_scores(row).items()
+    ]
+    return [markdown_table(("further score", "model", "mean over seeds"), found)] if found else []
 
 
 def figure_of(name: str, row: dict[str, Any]) -> list[str]:

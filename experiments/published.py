@@ -1,4 +1,7 @@
-"""What others have reached on the tasks of the experiments: published.json, which runs, results and tables go by."""
+"""What others have reached on the tasks of the experiments, and what a result is to be read with.
+
+published.json and remarks.json: which runs, results and tables go by.
+"""
 
 import functools
 import json
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent / "published.json"
+REMARKS = Path(__file__).parent / "remarks.json"
 
 
 def published(task: str) -> list[dict[str, Any]]:
@@ -18,7 +22,16 @@ def published(task: str) -> list[dict[str, Any]]:
     Returns:
         Dicts with `who`, `value` (of the task's metric) and `source`; none of a task that nobody has published about.
     """
-    return [dict(one) for one in _everything().get(task, [])]
+    return [dict(one) for one in _everything(FILE).get(task, [])]
+
+
+def remarks(task: str) -> list[str]:
+    """What is to be known before the results of a task are compared, in sentences.
+
+    Args:
+        task: EXPERIMENT/TASK, as in `experiments/results`.
+    """
+    return list(_everything(REMARKS).get(task, []))
 
 
 def values_of(known: Iterable[dict[str, Any]]) -> dict[str, float]:
@@ -27,5 +40,5 @@ def values_of(known: Iterable[dict[str, Any]]) -> dict[str, float]:
 
 
 @functools.cache
-def _everything() -> dict[str, list[dict[str, Any]]]:
-    return json.loads(FILE.read_text("utf-8"))
+def _everything(file: Path) -> dict[str, list[Any]]:
+    return json.loads(file.read_text("utf-8"))

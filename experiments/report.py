@@ -17,7 +17,7 @@ from typing import Any
 import tyro
 
 from experiments.cli import RunPaths, as_command, run_commands
-from experiments.published import published
+from experiments.published import published, remarks
 from experiments.registry import load_experiment
 from experiments.standing import Standing, is_transformer, number_text, slug, value_text
 from rnn_jax.studies.markup import markdown_table, markdown_text
@@ -111,7 +111,7 @@ def command(experiment: str, config: dict[str, Any]) -> str:
 def table_text(results: Path = RESULTS) -> str:
     """The results as a Markdown table, each with that of a transformer of its size; what is best in a row is bold."""
     heads = ("task", "metric", "model", "here", "transformer", "best published", "best baseline")
-    rows, ahead = [], []
+    rows, ahead, said = [], [], {}
     for file in sorted(results.glob("*.json")):
         stored = read_results(file)
         for row in stored["results"]:
@@ -131,6 +131,7 @@ def table_text(results: Path = RESULTS) -> str:
                 ", ".join(bold(markdown_text(f"{n} {number_text(v)}"), v == top) for n, v in baselines),
             ]
             rows.append(cells)
+            said[task] = markdown_text(" ".join(remarks(alone.name)))
             ahead += [
                 f"- {task}, {markdown_text(row['model'])}: {markdown_text(f'{n} {number_text(v)}')}"
                 for n, v in alone.baselines.items()
@@ -139,6 +140,8 @@ def table_text(results: Path = RESULTS) -> str:
     lines = [markdown_table(heads, rows)]
     if ahead:
         lines += ["", "Not ahead of a simple baseline of the same run:", "", *ahead]
+    if notes := [f"- {task}: {text}" for task, text in said.items() if text]:
+        lines += ["", "To be read with:", "", *notes]
     return "\n".join(lines)
 
 

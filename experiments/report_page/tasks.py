@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.published import remarks
 from experiments.report_page.captions import run_caption, text_caption
 from experiments.report_page.elements import (
     command,
@@ -16,10 +17,11 @@ from experiments.report_page.elements import (
     table,
 )
 from experiments.report_page.overview import link_name, marked
-from experiments.standing import Standing, is_transformer, number_text, spread_text
+from experiments.standing import Standing, further_scores, is_transformer, number_text, spread_text
 
 MODELS = ("model", "score", "seeds", "parameters", "seconds a run", "device")
 OTHERS = ("compared with", "score", "source")
+FURTHER = ("further score", "model", "mean over seeds")
 
 Files = Callable[[dict[str, Any]], tuple[Path, str, list[tuple[str, Path]]]]
 """From a row to the folder of its figures and texts, where copies go, and the files: each with its kind."""
@@ -40,8 +42,10 @@ def task_fold(task: Standing, prefix: str, files: Files, folder: Path, badge: st
     way = "higher is better" if task.higher_is_better else "lower is better"
     parts = [
         f"<p>{escaped(task.metric)}, {way}.</p>\n",
+        *(f"<p>{escaped(remark)}</p>\n" for remark in remarks(task.name)),
         table(MODELS, ([*model_cells(row, row["mean"] == top)] for row in task.ranked)),
         compared(task, top),
+        further(task),
         commands(task.ranked),
         *examples(task.ranked, files, folder),
     ]
@@ -74,6 +78,16 @@ def compared(task: Standing, top: float | None) -> str:
         for name, value in task.baselines.items()
     ]
     return table(OTHERS, rows) if rows else "<p>Nothing to be compared with.</p>\n"
+
+
+def further(task: Standing) -> str:
+    """What else the runs of each model were scored by."""
+    rows = [
+        [escaped(name), escaped(row["model"]), escaped(value)]
+        for row in task.ranked
+        for name, value in further_scores(row).items()
+    ]
+    return table(FURTHER, rows) if rows else ""
 
 
 def commands(rows: Sequence[dict[str, Any]]) -> str:

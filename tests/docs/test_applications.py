@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
+from experiments.published import remarks
 from experiments.registry import FOLDER, experiment_names
 from experiments.report import read_results, value_text
+from experiments.standing import further_scores
 
 DOCS = FOLDER.parent / "docs"
 
@@ -25,7 +27,10 @@ def test_a_page_has_every_result_and_every_command_and_its_figures_exist(applica
     file = FOLDER / "results" / f"{name}.json"
     for row in read_results(file)["results"] if file.exists() else []:
         assert f"### {row['task']}" in page and value_text(row) in page
-        assert all(f"published: {one['who']}" in page.replace("\\", "") for one in row["published"])
+        plain = page.replace("\\", "")
+        assert all(f"published: {one['who']}" in plain for one in row["published"])
+        assert all(remark in plain for remark in remarks(f"{name}/{row['task']}"))
+        assert all(score in plain and text in page for score, text in further_scores(row).items())
     for line in re.findall(rf"(?m)^    (python -m experiments\.{name}.*?)(?:  |$)", applications.docstring_of(name)):
         assert re.search(rf"(?m)^{re.escape(line)}$", page), line
     for figure in re.findall(r"(?m)^```\{figure\} (\S+)", page):

@@ -1,11 +1,12 @@
 """What others have reached: of tasks that exist, once each, with its source, and the same wherever it is shown."""
 
 import json
+import re
 
 import pytest
 
 from experiments import report
-from experiments.published import FILE, published, values_of
+from experiments.published import FILE, REMARKS, published, remarks, values_of
 from experiments.registry import experiment_names
 
 TASKS = json.loads(FILE.read_text("utf-8"))
@@ -42,3 +43,22 @@ def test_committed_results_stand_beside_what_is_published_today(tmp_path):
     other.write_text(json.dumps(stored))
     report.refresh(tmp_path)
     assert json.loads(other.read_text()) == json.loads((report.RESULTS / "video.json").read_text())
+
+
+def test_remarks_are_sentences_of_tasks_with_results_and_hold_no_figure_of_a_result():
+    known = {
+        f"{file.stem}/{row['task']}"
+        for file in report.RESULTS.glob("*.json")
+        for row in report.read_results(file)["results"]
+    }
+    assert known >= json.loads(REMARKS.read_text("utf-8")).keys()
+    for task in known:
+        for remark in remarks(task):
+            assert remark[-1] == "." and not re.search(r"\d\.\d|\d %", remark), remark
+
+
+def test_a_remark_stands_below_the_table(tmp_path, monkeypatch):
+    stored = json.loads((report.RESULTS / "video.json").read_text())
+    (tmp_path / "video.json").write_text(json.dumps(stored))
+    monkeypatch.setattr(report, "remarks", lambda task: ["Be careful.", "_Very_."] if task == "video/libras" else [])
+    assert report.table_text(tmp_path).endswith("To be read with:\n\n- video/libras: Be careful. \\_Very\\_.")

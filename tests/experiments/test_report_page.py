@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from experiments import page
+from experiments.published import remarks
+from experiments.report import RESULTS, read_results
 from experiments.report_page.captions import study_caption, words
 from experiments.report_page.documents import study_fold
+from experiments.report_page.elements import escaped
 from experiments.report_page.overview import HEADS, overview, row, scale
 from experiments.report_page.tasks import examples, task_fold
-from experiments.standing import standings
+from experiments.standing import further_scores, number_text, spread_text, standings
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -85,9 +88,13 @@ def test_the_page_is_whole_and_its_figures_are_there(folder):
     head, *rows = document.tables[0]
     assert tuple(head) == HEADS
     (one,) = (one for one in rows if "tinyshakespeare" in one[0])
-    assert "nats/char ↓ lower is better" in one[0] and one[1] == "gru 1 x 512"
-    assert one[2].replace("\N{NO-BREAK SPACE}", " ").startswith("1.486 ± 0.011 (best)")
-    assert "1.547" in one[4] and "1.579" in one[5]
+    (task,) = standings("text_generation", read_results(RESULTS / "text_generation.json")["results"])
+    best = task.ranked[0]
+    assert "nats/char ↓ lower is better" in one[0] and one[1] == best["model"]
+    assert one[2].replace("\N{NO-BREAK SPACE}", " ").startswith(f"{spread_text(best)} (best)")
+    assert "1.547" in one[4] and number_text(best["baselines"]["5-gram"]) in one[5]
+    assert all(remark in text for remark in map(escaped, remarks(task.name)))
+    assert all(escaped(name) in text for name in further_scores(best))
 
 
 def test_every_committed_figure_is_shown_with_words_and_every_command_once(folder):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.standing import half_width, number_text, rounded, standings, value_text
+from experiments.standing import further_scores, half_width, number_text, rounded, standings, value_text
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,9 @@ def test_models_and_what_they_are_compared_with_stand_best_first(higher):
     assert [one["who"] for one in task.published] == turn(["lstm", "A", "gru"])
     assert list(task.baselines) == turn(["lstm", "rule", "gru"])
     assert task.best(task.others) == (5.0 if higher else 1.0) and task.best([]) is None
+
+
+def test_further_scores_are_means_over_the_seeds_that_have_them():
+    row = {"scores": [{"a": 1.0, "b": 2.0, "which": "x"}, {"a": 3.0}, {"a": 2}]}
+    assert further_scores(row) == {"a": "2 ± 2", "b": "2.000"}
+    assert further_scores({}) == {}

@@ -9,7 +9,7 @@ from experiments.__main__ import docstring_of, duration, question_of
 from experiments.published import remarks
 from experiments.registry import FOLDER, experiment_names
 from experiments.report import read_results
-from experiments.standing import further_scores, number_text, slug, standings, value_text
+from experiments.standing import device_text, further_scores, number_text, slug, standings, value_text
 from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
 
 INDEX = """# Applications
@@ -73,7 +73,7 @@ def task_of(name: str, rows: list[dict[str, Any]]) -> str:
     for row in rows:
         seconds = duration(statistics.median(row["seconds"]))
         model = markdown_text(row["model"])
-        entry = (model, value_text(row), f"{row['params']:,}", f"{seconds}, {markdown_text(row['device'])}")
+        entry = (model, value_text(row), f"{row['params']:,}", f"{seconds}, {markdown_text(device_text(row))}")
         cells.append((row["mean"], entry))
         for baseline, value in row["baselines"].items():
             cells.append((value, (f"baseline: {markdown_text(baseline)}", number_text(value), "", "")))

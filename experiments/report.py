@@ -19,7 +19,7 @@ import tyro
 from experiments.cli import RunPaths, as_command, run_commands
 from experiments.published import published, remarks
 from experiments.registry import load_experiment
-from experiments.standing import Standing, is_transformer, number_text, slug, value_text
+from experiments.standing import UNKNOWN, Standing, is_transformer, number_text, slug, value_text
 from rnn_jax.studies.markup import markdown_table, markdown_text
 from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.fields import default_values
@@ -56,6 +56,7 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
         "values": [result["value"] for result in finished],
         "seeds": [config["seed"] for config in configs],
         "layouts": [start.get("layout", "single") for start in starts],  # vmap differs from single runs by rounding
+        "processors": [start.get("processor", UNKNOWN) for start in starts],
         "seconds": [round(result["seconds"]) for result in finished],
         "scores": [result.get("scores", {}) for result in finished],
     }
@@ -69,9 +70,9 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
     stored = read_results(file) if file.exists() else {"experiment": experiment, "results": []}
     same = [row for row in stored["results"] if (row["task"], row["model"]) == (name, entry["model"])]
     if add:
-        if not same or same[0]["config"] != entry["config"]:
+        if not same or whole(experiment, same[0]["config"]) != whole(experiment, entry["config"]):
             raise ValueError(f"add: {file} has no {task} {entry['model']} of this config; collect all seeds anew")
-        before = {"layouts": ["single"] * same[0]["n"]} | same[0]
+        before = {"layouts": ["single"] * same[0]["n"], "processors": [UNKNOWN] * same[0]["n"]} | same[0]
         each = {key: before[key] + values for key, values in each.items()}
     if len(set(each["seeds"])) < len(each["seeds"]):
         raise ValueError(f"seeds {each['seeds']}: each seed counts once")
@@ -88,6 +89,14 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
     print(f"{file}: {task} {entry['model']}: {entry['metric']} {value_text(entry)}")
 
 
+def whole(experiment: str, config: dict[str, Any]) -> dict[str, Any]:
+    """A stored config with the fields that came later: by their defaults everything is as it was."""
+    found = load_experiment(experiment)
+    config = found.today(config)
+    values = default_values(found.config_type(config)) | config
+    return {field: value for field, value in values.items() if field != "seed"}
+
+
 def prefix(row: dict[str, Any]) -> str:
     """How the names of the figures and texts of a result begin."""
     model = slug(row["model"])
@@ -101,10 +110,8 @@ def read_results(file: Path) -> dict[str, Any]:
 
 def command(experiment: str, config: dict[str, Any]) -> str:
     """The command of a run, with the flags that differ from the experiment's defaults."""
-    found = load_experiment(experiment)
-    config = found.today(config)
-    defaults = default_values(found.config_type(config))
-    values = {field: value for field, value in config.items() if field != "seed"}
+    found, values = load_experiment(experiment), whole(experiment, config)
+    defaults = default_values(found.config_type(values))
     return f"{as_command(found.module, values=values, defaults=defaults)} --seed SEED"
 
 

@@ -7,6 +7,9 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
+UNKNOWN = "not recorded"
+"""In the place of a processor of which the run's manifest says nothing."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
@@ -121,6 +124,12 @@ def further_scores(row: dict[str, Any]) -> dict[str, str]:
 def value_text(row: dict[str, Any]) -> str:
     """Mean ± half of its 95 % interval over seeds, and their number, in brackets."""
     return f"{spread_text(row)} ({row['n']})"
+
+
+def device_text(row: dict[str, Any]) -> str:
+    """What a result was computed on: the device, and the processors that are known, as these round differently."""
+    processors = dict.fromkeys(one for one in row.get("processors", []) if one != UNKNOWN)
+    return "; ".join([row["device"], *processors])
 
 
 def number_text(value: float) -> str:

@@ -17,7 +17,7 @@ from experiments.report_page.elements import (
     table,
 )
 from experiments.report_page.overview import link_name, marked
-from experiments.standing import Standing, further_scores, is_transformer, number_text, spread_text
+from experiments.standing import Standing, device_text, further_scores, is_transformer, number_text, spread_text
 
 MODELS = ("model", "score", "seeds", "parameters", "seconds a run", "device")
 OTHERS = ("compared with", "score", "source")
@@ -63,7 +63,7 @@ def model_cells(row: dict[str, Any], best: bool) -> list[str]:
         str(row["n"]),
         f"{row['params']:,}",
         f"{sum(row['seconds']) / len(row['seconds']):,.0f}",
-        escaped(row["device"]),
+        escaped(device_text(row)),
     ]
 
 

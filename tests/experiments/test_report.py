@@ -3,6 +3,7 @@ import json
 import pytest
 
 from experiments import report
+from experiments.standing import device_text
 from experiments.text_generation import EXPERIMENT
 from rnn_jax.train.run import plain
 
@@ -17,7 +18,9 @@ def finished_run(folder, seed, value, **changes):
         "device": "cpu",
     }  # fmt: skip
     (folder / "result.json").write_text(json.dumps(result))
-    (folder / "manifest.json").write_text(json.dumps({"starts": [{"layout": "vmap"} if seed == 1 else {}]}))
+    (folder / "manifest.json").write_text(
+        json.dumps({"starts": [{"layout": "vmap", "processor": "P1"} if seed == 1 else {}]})
+    )
     (folder / "sample.txt").write_text("to be")
     return folder
 
@@ -31,6 +34,7 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
     (row,) = json.loads((results / "text_generation.json").read_text())["results"]
     assert (row["mean"], row["std"], row["n"], row["values"], row["seeds"]) == (2.0, 1.0, 3, [1.0, 2.0, 3.0], [0, 1, 2])
     assert row["layouts"] == ["single", "vmap", "single"]
+    assert row["processors"] == ["not recorded", "P1", "not recorded"] and device_text(row) == f"{row['device']}; P1"
     assert row["command"] == "python -m experiments.text_generation --hidden-size 8 --seed SEED"
     assert (results / "text_generation/some-text-gru-1-x-8-sample.txt").read_text() == "to be"
     table = report.table_text(results)
@@ -44,6 +48,10 @@ def test_seeds_are_added_to_a_result_of_the_same_config(tmp_path):
     with pytest.raises(ValueError, match="has no text_generation/some-text gru 1 x 8 of this config"):
         report.collect("text_generation/some-text", runs[2:], add=True, results=tmp_path)
     report.collect("text_generation/some-text", runs[:2], results=tmp_path)
+    stored = json.loads((tmp_path / "text_generation.json").read_text())
+    before = stored["results"][0]["config"]
+    del before["averaging"], stored["results"][0]["processors"]  # as in a result of before there were such
+    (tmp_path / "text_generation.json").write_text(json.dumps(stored))
     report.collect("text_generation/some-text", runs[2:], add=True, results=tmp_path)
     (row,) = json.loads((tmp_path / "text_generation.json").read_text())["results"]
     assert (row["mean"], row["values"], row["seeds"], row["n"]) == (3.0, [1.0, 2.0, 6.0], [0, 1, 2], 3)

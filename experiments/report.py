@@ -70,7 +70,8 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
     stored = read_results(file) if file.exists() else {"experiment": experiment, "results": []}
     same = [row for row in stored["results"] if (row["task"], row["model"]) == (name, entry["model"])]
     if add:
-        if not same or whole(experiment, same[0]["config"]) != whole(experiment, entry["config"]):
+        # By commands: fields that came later have the defaults by which everything is as it was.
+        if not same or command(experiment, same[0]["config"]) != entry["command"]:
             raise ValueError(f"add: {file} has no {task} {entry['model']} of this config; collect all seeds anew")
         before = {"layouts": ["single"] * same[0]["n"], "processors": [UNKNOWN] * same[0]["n"]} | same[0]
         each = {key: before[key] + values for key, values in each.items()}
@@ -89,14 +90,6 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
     print(f"{file}: {task} {entry['model']}: {entry['metric']} {value_text(entry)}")
 
 
-def whole(experiment: str, config: dict[str, Any]) -> dict[str, Any]:
-    """A stored config with the fields that came later: by their defaults everything is as it was."""
-    found = load_experiment(experiment)
-    config = found.today(config)
-    values = default_values(found.config_type(config)) | config
-    return {field: value for field, value in values.items() if field != "seed"}
-
-
 def prefix(row: dict[str, Any]) -> str:
     """How the names of the figures and texts of a result begin."""
     model = slug(row["model"])
@@ -110,8 +103,10 @@ def read_results(file: Path) -> dict[str, Any]:
 
 def command(experiment: str, config: dict[str, Any]) -> str:
     """The command of a run, with the flags that differ from the experiment's defaults."""
-    found, values = load_experiment(experiment), whole(experiment, config)
-    defaults = default_values(found.config_type(values))
+    found = load_experiment(experiment)
+    config = found.today(config)
+    defaults = default_values(found.config_type(config))
+    values = {field: value for field, value in config.items() if field != "seed"}
     return f"{as_command(found.module, values=values, defaults=defaults)} --seed SEED"
 
 

@@ -70,7 +70,6 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
     stored = read_results(file) if file.exists() else {"experiment": experiment, "results": []}
     same = [row for row in stored["results"] if (row["task"], row["model"]) == (name, entry["model"])]
     if add:
-        # By commands: fields that came later have the defaults by which everything is as it was.
         if not same or command(experiment, same[0]["config"]) != entry["command"]:
             raise ValueError(f"add: {file} has no {task} {entry['model']} of this config; collect all seeds anew")
         before = {"layouts": ["single"] * same[0]["n"], "processors": [UNKNOWN] * same[0]["n"]} | same[0]
@@ -102,11 +101,16 @@ def read_results(file: Path) -> dict[str, Any]:
 
 
 def command(experiment: str, config: dict[str, Any]) -> str:
-    """The command of a run, with the flags that differ from the experiment's defaults."""
+    """The command of a run, with the flags that differ from the experiment's defaults.
+
+    Fields that its config has not, as they came later, have the defaults by which everything is as it was.
+    """
     found = load_experiment(experiment)
     config = found.today(config)
     defaults = default_values(found.config_type(config))
-    values = {field: value for field, value in config.items() if field != "seed"}
+    values = {field: config.get(field, value) for field, value in defaults.items() if field != "seed"}
+    if "task" in values:  # without a word, the first one
+        defaults["task"] = default_values(found.config_type({}))["task"]
     return f"{as_command(found.module, values=values, defaults=defaults)} --seed SEED"
 
 

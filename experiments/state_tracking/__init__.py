@@ -17,6 +17,7 @@ that is beyond those of training, averaged over these lengths, as in Delétang e
 `regular`, the mean over four tasks, each with a model of its own.
 """
 
+from experiments.common.upgrade import add_fields
 from experiments.state_tracking.commands import evaluate, examples, prepare, restore
 from experiments.state_tracking.config import Config
 from experiments.state_tracking.inspection import pages
@@ -24,5 +25,12 @@ from experiments.state_tracking.predictor import StatePredictor
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
-    __name__, Config, prepare, restore, commands=(evaluate, examples), pages=pages, predictor=StatePredictor
+    __name__,
+    Config,
+    prepare,
+    restore,
+    commands=(evaluate, examples),
+    pages=pages,
+    upgrade=add_fields(Config, "label_smoothing"),
+    predictor=StatePredictor,
 )

@@ -12,6 +12,7 @@ Graves 2013, arXiv:1308.0850; Karpathy 2015, "The unreasonable effectiveness of 
 read as a stream: the carry goes from batch to batch, gradients reach back one batch (truncated backpropagation).
 """
 
+from experiments.common.upgrade import add_fields
 from experiments.text_generation.commands import evaluate, prepare, restore, sample
 from experiments.text_generation.config import Config
 from experiments.text_generation.inspection import pages
@@ -25,6 +26,7 @@ EXPERIMENT = Experiment(
     restore,
     commands=(evaluate, sample),
     pages=pages,
+    upgrade=add_fields(Config, "hold_out_test"),
     predictor=TextPredictor,
     own_data="--corpus FILE",
 )

@@ -1,10 +1,13 @@
 import json
+from collections.abc import Mapping
 
 import pytest
 
 from experiments import report
+from experiments.registry import experiment_names, load_experiment
 from experiments.standing import device_text
 from experiments.text_generation import EXPERIMENT
+from rnn_jax.train.fields import default_values
 from rnn_jax.train.run import plain
 
 
@@ -118,3 +121,13 @@ def test_a_command_has_the_flags_that_differ():
     assert report.command("text_generation", config) == (
         "python -m experiments.text_generation --corpus 'my text.txt' --tied --seed SEED"
     )
+
+
+@pytest.mark.parametrize("name", experiment_names())
+def test_a_command_says_which_task_unless_it_is_the_first(name):
+    found = load_experiment(name)
+    tasks = list(found.Config) if isinstance(found.Config, Mapping) else []
+    for task in tasks:
+        config = default_values(found.Config[task])
+        said = f" --task {task}" if task != tasks[0] else ""
+        assert report.command(name, config) == f"python -m experiments.{name}{said} --seed SEED"

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from rnn_jax import GRU, make_cell, unroll
+from rnn_jax import GRU, load_run, make_cell, unroll
 from rnn_jax.checks import check_choice, nearest
 
 
@@ -24,3 +24,8 @@ def test_choices_cells_and_methods_are_looked_up_so():
         make_cell("lsmt", 2, 3)
     with pytest.raises(ValueError, match=r"method='asociative': did you mean 'associative'[?] expected 'auto', one of"):
         unroll(cell, cell.init(jax.random.key(0)), jnp.ones((4, 2)), method="asociative")
+
+
+def test_a_run_is_named_by_a_path(shapes_unchecked):
+    with pytest.raises(ValueError, match="path=3: expected the path of a run's directory"):
+        load_run(3)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rnn_jax
-from rnn_jax import GRU, LSTM, Bidirectional, RecurrentDropout, Residual, Stack, Zoneout, dropout
+from rnn_jax import GRU, LSTM, Bidirectional, Cell, RecurrentDropout, Residual, Stack, Zoneout, dropout
 from rnn_jax.cells.base import describe
 from rnn_jax.testing import LENGTH, Example, assert_cell_contract
 
@@ -258,6 +258,27 @@ def test_zoneout_draws_anew_at_every_step_and_passes_noise_on():
 def test_errors_of_construction(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+COMPOSED = {
+    "Residual": Residual, "Zoneout": lambda cell: Zoneout(cell, 0.1), "Bidirectional": Bidirectional,
+    "RecurrentDropout": lambda cell: RecurrentDropout(cell, 0.1), "LearnedCarry": rnn_jax.LearnedCarry,
+    "WeightDrop": lambda cell: rnn_jax.WeightDrop(cell, 0.1), "Stack": lambda cell: Stack([GRU(2, 3), cell]),
+    "WeightNoise": lambda cell: rnn_jax.WeightNoise(cell, 0.1),
+}  # fmt: skip
+
+
+def test_whatever_is_made_of_cells_refuses_what_is_none(shapes_unchecked):
+    every = {name: getattr(rnn_jax.compose, name) for name in rnn_jax.compose.__all__}
+    kinds = {name for name, one in every.items() if isinstance(one, type) and issubclass(one, Cell)}
+    assert kinds == COMPOSED.keys()
+    for build in COMPOSED.values():
+        with pytest.raises(
+            ValueError, match=r"(cell|forward|layers.1.) has type str: expected a rnn_jax.Cell, such as"
+        ):
+            build("gru")
+    with pytest.raises(ValueError, match=r"layers=GRU\(.*\): expected a list of cells"):
+        Stack(GRU(2, 3))
 
 
 def test_cells_over_space_stack_and_run_both_ways(x64):

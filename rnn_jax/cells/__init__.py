@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import os
 import sys
 from typing import Any
@@ -161,6 +162,8 @@ def make_cell(name: str, input_size: int, hidden_size: int, **options: Any) -> C
     Raises:
         ValueError: there is no cell of that name (the message has the nearest one) or it has no such option.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"cell={name!r}: expected a name, such as 'lstm', or your own as 'module:Class'")
     if name.endswith(")"):
         name, _, inside = name.partition("(")
         options = _read_options(name, inside.removesuffix(")")) | options
@@ -168,6 +171,11 @@ def make_cell(name: str, input_size: int, hidden_size: int, **options: Any) -> C
     if cell is None:
         hint = nearest(name, CELLS, cutoff=0.5)
         raise ValueError(f"cell={name!r} is unknown: {hint}The cells are {', '.join(CELLS)}; your own is module:Class")
+    known = inspect.signature(cell).parameters
+    if unknown := [option for option in options if option not in known]:
+        own = [option for option in known if option not in ("input_size", "hidden_size")]
+        hint = nearest(unknown[0], own, cutoff=0.5)
+        raise ValueError(f"cell={name!r} has no option {unknown[0]!r}: {hint}expected {', '.join(own) or 'none'}")
     try:
         return cell(input_size, hidden_size, **options)
     except TypeError as error:

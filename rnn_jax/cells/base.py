@@ -321,6 +321,14 @@ def param_shapes(cell: Cell) -> Params:
     return jax.eval_shape(cell.init, jax.eval_shape(jax.random.key, 0))  # no key is made in a program that is traced
 
 
+def check_cell(name: str, value: Any) -> None:
+    """A ValueError unless an argument is a cell."""
+    if not isinstance(value, Cell):
+        raise ValueError(
+            f"{name} has type {type(value).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)"
+        )
+
+
 def check_call(cell: Cell, carry: Carry, x: Checked[Any, "*B D"], dt: Checked[Any, "*B"] = None) -> None:
     """Raise a ValueError unless `x` is an input of the cell, and `carry` and `dt` fit its leading dims."""
     batch_shape = check_input("x", x, cell.input_shape)

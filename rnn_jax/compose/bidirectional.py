@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, Composite, Run
+from rnn_jax.cells.base import Cell, Composite, Run, check_cell
 from rnn_jax.checks import check_choice
 from rnn_jax.typing import Carry, Checked, DType, Key, Output, Params
 
@@ -55,6 +55,8 @@ class Bidirectional(Composite):
 
     def __post_init__(self):
         forward, backward = self.directions
+        check_cell("forward", forward)
+        check_cell("backward", backward)
         check_choice("merge", self.merge, tuple(MERGES))
         if self.merge != "concat" and forward.output_size != backward.output_size:
             raise ValueError(

@@ -88,6 +88,7 @@ class RecurrentDropout(_Noisy):
     rate: float
 
     def __post_init__(self):
+        super().__post_init__()
         plain_fields(self)
         check_rate("rate", self.rate)
         if not isinstance(self.cell, GatedCell):
@@ -124,6 +125,7 @@ class Zoneout(_Noisy):
     rate: Any
 
     def __post_init__(self):
+        super().__post_init__()
         if isinstance(self.cell, Composite):
             raise ValueError(
                 f"cell={self.cell}: a composite has noise of its own that zoneout would lose; "

@@ -1,13 +1,13 @@
 """Cells one above the other."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, Composite, Run, check_call, plain_fields
+from rnn_jax.cells.base import Cell, Composite, Run, check_call, check_cell, plain_fields
 from rnn_jax.checks import check_choice, check_rate, is_shape
 from rnn_jax.compose.noise import dropout
 from rnn_jax.typing import Carry, Checked, DType, Key, Output, Params
@@ -34,7 +34,11 @@ class Stack(Composite):
 
     def __post_init__(self):
         plain_fields(self)
+        if not isinstance(self.layers, Iterable):
+            raise ValueError(f"layers={self.layers!r}: expected a list of cells, such as Stack([LSTM(8, 16)])")
         object.__setattr__(self, "layers", tuple(self.layers))
+        for i, layer in enumerate(self.layers):
+            check_cell(f"layers[{i}]", layer)
         check_rate("dropout", self.dropout)
         check_choice("dropout_kind", self.dropout_kind, ("step", "sequence"))
         if not self.layers:

@@ -52,6 +52,7 @@ class WeightDrop(_RandomWeights):
     rate: float
 
     def __post_init__(self):
+        super().__post_init__()
         plain_fields(self)
         check_rate("rate", self.rate)
         paths = jax.tree_util.tree_flatten_with_path(param_shapes(self.cell))[0]
@@ -84,6 +85,7 @@ class WeightNoise(_RandomWeights):
     deviation: float
 
     def __post_init__(self):
+        super().__post_init__()
         plain_fields(self)
         if not self.deviation >= 0:
             raise ValueError(f"deviation={self.deviation!r}: expected a standard deviation of at least 0")

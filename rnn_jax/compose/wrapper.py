@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rnn_jax.cells.base import Cell, Composite, Run
+from rnn_jax.cells.base import Cell, Composite, Run, check_cell
 from rnn_jax.checks import check_input
 from rnn_jax.typing import Carry, Checked, DType, Key, Output, Params
 
@@ -15,6 +15,9 @@ class Wrapper(Cell):
     """A cell that changes one thing about another and leaves its sizes, parameters and carry as they are."""
 
     cell: Cell
+
+    def __post_init__(self):
+        check_cell("cell", self.cell)
 
     @property
     def input_size(self) -> int:
@@ -76,6 +79,7 @@ class Residual(CompositeWrapper):
     cell: Cell
 
     def __post_init__(self):
+        super().__post_init__()
         if self.cell.output_size != self.cell.input_size:
             raise ValueError(
                 f"cell has input_size={self.cell.input_size} and output_size={self.cell.output_size}: "
@@ -115,6 +119,7 @@ class LearnedCarry(CompositeWrapper):
     cell: Cell
 
     def __post_init__(self):
+        super().__post_init__()
         if isinstance(self.cell, Composite):
             raise ValueError(
                 f"cell={self.cell}: a composite starts from the carries of its parts; expected LearnedCarry around "

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_jax.cells.base import Cell
+from rnn_jax.cells.base import Cell, check_cell
 from rnn_jax.compose import is_random
 from rnn_jax.typing import Carry, Checked, DType, Key, Output
 from rnn_jax.unroll import Method, Unrolled, UnrolledCarries, unroll
@@ -69,10 +69,7 @@ class Recurrent(nnx.Module):
         keep_rngs: bool = False,
         rngs: nnx.Rngs,
     ):
-        if not isinstance(cell, Cell):
-            raise ValueError(
-                f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)"
-            )
+        check_cell("cell", cell)
         if not isinstance(rngs, nnx.Rngs):
             raise ValueError(f"rngs={rngs!r}: expected flax.nnx.Rngs, such as nnx.Rngs(0)")
         self.cell = nnx.static(cell)

@@ -45,6 +45,8 @@ def load_run(path: str | Path, *, trust: bool = False, trust_changes: bool = Fal
             what it was.
         CheckpointError: it has no intact checkpoint.
     """
+    if not isinstance(path, str | Path):
+        raise ValueError(f"path={path!r}: expected the path of a run's directory, such as 'runs/text_generation/first'")
     with consenting_to(None) if trust else reading_a_file():
         return _experiment(Run.open(Path(path))).load(Path(path), trust_changes=trust_changes)
 

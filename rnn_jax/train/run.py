@@ -130,7 +130,10 @@ class Run:
         except (OSError, ValueError, KeyError, TypeError):
             known = False
         if not known:
-            raise ValueError(f"{path} is not a run: it has no manifest.json written by rnn_jax")
+            below = sorted(run.path.glob("*/manifest.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+            named = [str(Path(path) / file.parent.name) for file in below]
+            said = f"; below it are {', '.join(named[:3])}{' and others' * (len(named) > 3)}" if named else ""
+            raise ValueError(f"{path} is not a run: it has no manifest.json written by rnn_jax{said}")
         return run
 
     @property

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import Cell, carry_shapes, check_timed, param_shapes
+from rnn_jax.cells.base import Cell, carry_shapes, check_cell, check_timed, param_shapes
 from rnn_jax.checks import check_carry, check_dt, check_input, check_size, check_tree, nearest
 from rnn_jax.typing import Carry, Checked, Params
 from rnn_jax.unroll.method import Method
@@ -30,8 +30,7 @@ def check_arguments(
     time_axis: int,
 ) -> tuple[int, tuple[int, ...]]:
     """T and B, or a ValueError for the first argument of `unroll` that is wrong."""
-    if not isinstance(cell, Cell):
-        raise ValueError(f"cell has type {type(cell).__name__}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)")
+    check_cell("cell", cell)
     if time_axis not in (0, 1):
         raise ValueError(f"time_axis={time_axis!r}: expected 0 or 1")
     if not isinstance(reverse, bool | np.bool_):

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.cells.base import Cell, Composite, param_shapes
+from rnn_jax.cells.base import Cell, Composite, check_cell, param_shapes
 from rnn_jax.cells.timed import Timed
 from rnn_jax.native.adapters import Adapter, Carries, adapters
 from rnn_jax.native.build import FLAGS, NoCompiler, cache_folder, compiler, processor
@@ -258,8 +258,8 @@ def fused_report(cell: Cell | None = None) -> str:
     Args:
         cell: say of this cell whether it has a fused loop, too.
     """
-    if cell is not None and not isinstance(cell, Cell):
-        raise ValueError(f"cell={cell!r}: expected a rnn_jax.Cell, such as rnn_jax.LSTM(8, 16)")
+    if cell is not None:
+        check_cell("cell", cell)
     if missing := no_compiler():
         lines = [f"compiler: none; {missing}"]
     else:

@@ -238,13 +238,15 @@ def test_contract_fails_for_a_wrong_equation():
         (lambda: rnn_jax.GRU(3, True), "hidden_size=True"),
         (lambda: rnn_jax.Elman(3, 4, activation="gelu"), "activation='gelu'.*'tanh', 'relu'"),
         (lambda: rnn_jax.make_cell("lsmt", 3, 4), "did you mean 'lstm'"),
+        (lambda: rnn_jax.make_cell(None, 3, 4), "cell=None: expected a name, such as 'lstm'"),
+        (lambda: rnn_jax.make_cell("gru(head=2)", 3, 4), "cell='gru' has no option 'head': did you mean 'heads'"),
         (lambda: rnn_jax.make_cell("lstm", 3, 4, peephole=True), "peephole"),
         (lambda: rnn_jax.make_cell("lstm(peephole=True)", 3, 4), "peephole"),
         (lambda: rnn_jax.make_cell("lstm(True)", 3, 4), r"lstm\(True\)'.*expected options such as"),
         (lambda: rnn_jax.make_cell("gru(bias=exit())", 3, 4), "expected options such as"),
     ],
 )
-def test_bad_construction_is_refused(build, message):
+def test_bad_construction_is_refused(build, message, shapes_unchecked):
     with pytest.raises(ValueError, match=message):
         build()
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import re
 import secrets
 import shutil
 import subprocess
@@ -251,6 +252,11 @@ def test_a_folder_that_is_not_a_run_is_left_alone(tmp_path, choice):
     with pytest.raises(ValueError, match="is not a run"):
         Run.create(tmp_path, "copy", "first", Config(), **{choice: True})
     assert (folder / "config.json").read_text() == "{}"
+
+
+def test_in_place_of_the_folder_of_runs_one_of_them_is_asked_for(run):
+    with pytest.raises(ValueError, match=rf"is not a run: .*; below it are {re.escape(str(run.path))}$"):
+        Run.open(run.path.parent)
 
 
 def test_resuming_with_another_config_names_each_field(run, tmp_path):

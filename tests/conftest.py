@@ -2,7 +2,8 @@
 
 With RNN_JAX_TESTS=all every test runs, by the compiler that users have; with all-quick every test runs, and programs
 are compiled with less care, for most of the time goes into small programs that run once. `make test-all` is the first
-for what optimisation could break and the second for the rest. Without either the exhaustive ones are left out.
+for what optimisation could break and the second for the rest. Without either the exhaustive ones are left out, and so
+is the search for random keys that are used twice.
 """
 
 import ctypes
@@ -36,7 +37,8 @@ from jaxtyping import install_import_hook  # noqa: E402
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_debug_key_reuse", True)
+if ALL:  # looking for keys that are used twice takes a fifth of the time of the tests
+    jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_default_matmul_precision", "float32")
 
 # Shapes and types at public functions are checked while the tests run, and only then.

@@ -3,7 +3,7 @@
     python -m experiments.state_tracking                            four regular tasks by an LSTM, minutes on one core
     python -m experiments.state_tracking --task s5                  parity, even_pairs, cycle_navigation,
                                                                     modular_arithmetic, dyck, s3, s5, a5, listops
-    python -m experiments.state_tracking --cell "deltanet(negative_eigenvalues=True)" --layers 2 --blocks --curriculum 0
+    python -m experiments.state_tracking --cell delta_product --layers 2 --blocks --curriculum 0 --label-smoothing 0.1
     python -m experiments.state_tracking --task a5 --cell delta_product --blocks --curriculum 0
     python -m experiments.state_tracking --model transformer        a transformer of as many parameters
     python -m experiments.state_tracking predict RUN FILE           what it answers to your sequences, lines as 1 0 1 1

@@ -18,6 +18,7 @@ import tyro
 
 from experiments import imported
 from experiments.answering import predictor_commands
+from experiments.registry import load_experiment
 from experiments.signatures import signed
 from rnn_jax.checks import consenting_to, nearest
 from rnn_jax.data import MissingData
@@ -221,8 +222,21 @@ def _call(command: Callable, arguments: list[str], program: str, page: str | Non
         for flag, value, word in zip(arguments, arguments[1:], arguments[2:], strict=False):
             if flag in REPEATED and "=" in word and not word.startswith("-"):
                 raise ValueError(f"{word!r} has no flag: repeat it for each, as in {flag} {value} {flag} {word}")
+        _refuse_fields(command, arguments)
         code = tyro.cli(command, args=arguments, prog=program, description=page)
     raise SystemExit(code or 0)
+
+
+def _refuse_fields(command: Callable, arguments: list[str]) -> None:
+    """A field of the experiment that a study is of is no flag of the study."""
+    options = inspect.signature(command).parameters.get("options")
+    own = field_types(type(options.default)) if options else {}
+    if "set" in own and arguments and not arguments[0].startswith("-"):
+        fields = field_types(load_experiment(arguments[0]).config_type({}))
+        for field, value in _flags(arguments).items():
+            if field in fields and field not in own:
+                flag, plain = field.replace("_", "-"), f"{field}={value or 'VALUE'}"
+                raise ValueError(f"--{flag} is a flag of {arguments[0]}: say it here as --set {plain}")
 
 
 @contextlib.contextmanager

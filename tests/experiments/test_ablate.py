@@ -310,6 +310,8 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
             "'evaluate_every=5' has no flag: repeat it for each, as in --set steps=10 --set evaluate_every=5",
         ),
         ([TINY, "--vary", "degree=1,2", "scale=1,2", "--zip"], "as in --vary degree=1,2 --vary scale=1,2"),
+        ([TINY, "--vary", "degree=1,2", "--steps", "10"], "--steps is a flag of"),
+        ([TINY, "--learning-rate=1"], "say it here as --set learning_rate=1"),
         ([TINY, "--seeds", "0"], "seeds=0"),
         ([TINY, "--layout", "pmap"], "layout='pmap'"),
         ([TINY, "--sets", "SETS"], "expected one of averaging"),

@@ -110,7 +110,10 @@ def half_width(deviation: float | None, n: int) -> float | None:
 
 
 def further_scores(row: dict[str, Any]) -> dict[str, str]:
-    """Further scores of a result by their names: means ± half of their 95 % intervals over the seeds that have them."""
+    """Further scores of a result by their names: means ± half of their 95 % intervals over the seeds that have them.
+
+    Of scores that are intervals themselves, the means of both ends.
+    """
     each = row.get("scores", [])
     found = {}
     for name in dict.fromkeys(name for scores in each for name in scores):
@@ -118,6 +121,8 @@ def further_scores(row: dict[str, Any]) -> dict[str, str]:
         if values:
             spread = statistics.stdev(values) if len(values) > 1 else None
             found[name] = rounded(statistics.fmean(values), half_width(spread, len(values)))
+        if pairs := [scores[name] for scores in each if isinstance(scores.get(name), list) and len(scores[name]) == 2]:
+            found[name] = f"[{', '.join(number_text(statistics.fmean(ends)) for ends in zip(*pairs, strict=True))}]"
     return found
 
 

@@ -63,7 +63,8 @@ class SegmentReader(nnx.Module):
         if words >= hidden:
             raise ValueError(f"hidden_size={hidden}: embedded words have {words} features: expected more than these")
         self.layer, self.input_size, self.words, self.segment = layer, input_size, words, segment
-        self.centred, self.dropout_rate, self.dtype = centred, dropout_rate, dtype
+        self.output_size, self.dtype = layer.output_size, dtype
+        self.centred, self.dropout_rate = centred, dropout_rate
         self.embed = nnx.Linear(segment * (input_size - words), hidden, dtype=dtype, rngs=rngs)
         self.places = nnx.Param(jax.random.normal(rngs.params(), (horizon // segment, hidden - words)))
         zeros = nnx.initializers.zeros

@@ -28,6 +28,7 @@ from experiments.forecasting.ranges import far_values, training_ranges
 from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import Scored, examples_text, forecast_table, score_forecast
 from experiments.forecasting.windows import WindowBatches, Windows
+from experiments.published import published
 from rnn_jax.checks import check_size
 from rnn_jax.data import DataError, digests
 from rnn_jax.nnx import functional
@@ -70,7 +71,8 @@ def prepare(config: ForecastConfig) -> Prepared:
         else:
             draw_forecasts(windows, parts["test"], scored, run.figures / "forecasts.png", config.title)
             draw_errors(scored, run.figures / "errors.png", config.title, panel.unit)
-        return {"model": config.model.summary, "metric": scored.metric, "value": scored.value, "published": [],
+        known = published(f"forecasting/{config.task}-{config.windows.horizon}") if config.error == "squared" else []
+        return {"model": config.model.summary, "metric": scored.metric, "value": scored.value, "published": known,
                 "higher_is_better": False, "baseline": scored.baseline, "scores": scored.scores}  # fmt: skip
 
     return Prepared(

@@ -103,7 +103,9 @@ def command(experiment: str, config: dict[str, Any]) -> str:
     """The command of a run, with the flags that differ from the experiment's defaults."""
     found = load_experiment(experiment)
     config = found.today(config)
+    # A task is named unless it is that of a command without one: its own config has no other.
     defaults = default_values(found.config_type(config))
+    defaults |= {name: value for name, value in default_values(found.config_type()).items() if name == "task"}
     values = {field: value for field, value in config.items() if field != "seed"}
     return f"{as_command(found.module, values=values, defaults=defaults)} --seed SEED"
 

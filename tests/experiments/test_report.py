@@ -1,10 +1,13 @@
 import json
+import shlex
 
 import pytest
 
 from experiments import report
+from experiments.registry import load_experiment
 from experiments.text_generation import EXPERIMENT
 from rnn_jax.train.run import plain
+from tests.experiments.as_user import Commands
 
 
 def finished_run(folder, seed, value, **changes):
@@ -103,6 +106,19 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused(tmp_path):
     again = [runs[0], finished_run(tmp_path / "c", 0, 1.0)]
     with pytest.raises(ValueError, match="each seed counts once"):
         report.collect("text_generation/some-text", again, results=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"task": "stocks"}, {"task": "weather", "steps": 7}, {"csv": "a.csv", "target": "b"}, {"task": "beijing"}],
+)
+def test_a_command_names_its_task(values):
+    """Without it the task would be another one, and the flags would mean another config."""
+    experiment = load_experiment("forecasting")
+    config = experiment.configure(values)
+    words = shlex.split(report.command("forecasting", plain(config)))[3:-2]
+    assert ("--task" in words) == (config.task != "weather")
+    assert Commands(experiment).config(*words) == config
 
 
 def test_a_command_has_the_flags_that_differ():

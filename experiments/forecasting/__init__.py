@@ -4,7 +4,8 @@
     python -m experiments.forecasting --task stocks              the variance of 20 stocks on the next day
     python -m experiments.forecasting --task returns             their returns: what nobody can forecast
     python -m experiments.forecasting --task beijing             temperature at Beijing; dust: fine dust there
-    python -m experiments.forecasting --task etth1 --conformal adaptive          a transformer's load, with sure bands
+    python -m experiments.forecasting --task beijing --error all --conformal adaptive    over all steps, with sure bands
+    python -m experiments.forecasting --task etth1 --segment 24 --season 1 --means ''    a transformer's load, by SegRNN
     python -m experiments.forecasting --csv my.csv --target load --horizon 48    a column of your own table
     python -m experiments.forecasting --csv my.csv --target kW --decimal , --time-format %d.%m.%Y --zone Europe/Berlin
     python -m experiments.forecasting --csv shops.csv --target sales --by shop --known-future price,offer --static kind
@@ -19,7 +20,20 @@ Windows of a series go to the layers, scaled by the training part alone; quantil
 variance come out for each step ahead (`--output`), at once or one step after the other (`--decoding recursive`, or
 `ancestral`, which draws each step given those before it). One model may be of thousands of series, late and short ones
 too. The test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH
-and HAR.
+and HAR. With `--segment` windows are read, and answered, in segments of several steps (SegRNN, Lin et al. 2023).
+
+What is forecast is measured at its last step, or over all steps (`--error all`, `squared`). Differences to simpler
+methods have 95 % intervals: a bootstrap over blocks of seven horizons, for one trained model.
+
+`nyc-temperature-24h` is no proof that recurrence helps: that model begins as a ridge regression on means of the last
+hours, its layers silent; training moves the error little (`value before training` in the scores of a run), and over all
+24 steps ridge regression on the whole window is ahead. Its year tells little, for November and December are of seasons
+that it never trained on, which its bands show, too: they hold fewer hours than they say. `beijing-temperature-24h` asks
+the same with three years to learn from and whole years to choose by and to be tested on.
+
+`etth1-96` and its like are the seven series of ETTh1 in deviations of the training part, one score over all steps and
+series: 12, 4 and 4 months of 30 days, windows an hour apart, those of the test part all that have their whole horizon
+in it (the windows before it may begin earlier), no last batch left out.
 """
 
 from typing import Any
@@ -36,7 +50,8 @@ from rnn_jax.train.fields import field_types
 
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
     """The fields of a config.json of an earlier version as they are today."""
-    stored = add_fields(WeatherConfig, "conformal", "across")(stored)  # every task has the fields of this one
+    newer = "segment", "embed_series", "error"
+    stored = add_fields(WeatherConfig, "conformal", "across", *newer)(stored)  # every task has the fields of this one
     covariates = "known_future", "static", "categorical"
     return drop_other_tasks(TASKS)(add_fields(OwnConfig, *field_types(TableConfig), *covariates)(stored))
 

@@ -19,6 +19,7 @@ from experiments.forecasting.figures import draw_errors, draw_forecasts, draw_vo
 from experiments.forecasting.hourly import BEIJING_PM25, ETT
 from experiments.forecasting.intervals import Conformal, Part, own_bands, score_intervals, with_margins
 from experiments.forecasting.linear_start import start_linear
+from experiments.forecasting.measures import error_of
 from experiments.forecasting.model import Forecaster, make_forecast, make_raw
 from experiments.forecasting.outputs import LEVELS, OUTPUTS, Forecast
 from experiments.forecasting.panel import Panel
@@ -27,6 +28,7 @@ from experiments.forecasting.ranges import far_values, training_ranges
 from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import Scored, examples_text, forecast_table, score_forecast
 from experiments.forecasting.windows import WindowBatches, Windows
+from experiments.published import published
 from rnn_jax.checks import check_size
 from rnn_jax.data import DataError, digests
 from rnn_jax.nnx import functional
@@ -69,7 +71,8 @@ def prepare(config: ForecastConfig) -> Prepared:
         else:
             draw_forecasts(windows, parts["test"], scored, run.figures / "forecasts.png", config.title)
             draw_errors(scored, run.figures / "errors.png", config.title, panel.unit)
-        return {"model": config.model.summary, "metric": scored.metric, "value": scored.value, "published": [],
+        known = published(f"forecasting/{config.task}-{config.windows.horizon}") if config.error == "squared" else []
+        return {"model": config.model.summary, "metric": scored.metric, "value": scored.value, "published": known,
                 "higher_is_better": False, "baseline": scored.baseline, "scores": scored.scores}  # fmt: skip
 
     return Prepared(
@@ -99,8 +102,8 @@ def make_task(
     def evaluate(params) -> dict[str, float]:
         raw, targets = jnp.asarray(predict(params)), windows.targets(parts["validation"])
         total, count = output.loss(raw, targets, windows.scale(parts["validation"]))
-        error = np.nanmean(np.abs(np.asarray(output.point(raw))[:, -1] - targets[:, -1]))
-        return {"validation_loss": float(total / count), "validation_error": float(error)}
+        error = error_of(config.error, np.asarray(output.point(raw)), targets)
+        return {"validation_loss": float(total / count), "validation_error": error}
 
     return Task(params, loss, batches.batch, batches.axes, evaluate, monitor=config.monitor), rebuild
 
@@ -122,7 +125,7 @@ def score_parts(
 ) -> tuple[Scored, np.ndarray | None]:
     """How good the forecasts of the test part are, and the margins of conformal bands after it, if there are some."""
     test = forecast_part(rebuild, params, windows, parts["test"])
-    scored = score_forecast(config.task, windows, parts, test.forecast, config.windows.season)
+    scored = score_forecast(config.task, windows, parts, test.forecast, config.season, config.error)
     if config.conformal == "none":
         return scored, None
     validation = forecast_part(rebuild, params, windows, parts["validation"])

@@ -15,14 +15,17 @@ from experiments.forecasting.covariates import Roles
 from experiments.forecasting.data import own_series, stocks, weather
 from experiments.forecasting.hourly import beijing, transformer
 from experiments.forecasting.intervals import CONFORMAL
+from experiments.forecasting.measures import ERRORS
 from experiments.forecasting.model import Forecaster, embedding_size
 from experiments.forecasting.outputs import OUTPUTS
 from experiments.forecasting.panel import Panel
 from experiments.forecasting.scaling import Scaling
+from experiments.forecasting.segments import SegmentReader, check_segment
 from experiments.forecasting.windows import Layout, Windows
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.models.classifier import POOLINGS
+from rnn_jax.nnx import Recurrent
 from rnn_jax.train import HoldOutConfig
 
 SERIES: dict[str, Callable[[], Panel]] = {
@@ -34,6 +37,8 @@ SERIES: dict[str, Callable[[], Panel]] = {
     "etth1": lambda: transformer("ETTh1"),
     "etth2": lambda: transformer("ETTh2"),
 }
+HOURLY = ("weather", "beijing", "dust", "etth1", "etth2")
+DAY = 24
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,8 @@ class WindowConfig:
     across: bool = True
     """Where there are several series, each also reads the mean of all of them; without, a model of many series
     forecasts others, too."""
+    embed_series: bool = False
+    """Where there are several series, each has an embedding of its own (of its channel, as SegRNN calls it)."""
 
     def __post_init__(self):
         for name in ("horizon", "window"):
@@ -66,8 +73,9 @@ class WindowConfig:
         """The windows of a panel; with `ahead` with what is known of the steps to forecast, see `Windows`."""
         cycles = split_names(self.calendar)
         return Windows(
-            panel, scaling, self.window, self.horizon, cycles, ahead=ahead, forced=forced, across=self.across
-        )
+            panel, scaling, self.window, self.horizon, cycles, ahead=ahead, forced=forced, across=self.across,
+            named=self.embed_series,
+        )  # fmt: skip
 
     def layout(self, known: Mapping[str, Any], scaling: Scaling) -> Layout:
         """What a model reads of each step, by the panel.json of a run and the scaling of it."""
@@ -76,6 +84,7 @@ class WindowConfig:
         series = len(known["series"]) if self.across else 1
         count = Windows.feature_count(len(known["names"]), series, scaling.gaps, cycles, ahead + static)
         sizes = tuple(len(scaling.vocabulary[column]) for column in columns.get("categories", []))
+        sizes = (len(known["series"]), *sizes) if self.embed_series else sizes
         return Layout(count, ahead, 2 * cycles, sizes, columns.get("words_ahead", 0))
 
 
@@ -95,6 +104,8 @@ class ForecasterConfig(SequenceConfig):
     which a value is drawn and read, so that there are paths (DeepAR)."""
     means: str = "1,2,3,4,6,9,12,16,20,24"
     """With commas: of how many last steps a linear map reads the mean, past the layers; empty for no such map."""
+    segment: int = 0
+    """Read a window, and answer, in segments of so many steps (SegRNN, Lin et al. 2023); 0: step by step."""
     penalty: float = 30.0
     """Of the ridge regression at which that map begins."""
     pooling: str = "last"
@@ -116,6 +127,17 @@ class ForecasterConfig(SequenceConfig):
             raise ValueError(f"penalty={self.penalty}: expected a number of at least 0")
         if self.output == "variance" and self.decoding != "direct":
             raise ValueError("output='variance' forecasts the next steps directly, with season=0")
+        if self.segment:
+            check_size("segment", self.segment)
+            if (self.model, self.decoding, self.pooling) != ("recurrent", "direct", "last") or (
+                self.bidirectional or self.blocks or self.input_dropout
+            ):
+                raise ValueError(
+                    f"segment={self.segment}: expected model='recurrent', decoding='direct', pooling='last', neither "
+                    f"bidirectional nor blocks, and input_dropout=0, not model={self.model!r}, "
+                    f"decoding={self.decoding!r}, pooling={self.pooling!r}, bidirectional={self.bidirectional}, "
+                    f"blocks={self.blocks}, input_dropout={self.input_dropout}; or segment=0"
+                )
         if self.ancestral:
             if not OUTPUTS[self.output].sampled:
                 outputs = ", ".join(name for name, output in OUTPUTS.items() if output.sampled)
@@ -130,7 +152,8 @@ class ForecasterConfig(SequenceConfig):
     @property
     def summary(self) -> str:
         """The model in a few words."""
-        return f"{super().summary}, {self.decoding}"
+        reading = f", segments of {self.segment}" if self.segment else ""
+        return f"{super().summary}{reading}, {self.decoding}"
 
     @property
     def recursive(self) -> bool:
@@ -156,6 +179,9 @@ class ForecastConfig:
     a table of your own."""
     batch_size: int = 64
     """Windows in an update."""
+    error: str = "last"
+    """What a forecast is measured and chosen by: last, the absolute error of its last step; all, that of all its steps;
+    squared, the squared error of all its steps."""
     conformal: str = "none"
     """Bands of 80 and 90 % that keep what they promise, by the errors on the validation part: none, split (the same
     margin throughout) or adaptive (it follows the series)."""
@@ -170,6 +196,14 @@ class ForecastConfig:
         if not all(name.isdigit() and 1 <= int(name) <= window for name in split_names(means)):
             raise ValueError(f"means={means!r}: expected numbers from 1 to window={window}, with commas")
         check_choice("conformal", self.conformal, CONFORMAL)
+        check_choice("error", self.error, tuple(ERRORS))
+        if self.model.segment:
+            check_segment(self.model.segment, window, self.windows.horizon)
+        if self.windows.embed_series and self.many:
+            raise ValueError(
+                "embed_series=True: a model of a table with --by forecasts other series, too, which have no embedding: "
+                "name what tells them apart with --static, or use embed_series=False"
+            )
         if self.conformal != "none" and not self.fit.hold_out:
             raise ValueError(
                 f"conformal={self.conformal!r} goes by errors on a validation part that is not trained on: use hold_out"
@@ -198,7 +232,7 @@ class ForecastConfig:
 
     @property
     def monitor(self) -> str:
-        """What the best update is chosen by on validation data: what the test is measured by, the last step's error."""
+        """What the best update is chosen by on validation data: what the test is measured by, see `error`."""
         return "validation_error" if self.model.output in ("point", "quantile") else "validation_loss"
 
     def panel(
@@ -218,6 +252,11 @@ class ForecastConfig:
         if csv:
             raise ValueError(f"csv={csv!r}: a model of the task {self.task} reads no table; train one with --csv")
         return SERIES[self.task]()
+
+    @property
+    def season(self) -> int:
+        """The steps of a season, by which simpler methods go: of hourly tasks a day, though the model may not."""
+        return max(self.windows.season, DAY) if self.task in HOURLY else self.windows.season
 
     def cut(self, panel: Panel, scaling: Scaling) -> Windows:
         """The windows of a panel, as the model reads them."""
@@ -252,8 +291,15 @@ class ForecastConfig:
                 "dtype": jnp.dtype(model.dtype),
                 "rngs": rngs,
             }
-            steps = self.windows.window, self.windows.horizon
-            layer, output = model.layer(size, rngs), OUTPUTS[model.output]
+            steps, output = (self.windows.window, self.windows.horizon), OUTPUTS[model.output]
+            if model.segment:
+                reader = SegmentReader(
+                    Recurrent(model.stack(model.hidden_size), rngs=rngs), size, words=sum(sizes), segment=model.segment,
+                    window=self.windows.window, horizon=self.windows.horizon, size=output.size,
+                    centred=self.windows.season > 0, dropout_rate=model.dropout, dtype=options["dtype"], rngs=rngs,
+                )  # fmt: skip
+                return Forecaster(reader, output, *steps, **options)
+            layer = model.layer(size, rngs)
             if model.ancestral:
                 return AncestralForecaster(layer, output, *steps, **options)
             return Forecaster(
@@ -356,6 +402,11 @@ class OwnConfig(ForecastConfig):
     def __post_init__(self):
         if not (self.csv and self.target):
             raise ValueError(f"csv={self.csv!r}, target={self.target!r}: a table of your own needs both")
+        if self.model.segment and self.known_future:
+            raise ValueError(
+                f"segment={self.model.segment}: what is known ahead, known_future={self.known_future!r}, is not read "
+                "in segments: use segment=0"
+            )
         super().__post_init__()
 
     @property

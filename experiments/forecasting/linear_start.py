@@ -72,7 +72,7 @@ def start_linear(model: Forecaster, windows: Windows, examples: np.ndarray, pena
         else:
             weights = NormalEquations.of(design, windows, examples, left).solve(penalty)  # [P, H]
             left = left - np.concatenate([design(windows, part) @ weights for part in parts])
-    kernel = np.zeros((len(model.means), model.head.layer.input_size, steps, output.size))
+    kernel = np.zeros((len(model.means), model.input_size, steps, output.size))
     means, seasonal = weights[: len(model.means) * count], weights[len(model.means) * count : -1]
     kernel[:, :count, :, : max(output.moved, 1)] = means.reshape(len(model.means), count, steps, 1)
     rows = kernel.reshape(-1, steps * output.size)

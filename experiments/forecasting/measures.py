@@ -8,6 +8,21 @@ import numpy as np
 from experiments.forecasting.outputs import LEVELS, Forecast
 from rnn_jax.metrics import coverage, mean_absolute_error, pinball, quantile_crps
 
+ERRORS = ("last", "all", "squared")
+"""What a forecast is measured by, see `error_of`."""
+
+
+def error_of(kind: str, point: np.ndarray, target: np.ndarray) -> float:
+    """One of `ERRORS` of points `[N, H]`, where targets are known: over the last steps, or over all."""
+    if kind == "last":
+        point, target = point[:, -1], target[:, -1]
+    return float(np.nanmean(losses_of(kind, point, target)))
+
+
+def losses_of(kind: str, point: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """What `error_of` is the mean of: the absolute, or the squared error of each step."""
+    return (point - target) ** 2 if kind == "squared" else np.abs(point - target)
+
 
 def forecast_measures(
     forecast: Forecast, target: np.ndarray, naive: np.ndarray, levels: Sequence[float] = LEVELS

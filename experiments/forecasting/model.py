@@ -10,6 +10,7 @@ from flax import nnx
 
 from experiments.forecasting.outputs import Forecast, Output
 from experiments.forecasting.paths import make_paths
+from experiments.forecasting.segments import SegmentReader
 from experiments.forecasting.windows import Windows
 from rnn_jax.compose import dropout
 from rnn_jax.models.blocks import Layers
@@ -26,7 +27,8 @@ class Forecaster(nnx.Module):
     seasonal persistence.
 
     Args:
-        layer: `Recurrent`, `RecurrentBlocks` or `Transformer`.
+        layer: `Recurrent`, `RecurrentBlocks` or `Transformer`, or a `SegmentReader`, which
+            has its own dropout and scores.
         output: what a forecast is made of, see `experiments.forecasting.outputs`.
         window: L.
         horizon: H.
@@ -48,7 +50,7 @@ class Forecaster(nnx.Module):
 
     def __init__(
         self,
-        layer: Layers,
+        layer: Layers | SegmentReader,
         output: Output,
         window: int,
         horizon: int,
@@ -65,8 +67,12 @@ class Forecaster(nnx.Module):
         rngs: nnx.Rngs,
     ):
         outputs = (1 if recursive else horizon) * output.size
-        self.head = Classifier(layer, outputs, pooling=pooling, dropout_rate=dropout_rate, dtype=dtype, rngs=rngs)
-        self.head.score.kernel[...] = jnp.zeros_like(self.head.score.kernel[...])
+        if isinstance(layer, SegmentReader):
+            self.head = layer
+        else:
+            self.head = Classifier(layer, outputs, pooling=pooling, dropout_rate=dropout_rate, dtype=dtype, rngs=rngs)
+            self.head.score.kernel[...] = jnp.zeros_like(self.head.score.kernel[...])
+        self.input_size = layer.input_size
         size, zeros = len(means) * layer.input_size, nnx.initializers.zeros
         self.linear = nnx.Linear(size, outputs, kernel_init=zeros, dtype=dtype, rngs=rngs) if means else None
         self.means = tuple(means)
@@ -123,6 +129,7 @@ class Forecaster(nnx.Module):
         window_in = dropout(input_key, window, self.input_dropout)
         read = self.head.read(window_in, jnp.full(window.shape[1:2], self.window), key=key)
         raw = self.head.score(read).astype(jnp.float32)
+        raw = raw.reshape(raw.shape[0], -1)  # segments, one after the other
         if self.linear is not None:
             means = jnp.concatenate([window_in[-steps:].mean(axis=0) for steps in self.means], axis=-1)
             raw = raw + self.linear(means).astype(jnp.float32)

@@ -10,11 +10,17 @@ import numpy as np
 
 from experiments.common.table_notes import number_text
 from experiments.forecasting.baselines import persistence, ridge_forecasts
+from experiments.forecasting.measures import error_of, losses_of
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.smoothing_baselines import smoothing_forecasts
 from experiments.forecasting.variance_baselines import garch_variances, har_variances, smoothed_variances
 from experiments.forecasting.windows import Windows
 from rnn_jax.metrics import coverage, mean_absolute_error, pinball, qlike
+
+WEEK = 7
+"""Horizons in a block of windows: days, where forecasts are of a day."""
+FEWEST_BLOCKS = 10
+"""Blocks for an interval: fewer tell too little of how much they differ."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,14 +55,19 @@ class Scored:
         return "\n".join([self.metric, *lines, *(f"  {name}: {_told(value)}" for name, value in self.scores.items())])
 
 
-def score_level(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
-    """The absolute error H steps ahead, beside persistence, ridge regression, exponential smoothing and Theta.
+def score_level(
+    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int, error: str = "last"
+) -> Scored:
+    """The error of forecasts, beside persistence, ridge regression, exponential smoothing and the Theta method.
+
+    How much of it is more or less than theirs has a 95 % interval, see `difference_interval`.
 
     Args:
         windows: of a panel.
         parts: the windows "training", "validation" and "test".
         forecast: after those for test.
         season: of `persistence`; with 0 or 1 there is no seasonal one, with 0 no smoothing.
+        error: what is measured, see `experiments.forecasting.measures.error_of`.
     """
     test, unit = parts["test"], windows.panel.unit
     target = windows.targets(test, scaled=False)
@@ -67,10 +78,11 @@ def score_level(windows: Windows, parts: dict[str, np.ndarray], forecast: Foreca
     others["ridge regression"] = ridge
     if season:
         others |= smoothing_forecasts(windows, test, int(parts["training"][:, 1].max()) + 1 + windows.horizon, season)
-    ahead = f"{windows.horizon} step{'s' * (windows.horizon > 1)} ahead"
+    steps = f"{windows.horizon} step{'s' * (windows.horizon > 1)} ahead"
+    ahead = {"last": f"{unit}, {steps}", "all": f"{unit}, all of {steps}", "squared": f"all of {steps}"}[error]
 
     def measure(point: np.ndarray) -> float:
-        return mean_absolute_error(point[:, -1], target[:, -1])
+        return error_of(error, point, target)
 
     baseline = {name: measure(prediction) for name, prediction in others.items()}
     value = measure(forecast.point)
@@ -78,7 +90,49 @@ def score_level(windows: Windows, parts: dict[str, np.ndarray], forecast: Foreca
     scores["error of all steps ahead"] = mean_absolute_error(forecast.point, target)
     scores |= {f"error of all steps ahead, {name}": mean_absolute_error(one, target) for name, one in others.items()}
     scores |= {"penalty of the ridge regression": penalty, "windows": len(test)} | score_bands(forecast, target)
-    return Scored(f"mean absolute error, {unit}, {ahead}", measure, value, baseline, scores, target, forecast, others)
+    own = _window_losses(error, forecast.point, target)
+    for name, one in others.items():
+        if interval := difference_interval(own - _window_losses(error, one, target), test[:, 1], windows.horizon):
+            scores[f"value - {name}"], scores[f"value - {name}, 95 % interval"] = value - baseline[name], interval
+    metric = f"mean {'squared' if error == 'squared' else 'absolute'} error, {ahead}"
+    return Scored(metric, measure, value, baseline, scores, target, forecast, others)
+
+
+def _window_losses(error: str, point: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The error of each window, `[N]`; NaN where nothing is known of it."""
+    losses = losses_of(error, point, target)
+    losses = losses[:, -1:] if error == "last" else losses
+    count = (~np.isnan(losses)).sum(axis=1)
+    return np.where(count > 0, np.nansum(losses, axis=1) / np.maximum(count, 1), np.nan)
+
+
+def difference_interval(differences: np.ndarray, last: np.ndarray, horizon: int) -> list[float] | None:
+    """A 95 % interval of the mean difference of two methods that forecast after the same windows.
+
+    Errors of neighbouring windows are much the same, so blocks of windows are drawn with replacement, each of those
+    that end within `WEEK` horizons of one another, of all series, and joined to a circle at the ends of the part
+    (Politis & Romano 1992). It says how sure the difference is over other times like these, of one trained model.
+
+    Args:
+        differences: `[N]`, of the losses after each window; NaN is left out.
+        last: int `[N]`, the last step of each window.
+        horizon: H.
+
+    Returns:
+        Its two ends, percentiles of 2,000 drawn means; None where the part has fewer than `FEWEST_BLOCKS` blocks.
+    """
+    known = ~np.isnan(differences)
+    if not known.any():
+        return None
+    day = (last[known] - last[known].min()) // horizon
+    sums, counts = np.bincount(day, differences[known]), np.bincount(day)
+    blocks = -(-len(sums) // WEEK)
+    if blocks < FEWEST_BLOCKS:
+        return None
+    begins = np.random.default_rng(0).integers(len(sums), size=(2000, blocks))
+    drawn = ((begins[..., None] + np.arange(WEEK)) % len(sums)).reshape(2000, -1)
+    low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (0.025, 0.975))
+    return [float(low), float(high)]
 
 
 def score_bands(forecast: Forecast, target: np.ndarray) -> dict[str, Any]:
@@ -95,9 +149,11 @@ def score_bands(forecast: Forecast, target: np.ndarray) -> dict[str, Any]:
     return scores
 
 
-def score_return(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
+def score_return(
+    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int, error: str = "last"
+) -> Scored:
     """As `score_level`, beside saying 0 for each return; and what a forecast of returns explains, if anything."""
-    level = score_level(windows, parts, forecast, 0)
+    level = score_level(windows, parts, forecast, 0, error)
     prediction, target = forecast.point, level.target
     others = {"zero return": np.zeros_like(target)} | level.others
     baseline = {"zero return": level.measure(others["zero return"])} | level.baseline
@@ -110,7 +166,9 @@ def score_return(windows: Windows, parts: dict[str, np.ndarray], forecast: Forec
     return dataclasses.replace(level, baseline=baseline, others=others, scores=level.scores | scores)
 
 
-def score_variance(windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int) -> Scored:
+def score_variance(
+    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int, error: str = "last"
+) -> Scored:
     """QLIKE of the variance of the next day, beside GARCH(1,1), HAR regression and RiskMetrics.
 
     These are fitted on all days before the test part, and then go on through it with what they have. Variances have a
@@ -141,10 +199,11 @@ def score_variance(windows: Windows, parts: dict[str, np.ndarray], forecast: For
 
 
 def score_forecast(
-    task: str, windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int
+    task: str, windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int, error: str = "last"
 ) -> Scored:
     """By what counts in a task: "stocks", "returns", or the level of a series; see the functions above."""
-    return {"stocks": score_variance, "returns": score_return}.get(task, score_level)(windows, parts, forecast, season)
+    score = {"stocks": score_variance, "returns": score_return}.get(task, score_level)
+    return score(windows, parts, forecast, season, error)
 
 
 def _by_series(series: np.ndarray, variances: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -154,6 +213,8 @@ def _by_series(series: np.ndarray, variances: np.ndarray, target: np.ndarray) ->
 def _told(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_told(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return f"[{', '.join(map(_told, value))}]"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

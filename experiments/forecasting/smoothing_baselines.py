@@ -15,12 +15,15 @@ from experiments.forecasting.windows import Windows
 
 MOST_SERIES = 50
 """More are not fitted: it would take longer than the training."""
+MOST_SEASONS = 3
+"""Further ahead they are not asked: they say the last season again, and again, as seasonal persistence does."""
 
 
 def smoothing_forecasts(windows: Windows, examples: np.ndarray, end: int, season: int) -> dict[str, np.ndarray]:
     """Forecasts after windows by "exponential smoothing" and "Theta method": float64 `[N, H]` each.
 
-    None where the panel has more than `MOST_SERIES` series, or a series is too short to fit three seasons of it.
+    None where the panel has more than `MOST_SERIES` series, where the horizon has more than `MOST_SEASONS` seasons of
+    several steps, or where a series is too short to fit three of them.
 
     Args:
         windows: of a panel.
@@ -31,6 +34,8 @@ def smoothing_forecasts(windows: Windows, examples: np.ndarray, end: int, season
     panel = windows.panel
     begins = (~np.isnan(panel.target)).argmax(axis=1)
     if len(begins) > MOST_SERIES or end - begins.max() < max(10, 3 * season):
+        return {}
+    if season > 1 and windows.horizon > MOST_SEASONS * season:
         return {}
     values = carried_forward(panel.target)
     methods = {"exponential smoothing": ets_forecasts, "Theta method": theta_forecasts}

@@ -49,6 +49,7 @@ class Windows:
         ahead: whether windows go on; they do where anything is known ahead.
         forced: whether they do with the target.
         across: whether a series reads the mean of all.
+        named: whether each series counts as a word, the first one, which is embedded.
 
     Attributes:
         features: float32 `[S, T, F]`.
@@ -68,6 +69,7 @@ class Windows:
         ahead: bool = False,
         forced: bool = False,
         across: bool = True,
+        named: bool = False,
     ):
         known = panel.known
         self.panel, self.scaling, self.window, self.horizon = panel, scaling, window, horizon
@@ -87,6 +89,9 @@ class Windows:
         self.target = target.astype(np.float32)
         self.codes = self._codes()
         sizes = tuple(len(scaling.vocabulary[column]) for column in known.categories)
+        if named:
+            series = np.broadcast_to(1 + np.arange(len(panel.series), dtype=np.int32)[:, None], self.codes.shape[:2])
+            self.codes, sizes = np.concatenate([series[..., None], self.codes], axis=2), (len(panel.series), *sizes)
         self.layout = Layout(self.features.shape[-1], known.future.shape[2], 2 * len(cycles), sizes, known.words_ahead)
 
     def _known_ahead(self, cycles: Sequence[str]) -> np.ndarray:

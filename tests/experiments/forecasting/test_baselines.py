@@ -11,6 +11,7 @@ from experiments.forecasting.data import mean_of_last
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import (
+    difference_interval,
     examples_text,
     forecast_table,
     score_level,
@@ -169,6 +170,40 @@ def test_levels_are_scored_at_the_last_step():
     table = forecast_table(WINDOWS, Forecast(forecast.point[:2], quantiles[:2])).splitlines()
     assert table[0] == "series,time,forecast,5%,25%,50%,75%,95%" and len(table) == 1 + 2 * 5
     assert table[1].startswith("X,2020-01-04T08:00:00,") and table[-1].startswith("Y,2020-01-04T12:00:00,")
+
+
+@pytest.mark.parametrize(
+    ("error", "value", "metric"),
+    [
+        ("last", 5.0, "mean absolute error, m, 5 steps ahead"),
+        ("all", 3.0, "mean absolute error, m, all of 5 steps ahead"),
+        ("squared", 11.0, "mean squared error, all of 5 steps ahead"),
+    ],
+)
+def test_an_error_is_of_the_last_step_or_of_all(error, value, metric):
+    target = WINDOWS.targets(PARTS["test"], scaled=False)
+    whole = PARTS["test"][~np.isnan(target).any(axis=1)]  # so that all steps count alike
+    away = np.array([1.0, -2.0, 3.0, -4.0, 5.0])
+    parts, target = PARTS | {"test": whole}, WINDOWS.targets(whole, scaled=False)
+    scored = score_level(WINDOWS, parts, Forecast(target + away, None), 1, error)
+    assert scored.value == pytest.approx(value) and scored.metric == metric
+    last = persistence(WINDOWS, whole) - target
+    of = {"last": np.abs(last[:, -1]), "all": np.abs(last), "squared": last**2}[error]
+    assert scored.baseline["persistence"] == pytest.approx(of.mean())
+    assert not any("interval" in name for name in scored.scores), "two days are too few for an interval"
+
+
+def test_intervals_of_differences_draw_whole_days():
+    rng, horizon, days = np.random.default_rng(1), 24, 700
+    last = np.repeat(np.arange(days * horizon), 2)
+    offset = np.repeat(rng.normal(0.3, 1.0, days), 2 * horizon)  # the hours of a day go together
+    low, high = difference_interval(np.where(rng.random(len(last)) < 0.1, np.nan, offset), last, horizon) or (0, 0)
+    mean = offset.reshape(days, -1)[:, 0].mean()
+    assert low < mean < high and (high - low) == pytest.approx(2 * 1.96 / days**0.5, rel=0.15)
+    alone = difference_interval(offset, np.arange(len(last)) * horizon, horizon) or (0, 0)
+    assert alone[1] - alone[0] < (high - low) / 2, "windows that are far apart tell more"
+    assert difference_interval(offset[: 60 * 48], last[: 60 * 48], horizon) is None, "nine weeks are too few"
+    assert difference_interval(np.full(5, np.nan), np.arange(5), 1) is None
 
 
 def test_returns_are_scored_beside_zero():

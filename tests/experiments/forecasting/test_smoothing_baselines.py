@@ -82,4 +82,10 @@ def test_what_cannot_be_fitted_or_would_take_long_is_left_out():
     examples = windows.parts(panel.validation)["test"]
     assert smoothing_forecasts(windows, examples, panel.validation, 12) == {}
     assert smoothing_forecasts(windows, examples, panel.validation, 4)
+    far = Windows(panel, windows.scaling, 4, 7)
+    examples = far.parts(panel.validation)["test"]
+    assert smoothing_forecasts(far, examples, panel.validation, 2) == {}, "more than three seasons ahead"
+    assert smoothing_forecasts(far, examples, panel.validation, 3) and smoothing_forecasts(
+        far, examples, panel.validation, 1
+    )
     assert MOST_SERIES >= 20

@@ -100,10 +100,12 @@ def read_results(file: Path) -> dict[str, Any]:
 
 
 def command(experiment: str, config: dict[str, Any]) -> str:
-    """The command of a run, with the flags that differ from the experiment's defaults."""
+    """The command of a run, with the flags that differ from the defaults of its task, and the task if not the first."""
     found = load_experiment(experiment)
     config = found.today(config)
     defaults = default_values(found.config_type(config))
+    if "task" in defaults:
+        defaults["task"] = default_values(found.config_type({}))["task"]
     values = {field: value for field, value in config.items() if field != "seed"}
     return f"{as_command(found.module, values=values, defaults=defaults)} --seed SEED"
 

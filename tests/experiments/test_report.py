@@ -3,6 +3,7 @@ import json
 import pytest
 
 from experiments import report
+from experiments.registry import load_experiment
 from experiments.text_generation import EXPERIMENT
 from rnn_jax.train.run import plain
 
@@ -110,3 +111,11 @@ def test_a_command_has_the_flags_that_differ():
     assert report.command("text_generation", config) == (
         "python -m experiments.text_generation --corpus 'my text.txt' --tied --seed SEED"
     )
+
+
+@pytest.mark.parametrize(("experiment", "task", "flag"), [
+    ("speech", "vowels", "--task vowels "), ("speech", "digits", ""), ("forecasting", "stocks", "--task stocks "),
+])  # fmt: skip
+def test_a_command_names_the_task_of_its_config_unless_it_is_the_first(experiment, task, flag):
+    config = plain(load_experiment(experiment).configure({"task": task}))
+    assert report.command(experiment, config) == f"python -m experiments.{experiment} {flag}--seed SEED"

@@ -103,7 +103,7 @@ def _weights_of(design: csr_array, sign: np.ndarray, costs: Sequence[float]) -> 
     rows, values = [], np.zeros(len(ratios) + 1)
     for cost in costs:
         values = minimize(
-            loss, values, args=(cost,), jac=True, hessp=curvature, method="Newton-CG", options={"xtol": 1e-6}
+            loss, values, args=(cost,), jac=True, hessp=curvature, method="Newton-CG", options={"xtol": 1e-5}
         ).x
         mixed = (1 - INTERPOLATION) * np.abs(values[:-1]).mean() + INTERPOLATION * values[:-1]
         rows.append((mixed * ratios, values[-1]))

@@ -18,7 +18,8 @@ from tests.experiments.as_user import Commands
 command = Commands(EXPERIMENT)
 SMALL = shlex.split(
     "--hidden-size 6 --embedding-size 8 --heads 1 --transformer-layers 1 --batch-size 8 --buckets 1 --steps 40 "
-    "--steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 --learning-rate 0.03 --longest 20 --gram-count 2"
+    "--steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 --learning-rate 0.03 --longest 20 --gram-count 2 "
+    "--start 1 --pair-count 2"
 )
 GOOD, BAD = ("good", "fine", "lovely"), ("bad", "dull", "awful")
 ROWS = [
@@ -47,7 +48,7 @@ def test_a_run_says_everything_about_itself(trained):
     result = json.loads((trained / "result.json").read_text())
     assert result["value"] == result["scores"]["accuracy"] == 100 and result["metric"] == "accuracy %"
     assert np.sum(result["scores"]["confusion"]) == 5 and 0 <= result["scores"]["calibration error"] < 1
-    assert set(result["baseline"]) == {"naive Bayes"} and result["published"] == []
+    assert set(result["baseline"]) == {"naive Bayes", "NBSVM"} and result["published"] == []
     assert json.loads((trained / "classes.json").read_text()) == ["blame", "praise"]
     for figure in ("curves.png", "reliability.png"):
         assert (trained / "figures" / figure).stat().st_size > 10_000

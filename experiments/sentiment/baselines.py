@@ -1,6 +1,6 @@
 """What a classifier of texts is measured against: naive Bayes over words, and NBSVM over words and pairs of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -118,7 +118,9 @@ def _design(found: Sequence[set[str]], places: dict[str, int]) -> csr_array:
     return csr_array((np.ones(len(indices)), indices, ends), shape=(len(found), len(places)))
 
 
-def nbsvm_accuracy(texts: dict[str, Sequence[str]], labels: dict[str, np.ndarray], classes: int) -> tuple[float, float]:
+def nbsvm_accuracy(
+    texts: Mapping[str, Sequence[str]], labels: Mapping[str, np.ndarray], classes: int
+) -> tuple[float, float]:
     """The share of test texts whose class NBSVM finds, and the C that is best for validation texts.
 
     Args:

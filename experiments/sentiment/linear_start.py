@@ -45,7 +45,8 @@ def start_ratios(model: TextClassifier, texts: Sequence[np.ndarray], labels: np.
     embedding += (scale * ratios.T - embedding @ directions) @ directions.T
     model.embed.embedding[...] = jnp.asarray(embedding, jnp.float32)
     model.direct.kernel[...] = jnp.asarray(directions, jnp.float32)
-    model.direct.bias[...] = jnp.asarray(-scale * scores.mean(axis=0), jnp.float32)
+    if (bias := model.direct.bias) is not None:
+        bias[...] = jnp.asarray(-scale * scores.mean(axis=0), jnp.float32)
 
 
 def _score(ratios: np.ndarray, tokens: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from experiments.forecasting.baselines import persistence, ridge_forecasts
 from experiments.forecasting.measures import error_of, losses_of
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.smoothing_baselines import smoothing_forecasts
-from experiments.forecasting.variance_baselines import garch_variances, har_variances, smoothed_variances
+from experiments.forecasting.variance_baselines import YEAR, garch_variances, har_variances, smoothed_variances
 from experiments.forecasting.windows import Windows
 from rnn_jax.metrics import coverage, mean_absolute_error, pinball, qlike
 
@@ -169,15 +169,17 @@ def score_return(
 def score_variance(
     windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int, error: str = "last"
 ) -> Scored:
-    """QLIKE of the variance of the next day, beside GARCH(1,1), HAR regression and RiskMetrics.
+    """QLIKE of the variance of the next day, beside GARCH, GJR-GARCH, HAR regression and RiskMetrics.
 
-    These are fitted on all days before the test part, and then go on through it with what they have. Variances have a
-    floor in the panel; it is the same for all methods.
+    These are fitted on all days before the test part, and then go on through it with what they have; or once more after
+    each year of it, on all days so far. Variances have a floor in the panel; it is the same for all methods.
     """
     panel, (series, last) = windows.panel, parts["test"].T
     target, returns = windows.targets(parts["test"], scaled=False), panel.inputs[..., panel.names.index("return")]
     by_method = {
         "GARCH(1,1)": garch_variances(returns, panel.test),
+        "GARCH(1,1), refitted yearly": garch_variances(returns, panel.test, every=YEAR),
+        "GJR-GARCH(1,1,1), refitted yearly": garch_variances(returns, panel.test, asymmetric=True, every=YEAR),
         "HAR regression": har_variances(panel.target, panel.test),
         "RiskMetrics": smoothed_variances(panel.target),
     }

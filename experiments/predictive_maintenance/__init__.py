@@ -13,6 +13,7 @@ C-MAPSS, NASA's simulation of turbofan engines that fail (Saxena et al. 2008): 2
 Constant sensors are left out, the others standardised on training engines, within each operating condition where there
 are several (altitude and throttle in whole units). The network reads whole histories and predicts after each flight the
 mean and the standard deviation of the RUL, the flights that are left, 125 at most: before that an engine shows no wear.
+The true RUL of the test engines is capped there, too, as is usual; a run says the RMSE with it as it is beside that.
 Every fifth training engine is for validation, truncated anywhere from the 31st flight on among its last 150.
 
 Your own: files as those, or tables with named columns, a row for each cycle of a unit, in which every unit runs to its

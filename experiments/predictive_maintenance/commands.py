@@ -19,10 +19,12 @@ from experiments.predictive_maintenance.figures import draw_engines, draw_final_
 from experiments.predictive_maintenance.model import make_predict, rul_loss, stretch_of
 from experiments.predictive_maintenance.scores import (
     SHORTEST,
+    UNCAPPED,
     prediction_line,
     rul_scores,
     spread_by_error,
     truncation_errors,
+    uncapped_line,
 )
 from experiments.published import published, values_of
 from rnn_jax.data import DataError
@@ -62,18 +64,20 @@ def prepare(config: Config) -> Prepared:
         scores = rul_scores(test, predictions, cap) | {"validation rmse": errors.rmse, "stretch": errors.stretch}
         baseline = ridge_errors(training, test, scaling, cap)
         known = published(f"predictive_maintenance/cmapss-{subset.lower()}") if (cap, data) == (125, "") else []
-        rows = {summary: scores["rmse"], **baseline, **values_of(known)}
-        for head, table in ((f"\ntest RMSE in cycles, {title}", rows), ("further scores", scores)):
+        metric = f"RMSE, cycles, RUL capped at {cap}"
+        rows = {summary: scores["rmse"], f"{summary}, RUL not capped": scores[UNCAPPED], **baseline, **values_of(known)}
+        for head, table in ((f"\ntest {metric}, {title}", rows), ("further scores", scores)):
             print(head, *(f"  {value:8.2f}  {name}" for name, value in table.items()), sep="\n")
         chosen = spread_by_error(test, predictions, cap)
         some, theirs = [test[i] for i in chosen], [predictions[i] for i in chosen]
         lines = [f"{prediction_line(e, p, cap)}; true {e.final_rul}\n" for e, p in zip(some, theirs, strict=True)]
+        lines.append(uncapped_line(scores, cap))
         run.write_text("sample.txt", text := "".join(lines))
         print(f"\n{text}")
         draw_engines(some, theirs, cap, run.figures / "engines.png", f"{title}; from the best predicted engine on")
         draw_final_predictions(test, predictions, cap, run.figures / "test.png", title)
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="weighted nats per cycle", lines={})
-        return {"model": summary, "metric": "RMSE, cycles", "value": scores["rmse"], "higher_is_better": False,
+        return {"model": summary, "metric": metric, "value": scores["rmse"], "higher_is_better": False,
                 "baseline": baseline, "published": known, "scores": scores}  # fmt: skip
 
     return Prepared(

@@ -12,6 +12,7 @@ from rnn_jax.models.gaussian import WIDTH
 
 SHORTEST = 31
 """Cycles that an engine has made at least before it is cut off."""
+UNCAPPED = "rmse, lives not capped"
 
 
 class TruncationErrors(NamedTuple):
@@ -67,12 +68,20 @@ def final_scores(target: np.ndarray, mean: np.ndarray, low: np.ndarray, high: np
     return {
         "rmse": root_mean_square_error(mean, capped),
         "nasa score": nasa_score(mean, capped),
-        "rmse, lives not capped": root_mean_square_error(mean, target),
+        UNCAPPED: root_mean_square_error(mean, target),
         "nasa score, lives not capped": nasa_score(mean, target),
         "coverage of 90 % intervals": 100 * float(np.mean((low <= capped) & (capped <= high))),
         "width of 90 % intervals": float(np.mean(high - low)),
         "longer than the cap": int(np.sum(target > cap)),
     }
+
+
+def uncapped_line(scores: dict[str, Any], cap: int) -> str:
+    """What the cap of the true RUL does to the error at test engines, as a line of text; of `rul_scores`."""
+    return (
+        f"RMSE of {scores['rmse']:.2f} cycles, the true RUL capped at {cap}, as that of training is; "
+        f"{scores[UNCAPPED]:.2f} with it as it is, for {scores['longer than the cap']} engines that live longer\n"
+    )
 
 
 def prediction_line(engine: Engine, prediction: RULPrediction, cap: int) -> str:

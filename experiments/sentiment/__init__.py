@@ -9,8 +9,10 @@
     python -m experiments.sentiment export RUN                   a program that runs without this code
     python -m experiments.sentiment resume RUN                   go on after an interruption
 
-Stanford Sentiment Treebank, whole sentences, two classes (Socher et al. 2013), without pretrained vectors. `classify`
-says which words drive the answer: by how much its log-odds fall when a word is made an unknown one.
+Stanford Sentiment Treebank, whole sentences, two classes (Socher et al. 2013), without pretrained vectors. `--start`
+lets the scores past the layers begin with log-count ratios, and `--pair-count` has pairs of words read, too: what NBSVM
+goes by, which the test texts are scored with beside it (Wang & Manning 2012). `classify` says which words drive the
+answer: by how much its log-odds fall when a word is made an unknown one.
 """
 
 from experiments.common.upgrade import add_fields
@@ -22,5 +24,6 @@ from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
     __name__, Config, prepare, restore, commands=(evaluate, classify), pages=pages,
-    upgrade=add_fields(Config, "text_column", "label_column"), predictor=SentimentPredictor, own_data="--data FILE",
+    upgrade=add_fields(Config, "text_column", "label_column", "pair_count", "start"), predictor=SentimentPredictor,
+    own_data="--data FILE",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Train a classifier of texts, score it beside naive Bayes, and show which words its answers rest on."""
+"""Train a classifier of texts, score it beside naive Bayes and NBSVM, and show which words its answers rest on."""
 
 import sys
 import time
@@ -9,10 +9,11 @@ from tyro.conf import Positional
 
 from experiments.common.reading import say
 from experiments.published import published, values_of
-from experiments.sentiment.baselines import naive_bayes_accuracy
+from experiments.sentiment.baselines import naive_bayes_accuracy, nbsvm_accuracy
 from experiments.sentiment.config import Config
 from experiments.sentiment.data import DATASETS, encode_texts, load_labelled
 from experiments.sentiment.explanation import Explainer, explain_examples
+from experiments.sentiment.linear_start import start_ratios
 from rnn_jax.analysis import classification_table, draw_reliability
 from rnn_jax.data import LABELLED_AXES, LabelledBatches, Tokenizer, digests, read_lines
 from rnn_jax.losses import token_cross_entropy
@@ -40,7 +41,10 @@ def prepare(config: Config) -> Prepared:
     print(
         f"{len(tokens['train']):,} texts, {len(tokenizer):,} {config.text.tokens}s; {batches.padding}", file=sys.stderr
     )
-    params, rebuild = functional(config.model.build(len(tokenizer), len(classes), key_for(fit.seed, "init")))
+    model = config.model.build(len(tokenizer), len(classes), key_for(fit.seed, "init"))
+    if config.model.start:
+        start_ratios(model, tokens["train"], labels["train"], config.model.start)
+    params, rebuild = functional(model)
     validate = make_probabilities(rebuild, tokens["validation"])
 
     def loss(params, carry, batch, key):
@@ -56,7 +60,9 @@ def prepare(config: Config) -> Prepared:
         probabilities = make_probabilities(rebuild, tokens["test"])(outcome.params)
         scores = classification_scores(probabilities, labels["test"]) | {"test seconds": time.perf_counter() - began}
         bayes = naive_bayes_accuracy(texts["train"], labels["train"], texts["test"], labels["test"])
-        baseline = {"naive Bayes": 100 * bayes}
+        nbsvm, cost = nbsvm_accuracy(texts, labels, len(classes))
+        baseline = {"naive Bayes": 100 * bayes, "NBSVM": 100 * nbsvm}
+        scores |= {"validation accuracy": outcome.progress.best, "C of NBSVM": cost}
         known = published(f"sentiment/{config.data}")
         title = f"{Path(config.data).name}: {config.summary}"
         print(f"\ntest, {title}\n{classification_table(scores, classes, baseline | values_of(known))}\n")

@@ -32,6 +32,8 @@ class TokenConfig:
     """Words that the training texts have less often are unknown."""
     gram_count: int = 6
     """So are n-grams."""
+    pair_count: int = 0
+    """With grams, pairs of words that at least so many training texts have are read beside these; 0 for none."""
     subwords: int = 4000
     """How many subwords are learned."""
     longest: int = 400
@@ -41,13 +43,15 @@ class TokenConfig:
         check_choice("tokens", self.tokens, tuple(TOKENIZERS))
         for name in ("min_count", "gram_count", "subwords", "longest"):
             check_size(name, getattr(self, name))
+        if self.pair_count < 0 or (self.pair_count and self.tokens != "gram"):
+            raise ValueError(f"pair_count={self.pair_count}: expected 0, or a number above it with tokens='gram'")
 
     def fit_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
         """The tokenizer of training texts."""
         if self.tokens == "word":
             return Words.fit(texts, min_count=self.min_count)
         if self.tokens == "gram":
-            return CharGrams.fit(texts, min_count=self.gram_count)
+            return CharGrams.fit(texts, min_count=self.gram_count, pair_count=self.pair_count)
         return Subwords.fit(texts, self.subwords)
 
     def read_tokenizer(self, state: str) -> Tokenizer:
@@ -69,6 +73,9 @@ class TextClassifierConfig(SequenceConfig):
     """How the steps of a text become one vector: last, max, mean or attention."""
     direct: bool = True
     """Score the sum of the embedded words past the layers, too."""
+    start: float = 0.0
+    """The direct scores begin with log-count ratios, as of naive Bayes (Wang & Manning 2012), at this standard
+    deviation over training texts; 0 for random ones."""
     word_dropout: float = 0.2
     """The part of the words that training makes unknown."""
     bag_dropout: float = 0.3
@@ -84,6 +91,8 @@ class TextClassifierConfig(SequenceConfig):
         for name in ("word_dropout", "bag_dropout", "embedding_dropout", "pooled_dropout"):
             check_rate(name, getattr(self, name))
         check_size("embedding_size", self.embedding_size)
+        if not self.start >= 0 or (self.start and not self.direct):
+            raise ValueError(f"start={self.start!r}, direct={self.direct}: expected 0, or more with direct=True")
         super().__post_init__()
 
     def build(self, vocabulary_size: int, classes: int, key: jax.Array) -> TextClassifier:

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import approx_fprime, minimize
 
 from experiments.forecasting.baselines import NormalEquations, persistence, ridge_forecasts
 from experiments.forecasting.data import mean_of_last
@@ -18,7 +18,13 @@ from experiments.forecasting.scores import (
     score_return,
     score_variance,
 )
-from experiments.forecasting.variance_baselines import garch_variances, har_variances, smoothed_variances
+from experiments.forecasting.variance_baselines import (
+    GARCH,
+    garch_nats,
+    garch_variances,
+    har_variances,
+    smoothed_variances,
+)
 from experiments.forecasting.windows import Windows
 from rnn_jax.metrics import coverage, mean_absolute_error, pinball, qlike
 from tests.experiments.forecasting.small_panel import make_panel
@@ -79,13 +85,14 @@ def test_ridge_regression_finds_a_linear_rule_and_chooses_its_penalty():
     assert (said != said_of_both).any()
 
 
-def simulated(days: int = 1500, stocks: int = 2) -> np.ndarray:
-    """Returns whose variance follows GARCH(1,1) with ω = 0.05, α = 0.1, β = 0.85."""
+def simulated(days: int = 1500, stocks: int = 2, asymmetry: float = 0.0) -> np.ndarray:
+    """Returns whose variance follows GARCH(1,1) with ω = 0.05, α = 0.1, β = 0.85; less β and more γ if asymmetric."""
     rng, variance = np.random.default_rng(1), np.ones(stocks)
     returns = np.empty((stocks, days))
     for day in range(days):
         returns[:, day] = np.sqrt(variance) * rng.normal(size=stocks)
-        variance = 0.05 + 0.1 * returns[:, day] ** 2 + 0.85 * variance
+        news = (0.1 + asymmetry * (returns[:, day] < 0)) * returns[:, day] ** 2
+        variance = 0.05 + news + (0.85 - asymmetry / 2) * variance
     return returns
 
 
@@ -93,18 +100,59 @@ RETURNS = simulated()
 SQUARES = np.maximum(RETURNS**2, 1e-4)
 
 
-def test_garch_goes_on_as_the_library_would_with_the_parameters_of_the_fitted_days():
+LEVERAGED = simulated(asymmetry=0.1)
+
+
+@pytest.mark.parametrize("asymmetric", [False, True])
+def test_garch_goes_on_as_the_library_would_with_the_parameters_of_the_fitted_days(asymmetric):
     from arch import arch_model
 
-    said = garch_variances(RETURNS, 1000)
+    returns = LEVERAGED if asymmetric else RETURNS
+    said = garch_variances(returns, 1000, asymmetric=asymmetric)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fitted = arch_model(RETURNS[0]).fit(last_obs=1000, disp="off")
-        wanted = fitted.forecast(start=1000, horizon=1).variance.to_numpy()[:, 0]
-    np.testing.assert_allclose(said[0, 1000:], wanted, rtol=1e-3)
-    changed = RETURNS.copy()
+        model, first = arch_model(returns[0], o=int(asymmetric)), float(np.var(returns[0, :1000]))
+        fitted = model.fit(last_obs=1000, disp="off", backcast=first)
+        wanted = np.asarray(fitted.forecast(start=1000, horizon=1).variance, np.float64)[:, 0]
+    np.testing.assert_allclose(said[0, 1000:], wanted, rtol=5e-3)
+    changed = returns.copy()
     changed[:, 1000:] *= 3
-    np.testing.assert_array_equal(garch_variances(changed, 1000)[:, :1000], said[:, :1000])
+    np.testing.assert_array_equal(garch_variances(changed, 1000, asymmetric=asymmetric)[:, :1000], said[:, :1000])
+
+
+def test_the_likelihood_of_garch_is_that_of_its_recursion_and_has_its_slope():
+    series, model = LEVERAGED[0, :300], GARCH(0.05, 0.1, 0.08, 0.1, 0.8)
+
+    def nats(parameters) -> float:
+        mu, omega, alpha, gamma, beta = parameters
+        variance, total = np.var(series), 0.0
+        for value in series:
+            total += np.log(variance) + (value - mu) ** 2 / variance
+            variance = omega + (alpha + gamma * (value < mu)) * (value - mu) ** 2 + beta * variance
+        return total / len(series)
+
+    value, slope = garch_nats(np.array(model), series, np.ones(5, bool))
+    assert value == pytest.approx(nats(model), rel=1e-10)
+    np.testing.assert_allclose(slope, approx_fprime(np.array(model), nats, 1e-7), atol=1e-4)
+
+
+def test_garch_that_is_refitted_goes_by_all_days_so_far_and_no_later_ones():
+    once, anew = (garch_variances(LEVERAGED, 1000, asymmetric=True, every=every) for every in (0, 200))
+    np.testing.assert_array_equal(anew[:, :1199], once[:, :1199])
+    later = garch_variances(LEVERAGED[:, :1400], 1200, asymmetric=True)
+    # The second fit begins where the first has ended, so that the two agree as far as the search goes.
+    np.testing.assert_allclose(anew[:, 1199:1399], later[:, 1199:1399], rtol=1e-3)
+    assert (np.abs(anew[:, 1199:] / once[:, 1199:] - 1) > 1e-4).any()
+    changed = LEVERAGED.copy()
+    changed[:, 1300:] *= 3
+    found = garch_variances(changed, 1000, asymmetric=True, every=200)
+    np.testing.assert_array_equal(found[:, :1300], anew[:, :1300])
+
+
+def test_garch_needs_returns_that_differ():
+    for series in (np.ones(50), np.full(50, np.nan)):
+        with pytest.raises(ValueError, match="standard deviation"):
+            GARCH.fit(series)
 
 
 def test_har_is_least_squares_on_means_of_the_past():
@@ -145,7 +193,11 @@ def test_variances_are_scored_beside_garch_har_and_riskmetrics():
     assert scored.value == pytest.approx(np.mean(target / 2 - np.log(target / 2) - 1))
     garch = garch_variances(RETURNS, 1100)[series, last]
     assert scored.baseline["GARCH(1,1)"] == pytest.approx(np.mean(target / garch - np.log(target / garch) - 1))
-    assert set(scored.baseline) == {"GARCH(1,1)", "HAR regression", "RiskMetrics"}
+    leveraged = garch_variances(RETURNS, 1100, asymmetric=True, every=252)[series, last]
+    by_leverage = np.mean(target / leveraged - np.log(target / leveraged) - 1)
+    assert scored.baseline["GJR-GARCH(1,1,1), refitted yearly"] == pytest.approx(by_leverage)
+    yearly = {"GARCH(1,1), refitted yearly", "GJR-GARCH(1,1,1), refitted yearly"}
+    assert set(scored.baseline) == {"GARCH(1,1)", "HAR regression", "RiskMetrics"} | yearly
     assert scored.value > scored.baseline["GARCH(1,1)"] and scored.scores["stocks ahead of GARCH(1,1)"] == "0 of 2"
     assert 0.9 < scored.scores["coverage of ± 1.96 σ, GARCH(1,1)"] < 0.99
     assert np.mean(list(scored.scores["by stock"].values())) == pytest.approx(scored.value)

@@ -60,12 +60,15 @@ def trained(folder):
 
 def test_a_run_says_everything_about_itself(trained, capsys):
     result = json.loads((trained / "result.json").read_text())
-    assert result["metric"] == "RMSE, cycles" and not result["higher_is_better"] and not result["published"]
+    assert result["metric"] == "RMSE, cycles, RUL capped at 20"
+    assert not result["higher_is_better"] and not result["published"]
     assert result["value"] < 4 < result["baseline"]["the training lives' mean"]
     assert result["scores"]["rmse"] == result["value"] and result["scores"]["nasa score"] > 0
     for name in ("curves", "engines", "test"):
         assert (trained / "figures" / f"{name}.png").stat().st_size > 10_000
-    assert len((trained / "sample.txt").read_text().splitlines()) == 10
+    *lines, last = (trained / "sample.txt").read_text().splitlines()
+    assert len(lines) == 10
+    assert f"{result['value']:.2f} cycles" in last and f"{result['scores']['rmse, lives not capped']:.2f} with" in last
     assert json.loads((trained / "scale.json").read_text())["conditions"] == [[0, 100], [20, 100]]
     of_validation = ("validation rmse", "stretch")
     capsys.readouterr()

@@ -18,7 +18,8 @@ from tests.experiments.as_user import Commands
 command = Commands(EXPERIMENT)
 SMALL = shlex.split(
     "--hidden-size 6 --embedding-size 8 --heads 1 --transformer-layers 1 --batch-size 8 --buckets 1 --steps 40 "
-    "--steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 --learning-rate 0.03 --longest 20 --gram-count 2"
+    "--steps-per-dispatch 10 --evaluate-every 20 --warmup-steps 5 --learning-rate 0.03 --longest 20 --gram-count 2 "
+    "--start 1 --pair-count 2"
 )
 GOOD, BAD = ("good", "fine", "lovely"), ("bad", "dull", "awful")
 ROWS = [
@@ -47,7 +48,7 @@ def test_a_run_says_everything_about_itself(trained):
     result = json.loads((trained / "result.json").read_text())
     assert result["value"] == result["scores"]["accuracy"] == 100 and result["metric"] == "accuracy %"
     assert np.sum(result["scores"]["confusion"]) == 5 and 0 <= result["scores"]["calibration error"] < 1
-    assert set(result["baseline"]) == {"naive Bayes"} and result["published"] == []
+    assert set(result["baseline"]) == {"naive Bayes", "NBSVM"} and result["published"] == []
     assert json.loads((trained / "classes.json").read_text()) == ["blame", "praise"]
     for figure in ("curves.png", "reliability.png"):
         assert (trained / "figures" / figure).stat().st_size > 10_000
@@ -58,8 +59,8 @@ def test_a_run_says_everything_about_itself(trained):
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(["--tokens", "subword", "--subwords", "60"], marks=pytest.mark.exhaustive),
-        ["--tokens", "word", "--model", "transformer"],
+        pytest.param(["--tokens", "subword", "--subwords", "60", "--pair-count", "0"], marks=pytest.mark.exhaustive),
+        ["--tokens", "word", "--pair-count", "0", "--model", "transformer"],
     ],
 )
 def test_other_tokens_and_models(own, tmp_path, capsys, options):
@@ -133,7 +134,13 @@ MISTAKES = {
     "tokens": ("", ["--tokens", "letters"], "tokens='letters'"),
     "pooling": ("\n".join(ROWS), ["--pooling", "first"], "pooling='first'"),
     "dropout": ("", ["--word-dropout", "1.5"], "word_dropout=1.5"),
-    "few subwords": ("\n".join(ROWS), ["--tokens", "subword", "--subwords", "5"], "vocabulary_size=5: expected at"),
+    "few subwords": (
+        "\n".join(ROWS),
+        ["--tokens", "subword", "--subwords", "5", "--pair-count", "0"],
+        "vocabulary_size=5: expected at",
+    ),
+    "pairs of words alone": ("", ["--tokens", "word"], "pair_count=2: expected 0"),
+    "no direct scores to start": ("", ["--no-direct"], "start=1.0, direct=False"),
 }
 
 
@@ -185,7 +192,7 @@ def test_runs_from_before_the_columns_had_names_still_open(trained):
 
 def test_what_is_told_at_the_end_of_a_training_applies_the_model(own, tmp_path, capsys):
     folder = tmp_path / "my runs"
-    short = ["--steps", "10", "--evaluate-every", "10", "--tokens", "word"]
+    short = ["--steps", "10", "--evaluate-every", "10", "--tokens", "word", "--pair-count", "0"]
     assert command("--data", own, "--runs", folder, "--name", "run", *SMALL, *short) == 0
     (told,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("apply it: "))
     python, flag, module, *words = shlex.split(told.removeprefix("apply it: "))

@@ -37,3 +37,18 @@ def test_spans_and_json():
 def test_any_text_is_taken(text):
     fitted = CharGrams.fit([text], min_count=1)
     assert (fitted.encode(text)[:, 0] > UNKNOWN).all()
+
+
+def test_a_known_pair_is_the_last_one_of_its_second_word():
+    texts = ["not good film", "not good at all"]
+    paired = CharGrams.fit(texts, min_count=2, pair_count=2)
+    plain = CharGrams.fit(texts, min_count=2)
+    assert paired.pairs == ("not good",) and len(paired) == len(plain) + 1 and plain.pairs == ()
+    ids, before = paired.encode("film not good"), plain.encode("film not good")
+    np.testing.assert_array_equal(ids[:2], before[:2])
+    count = np.count_nonzero(before[2])
+    assert ids[2, :count].tolist() == before[2, :count].tolist() and ids[2, count] == len(paired) - 1
+    full = CharGrams(paired.grams, most=2, pairs=paired.pairs).encode("not good")
+    assert full[1].tolist() == [ids[2, 0], len(paired) - 1]
+    assert CharGrams.from_json(json.loads(json.dumps(paired.to_json()))) == paired
+    assert "pairs of words" in paired.in_words() and "pairs" not in json.loads(plain.to_json())

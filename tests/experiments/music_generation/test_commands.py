@@ -78,6 +78,34 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
 
 
 @pytest.mark.exhaustive
+def test_a_joint_output_does_all_that_independent_pitches_do(trained, tmp_path, capsys):
+    folder, run = trained.parents[2], tmp_path / "music_generation" / "run"
+    flags = ["--data", folder, "--weight-noise", "0.01", "--output", "nade", "--nade-size", "16", *SMALL]
+    assert command(*flags, "--runs", tmp_path / "whole", "--name", "run") == 0
+    whole = tmp_path / "whole" / "music_generation" / "run"
+    command.interrupted(capsys, run, *flags)
+    result, expected = (json.loads((path / "result.json").read_text()) for path in (run, whole))
+    assert result["value"] == expected["value"] and result["scores"] == expected["scores"]
+    assert result["model"] == "gru 1 x 24, NADE 16"
+    assert result["value"] < 0.2 * result["baseline"]["frequency of each key"], "two chords have not been learned"
+    assert command("evaluate", run) == 0
+    assert f"{result['value']:.4f} nats/step" in capsys.readouterr().out
+    primer, out = folder / "03.mid", tmp_path / "a.mid"
+    assert command("generate", run, "--primer", primer, "--temperature", 0, "--steps", 8, "--out", out) == 0
+    given, composed = read_midi(primer, 2), read_midi(out, 2)
+    np.testing.assert_array_equal(composed[len(given) :], np.resize(given[-2:], (8, PITCHES)))
+    good, bad = (tmp_path / name for name in ("good", "bad"))
+    for pieces in (good, bad):
+        pieces.mkdir()
+        make_folder(pieces, 3)
+    (bad / "01.mid").write_text("a song in words")
+    check_answers(EXPERIMENT, run, capsys, good=good, bad=bad, refused="01.mid", labelled=good, steps=4)
+    text = tmp_path / "exported" / "preprocessing.json"
+    assert command("export", run, "--output", text.parent) == 0
+    assert "each given the lower ones" in json.loads(text.read_text())["outputs"]
+
+
+@pytest.mark.exhaustive
 def test_a_transformer_of_equal_size(trained, tmp_path):
     flags = ["--data", trained.parents[2], "--runs", tmp_path, "--name", "run", "--transposition", "1"]
     matched = ["--model", "transformer", "--heads", "1", "--transformer-layers", "1"]

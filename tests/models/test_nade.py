@@ -15,8 +15,9 @@ from rnn_jax.models.nade import NADE
 from rnn_jax.nnx import functional
 
 RNG = np.random.default_rng(0)
-STATES = RNG.normal(size=(3, 2, 4)).astype(np.float32)
-BITS = RNG.integers(0, 2, (3, 2, 12))
+STATES = RNG.normal(size=(7, 2, 4)).astype(np.float32)
+BITS = (np.arange(12) < np.arange(14).reshape(7, 2, 1)).astype(np.int32)
+"""None to twelve ones, so that each number of levels is enough for some and one too few for others."""
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -55,10 +56,10 @@ def few_levels(monkeypatch, *levels: int) -> None:
 def test_logits_are_those_of_the_equations(monkeypatch, levels):
     few_levels(monkeypatch, *levels)
     model, logits = made(12), np.zeros(BITS.shape)
-    for at in np.ndindex(3, 2):
+    for at in np.ndindex(7, 2):
         logits[at] = exact_logits(model, STATES[at].astype(np.float64), BITS[at])
     np.testing.assert_allclose(model(STATES, BITS), logits, rtol=2e-5, atol=1e-5)
-    np.testing.assert_allclose(model(STATES[0, 0], BITS[0, 0] > 0), logits[0, 0], rtol=2e-5, atol=1e-5)
+    np.testing.assert_allclose(model(STATES[3, 0], BITS[3, 0] > 0), logits[3, 0], rtol=2e-5, atol=1e-5)
 
 
 def test_probabilities_of_all_vectors_sum_to_one():
@@ -75,9 +76,9 @@ def test_probabilities_of_all_vectors_sum_to_one():
 
 def test_a_bit_depends_on_those_before_it_alone():
     model = made(12)
-    changed = BITS[0, 0].copy()
+    changed = BITS[3, 0].copy()
     changed[7:] = 1 - changed[7:]
-    before, after = (np.asarray(model(STATES[0, 0], bits)) for bits in (BITS[0, 0], changed))
+    before, after = (np.asarray(model(STATES[3, 0], bits)) for bits in (BITS[3, 0], changed))
     np.testing.assert_array_equal(before[:8], after[:8])
     assert (before[8:] != after[8:]).all()
 

@@ -14,9 +14,8 @@
 Boulanger-Lewandowski et al. 2012, arXiv:1206.6392: 88 pitches a step, each an independent bit given all steps before,
 or, with `--output nade`, each given the lower ones of its step too: what sounds together is then learned as well.
 The value is the negative log likelihood of a step, summed over the pitches, its mean over all steps of all test pieces
-but the first of each: Chung et al. 2014 and Bai et al. 2018 predict step t + 1 from step t on, too. It is the same measure
-for both outputs, exact for either, but a joint output is a larger class of models: RNN-NADE is what it is to be held
-against.
+but the first of each: Chung et al. 2014 and Bai et al. 2018 predict step t + 1 from step t on, too. The measure is the
+same for both outputs, and exact, but a joint output is a larger class of models: it is to be held against RNN-NADE.
 """
 
 from experiments.common.upgrade import add_fields

@@ -54,7 +54,8 @@ def prepare(config: Config) -> Prepared:
         model = rebuild(outcome.params)
         run.write_text("sample.txt", examples_text(model, parts["test"], nats))
         piece = parts["test"][0][:200]
-        rolls = {"a test piece": piece, "what was expected of each step": pitch_probabilities(model, piece)}
+        expected = "what was expected of each step" + ", given its lower pitches" * (config.model.output == "nade")
+        rolls = {"a test piece": piece, expected: pitch_probabilities(model, piece)}
         draw_rolls(rolls, run.figures / "expected.png", steps_per_beat=music.beat)
         sampled = sample_roll(model, parts["test"][0][:16], 112, key_for(seed, "compose"))
         rolls = {"16 steps of a test piece, then the model": np.concatenate([piece[:16], sampled])}

@@ -11,7 +11,7 @@ from flax import nnx
 from experiments.music_generation.data import SETS, RollBatches
 from experiments.music_generation.midi import PITCHES
 from experiments.music_generation.model import PianoRollModel
-from rnn_jax.checks import check_rate, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.train import FitConfig
 
@@ -77,16 +77,27 @@ class PianoRollConfig(SequenceConfig):
     """Rate on the pitches that are read."""
     weight_noise: float = 0.05
     """Standard deviation of what is added to every parameter in each update."""
+    output: str = "bernoulli"
+    """bernoulli: pitches of a step are independent given the steps before; nade: jointly, from the lowest one up."""
+    nade_size: int = 128
+    """Hidden units of the output nade."""
     dropout: float = 0.5
     recurrent_dropout: float = 0.4
 
     def __post_init__(self):
         if self.bidirectional:
             raise ValueError("bidirectional=True: a model of what comes next reads forwards only; leave it off")
+        check_choice("output", self.output, ("bernoulli", "nade"))
+        check_size("nade_size", self.nade_size)
         check_rate("input_dropout", self.input_dropout)
         if self.weight_noise < 0:
             raise ValueError(f"weight_noise={self.weight_noise}: expected a deviation of at least 0")
         super().__post_init__()
+
+    @property
+    def summary(self) -> str:
+        """The model in a few words."""
+        return super().summary + f", NADE {self.nade_size}" * (self.output == "nade")
 
     def build(self, key: jax.Array) -> PianoRollModel:
         """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
@@ -94,8 +105,9 @@ class PianoRollConfig(SequenceConfig):
         def build(config: PianoRollConfig) -> PianoRollModel:
             rngs = nnx.Rngs(params=key)
             return PianoRollModel(
-                config.layer(PITCHES, rngs), dropout_rate=config.dropout, input_dropout=config.input_dropout,
-                dtype=jnp.dtype(config.dtype), rngs=rngs,
+                config.layer(PITCHES, rngs), config.nade_size if config.output == "nade" else None,
+                dropout_rate=config.dropout, input_dropout=config.input_dropout, dtype=jnp.dtype(config.dtype),
+                rngs=rngs,
             )  # fmt: skip
 
         return build_matched(self, build)

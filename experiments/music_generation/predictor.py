@@ -13,7 +13,7 @@ import numpy as np
 from experiments.common.prediction import STANDARD_INPUT, Input, Item, Predictor, Record, padded
 from experiments.music_generation.data import SETS, load_music, midi_files, prepend_silence
 from experiments.music_generation.midi import LOWEST_PITCH, PITCHES, chord_name, read_midi
-from experiments.music_generation.model import check_drawing, draw_pitches
+from experiments.music_generation.model import check_drawing
 from rnn_jax.data import DataError
 from rnn_jax.losses import binary_cross_entropy
 from rnn_jax.train import Trained, key_for
@@ -41,7 +41,7 @@ class MusicPredictor(Predictor):
         Args:
             trained: the model.
             steps: that follow each piece.
-            temperature: divides the logits; 0 takes every pitch that is likelier on than off.
+            temperature: see `sample_roll`.
             seed: of what is drawn.
 
         Raises:
@@ -82,8 +82,8 @@ class MusicPredictor(Predictor):
         return {"rolls": rolls, "lengths": lengths}
 
     def program(self, rolls: jax.Array, lengths: jax.Array) -> jax.Array:
-        """Rolls `[T, B, 88]` to logits `[T, B, 88]` of the pitches in the step after each."""
-        return self.trained.model(rolls, lengths)
+        """Rolls `[T, B, 88]` to logits `[T, B, 88]` of the pitches in the step after each; the last is silence."""
+        return self.trained.model(jnp.concatenate([rolls, jnp.zeros_like(rolls[:1])]), lengths)
 
     def answer(self, values: Sequence[Any]) -> list[Record]:
         """The chords that follow; of pieces to be scored, how well they are predicted."""
@@ -103,13 +103,13 @@ class MusicPredictor(Predictor):
 
         def of_one(roll: jax.Array, length: jax.Array) -> jax.Array:
             def advance(state: Any, inputs: Any) -> tuple[Any, jax.Array]:
-                carry, logits = state
+                carry, y = state
                 t, known = inputs
                 key = jax.random.fold_in(self.key, jnp.maximum(t - length, 0))
-                pitches = jnp.where(t < length, known[None] > 0, draw_pitches(key, logits, self.temperature))
+                pitches = jnp.where(t < length, known[None] > 0, model.draw(key, y, self.temperature))
                 return model.step(carry, pitches), pitches[0]
 
-            start = model.initial_carry(count), jnp.zeros((1, PITCHES))
+            start = model.initial_carry(count), model.silence()
             given = jnp.concatenate([roll, jnp.zeros((self.steps, PITCHES), roll.dtype)])
             _, whole = jax.lax.scan(advance, start, (jnp.arange(count), given))
             return jax.lax.dynamic_slice_in_dim(whole, length, self.steps)
@@ -151,9 +151,17 @@ class MusicPredictor(Predictor):
                 "first step": "silent, before the piece; 0 after the piece",
             },
             "lengths": "steps of a piece and the silent one before it",
-            "outputs": f"float32 [time, batch, {PITCHES}], logits of the pitches after each step, independent",
+            "outputs": f"float32 [time, batch, {PITCHES}], logits of the pitches after each step, {self._given}",
             "drawing": {"steps": self.steps, "temperature": self.temperature},
         }
+
+    @property
+    def _given(self) -> str:
+        if self.trained.config.model.output == "nade":
+            return (
+                "each given the lower ones that the same step of `rolls` has; after the last step none of them sounds"
+            )
+        return "independent"
 
 
 def _roll(value: Any) -> np.ndarray:

@@ -23,7 +23,7 @@ def make_step_nll(
 
     @jax.jit
     def padded_nll(params: Params, padded: Array, lengths: Array) -> jax.Array:
-        logits = rebuild(params)(padded[:-1], lengths)
+        logits = rebuild(params)(padded, lengths)
         losses = jax.vmap(jax.vmap(lambda z, y: binary_cross_entropy(z[None], y[None])[0]))
         return losses(logits, padded[1:])
 
@@ -46,10 +46,13 @@ def mean_nll(nats: Sequence[np.ndarray], first: bool = False) -> float:
 
 
 def pitch_probabilities(model: PianoRollModel, roll: np.ndarray) -> np.ndarray:
-    """The probability of each pitch in each step of a roll `[t, 88]`, given the steps before: float32 `[t, 88]`."""
+    """The probability of each pitch in each step of a roll `[t, 88]`, given the steps before: float32 `[t, 88]`.
+
+    Of a joint output it is that given the lower pitches of the same step too.
+    """
     params, rebuild = functional(model)
     predict = jax.jit(lambda params, *inputs: jax.nn.sigmoid(rebuild(params)(*inputs)[:, 0]))
-    return np.asarray(predict(params, prepend_silence(roll)[:-1, None], np.array([len(roll)])))
+    return np.asarray(predict(params, prepend_silence(roll)[:, None], np.array([len(roll)])))
 
 
 def examples_text(

@@ -10,6 +10,7 @@ import pytest
 from experiments.music_generation import EXPERIMENT
 from experiments.music_generation.data import load_music
 from experiments.music_generation.midi import PITCHES, read_midi, read_piece, write_midi
+from experiments.music_generation.predictor import MusicPredictor
 from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
@@ -75,6 +76,34 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     command.interrupted(capsys, run, "--data", trained.parents[2], "--weight-noise", "0.01", *SMALL)
     result, expected = (json.loads((path / "result.json").read_text()) for path in (run, trained))
     assert result["value"] == expected["value"] and result["scores"] == expected["scores"]
+
+
+@pytest.mark.exhaustive
+def test_a_joint_output_does_all_that_independent_pitches_do(trained, tmp_path, capsys):
+    folder, run = trained.parents[2], tmp_path / "music_generation" / "run"
+    flags = ["--data", folder, "--weight-noise", "0.01", "--output", "nade", "--nade-size", "16", *SMALL]
+    assert command(*flags, "--runs", tmp_path / "whole", "--name", "run") == 0
+    whole = tmp_path / "whole" / "music_generation" / "run"
+    command.interrupted(capsys, run, *flags)
+    result, expected = (json.loads((path / "result.json").read_text()) for path in (run, whole))
+    assert result["value"] == expected["value"] and result["scores"] == expected["scores"]
+    assert result["model"] == "gru 1 x 24, NADE 16"
+    assert result["value"] < 0.2 * result["baseline"]["frequency of each key"], "two chords have not been learned"
+    assert command("evaluate", run) == 0
+    assert f"{result['value']:.4f} nats/step" in capsys.readouterr().out
+    primer, out = folder / "03.mid", tmp_path / "a.mid"
+    assert command("generate", run, "--primer", primer, "--temperature", 0, "--steps", 8, "--out", out) == 0
+    given, composed = read_midi(primer, 2), read_midi(out, 2)
+    np.testing.assert_array_equal(composed[len(given) :], np.resize(given[-2:], (8, PITCHES)))
+    good, bad = (tmp_path / name for name in ("good", "bad"))
+    for pieces in (good, bad):
+        pieces.mkdir()
+        make_folder(pieces, 3)
+    (bad / "01.mid").write_text("a song in words")
+    capsys.readouterr()
+    check_answers(EXPERIMENT, run, capsys, good=good, bad=bad, refused="01.mid", labelled=good, steps=4)
+    described = MusicPredictor(EXPERIMENT.load(run)).preprocessing["outputs"]
+    assert "each given the lower ones" in described
 
 
 @pytest.mark.exhaustive

@@ -20,8 +20,8 @@ def test_every_step_is_scored_from_those_before_it(model, rolls):
     score = jax.jit(lambda rolls, t: jax.nn.sigmoid(rebuild(params)(rolls, jnp.array([12]))[t, 0]))
     for k, nats in enumerate(make_step_nll(rebuild, rolls, batch_size=2, buckets=2)(params)):
         for t in range(len(rolls[k])):
-            future_unknown = np.ones((12, 1, PITCHES), np.uint8)
-            future_unknown[: t + 1, 0] = prepend_silence(rolls[k])[: t + 1]
+            future_unknown = np.ones((13, 1, PITCHES), np.uint8)
+            future_unknown[: t + 2, 0] = prepend_silence(rolls[k])[: t + 2]
             p = np.asarray(score(future_unknown, t), np.float64)
             np.testing.assert_allclose(nats[t], nats_of(p, rolls[k][t]), rtol=2e-4)
 

@@ -89,10 +89,9 @@ class AnomalyScoreConfig:
 
     rule: Literal["records", "likelihood"] = "records"
     """What of errors makes a score: how far their means are outside of all before, or how unlikely a mean is."""
-    beyond: float = 0.05
-    """A value so far outside of the range of all before, as a part of it, has a score of 1, an alarm; 5 % is the
-    tolerance of Numenta's own detector."""
-    errors_beyond: float = 0.2
+    beyond: float = 0.01
+    """A value so far outside of the range of all before, as a part of it, has a score of 1, an alarm."""
+    errors_beyond: float = 0.04
     """Of records: and so has a mean of errors so far outside of the range of all such means before."""
     short: int = 50
     """Of the likelihood: rows whose errors are averaged, their signs included."""

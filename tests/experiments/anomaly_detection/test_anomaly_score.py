@@ -61,9 +61,9 @@ def test_one_anomaly_gives_one_alarm(rule):
     rng = np.random.default_rng(0)
     values, errors = rng.uniform(-1, 1, 1000), rng.uniform(-0.1, 0.1, 1000)
     values[:2], values[500:510], errors[:2] = (-1, 1), 3, (-0.1, 0.1)
-    assert alarms(values, errors, rule=rule) == [500]
+    assert alarms(values, errors, rule=rule, errors_beyond=0.2) == [500]
     values[500:510], errors[700:] = 0, 1.0
-    rows = alarms(values, errors, rule=rule, short=20)
+    rows = alarms(values, errors, rule=rule, errors_beyond=0.2, short=20)
     assert rows and 700 <= rows[0] < 720 and rows[-1] < 720 + 20  # as short means rise, and never again
 
 

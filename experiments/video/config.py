@@ -153,15 +153,11 @@ class CaptionsConfig(VideoConfig):
     """What reads frames: fine (four convolutions, pooled once) or coarse (three, pooled twice)."""
     look_every: int = 4
     """A fine reader looks at one of so many frames to tell what it shows, and at each to tell where."""
-    digit_variation: float = 0.0
-    """How much drawn digits vary in slant, turn and size in training; 0 for not at all."""
     model: EncoderDecoderConfig = EncoderDecoderConfig(hidden_size=64, embedding_size=64, dropout=0.3)
 
     def __post_init__(self):
         check_size("longest", self.longest)
         check_size("look_every", self.look_every)
-        if self.digit_variation < 0:
-            raise ValueError(f"digit_variation={self.digit_variation}: expected a number of at least 0")
         super().__post_init__()
 
 
@@ -171,10 +167,10 @@ CONFIGS: dict[str, type[VideoConfig]] = {"libras": LibrasConfig, "frames": Frame
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
     """From what earlier versions stored: all tasks' fields, no films, sizes of both kinds of models of frames.
 
-    Runs of captions of before there was a choice have the coarse reader, which looks at every frame, and plain digits.
+    Runs of captions of before there was a choice have the coarse reader, which looks at every frame.
     """
     if stored.get("task") == "captions":
-        before = {"reader": "coarse", "look_every": 1, "digit_variation": 0.0}
+        before = {"reader": "coarse", "look_every": 1}
         added = add_fields(CaptionsConfig, "films", "longest", *before)(stored)
         stored = stored if added is stored else added | {n: v for n, v in before.items() if n not in stored}
     stored = drop_other_tasks(CONFIGS)(stored)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.ndimage import affine_transform
 
 from experiments.common.keel import load_keel
 from experiments.common.pictures import SUFFIXES, to_grey
@@ -68,27 +67,8 @@ def bouncing_video(digits: Digits, rng: np.random.Generator, frames: int, count:
     return video
 
 
-def vary_digit(image: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
-    """An image `[8, 8]` as another hand might have written it: turned, slanted, stretched and shifted a little.
-
-    Standard deviations at a strength of 1: 7 degrees, a slant of 0.12, 8 % in each direction, 0.3 pixels.
-    """
-    turn, slant = rng.normal(0, 0.12 * strength, 2)
-    heights, widths = np.exp(rng.normal(0, 0.08 * strength, 2))
-    turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    matrix = turned @ np.array([[heights, 0.0], [slant, widths]])
-    centre = np.full(2, (SIDE - 1) / 2)
-    offset = centre - matrix @ centre + rng.normal(0, 0.3 * strength, 2)
-    return affine_transform(image, matrix, offset, order=1)
-
-
-def captioned_video(digits: Digits, rng: np.random.Generator, variation: float = 0.0) -> tuple[np.ndarray, str]:
+def captioned_video(digits: Digits, rng: np.random.Generator) -> tuple[np.ndarray, str]:
     """One to three digits, one after the other, each moving in one of eight directions for eight frames.
-
-    Args:
-        digits: to draw from.
-        rng: draws.
-        variation: of the digits, see `vary_digit`; 0 for none.
 
     Returns:
         float32 `[8 n, 24, 24]`, and what happens: "a three moves up and left, then an eight moves right".
@@ -100,9 +80,8 @@ def captioned_video(digits: Digits, rng: np.random.Generator, variation: float =
         distance = (PASSAGE - 1) * speed
         rows, columns = (_straight(rng, sign * speed, distance if sign else 0) for sign in (down, right))
         video = np.zeros((PASSAGE, SIZE, SIZE), np.float32)
-        image = vary_digit(digits.images[k], rng, variation) if variation else digits.images[k]
         for frame, row, column in zip(video, rows, columns, strict=True):
-            frame[row : row + SIDE, column : column + SIDE] = image
+            frame[row : row + SIDE, column : column + SIDE] = digits.images[k]
         passages.append(video)
         vertical, horizontal = ("", "down", "up")[down], ("", "right", "left")[right]
         name = NAMES[digits.labels[k]]

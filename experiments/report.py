@@ -104,6 +104,8 @@ def command(experiment: str, config: dict[str, Any]) -> str:
     found = load_experiment(experiment)
     config = found.today(config)
     defaults = default_values(found.config_type(config))
+    # Of a task that is not the first one, the command has to name it, though it is the default of its own config.
+    defaults |= {field: value for field, value in default_values(found.config_type({})).items() if field == "task"}
     values = {field: value for field, value in config.items() if field != "seed"}
     return f"{as_command(found.module, values=values, defaults=defaults)} --seed SEED"
 

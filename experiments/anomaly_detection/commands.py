@@ -9,13 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from tyro.conf import Positional
 
-from experiments.anomaly_detection.config import Config
+from experiments.anomaly_detection.config import AnomalyScoreConfig, Config
 from experiments.anomaly_detection.data import NAB, load_series
 from experiments.anomaly_detection.detector import alarms, detect_all
 from experiments.anomaly_detection.features import SeriesFeatures, SeriesScaling
 from experiments.anomaly_detection.figures import draw_overview, draw_series
 from experiments.anomaly_detection.model import LARGEST_LOSS, predictor_loss, predictor_losses, training_batches
+from experiments.anomaly_detection.nab_score import PROFILES, ScoredSeries, nab_score, probationary
 from experiments.anomaly_detection.predictor import DIALECT, AnomalyDetectionPredictor, lines_of, with_values
+from experiments.anomaly_detection.rehearsal import with_anomalies
 from experiments.anomaly_detection.scores import alarms_text, detection_result
 from experiments.cli import Flags, print_lines
 from experiments.common.reading import say
@@ -99,6 +101,28 @@ def evaluate(trained: Trained) -> None:
             "how many they are")  # fmt: skip
     for name, value in {result["metric"]: result["value"], **result["scores"]}.items():
         print(f"{value:9.2f}  {name}")
+
+
+def rehearse(trained: Trained, times: int = 3, score: Flags[AnomalyScoreConfig] = AnomalyScoreConfig()) -> None:  # noqa: B008
+    """Print how well anomalies of our own are detected, put into the series of a run at random; reads no label.
+
+    Args:
+        trained: with a network for each series.
+        times: how often anomalies are put into all series.
+        score: options of the anomaly score, those of a new run if not given.
+    """
+    config, standard = dataclasses.replace(trained.config, score=score), PROFILES["standard"]
+    one = config.series
+    series = load_series(one.csv, one.column, one.table, one.by)
+    found = []
+    for seed in range(times):
+        rng = np.random.default_rng(seed)
+        changed = [with_anomalies(each, config.model.learn or probationary(len(each.values)), rng) for each in series]
+        features = [SeriesFeatures.of(each, config.model.ahead, config.model.learn) for each in changed]
+        detections = detect_all(config, trained.rebuild, trained.params, features)
+        scored = [ScoredSeries(d.anomaly_score, s.windows) for d, s in zip(detections, changed, strict=True)]
+        found.append(nab_score(scored, standard).score)
+    print(f"{np.mean(found):9.2f}  NAB score of own anomalies, {times} times: {', '.join(f'{x:.2f}' for x in found)}")
 
 
 def detect(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +11,13 @@ from flax import nnx
 from experiments.anomaly_detection.features import FEATURES
 from experiments.common.stacked import stack_params
 from experiments.common.table_cells import TableConfig
+from experiments.common.upgrade import add_fields
 from rnn_jax.checks import check_rate, check_size
 from rnn_jax.models import RecurrentConfig
 from rnn_jax.models.gaussian import GaussianModel
 from rnn_jax.nnx import Recurrent, functional
 from rnn_jax.train import FitConfig
+from rnn_jax.train.fields import field_types
 from rnn_jax.typing import Params
 
 
@@ -84,19 +87,23 @@ class AnomalyScoreConfig:
         ValueError: a value is out of range.
     """
 
+    rule: Literal["records", "likelihood"] = "records"
+    """What of errors makes a score: how far their means are outside of all before, or how unlikely a mean is."""
+    beyond: float = 0.01
+    """A value so far outside of the range of all before, as a part of it, has a score of 1, an alarm."""
+    errors_beyond: float = 0.04
+    """Of records: and so has a mean of errors so far outside of the range of all such means before."""
     short: int = 50
-    """Rows whose errors are averaged, their signs included."""
+    """Of the likelihood: rows whose errors are averaged, their signs included."""
     decades: float = 3.7
-    """A tail probability of 10 to the minus this gives a score of 1, an alarm."""
-    beyond: float = 0.002
-    """And so does a value so far outside of the range of all before, as a part of that range."""
+    """Of the likelihood: a tail probability of 10 to the minus this gives a score of 1, too."""
     quiet: int = 100
     """A score has to be higher than each of so many rows before: an anomaly gives another alarm only as it grows."""
 
     def __post_init__(self):
         check_size("short", self.short)
         check_size("quiet", self.quiet)
-        for name in ("decades", "beyond"):
+        for name in ("decades", "beyond", "errors_beyond"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above 0")
 
@@ -111,3 +118,10 @@ class Config:
     fit: FitConfig = FitConfig(
         steps=100, warmup_steps=20, evaluate_every=10, learning_rate=1e-2, weight_decay=0.01, cpu_devices=1
     )
+
+
+def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
+    """From what earlier versions stored: no table of one's own, and errors judged by how likely they are."""
+    rule = stored.get("rule", "likelihood")
+    added = add_fields(Config, *field_types(TableConfig), "by", "rule", "errors_beyond")(stored)
+    return stored if added is stored else added | {"rule": rule}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.anomaly_detection.anomaly_score import RULES
 from experiments.anomaly_detection.detector import ALARM, Detection, Detector
 from experiments.anomaly_detection.features import FEATURES
 from experiments.anomaly_detection.labels import Windows, read_windows
@@ -230,12 +231,8 @@ class AnomalyDetectionPredictor(Predictor):
                        "centre lead back from u to values",
             },
             "score": {
-                "rule": "e = u(value) - known - mean; m is the absolute mean of the last `short` e. M and S are mean "
-                        "and standard deviation of all m before. The score is the larger one of -log10 of the normal "
-                        "probability to be above (m - M) / (S + 0.1), over `decades`, and of the distance of u from "
-                        "the range of all u before, over that range (0.1 at least), over `beyond`. It is 0 for a "
-                        "missing value, in the first `silent` rows, and where one of the last `quiet` rows had as "
-                        "high a one",
+                "how": RULES[config.score.rule] + " It is 0 for a missing value, in the first `silent` rows, and where "
+                      "one of the last `quiet` rows had as high a one.",
                 "alarm": ALARM, "silent": self.silent, **dataclasses.asdict(config.score),
             },
         }  # fmt: skip

@@ -22,8 +22,8 @@ def detection_result(
     The error is the mean absolute one of the predictions of a series after its training rows, over that of the newest
     value that they know; the median over all series.
 
-    `standard, other half` is the score of every second series with the threshold that is best for the others, which
-    the options were chosen by. `standard, alarms from 1 on` takes no labels for a threshold.
+    `standard, other half` is the score of every second series with the threshold that is best for the others.
+    `standard, alarms from 1 on` takes no labels for a threshold.
     """
     error = float(np.median([relative_error(*of) for of in zip(features, detections, strict=True)]))
     series = [one.series for one in features]

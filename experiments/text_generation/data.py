@@ -109,7 +109,8 @@ def split_corpus(corpus: Corpus, name: str, hold_out_test: bool = False) -> tupl
             "expected a text of at least two different ones"
         )
     first, last = split(corpus.text)
-    parts = Parts(*split(first, (0.95, 0.05)), last) if hold_out_test else Parts(first, last, "")
+    train, validation, test = (*split(first, (0.95, 0.05)), last) if hold_out_test else (first, last, "")
+    parts = Parts(train, validation, test)
     if len(last) < 2 or len(parts.validation) < 2:
         least, why = (45, "train, to validate and to test") if hold_out_test else (20, "train and to validate")
         raise DataError(f"{name} has {len(corpus.text):,} characters: expected at least {least}, to {why}")

@@ -1,4 +1,4 @@
-"""Videos to sentences: what reads frames for an encoder-decoder, training batches, and the task."""
+"""Videos to sentences: training batches, films of the user's, and the task."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from experiments.common.file_items import files_in
 from experiments.common.keel import KEEL
@@ -28,53 +26,18 @@ from experiments.video.data import (
     read_film,
 )
 from experiments.video.figures import draw_filmstrip, write_gif
+from experiments.video.readers import make_reader
 from experiments.video.task import VideoTask
-from rnn_jax.cells.convolutional.conv import convolve
 from rnn_jax.data.download import DataError
 from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, teacher_forcing
 from rnn_jax.data.sources import digests, file_digest
 from rnn_jax.data.vocabulary import Words
 from rnn_jax.models import make_generate, target_nats
 from rnn_jax.nnx import functional
-from rnn_jax.typing import Array, Params
+from rnn_jax.typing import Params
 
 LONGEST = MOST_PASSAGES * PASSAGE
 """Frames, and words with the end, of a captioned video at most."""
-
-
-class FrameReader(nnx.Module):
-    """A vector for each frame: two convolutions with max-pooling tell where something is, a third one what it is.
-
-    The features of the third are the largest found anywhere, so that a digit looks the same wherever it is.
-
-    Args:
-        embedding_size: E.
-        rngs: draws the parameters.
-        channels: of the first convolution; each of the others has twice as many as the one before.
-        size: rows and columns of a frame, a multiple of 4.
-    """
-
-    def __init__(self, embedding_size: int, rngs: nnx.Rngs, *, channels: int = 16, size: int = SIZE):
-        self.first = nnx.Conv(1, channels, (3, 3), rngs=rngs)
-        self.second = nnx.Conv(channels, 2 * channels, (3, 3), rngs=rngs)
-        self.third = nnx.Conv(2 * channels, 4 * channels, (3, 3), rngs=rngs)
-        self.where = nnx.Linear(2 * channels * (size // 4) ** 2, embedding_size, rngs=rngs)
-        self.what = nnx.Linear(4 * channels, embedding_size, rngs=rngs)
-
-    def __call__(self, frames: Array) -> jax.Array:
-        """Frames `[S, B, rows, columns]`, from 0 to 1, to vectors `[S, B, E]`."""
-        frames = jnp.asarray(frames)
-        xs = frames.reshape(-1, *frames.shape[2:], 1)
-        for convolution in (self.first, self.second):
-            xs = nnx.max_pool(_convolved(convolution, xs), (2, 2), (2, 2))
-        what = self.what(_convolved(self.third, xs).max(axis=(1, 2)))
-        where = self.where(xs.reshape(xs.shape[0], -1))
-        return (what + where).reshape(*frames.shape[:2], -1)
-
-
-def _convolved(convolution: nnx.Conv, xs: jax.Array) -> jax.Array:
-    assert convolution.bias is not None
-    return jax.nn.relu(convolve(xs, convolution.kernel[...], convolution.bias[...]))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -189,7 +152,8 @@ class CaptionTask(VideoTask):
     @staticmethod
     def build(config: CaptionsConfig, facts: dict[str, Any], key: jax.Array) -> Any:
         words = Words.from_json(facts["words"])
-        return config.model.encoder_decoder(len(words), key, make_reader=FrameReader)
+        reader = make_reader(config.reader, config.look_every)
+        return config.model.encoder_decoder(len(words), key, make_reader=reader)
 
     def batch(self, i: int) -> dict[str, np.ndarray]:
         return self.batches.batch(i)

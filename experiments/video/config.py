@@ -149,10 +149,15 @@ class CaptionsConfig(VideoConfig):
     """A folder of films of your own: FOLDER/LABEL/FILE, or captions.csv with the columns file and caption."""
     longest: int = 64
     """Frames that are read of a film of your own at most, at equal distances."""
+    reader: Literal["fine", "coarse"] = "fine"
+    """What reads frames: fine (four convolutions, pooled once) or coarse (three, pooled twice)."""
+    look_every: int = 4
+    """A fine reader looks at one of so many frames to tell what it shows, and at each to tell where."""
     model: EncoderDecoderConfig = EncoderDecoderConfig(hidden_size=64, embedding_size=64, dropout=0.3)
 
     def __post_init__(self):
         check_size("longest", self.longest)
+        check_size("look_every", self.look_every)
         super().__post_init__()
 
 
@@ -160,9 +165,14 @@ CONFIGS: dict[str, type[VideoConfig]] = {"libras": LibrasConfig, "frames": Frame
 
 
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-    """From what earlier versions stored: all tasks' fields, no films, sizes of both kinds of models of frames."""
+    """From what earlier versions stored: all tasks' fields, no films, sizes of both kinds of models of frames.
+
+    Runs of captions of before there was a choice have the coarse reader, which looks at every frame.
+    """
     if stored.get("task") == "captions":
-        stored = add_fields(CaptionsConfig, "films", "longest")(stored)
+        before = {"reader": "coarse", "look_every": 1}
+        added = add_fields(CaptionsConfig, "films", "longest", *before)(stored)
+        stored = stored if added is stored else added | {n: v for n, v in before.items() if n not in stored}
     stored = drop_other_tasks(CONFIGS)(stored)
     if {"frame_cell", *SPATIAL, *FLAT} <= stored.keys() and isinstance(stored["frame_cell"], str):
         own, others = own_and_others(stored["frame_cell"])

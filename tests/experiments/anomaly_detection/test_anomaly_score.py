@@ -4,28 +4,42 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from experiments.anomaly_detection.anomaly_score import FLOOR, AnomalyScore
+from experiments.anomaly_detection.anomaly_score import FLOOR, SPANS, AnomalyScore
 from experiments.anomaly_detection.config import AnomalyScoreConfig
 
 
 def by_definition(values, errors, config: AnomalyScoreConfig, first: int) -> np.ndarray:
     """Every row by means over slices of all rows before."""
     raw, scores = np.zeros(len(values)), np.zeros(len(values))
-    means = [abs(np.mean(errors[max(0, t + 1 - config.short) : t + 1])) for t in range(len(values))]
-    for t in range(len(values)):
-        before = np.array(means[:t])
-        mean, std = (before.mean(), before.std()) if t else (0.0, 0.0)
-        unlikely = -np.log10(norm.sf((means[t] - mean) / (std + FLOOR)))
-        low, high = (min(values[:t]), max(values[:t])) if t else (values[0], values[0])
-        outside = max(values[t] - high, low - values[t], 0) / max(high - low, FLOOR)
+    rows = range(len(values))
+    means = {n: [np.mean(errors[max(0, t + 1 - n) : t + 1]) for t in rows] for n in (*SPANS, config.short)}
+    short, records = np.abs(means[config.short]), [values]
+    records += [np.array(means[n]) for n in SPANS] if config.rule == "records" else []
+    for t in rows:
+        mean, std = (short[:t].mean(), short[:t].std()) if t else (0.0, 0.0)
+        unlikely = -np.log10(norm.sf((short[t] - mean) / (std + FLOOR)))
+        outside = []
+        for of in records:
+            low, high = (min(of[:t]), max(of[:t])) if t else (of[0], of[0])
+            beyond = config.beyond if of is values else config.errors_beyond
+            outside.append(max(of[t] - high, low - of[t], 0) / max(high - low, FLOOR) / beyond)
         if t >= first:
-            raw[t] = max(unlikely / config.decades, outside / config.beyond)
+            raw[t] = max(outside)
+            raw[t] = max(raw[t], unlikely / config.decades) if config.rule == "likelihood" else raw[t]
         if raw[t] > max(raw[max(0, t - config.quiet) : t], default=0):
             scores[t] = raw[t]
     return scores
 
 
-@pytest.mark.parametrize("config", [AnomalyScoreConfig(short=5, quiet=10), AnomalyScoreConfig(beyond=0.5, quiet=3)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        AnomalyScoreConfig(rule="likelihood", short=5, quiet=10),
+        AnomalyScoreConfig(rule="likelihood", beyond=0.5, quiet=3),
+        AnomalyScoreConfig(quiet=10),
+        AnomalyScoreConfig(beyond=0.5, errors_beyond=0.1, quiet=3),
+    ],
+)  # fmt: skip
 def test_every_row_is_scored_by_those_before(config):
     rng = np.random.default_rng(0)
     values, errors = rng.normal(size=(2, 300))
@@ -42,14 +56,24 @@ def alarms(values, errors, **changes) -> list[int]:
     return [t for t, one in enumerate(scores) if one >= 1]
 
 
-def test_one_anomaly_gives_one_alarm():
+@pytest.mark.parametrize("rule", ["records", "likelihood"])
+def test_one_anomaly_gives_one_alarm(rule):
     rng = np.random.default_rng(0)
-    values, errors = rng.uniform(-1, 1, 1000), rng.normal(0, 0.1, 1000)
-    values[:2], values[500:510] = (-1, 1), 3
-    assert alarms(values, errors) == [500]
+    values, errors = rng.uniform(-1, 1, 1000), rng.uniform(-0.1, 0.1, 1000)
+    values[:2], values[500:510], errors[:2] = (-1, 1), 3, (-0.1, 0.1)
+    assert alarms(values, errors, rule=rule, errors_beyond=0.2) == [500]
     values[500:510], errors[700:] = 0, 1.0
-    rows = alarms(values, errors, short=20)
-    assert rows and 700 < rows[0] < 720 and rows[-1] < 720 + 20  # as the short-term mean rises, and never again
+    rows = alarms(values, errors, rule=rule, errors_beyond=0.2, short=20)
+    assert rows and 700 <= rows[0] < 720 and rows[-1] < 720 + 20  # as short means rise, and never again
+
+
+def test_usual_errors_that_suddenly_have_one_sign_are_a_record_of_their_mean():
+    values, errors = np.tile([-1.0, 1.0], 500), np.tile([2.0, -2.0], 500)
+    errors[:10] = 0
+    assert not alarms(values, errors)
+    errors[700:720] = 2
+    rows = alarms(values, errors)
+    assert rows and 700 < rows[0] < 705 and rows[-1] < 720
 
 
 def test_errors_of_both_signs_cancel_and_missing_values_are_not_scored():

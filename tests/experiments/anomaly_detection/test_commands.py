@@ -63,6 +63,17 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert f"{result['value']:9.2f}  {result['metric']}" in capsys.readouterr().out
 
 
+def test_anomalies_of_ones_own_are_found_by_the_options_that_are_tried(trained, capsys):
+    capsys.readouterr()
+    scores = []
+    for beyond, errors_beyond in (("0.05", "100"), ("0.5", "1000"), ("1000", "0.2")):
+        options = ("--times", "2", "--beyond", beyond, "--errors-beyond", errors_beyond)
+        assert command("rehearse", trained, *options) == 0
+        scores.append(capsys.readouterr().out)
+    assert scores[0] == scores[1] != scores[2], "the threshold is the best one: only their ratio matters"
+    assert all("NAB score of own anomalies, 2 times" in line and float(line.split()[0]) > 0 for line in scores)
+
+
 @pytest.mark.exhaustive
 def test_one_can_look_inside_of_the_model_of_one_series(trained, capsys):
     with pytest.raises(SystemExit) as ended:

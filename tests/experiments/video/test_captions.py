@@ -4,20 +4,21 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.video.captions import LONGEST, CaptionBatches, FrameReader, caption_words, exact_captions
+from experiments.video.captions import LONGEST, CaptionBatches, caption_words, exact_captions
 from experiments.video.data import Digits
+from experiments.video.readers import make_reader
 from rnn_jax.models import EncoderDecoderConfig, make_generate, target_nats
 from rnn_jax.nnx import functional
 
 DIGITS = Digits(np.random.default_rng(1).random((10, 8, 8)).astype(np.float32), np.arange(10))
 
 
-@pytest.mark.parametrize("kind", ["recurrent", "transformer"])
-def test_an_encoder_decoder_reads_frames(kind):
+@pytest.mark.parametrize(("kind", "reader"), [("recurrent", "coarse"), ("recurrent", "fine"), ("transformer", "fine")])
+def test_an_encoder_decoder_reads_frames(kind, reader):
     words = caption_words(DIGITS)
     assert set(words.vocabulary.words) >= {"a", "an", "moves", "then", "zero", "nine", "up", "left", "and", ","}
     config = EncoderDecoderConfig(model=kind, hidden_size=12, embedding_size=16, heads=1, transformer_layers=1)
-    model = config.encoder_decoder(len(words), jax.random.key(0), make_reader=FrameReader)
+    model = config.encoder_decoder(len(words), jax.random.key(0), make_reader=make_reader(reader, 4))
     params, rebuild = functional(model)
     batch = CaptionBatches(DIGITS, words, 3, 0).batch(0)
     assert batch["source"].shape == (LONGEST, 3, 24, 24) and batch["targets"].shape == (LONGEST, 3)

@@ -46,6 +46,7 @@ def test_flags_of_each_task(arguments, fields):
         ({"pooling": "sum"}, "pooling='sum'"),
         ({"variation": -1.0}, "variation=-1.0"),
         ({"batch_size": 0}, "batch_size"),
+        ({"task": "captions", "look_every": 0}, "look_every"),
         ({"task": "frames", "frames": 3}, "frames=3"),
         ({"task": "frames", "patch": 0}, "patch"),
         ({"task": "frames", "frame_cell": "lstm", "hidden_size": 0}, "hidden_size"),
@@ -66,3 +67,14 @@ def test_runs_of_earlier_versions_had_the_fields_of_all_tasks():
         assert EXPERIMENT.configure(EXPERIMENT.upgrade(every | stored)) == config
     with pytest.raises(ValueError, match=r"frame_cell=\['lstm'\]: expected str"):
         EXPERIMENT.configure(EXPERIMENT.upgrade(every | {"task": "frames", "frame_cell": ["lstm"]}))
+
+
+def test_captions_of_earlier_versions_were_read_by_the_coarse_reader():
+    config = flatten(EXPERIMENT.configure({"task": "captions", "layers": "3"}))
+    new = {"reader": "coarse", "look_every": 1}
+    for newer in ({}, {"reader": "fine", "look_every": 4}):
+        stored = {name: value for name, value in config.items() if name not in new} | newer
+        assert flatten(EXPERIMENT.configure(EXPERIMENT.today(stored))) == config | new | newer
+    assert EXPERIMENT.today({"task": "captions", "layers": 3}).keys() == {"task", "layers"}, (
+        "a few fields stay as they are"
+    )

@@ -117,13 +117,18 @@ def further_scores(row: dict[str, Any]) -> dict[str, str]:
     each = row.get("scores", [])
     found = {}
     for name in dict.fromkeys(name for scores in each for name in scores):
-        values = [scores[name] for scores in each if isinstance(scores.get(name), int | float)]
+        of_seeds = [scores[name] for scores in each if name in scores]
+        values = [value for value in of_seeds if isinstance(value, int | float)]
         if values:
             spread = statistics.stdev(values) if len(values) > 1 else None
             found[name] = rounded(statistics.fmean(values), half_width(spread, len(values)))
-        if pairs := [scores[name] for scores in each if isinstance(scores.get(name), list) and len(scores[name]) == 2]:
+        if pairs := [value for value in of_seeds if _is_interval(value)]:
             found[name] = f"[{', '.join(number_text(statistics.fmean(ends)) for ends in zip(*pairs, strict=True))}]"
     return found
+
+
+def _is_interval(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
 
 
 def value_text(row: dict[str, Any]) -> str:

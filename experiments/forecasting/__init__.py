@@ -19,21 +19,11 @@
 Windows of a series go to the layers, scaled by the training part alone; quantiles, a distribution, a number or a
 variance come out for each step ahead (`--output`), at once or one step after the other (`--decoding recursive`, or
 `ancestral`, which draws each step given those before it). One model may be of thousands of series, late and short ones
-too. The test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH
-and HAR. With `--segment` windows are read, and answered, in segments of several steps (SegRNN, Lin et al. 2023).
+too. The test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH,
+GJR-GARCH and HAR. With `--segment` windows are read, and answered, in segments of several steps (SegRNN, Lin et al. 2023).
 
 What is forecast is measured at its last step, or over all steps (`--error all`, `squared`). Differences to simpler
 methods have 95 % intervals: a bootstrap over blocks of seven horizons, for one trained model.
-
-`nyc-temperature-24h` is no proof that recurrence helps: that model begins as a ridge regression on means of the last
-hours, its layers silent; training moves the error little (`value before training` in the scores of a run), and over all
-24 steps ridge regression on the whole window is ahead. Its year tells little, for November and December are of seasons
-that it never trained on, which its bands show, too: they hold fewer hours than they say. `beijing-temperature-24h` asks
-the same with three years to learn from and whole years to choose by and to be tested on.
-
-`etth1-96` and its like are the seven series of ETTh1 in deviations of the training part, one score over all steps and
-series: 12, 4 and 4 months of 30 days, windows an hour apart, those of the test part all that have their whole horizon
-in it (the windows before it may begin earlier), no last batch left out.
 """
 
 from typing import Any

@@ -67,4 +67,6 @@ def test_further_scores_are_means_over_the_seeds_that_have_them():
     row = {"scores": [{"a": 1.0, "b": 2.0, "which": "x"}, {"a": 3.0}, {"a": 2}]}
     assert further_scores(row) == {"a": "2 ± 2", "b": "2.000"}
     assert further_scores({}) == {}
-    assert further_scores({"scores": [{"c": [-1.0, 2.0]}, {"c": [-2.0, 4.0]}, {}]}) == {"c": "[-1.500, 3.000]"}
+    assert further_scores({"scores": [{"c": [-1.0, 2.0]}, {"c": [-2.0, 4.0]}, {"d": [[1, 2], [3, 4]]}]}) == {
+        "c": "[-1.500, 3.000]"
+    }

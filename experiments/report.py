@@ -117,7 +117,8 @@ def command(experiment: str, config: dict[str, Any]) -> str:
 def table_text(results: Path = RESULTS) -> str:
     """The results as a Markdown table, each with that of a transformer of its size; what is best in a row is bold."""
     heads = ("task", "metric", "model", "here", "transformer", "best published", "best baseline")
-    rows, ahead, said = [], [], {}
+    rows, ahead = [], []
+    said: dict[str, dict[str, None]] = {}  # tasks by what is to be said of them
     for file in sorted(results.glob("*.json")):
         stored = read_results(file)
         for row in stored["results"]:
@@ -137,7 +138,7 @@ def table_text(results: Path = RESULTS) -> str:
                 ", ".join(bold(markdown_text(f"{n} {number_text(v)}"), v == top) for n, v in baselines),
             ]
             rows.append(cells)
-            said[task] = markdown_text(" ".join(remarks(alone.name)))
+            said.setdefault(markdown_text(" ".join(remarks(alone.name))), {})[task] = None
             ahead += [
                 f"- {task}, {markdown_text(row['model'])}: {markdown_text(f'{n} {number_text(v)}')}"
                 for n, v in alone.baselines.items()
@@ -146,7 +147,7 @@ def table_text(results: Path = RESULTS) -> str:
     lines = [markdown_table(heads, rows)]
     if ahead:
         lines += ["", "Not ahead of a simple baseline of the same run:", "", *ahead]
-    if notes := [f"- {task}: {text}" for task, text in said.items() if text]:
+    if notes := [f"- {', '.join(tasks)}: {text}" for text, tasks in said.items() if text]:
         lines += ["", "To be read with:", "", *notes]
     return "\n".join(lines)
 

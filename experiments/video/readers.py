@@ -84,7 +84,7 @@ class FineReader(nnx.Module):
         for k, convolution in enumerate(self.convolutions):
             xs = _convolved(convolution, xs)
             xs = xs if k else _halved(xs)
-        what = self.what(xs.max(axis=(1, 2))).reshape(len(looked), batch, -1)
+        what = self.what(xs.max(axis=(1, 2))).reshape(looked.shape[0], batch, -1)
         return where + jnp.repeat(what, self.look_every, axis=0)[:steps]
 
 

@@ -37,7 +37,7 @@ report: $(VENV)/experiments.installed  ## one page of all results, report/index.
 	$(RUN) -m experiments.page $(if $(RUNS),--runs "$(RUNS)") $(if $(STUDIES),--studies "$(STUDIES)")
 
 docs: $(VENV)/docs.installed  ## the documentation, docs/_build/html/index.html; runs the code of its pages
-	$(RUN) -m sphinx -W --keep-going -j 2 -b html docs docs/_build/html
+	$(RUN) -m sphinx -W --keep-going -j 2 $(DOCS_FLAGS) -b html docs docs/_build/html
 
 clean:  ## remove the environment and caches, not the runs
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

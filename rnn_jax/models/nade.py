@@ -59,7 +59,9 @@ class NADE(nnx.Module):
         self.decode = nnx.Param(draw(rngs.params(), (hidden_size, bits), jnp.float32))
         self.dtype = dtype
 
-    def __call__(self, state: Float[Array, "*B F"], bits: Num[Array, "*B K"] | Bool[Array, "*B K"]) -> jax.Array:
+    def __call__(
+        self, state: Float[Array, "*B F"], bits: Num[Array, "*B K"] | Bool[Array, "*B K"]
+    ) -> Float[jax.Array, "*B K"]:
         """Logits float32 `[..., K]` of each bit, given those before it.
 
         The hidden units change only after a one: where no bit has more than n ones before it, n + 1 states of them are

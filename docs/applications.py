@@ -9,7 +9,7 @@ from experiments.__main__ import docstring_of, duration, question_of
 from experiments.published import remarks
 from experiments.registry import FOLDER, experiment_names
 from experiments.report import read_results
-from experiments.standing import device_text, further_scores, number_text, slug, standings, value_text
+from experiments.standing import FURTHER, device_text, further_rows, number_text, slug, standings, value_text
 from rnn_jax.studies.markup import markdown_code, markdown_table, markdown_text
 
 INDEX = """# Applications
@@ -96,12 +96,8 @@ def task_of(name: str, rows: list[dict[str, Any]]) -> str:
 
 def further_of(rows: list[dict[str, Any]]) -> list[str]:
     """A table of what else the runs of each model were scored by, if there is any."""
-    found = [
-        (markdown_text(score), markdown_text(row["model"]), value)
-        for row in rows
-        for score, value in further_scores(row).items()
-    ]
-    return [markdown_table(("further score", "model", "mean over seeds"), found)] if found else []
+    found = [(markdown_text(score), markdown_text(model), value) for score, model, value in further_rows(rows)]
+    return [markdown_table(FURTHER, found)] if found else []
 
 
 def figure_of(name: str, row: dict[str, Any]) -> list[str]:

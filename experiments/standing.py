@@ -127,6 +127,14 @@ def further_scores(row: dict[str, Any]) -> dict[str, str]:
     return found
 
 
+FURTHER = ("further score", "model", "mean over seeds")
+
+
+def further_rows(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """What `FURTHER` heads: each further score of each result."""
+    return [(name, row["model"], value) for row in rows for name, value in further_scores(row).items()]
+
+
 def _is_interval(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
 

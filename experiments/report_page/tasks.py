@@ -17,11 +17,10 @@ from experiments.report_page.elements import (
     table,
 )
 from experiments.report_page.overview import link_name, marked
-from experiments.standing import Standing, device_text, further_scores, is_transformer, number_text, spread_text
+from experiments.standing import FURTHER, Standing, device_text, further_rows, is_transformer, number_text, spread_text
 
 MODELS = ("model", "score", "seeds", "parameters", "seconds a run", "device")
 OTHERS = ("compared with", "score", "source")
-FURTHER = ("further score", "model", "mean over seeds")
 
 Files = Callable[[dict[str, Any]], tuple[Path, str, list[tuple[str, Path]]]]
 """From a row to the folder of its figures and texts, where copies go, and the files: each with its kind."""
@@ -82,11 +81,7 @@ def compared(task: Standing, top: float | None) -> str:
 
 def further(task: Standing) -> str:
     """What else the runs of each model were scored by."""
-    rows = [
-        [escaped(name), escaped(row["model"]), escaped(value)]
-        for row in task.ranked
-        for name, value in further_scores(row).items()
-    ]
+    rows = [list(map(escaped, row)) for row in further_rows(task.ranked)]
     return table(FURTHER, rows) if rows else ""
 
 

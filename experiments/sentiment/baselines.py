@@ -77,8 +77,14 @@ class NBSVM(NamedTuple):
 
 def log_count_ratios(design: csr_array, sign: np.ndarray) -> np.ndarray:
     """How much more often than the others texts of a class have each feature: `[V]`, see `NBSVM.fit`."""
-    inside, outside = (1 + design.T @ (sign == one).astype(float) for one in (1, -1))
-    return np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+    inside, outside = (design.T @ (sign == one).astype(float) for one in (1, -1))
+    return ratios_of_counts(inside, outside)
+
+
+def ratios_of_counts(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Log-count ratios by how many texts of a class, and of the others, have each feature: `[..., V]`."""
+    p, q = inside + 1, outside + 1
+    return np.log(p / p.sum(-1, keepdims=True)) - np.log(q / q.sum(-1, keepdims=True))
 
 
 def _weights_of(design: csr_array, sign: np.ndarray, costs: Sequence[float]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.sentiment.baselines import ratios_of_counts
 from experiments.sentiment.model import TextClassifier
 from rnn_jax.data import PAD
 from rnn_jax.data.vocabulary import SPECIALS
@@ -35,8 +36,7 @@ def start_ratios(model: TextClassifier, texts: Sequence[np.ndarray], labels: np.
     counts = np.zeros((classes, size))
     for tokens, label in zip(texts, labels, strict=True):
         counts[label, np.unique(tokens)] += 1
-    inside, outside = counts + 1, counts.sum(axis=0) - counts + 1
-    ratios = np.log(inside / inside.sum(1, keepdims=True)) - np.log(outside / outside.sum(1, keepdims=True))
+    ratios = ratios_of_counts(counts, counts.sum(axis=0) - counts)
     ratios[:, : len(SPECIALS)] = 0.0  # an unknown word says nothing
     scores = np.stack([_score(ratios.T, tokens) for tokens in texts])
     scale = spread / (scores - scores.mean(axis=1, keepdims=True)).std()

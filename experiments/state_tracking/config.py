@@ -8,7 +8,7 @@ import jax
 from experiments.common.sequence_labeler import SequenceLabelerConfig
 from experiments.common.synthetic import SampleStream
 from experiments.state_tracking.data import REGULAR, TASKS, lengths_between
-from rnn_jax.checks import check_choice, check_size
+from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.train import FitConfig
 
 
@@ -49,10 +49,9 @@ class Config:
         check_choice("task", self.task, ("regular", *TASKS))
         for name in ("longest", "held_out", "batch_size"):
             check_size(name, getattr(self, name))
+        check_rate("label_smoothing", self.label_smoothing)
         if self.curriculum < 0:
             raise ValueError(f"curriculum={self.curriculum}: expected 0 (none) or more updates")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing={self.label_smoothing}: expected a share from 0 to less than 1")
         if self.longest < 3:
             raise ValueError(f"longest={self.longest}: expected at least 3 steps")
         if self.test_length <= self.longest:

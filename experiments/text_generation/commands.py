@@ -42,10 +42,8 @@ def prepare(config: Config) -> Prepared:
         value, baselines = outcome.progress.best, text_baselines(tokenizer, parts.train, parts.scored)
         scores = {"best of the evaluations on the part that chose the update": value}
         if parts.test:
-            scores, value = (
-                {"validation": value},
-                make_text_score(rebuild, tokenizer.encode(parts.test))(outcome.params),
-            )
+            scores = {"validation": value}
+            value = make_text_score(rebuild, tokenizer.encode(parts.test))(outcome.params)
         rows = {f"{config.model.cell} (update {outcome.progress.best_step})": value, **baselines}
         part = "test" if parts.test else "validation"
         print(f"\n{part}, nats per character\n" + "\n".join(f"  {v:.3f}  {name}" for name, v in rows.items()))

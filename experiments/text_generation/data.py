@@ -118,10 +118,8 @@ def split_corpus(corpus: Corpus, name: str, hold_out_test: bool = False) -> tupl
     said = [f"parts: {sizes} characters"]
     if unseen := sorted(symbols - set(parts.train)):
         places = sum(character in unseen for character in parts.validation + parts.test)
-        shown, where = (
-            ", ".join(map(repr, unseen[:5])),
-            "after the training part" if parts.test else "in the last tenth",
-        )
+        shown = ", ".join(map(repr, unseen[:5]))
+        where = "after the training part" if parts.test else "in the last tenth"
         said.append(f"note: {len(unseen):,} symbols are only {where}, {places:,} times, and not learned: {shown}")
     if len(set(parts.train)) < 2:
         raise DataError(f"{name} has only {parts.train[0]!r} in its training part: there is nothing to predict")

@@ -18,7 +18,7 @@ KEY = jax.random.key(0)
         ({"longest": 2}, "longest=2: expected at least 3"),
         ({"test_length": 40}, "test_length=40: expected more than longest=40"),
         ({"curriculum": -1}, "curriculum=-1"),
-        ({"label_smoothing": 1.0}, "label_smoothing=1.0: expected a share from 0"),
+        ({"label_smoothing": 1.0}, "label_smoothing=1.0: expected a probability, 0 <= label_smoothing < 1"),
         ({"held_out": 0}, "held_out=0"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"bidirectional": True}, "bidirectional=True"),

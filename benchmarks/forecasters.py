@@ -71,10 +71,10 @@ Forecast = Callable[[], np.ndarray]
 def ours(case: Case, cell: str) -> Forecast:
     """The application `experiments.forecasting` with its defaults, but without recurrent dropout, as none here has."""
     from experiments.forecasting.commands import make_task
-    from experiments.forecasting.config import ForecastConfig, ForecasterConfig, WindowConfig
+    from experiments.forecasting.config import ForecastConfig, ForecasterConfig
     from experiments.forecasting.model import make_forecast
     from experiments.forecasting.panel import Panel
-    from experiments.forecasting.windows import Scaling
+    from experiments.forecasting.windows import Scaling, WindowConfig
     from rnn_jax.train import HoldOutConfig, Run, fit
 
     names, steps = [f"series {s}" for s in range(len(case.values))], case.steps

@@ -21,7 +21,7 @@ from experiments.forecasting.outputs import OUTPUTS
 from experiments.forecasting.panel import Panel
 from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.segments import SegmentReader, check_segment
-from experiments.forecasting.windows import Layout, Windows
+from experiments.forecasting.windows import Layout, WindowConfig, Windows
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.models.classifier import POOLINGS
@@ -39,53 +39,6 @@ SERIES: dict[str, Callable[[], Panel]] = {
 }
 HOURLY = ("weather", "beijing", "dust", "etth1", "etth2")
 DAY = 24
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class WindowConfig:
-    """How much of a series a forecast sees, and how far it reaches.
-
-    Raises:
-        ValueError: a value is out of range.
-    """
-
-    horizon: int = 24
-    """Steps ahead."""
-    window: int = 24
-    """Steps that a forecast sees."""
-    season: int = 24
-    """Steps after which a series is much as it was, at most window; 1 for the last value, 0 for nothing."""
-    calendar: str = "day,year"
-    """Of day, week and year, with commas: the cycles whose place is an input."""
-    across: bool = True
-    """Where there are several series, each also reads the mean of all of them; without, a model of many series
-    forecasts others, too."""
-    embed_series: bool = False
-    """Where there are several series, each has an embedding of its own (of its channel, as SegRNN calls it)."""
-
-    def __post_init__(self):
-        for name in ("horizon", "window"):
-            check_size(name, getattr(self, name))
-        if not 0 <= self.season <= self.window:
-            raise ValueError(f"season={self.season}: expected 0 to window={self.window}")
-
-    def cut(self, panel: Panel, scaling: Scaling, *, ahead: bool, forced: bool = False) -> Windows:
-        """The windows of a panel; with `ahead` with what is known of the steps to forecast, see `Windows`."""
-        cycles = split_names(self.calendar)
-        return Windows(
-            panel, scaling, self.window, self.horizon, cycles, ahead=ahead, forced=forced, across=self.across,
-            named=self.embed_series,
-        )  # fmt: skip
-
-    def layout(self, known: Mapping[str, Any], scaling: Scaling) -> Layout:
-        """What a model reads of each step, by the panel.json of a run and the scaling of it."""
-        cycles, columns = len(split_names(self.calendar)), known.get("known", {})
-        ahead, static = len(columns.get("future", [])), len(columns.get("static", []))
-        series = len(known["series"]) if self.across else 1
-        count = Windows.feature_count(len(known["names"]), series, scaling.gaps, cycles, ahead + static)
-        sizes = tuple(len(scaling.vocabulary[column]) for column in columns.get("categories", []))
-        sizes = (len(known["series"]), *sizes) if self.embed_series else sizes
-        return Layout(count, ahead, 2 * cycles, sizes, columns.get("words_ahead", 0))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,16 @@
-"""Windows of a panel: what a forecast sees, scaled by the training part alone, and what comes after it."""
+"""Windows of a panel: what a forecast sees, scaled by the training part alone, what comes after it; their config."""
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.common.table_cells import split_names
 from experiments.forecasting.panel import Panel, calendar, carried_forward
 from experiments.forecasting.scaling import Scaling
+from rnn_jax.checks import check_size
 from rnn_jax.data.batches import BucketBatches
 from rnn_jax.data.download import DataError
 
@@ -297,3 +299,50 @@ def _to_length(values: np.ndarray, steps: int, missing: float | bool) -> np.ndar
     """Values `[S, T, ...]` at so many steps: cut, or the rest missing."""
     more = np.full((len(values), max(0, steps - values.shape[1]), *values.shape[2:]), missing, values.dtype)
     return np.concatenate([values[:, :steps], more], axis=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WindowConfig:
+    """How much of a series a forecast sees, and how far it reaches.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    horizon: int = 24
+    """Steps ahead."""
+    window: int = 24
+    """Steps that a forecast sees."""
+    season: int = 24
+    """Steps after which a series is much as it was, at most window; 1 for the last value, 0 for nothing."""
+    calendar: str = "day,year"
+    """Of day, week and year, with commas: the cycles whose place is an input."""
+    across: bool = True
+    """Where there are several series, each also reads the mean of all of them; without, a model of many series
+    forecasts others, too."""
+    embed_series: bool = False
+    """Where there are several series, each has an embedding of its own (of its channel, as SegRNN calls it)."""
+
+    def __post_init__(self):
+        for name in ("horizon", "window"):
+            check_size(name, getattr(self, name))
+        if not 0 <= self.season <= self.window:
+            raise ValueError(f"season={self.season}: expected 0 to window={self.window}")
+
+    def cut(self, panel: Panel, scaling: Scaling, *, ahead: bool, forced: bool = False) -> Windows:
+        """The windows of a panel; with `ahead` with what is known of the steps to forecast, see `Windows`."""
+        cycles = split_names(self.calendar)
+        return Windows(
+            panel, scaling, self.window, self.horizon, cycles, ahead=ahead, forced=forced, across=self.across,
+            named=self.embed_series,
+        )  # fmt: skip
+
+    def layout(self, known: Mapping[str, Any], scaling: Scaling) -> Layout:
+        """What a model reads of each step, by the panel.json of a run and the scaling of it."""
+        cycles, columns = len(split_names(self.calendar)), known.get("known", {})
+        ahead, static = len(columns.get("future", [])), len(columns.get("static", []))
+        series = len(known["series"]) if self.across else 1
+        count = Windows.feature_count(len(known["names"]), series, scaling.gaps, cycles, ahead + static)
+        sizes = tuple(len(scaling.vocabulary[column]) for column in columns.get("categories", []))
+        sizes = (len(known["series"]), *sizes) if self.embed_series else sizes
+        return Layout(count, ahead, 2 * cycles, sizes, columns.get("words_ahead", 0))

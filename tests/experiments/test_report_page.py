@@ -262,22 +262,43 @@ for (const width of widths) {
 </script>"""
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not opened in a browser")
-def test_on_wide_and_narrow_screens_all_scores_are_seen_and_nothing_scrolls_sideways(folder, tmp_path):
+def seen(folder: Path, profile: Path) -> list[dict]:
+    """Asserts that on screens of two widths all scores can be read and nothing scrolls sideways; what was measured."""
     (folder / "measure.html").write_text(MEASURE)
-    tasks = len(Document((folder / "index.html").read_text()).tables[0]) - 1
-    found = json.loads(html.unescape(re.sub("<.*?>", "", dump((folder / "measure.html").as_uri(), tmp_path))))
+    found = json.loads(html.unescape(re.sub("<.*?>", "", dump((folder / "measure.html").as_uri(), profile))))
     assert sorted((view["width"], view["open"]) for view in found) == [
         (w, o) for w in (400, 1280) for o in (False, True)
     ]
     for view in found:
         size = f"{view['width']} px, folds {'open' if view['open'] else 'closed'}"
-        assert len(view["scores"]) > 2 * tasks, "the score of each task and of what it is compared with"
         for text, left, right, height in view["scores"]:
             assert 0 <= left < right <= view["view"] and height > 10, f"{size}: {text} is not on the screen"
         assert view["page"] == view["view"], f"{size}: the page is {view['page']} px wide"
         assert not view["wider"], f"{size}: {view['wider'][:5]}"
-        assert view["height"] > (60_000 if view["open"] else 2_000), f"{size}: was anything laid out?"
+    return found
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not opened in a browser")
+def test_on_wide_and_narrow_screens_all_scores_are_seen_and_nothing_scrolls_sideways(folder, tmp_path):
+    tasks = len(Document((folder / "index.html").read_text()).tables[0]) - 1
+    for view in seen(folder, tmp_path):
+        assert len(view["scores"]) > 2 * tasks, "the score of each task and of what it is compared with"
+        assert view["height"] > (60_000 if view["open"] else 2_000), f"{view['width']} px: was anything laid out?"
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not opened in a browser")
+def test_neither_long_names_nor_long_numbers_push_a_score_off_the_screen(tmp_path):
+    long = {
+        "task": "every" * 12,
+        "model": "gated_deltaproduct" * 4,
+        "metric": "perplexity" * 8,
+        "baselines": {"b" * 90: 2},
+    }
+    numbers = {"mean": -1234.56789, "std": 1e-4, "n": 8}
+    (tmp_path / "index.html").write_text(
+        page.page({"Overview": overview(standings("e", [RESULT | long | numbers]), "task")})
+    )
+    assert {text for view in seen(tmp_path, tmp_path / "profile") for text, *_ in view["scores"]} >= {"2.000 (best)"}
 
 
 def test_make_report_takes_ones_own():

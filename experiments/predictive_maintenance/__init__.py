@@ -14,7 +14,8 @@ Constant sensors are left out, the others standardised on training engines, with
 are several (altitude and throttle in whole units). The network reads whole histories and predicts after each flight the
 mean and the standard deviation of the RUL, the flights that are left, 125 at most: before that an engine shows no wear.
 The true RUL of the test engines is capped there, too, as is usual; a run says the RMSE with it as it is beside that.
-Every fifth training engine is for validation, truncated anywhere from the 31st flight on among its last 150.
+Every fifth training engine is for validation, truncated anywhere from the 31st flight on among its last 150. It also
+says how wide the intervals are to be; with `--no-hold-out` all engines are trained on, and intervals are as they come.
 
 Your own: files as those, or tables with named columns, a row for each cycle of a unit, in which every unit runs to its
 failure. `--settings` names columns that make operating conditions. For `evaluate --data` the RUL after the last row of
@@ -33,7 +34,7 @@ EXPERIMENT = Experiment(
     prepare,
     restore,
     commands=(evaluate,),
-    upgrade=add_fields(Config, *UNIT_FIELDS),
+    upgrade=add_fields(Config, *UNIT_FIELDS, "hold_out"),
     predictor=PredictiveMaintenancePredictor,
     own_data="--data FILE --unit COLUMN --time COLUMN --sensors COLUMN,COLUMN",
 )

@@ -1,7 +1,7 @@
 """Train a network that predicts the RUL, and score it on test engines."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 
@@ -39,8 +39,10 @@ def prepare(config: Config) -> Prepared:
     data, subset, cap, summary = config.engines.data, config.engines.subset, config.engines.cap, config.model.summary
     engines, test, names = load_engines(data, subset, config.engines.columns)
     training, validation = hold_out_engines(engines)
+    hold_out = config.fit.hold_out
+    training = training if hold_out else engines
     scaling = SensorScaling.fit(training, names)
-    say_engines(training, validation, test, scaling)
+    say_engines({"training": training} | ({"validation": validation} if hold_out else {}) | {"test": test}, scaling)
     params, rebuild = functional(config.model.build(len(scaling.sensors), key_for(config.fit.seed, "init")))
     batches = EngineBatches(training, scaling, cap, config.engines.batch_size, config.fit.seed)
     title = f"{config.engines.title}: {summary}"
@@ -58,10 +60,13 @@ def prepare(config: Config) -> Prepared:
         return {"validation_loss": float(nats / count), "validation_rmse": errors.rmse}
 
     def finish(outcome: Outcome, run: Run) -> dict:
-        errors = truncation_errors(validation, predict(outcome.params), cap)
-        run.write_json("stretch.json", {"stretch": errors.stretch})
-        predictions = make_predict(rebuild, test, scaling, cap, errors.stretch)(outcome.params)
-        scores = rul_scores(test, predictions, cap) | {"validation rmse": errors.rmse, "stretch": errors.stretch}
+        stretch, held = 1.0, {}  # with all engines trained on there is nothing to calibrate intervals by
+        if hold_out:
+            errors = truncation_errors(validation, predict(outcome.params), cap)
+            stretch, held = errors.stretch, {"validation rmse": errors.rmse, "stretch": errors.stretch}
+        run.write_json("stretch.json", {"stretch": stretch})
+        predictions = make_predict(rebuild, test, scaling, cap, stretch)(outcome.params)
+        scores = rul_scores(test, predictions, cap) | held
         baseline = ridge_errors(training, test, scaling, cap)
         known = published(f"predictive_maintenance/cmapss-{subset.lower()}") if (cap, data) == (125, "") else []
         metric = f"RMSE, cycles, RUL capped at {cap}"
@@ -87,28 +92,31 @@ def prepare(config: Config) -> Prepared:
     )  # fmt: skip
 
 
-def say_engines(
-    training: Sequence[Engine], validation: Sequence[Engine], test: Sequence[Engine], scaling: SensorScaling
-) -> None:
+def say_engines(parts: Mapping[str, Sequence[Engine]], scaling: SensorScaling) -> None:
     """Say what was read, and what is odd about it.
+
+    Args:
+        parts: training, validation where there is such a part, and test.
+        scaling: of the training engines.
 
     Raises:
         DataError: an engine for validation or test flies as none for training does, or none for validation has lived
             long enough to be cut off.
     """
-    parts = {"training": training, "validation": validation, "test": test}
     counts = [f"{len(engines):,} for {part} ({sum(map(len, engines)):,} rows)" for part, engines in parts.items()]
-    lives = [len(engine) for engine in [*training, *validation]]
+    lives = [len(engine) for part, engines in parts.items() if part != "test" for engine in engines]
     lines = [
         f"engines: {', '.join(counts)}",
         f"cycles to the failure: {min(lives)} to {max(lives)}",
         f"{len(scaling.sensors)} of {len(scaling.names) or SENSORS} sensors vary; {len(scaling.conditions)} operating "
         "conditions",
     ]
-    scaling.far_sensors(validation)
-    if max(map(len, validation)) < SHORTEST:
-        raise DataError(f"no engine for validation has {SHORTEST} cycles: expected longer histories")
-    print("\n".join([*lines, *(f"note: {note}" for note in scaling.far_sensors(test))]), file=sys.stderr)
+    if validation := parts.get("validation"):
+        scaling.far_sensors(validation)
+        if max(map(len, validation)) < SHORTEST:
+            raise DataError(f"no engine for validation has {SHORTEST} cycles: expected longer histories")
+    notes = [f"note: {note}" for note in scaling.far_sensors(parts["test"])]
+    print("\n".join([*lines, *notes]), file=sys.stderr)
 
 
 def restore(run: Run, config: Config) -> Trained:

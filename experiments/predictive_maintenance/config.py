@@ -11,7 +11,7 @@ from experiments.predictive_maintenance.units import UnitColumns
 from rnn_jax.checks import check_rate, check_size
 from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.models.gaussian import GaussianModel
-from rnn_jax.train import FitConfig
+from rnn_jax.train import HoldOutConfig
 
 UNIT_FIELDS = ("unit", "time", "sensors", "settings")
 
@@ -101,4 +101,6 @@ class Config:
 
     engines: EngineConfig = EngineConfig()
     model: RULConfig = RULConfig()
-    fit: FitConfig = FitConfig(steps=400, warmup_steps=50, evaluate_every=50, learning_rate=5e-3, weight_decay=0.3)
+    fit: HoldOutConfig = HoldOutConfig(
+        steps=400, warmup_steps=50, evaluate_every=50, learning_rate=5e-3, weight_decay=0.3
+    )

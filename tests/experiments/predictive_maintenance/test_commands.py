@@ -77,6 +77,19 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert capsys.readouterr().out.splitlines() == lines
 
 
+def test_without_a_validation_part_all_engines_are_trained_on(folder, tmp_path, capsys):
+    words = ["--data", folder, "--subset", "OWN", "--runs", tmp_path, "--name", "run", *SMALL]
+    assert "use evaluate_every=80" in command.refused(capsys, *words, "--no-hold-out")
+    assert command(*words, "--no-hold-out", "--evaluate-every", "80") == 0
+    said, run = capsys.readouterr().err, tmp_path / "predictive_maintenance" / "run"
+    assert "engines: 40 for training" in said and "for validation" not in said
+    engines = read_engines(folder / "train_OWN.txt")
+    assert json.loads((run / "scale.json").read_text()) == SensorScaling.fit(engines).to_json()
+    assert json.loads((run / "stretch.json").read_text()) == {"stretch": 1.0}
+    result = json.loads((run / "result.json").read_text())
+    assert result["value"] < 4 and not {"validation rmse", "stretch"} & set(result["scores"])
+
+
 @pytest.mark.exhaustive
 def test_interrupted_it_resumes_to_the_same_result(trained, folder, tmp_path, capsys):
     run = tmp_path / "predictive_maintenance" / "run"
@@ -255,7 +268,7 @@ def test_what_was_read_is_said_with_sensors_in_another_unit(folder, trained, tmp
     changed(folder, tmp_path, "test_OWN.txt", lambda row: [*row[:12], f"{1000 * float(row[12]):.3f}", *row[13:]])
     training, validation = hold_out_engines(read_engines(folder / "train_OWN.txt"))
     test, scaling = read_engines(tmp_path / "test_OWN.txt"), SensorScaling.fit(training)
-    say_engines(training, validation, test, scaling)
+    say_engines({"training": training, "validation": validation, "test": test}, scaling)
     said = capsys.readouterr().err
     assert "engines: 32 for training" in said and "21 of 21 sensors vary; 2 operating conditions" in said
     assert said.count("note:") == 1 and "note: sensor 8 is up to " in said and "in the same unit?" in said
@@ -263,7 +276,7 @@ def test_what_was_read_is_said_with_sensors_in_another_unit(folder, trained, tmp
     assert "note: sensor 8 is up to " in capsys.readouterr().err
     short = dataclasses.replace(test[0], sensors=test[0].sensors[:9], settings=test[0].settings[:9])
     with pytest.raises(DataError, match="no engine for validation has 31 cycles"):
-        say_engines(training, [short], test, scaling)
+        say_engines({"training": training, "validation": [short], "test": test}, scaling)
 
 
 def test_predictions_need_a_finished_run(trained, tmp_path, capsys):

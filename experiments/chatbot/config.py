@@ -127,6 +127,9 @@ class ChatbotConfig:
     model: SequenceConfig
     fit: FitConfig = FitConfig(steps=240, evaluate_every=40, learning_rate=3e-3, warmup_steps=50, weight_decay=0.05)
 
+    def __post_init__(self):
+        check_size("batch_size", self.batch_size)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RankingConfig(ChatbotConfig):

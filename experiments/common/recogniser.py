@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from experiments.common.recordings import Recording, in_order
-from rnn_jax.checks import check_choice
+from rnn_jax.checks import check_choice, check_number
 from rnn_jax.data.augment import mask_features
 from rnn_jax.data.features import LogMel
 from rnn_jax.losses import token_cross_entropy
@@ -123,8 +123,7 @@ class RecogniserConfig(SequenceConfig):
 
     def __post_init__(self):
         for name in ("noise", "masked_bands", "masked_steps"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)}: expected a number of at least 0")
+            check_number(name, getattr(self, name), least=0)
         super().__post_init__()
 
     def build(self, statistics: TrainingStatistics, frontend: LogMel | None, key: jax.Array) -> Recogniser:

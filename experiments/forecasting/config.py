@@ -22,7 +22,7 @@ from experiments.forecasting.panel import Panel
 from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.segments import SegmentReader, check_segment
 from experiments.forecasting.windows import Layout, WindowConfig, Windows
-from rnn_jax.checks import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_number, check_rate, check_size
 from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.models.classifier import POOLINGS
 from rnn_jax.nnx import Recurrent
@@ -76,8 +76,7 @@ class ForecasterConfig(SequenceConfig):
         check_choice("decoding", self.decoding, ("direct", "recursive", "ancestral"))
         check_choice("pooling", self.pooling, POOLINGS)
         check_rate("input_dropout", self.input_dropout)
-        if self.penalty < 0:
-            raise ValueError(f"penalty={self.penalty}: expected a number of at least 0")
+        check_number("penalty", self.penalty, least=0)
         if self.output == "variance" and self.decoding != "direct":
             raise ValueError("output='variance' forecasts the next steps directly, with season=0")
         if self.segment:
@@ -145,6 +144,7 @@ class ForecastConfig:
     )
 
     def __post_init__(self):
+        check_size("batch_size", self.batch_size)
         window, means = self.windows.window, self.model.means
         if not all(name.isdigit() and 1 <= int(name) <= window for name in split_names(means)):
             raise ValueError(f"means={means!r}: expected numbers from 1 to window={window}, with commas")

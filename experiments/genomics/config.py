@@ -47,6 +47,7 @@ class CrossValidationConfig:
     """The class is the same on the other strand: train on both, and average over both. Not so for splice sites."""
 
     def __post_init__(self):
+        check_size("batch_size", self.batch_size)
         if self.folds < 3:
             raise ValueError(f"folds={self.folds}: expected at least 3, for training, validation and test")
 

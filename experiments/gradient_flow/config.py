@@ -27,7 +27,8 @@ class Config:
     fit: FitConfig = FitConfig(steps=300, evaluate_every=100, warmup_steps=20, schedule="constant")
 
     def __post_init__(self):
-        check_size("batch_size", self.batch_size)
+        for name in ("length", "batch_size"):
+            check_size(name, getattr(self, name))
 
     @property
     def summary(self) -> str:

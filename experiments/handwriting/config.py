@@ -8,6 +8,7 @@ from experiments.common.recogniser import RecogniserConfig, WordClassifierConfig
 from experiments.common.recordings import Recording
 from experiments.handwriting.data import handwriting_parts
 from experiments.handwriting.strokes import StrokeBatches, prepare_drawing
+from rnn_jax.checks import check_number, check_size
 from rnn_jax.train import HoldOutConfig
 
 CLASSIFIER = WordClassifierConfig(noise=0.0, masked_bands=0, masked_steps=0)
@@ -38,6 +39,8 @@ class HandwritingConfig:
     fit: HoldOutConfig = HoldOutConfig(steps=3000, evaluate_every=300, weight_decay=0.01, averaging=0.99)
 
     def __post_init__(self):
+        check_number("variation", self.variation, least=0)
+        check_size("batch_size", self.batch_size)
         if self.points < 2:
             raise ValueError(f"points={self.points}: expected at least 2")
         if self.downwards and not self.data:

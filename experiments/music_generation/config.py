@@ -11,7 +11,7 @@ from flax import nnx
 from experiments.music_generation.data import SETS, RollBatches
 from experiments.music_generation.midi import PITCHES
 from experiments.music_generation.model import PianoRollModel
-from rnn_jax.checks import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_number, check_rate, check_size
 from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.train import FitConfig
 
@@ -90,8 +90,7 @@ class PianoRollConfig(SequenceConfig):
         check_choice("output", self.output, ("bernoulli", "nade"))
         check_size("nade_size", self.nade_size)
         check_rate("input_dropout", self.input_dropout)
-        if self.weight_noise < 0:
-            raise ValueError(f"weight_noise={self.weight_noise}: expected a deviation of at least 0")
+        check_number("weight_noise", self.weight_noise, least=0)
         super().__post_init__()
 
     @property

@@ -44,6 +44,7 @@ class EngineConfig:
 
     def __post_init__(self):
         check_size("cap", self.cap)
+        check_size("batch_size", self.batch_size)
         for name in UNIT_FIELDS:
             if (value := getattr(self, name)) and not self.data:
                 raise ValueError(f"{name}={value!r} names a column of a table .csv: it needs --data with such a table")

@@ -136,6 +136,10 @@ class Config:
     model: TextClassifierConfig = TextClassifierConfig()
     fit: FitConfig = FitConfig(steps=650, evaluate_every=50, learning_rate=4e-3)
 
+    def __post_init__(self):
+        for name in ("batch_size", "buckets"):
+            check_size(name, getattr(self, name))
+
     @property
     def summary(self) -> str:
         """The model and its tokens in a few words."""

@@ -11,7 +11,11 @@ from rnn_jax.train import FitConfig
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Which pictures, in which order, read by which model."""
+    """Which pictures, in which order, read by which model.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
 
     data: str = "mnist"
     """mnist, fashion_mnist, or a folder with your own files in the IDX format, named as theirs, or with pictures,
@@ -30,6 +34,8 @@ class Config:
     fit: FitConfig = FitConfig(steps=11_000, evaluate_every=550, learning_rate=1e-3)
 
     def __post_init__(self):
+        check_size("pixels", self.pixels)
+        check_size("batch_size", self.batch_size)
         if self.side is not None:
             check_size("side", self.side)
 

@@ -15,6 +15,7 @@ from experiments.speech.data import (
     string_parts,
     vowel_parts,
 )
+from rnn_jax.checks import check_number, check_size
 from rnn_jax.data.features import LogMel
 from rnn_jax.train import HoldOutConfig
 
@@ -40,6 +41,10 @@ class SpeechConfig:
     """Lengths to pad to, at most."""
     model: RecogniserConfig = WordClassifierConfig()
     fit: HoldOutConfig = HoldOutConfig(steps=400, evaluate_every=100, weight_decay=0.01)
+
+    def __post_init__(self):
+        for name in ("batch_size", "buckets"):
+            check_size(name, getattr(self, name))
 
     def parts(self) -> dict[str, list[Recording]]:
         """The recordings for training, validation and test."""
@@ -67,8 +72,8 @@ class SoundConfig(SpeechConfig):
     """Leave out files of your own that cannot be read, and list them."""
 
     def __post_init__(self):
-        if self.variation < 0:
-            raise ValueError(f"variation={self.variation}: expected a number of at least 0")
+        super().__post_init__()
+        check_number("variation", self.variation, least=0)
         if self.channel is not None and (self.channel < 1 or not self.data):
             raise ValueError(f"channel={self.channel}: expected a number from 1 on, and --data FOLDER")
         if self.skip_unreadable and not self.data:

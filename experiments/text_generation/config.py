@@ -6,13 +6,18 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from rnn_jax.checks import check_size
 from rnn_jax.models import LanguageModel, RecurrentConfig
 from rnn_jax.train import FitConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LanguageModelConfig(RecurrentConfig):
-    """A recurrent language model over characters."""
+    """A recurrent language model over characters.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
 
     embedding_size: int = 64
     """Features of an embedded character."""
@@ -20,6 +25,10 @@ class LanguageModelConfig(RecurrentConfig):
     """Score with the transposed embedding; embedding_size must equal hidden_size."""
     hidden_size: int = 320
     dropout: float = 0.0
+
+    def __post_init__(self):
+        check_size("embedding_size", self.embedding_size)
+        super().__post_init__()
 
     def build(self, vocabulary_size: int, key: jax.Array) -> LanguageModel:
         """The model, its initial values drawn with a typed key."""
@@ -45,3 +54,7 @@ class Config:
     """Characters of a row in one batch: how far gradients reach back."""
     model: LanguageModelConfig = LanguageModelConfig()
     fit: FitConfig = FitConfig(cpu_devices=1, steps=1200, evaluate_every=400, learning_rate=5e-3)
+
+    def __post_init__(self):
+        for name in ("batch_size", "length"):
+            check_size(name, getattr(self, name))

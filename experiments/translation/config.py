@@ -2,13 +2,18 @@
 
 import dataclasses
 
+from rnn_jax.checks import check_number, check_rate, check_size
 from rnn_jax.models import EncoderDecoderConfig
 from rnn_jax.train import FitConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """An encoder-decoder over subwords that both languages share."""
+    """An encoder-decoder over subwords that both languages share.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
 
     corpus: str = "multi30k"
     """multi30k, or the path of a file with a sentence, a tab and its translation in each line."""
@@ -33,3 +38,9 @@ class Config:
     )
     # One device: the decoder's loop adds gradients up at each step, and several would wait for each other there.
     fit: FitConfig = FitConfig(cpu_devices=1, steps=3960, evaluate_every=220, learning_rate=2e-3, warmup_steps=400)
+
+    def __post_init__(self):
+        for name in ("vocabulary_size", "batch_size", "buckets", "beams"):
+            check_size(name, getattr(self, name))
+        check_rate("label_smoothing", self.label_smoothing)
+        check_number("alpha", self.alpha)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from experiments.common.upgrade import add_fields, drop_other_tasks
 from rnn_jax.cells import make_cell
-from rnn_jax.checks import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_number, check_rate, check_size
 from rnn_jax.models import EncoderDecoderConfig, SequenceConfig
 from rnn_jax.models.classifier import POOLINGS
 from rnn_jax.train import FitConfig, HoldOutConfig
@@ -31,8 +31,7 @@ class TrackClassifierConfig(SequenceConfig):
     def __post_init__(self):
         check_choice("pooling", self.pooling, POOLINGS)
         check_rate("pooled_dropout", self.pooled_dropout)
-        if self.variation < 0:
-            raise ValueError(f"variation={self.variation}: expected a number of at least 0")
+        check_number("variation", self.variation, least=0)
         super().__post_init__()
 
 

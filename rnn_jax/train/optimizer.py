@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rnn_jax.checks import check_choice, check_rate, check_size
+from rnn_jax.checks import check_choice, check_number, check_rate, check_size
 from rnn_jax.typing import Params
 
 SCHEDULES = ("cosine", "linear", "constant")
@@ -46,14 +46,12 @@ class OptimizerConfig:
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_rate("momentum", self.momentum)
-        for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above 0")
-        for name in ("warmup_steps", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number of at least 0")
-        if not 0 <= self.final_fraction <= 1:
-            raise ValueError(f"final_fraction={self.final_fraction!r}: expected a number from 0 to 1")
+        check_number("learning_rate", self.learning_rate, above=0)
+        if not self.clip_norm > 0:  # infinity clips nothing
+            raise ValueError(f"clip_norm={self.clip_norm!r}: expected a number above 0")
+        check_number("warmup_steps", self.warmup_steps, least=0)
+        check_number("weight_decay", self.weight_decay, least=0)
+        check_number("final_fraction", self.final_fraction, least=0, most=1)
 
 
 def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:

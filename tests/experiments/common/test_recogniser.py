@@ -57,7 +57,7 @@ def test_padding_has_no_influence(config):
 
 @pytest.mark.parametrize(("options", "message"), [({"noise": -1.0}, "noise=-1.0"), ({"masked_steps": -1}, "masked_s")])
 def test_values_out_of_range_are_refused(options, message):
-    with pytest.raises(ValueError, match=f"{message}.*expected a number of at least 0"):
+    with pytest.raises(ValueError, match=f"{message}.*expected a finite number at least 0"):
         RecogniserConfig(**options)
     with pytest.raises(ValueError, match="pooling='sum'"):
         WordClassifierConfig(pooling="sum")

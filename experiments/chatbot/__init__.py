@@ -11,16 +11,16 @@
     python -m experiments.chatbot resume RUN                     go on after an interruption
 
 Ranking: a dual encoder (Lowe et al. 2015, arXiv:1506.08909; Henderson et al. 2017, arXiv:1705.00652) finds the true
-reply among ten. Writing: an encoder-decoder with attention. No turn of the test is among the training turns.
+reply among ten. Writing: an encoder-decoder with attention, with `--ngram 3` beside 3-grams of the training replies. No
+turn of the test is among the training turns.
 """
 
 from experiments.chatbot.commands import chat, evaluate, prepare, restore
-from experiments.chatbot.config import TASKS
+from experiments.chatbot.config import TASKS, upgrade
 from experiments.chatbot.predictor import chatbot_predictor
-from experiments.common.upgrade import drop_other_tasks
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
-    __name__, TASKS, prepare, restore, commands=(evaluate, chat), upgrade=drop_other_tasks(TASKS),
+    __name__, TASKS, prepare, restore, commands=(evaluate, chat), upgrade=upgrade,
     predictor=chatbot_predictor, own_data="--data FILE",
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from experiments.chatbot.batches import PAIR_AXES, PairBatches, TurnTokenizer
 from experiments.chatbot.config import RankingConfig, WritingConfig
 from experiments.chatbot.conversation import Conversation, confidence_threshold, make_responder
 from experiments.chatbot.data import DATASETS, load_conversations, split_conversations
+from experiments.chatbot.mixture import NGrams, mixed
 from experiments.chatbot.ranking import RankingTask
 from experiments.chatbot.writing import WritingTask
 from experiments.cli import print_lines
@@ -17,6 +19,7 @@ from experiments.common.reading import say
 from rnn_jax.data import digests, read_lines
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, command_on, draw_curves, key_for
+from rnn_jax.typing import Params
 
 SCORING: dict[str, type[Any]] = {"ranking": RankingTask, "writing": WritingTask}
 
@@ -30,7 +33,8 @@ def prepare(config: RankingConfig | WritingConfig) -> Prepared:
     tokenizer = TurnTokenizer(config.text.fit_tokenizer(turns), config.text.longest)
     counts, fit = tokenizer.counts(parts["train"]), config.fit
     params, rebuild = functional(config.build(len(counts), key_for(fit.seed, "init"), counts))
-    task = SCORING[config.task](rebuild, tokenizer, parts)
+    options = {"ngram": config.ngram} if isinstance(config, WritingConfig) else {}
+    task = SCORING[config.task](rebuild, tokenizer, parts, **options)
     batches = PairBatches(
         parts["train"], tokenizer, config.batch_size, fit.seed, group=fit.steps_per_dispatch, buckets=task.buckets
     )
@@ -41,9 +45,14 @@ def prepare(config: RankingConfig | WritingConfig) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         began = time.perf_counter()
-        value, baseline, scores, examples = task.test(outcome.params)
-        scores |= {"seconds of the test": time.perf_counter() - began}
-        model = config.model.architecture
+        whole, scores = task, {}
+        if options.get("ngram"):
+            whole, share = task.mixed(outcome.params)
+            scores = {"network's share": share, "network alone": task.test(outcome.params)[0]}
+            run.write_json("mixture.json", {"share": share})
+        value, baseline, further, examples = whole.test(outcome.params)
+        scores |= further | {"seconds of the test": time.perf_counter() - began}
+        model = config.summary
         rows = {f"{model} (best, update {outcome.progress.best_step})": value, **baseline}
         print(f"\ntest, {task.metric}\n" + "\n".join(f"  {v:7.2f}  {name}" for name, v in rows.items()))
         print("\n".join(f"  {name}: {score}" for name, score in scores.items()))
@@ -51,7 +60,7 @@ def prepare(config: RankingConfig | WritingConfig) -> Prepared:
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
         run.write_text("sample.txt", examples)
         replies = [pair.reply for pair in parts["train"] + parts["validation"]]
-        respond = make_responder(rebuild(outcome.params), tokenizer, replies)
+        respond = make_responder(whole.rebuild(outcome.params), tokenizer, replies)
         run.write_json("sure.json", confidence_threshold(respond, parts["validation"]))
         print(f"\n{examples}\ntalk with it: {command_on('experiments.chatbot', run, 'chat RUN')}")
         return {"model": model, "metric": task.metric, "value": value, "higher_is_better": task.higher_is_better,
@@ -69,8 +78,25 @@ def prepare(config: RankingConfig | WritingConfig) -> Prepared:
 def restore(run: Run, config: RankingConfig | WritingConfig) -> Trained:
     """The best model of a run, and the tokenizer of its turns."""
     tokenizer = TurnTokenizer(config.text.read_tokenizer(run.read_json("tokenizer.json")), config.text.longest)
-    model = config.build(len(tokenizer.tokenizer), key_for(config.fit.seed, "init"))
-    return Trained.best(run, config, *functional(model), preprocessor=tokenizer)
+    params, rebuild = functional(config.build(len(tokenizer.tokenizer), key_for(config.fit.seed, "init")))
+    if isinstance(config, WritingConfig) and config.ngram:
+        rebuild = mixed_again(run, config.ngram, tokenizer, rebuild)
+    return Trained.best(run, config, params, rebuild, preprocessor=tokenizer)
+
+
+def mixed_again(
+    run: Run, order: int, tokenizer: TurnTokenizer, rebuild: Callable[[Params], Any]
+) -> Callable[[Params], Any]:
+    """The network of a run mixed with n-grams of this order, as it was when the run ended.
+
+    Raises:
+        ValueError: the run is not finished, so that the share of the network is not known.
+    """
+    if not (run.path / "mixture.json").exists():
+        finish = command_on("experiments.chatbot", run, "resume RUN")
+        raise ValueError(f"run={str(run.path)!r} is not finished: {finish}")
+    replies = [tokenizer.reply(reply) for reply in run.read_json("replies.json")]
+    return mixed(rebuild, NGrams(replies, len(tokenizer.tokenizer), order), run.read_json("mixture.json")["share"])
 
 
 def evaluate(trained: Trained) -> None:

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from experiments.chatbot.model import DualEncoder
+from experiments.common.upgrade import add_fields, drop_other_tasks
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.data import Subwords, Words
 from rnn_jax.models import (
@@ -138,6 +139,11 @@ class RankingConfig(ChatbotConfig):
     task: Literal["ranking"] = "ranking"
     model: DualEncoderConfig = DualEncoderConfig()
 
+    @property
+    def summary(self) -> str:
+        """The model in a few words."""
+        return self.model.architecture
+
     def build(self, vocabulary_size: int, key: jax.Array, counts: Array | None = None) -> DualEncoder:
         """The model, its initial values drawn with a typed key; `counts` as of `WritingConfig.build` play no part."""
         del counts
@@ -146,10 +152,27 @@ class RankingConfig(ChatbotConfig):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WritingConfig(ChatbotConfig):
-    """An encoder-decoder that writes replies."""
+    """An encoder-decoder that writes replies.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
 
     task: Literal["writing"] = "writing"
+    ngram: int = 0
+    """Mix the network with n-grams of the training replies of this order, by the share that suits the validation pairs
+    (Mikolov et al. 2010); 0 for the network alone."""
     model: WriterConfig = WriterConfig()
+
+    def __post_init__(self):
+        if self.ngram:
+            check_size("ngram", self.ngram)
+        super().__post_init__()
+
+    @property
+    def summary(self) -> str:
+        """The model in a few words."""
+        return self.model.architecture + f", with {self.ngram}-grams" * (self.ngram > 0)
 
     def build(
         self, vocabulary_size: int, key: jax.Array, counts: Array | None = None
@@ -165,3 +188,10 @@ class WritingConfig(ChatbotConfig):
 
 
 TASKS: dict[str, type[ChatbotConfig]] = {"ranking": RankingConfig, "writing": WritingConfig}
+
+
+def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
+    """From what earlier versions stored: the fields of all tasks, and none for n-grams."""
+    if stored.get("task") == "writing":
+        stored = add_fields(WritingConfig, "ngram")(stored)
+    return drop_other_tasks(TASKS)(stored)

@@ -1,7 +1,7 @@
-"""How well replies are written: perplexity, by an encoder-decoder and by n-gram models of the same tokens."""
+"""How well replies are written: perplexity, by an encoder-decoder, n-gram models of the same tokens, and by both."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ from experiments.chatbot.baselines import ngram_perplexity
 from experiments.chatbot.batches import PAIR_AXES, TurnTokenizer, in_parts
 from experiments.chatbot.conversation import generate_replies
 from experiments.chatbot.data import Pair
+from experiments.chatbot.mixture import NGrams, best_share, mixed
 from rnn_jax.data import BEGIN
 from rnn_jax.models import EncoderDecoder, TransformerEncoderDecoder, target_nats
 from rnn_jax.typing import Params
@@ -26,17 +27,22 @@ class WritingTask:
         rebuild: from `rnn_jax.nnx.functional` of an encoder-decoder.
         tokenizer: of the turns.
         parts: the pairs of "train", "validation" and "test".
+        ngram: the order of the n-grams that the network is mixed with, 0 for none.
     """
 
     metric, higher_is_better, monitor, buckets = "perplexity", False, "validation_loss", 2
 
-    def __init__(self, rebuild: Rebuild, tokenizer: TurnTokenizer, parts: dict[str, list[Pair]]):
+    def __init__(self, rebuild: Rebuild, tokenizer: TurnTokenizer, parts: dict[str, list[Pair]], ngram: int = 0):
         self.rebuild, self.tokenizer, self.parts = rebuild, tokenizer, parts
         self.encoded = {
             name: [(tokenizer.context(pair.context), tokenizer.reply(pair.reply)) for pair in pairs]
             for name, pairs in parts.items()
         }
         self._perplexity = make_perplexity(rebuild, tokenizer.longest)
+        self.ngrams = None
+        if ngram:
+            self.ngrams = NGrams([reply for _, reply in self.encoded["train"]], len(tokenizer.tokenizer), ngram)
+            self._weigh = make_weigh(rebuild, self.ngrams, tokenizer.longest, self.encoded["validation"])
 
     def loss(self, model: Any, batch: dict[str, Any], key: jax.Array) -> jax.Array:
         """Nats per token of a training batch."""
@@ -44,9 +50,19 @@ class WritingTask:
         return nats / count
 
     def validate(self, params: Params) -> dict[str, float]:
-        """Nats per token and perplexity of the validation pairs."""
+        """Nats per token and perplexity of the validation pairs; with n-grams, and the network's share among them."""
+        if self.ngrams:
+            share, nats = self._weigh(params)
+            return {"validation_loss": nats, "validation_perplexity": math.exp(nats), "network_share": share}
         perplexity = self._perplexity(params, self.encoded["validation"])
         return {"validation_loss": math.log(perplexity), "validation_perplexity": perplexity}
+
+    def mixed(self, params: Params) -> tuple["WritingTask", float]:
+        """The task of the network mixed with n-grams, and its share among them; itself where there are none."""
+        if not self.ngrams:
+            return self, 1.0
+        share, _ = self._weigh(params)
+        return WritingTask(mixed(self.rebuild, self.ngrams, share), self.tokenizer, self.parts), share
 
     def test(self, params: Params) -> tuple[float, dict[str, float], dict[str, float], str]:
         """The perplexity of the test pairs, that of n-gram models, more scores, and examples.
@@ -87,6 +103,46 @@ def teacher_forced(batch: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def make_weigh(
+    rebuild: Rebuild, ngrams: NGrams, longest: int, pairs: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> Callable[[Params], tuple[float, float]]:
+    """A function of parameters to the best share of the network among n-grams for some pairs, and nats per token."""
+
+    @jax.jit
+    def of_network(params: Params, batch: dict[str, Any]) -> jax.Array:
+        model = rebuild(params)
+        return _chances(jax.nn.softmax(model(batch["source"], batch["source_lengths"], batch["inputs"])), batch)
+
+    @jax.jit
+    def of_ngrams(batch: dict[str, Any]) -> jax.Array:
+        return _chances(ngrams(ngrams.histories(batch["inputs"])), batch)
+
+    batches = [teacher_forced(batch) for batch in reply_batches(pairs, longest)]
+    scored = [np.arange(longest)[:, None] < np.asarray(batch["target_lengths"]) for batch in batches]
+
+    def tokens(chances: Iterable[jax.Array]) -> np.ndarray:
+        return np.concatenate([np.asarray(a, np.float64)[s] for a, s in zip(chances, scored, strict=True)])
+
+    known = tokens(map(of_ngrams, batches))
+    return lambda params: best_share(tokens(of_network(params, batch) for batch in batches), known)
+
+
+def _chances(probabilities: jax.Array, batch: dict[str, Any]) -> jax.Array:
+    """Of probabilities `[T, B, V]` those of the targets `[T, B]`."""
+    return jnp.take_along_axis(probabilities, batch["targets"][..., None], axis=-1)[..., 0]
+
+
+def reply_batches(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], longest: int, rows: int = 32
+) -> Iterator[dict[str, Any]]:
+    """Batches of one shape, see `PairBatches`, of tokens int `[n]` of contexts and replies; the last is filled up."""
+    contexts, replies = ([pair[side] for pair in pairs] for side in (0, 1))
+    context_parts = in_parts(contexts, rows, longest, filler=contexts[0])
+    reply_parts = in_parts(replies, rows, longest, filler=replies[0][:0])
+    for context, reply in zip(context_parts, reply_parts, strict=True):
+        yield dict(zip(list(PAIR_AXES), (*context, *reply), strict=False))
+
+
 def make_perplexity(rebuild: Rebuild, longest: int, *, rows: int = 32) -> Callable[..., float]:
     """A function of parameters and pairs to the perplexity of the replies, exp(nats per token), compiled once.
 
@@ -100,12 +156,8 @@ def make_perplexity(rebuild: Rebuild, longest: int, *, rows: int = 32) -> Callab
     score = jax.jit(lambda params, batch: target_nats(rebuild(params), teacher_forced(batch)))
 
     def perplexity(params: Params, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-        contexts, replies = ([pair[side] for pair in pairs] for side in (0, 1))
-        context_parts = in_parts(contexts, rows, longest, filler=contexts[0])
-        reply_parts = in_parts(replies, rows, longest, filler=replies[0][:0])
         sums = np.zeros(2)
-        for context, reply in zip(context_parts, reply_parts, strict=True):
-            batch = dict(zip(list(PAIR_AXES), (*context, *reply), strict=False))
+        for batch in reply_batches(pairs, longest, rows):
             sums += [float(value) for value in score(params, batch)]
         return math.exp(sums[0] / sums[1])
 

@@ -14,12 +14,18 @@ from typing import NamedTuple
 import numpy as np
 
 
-class _Order(NamedTuple):
-    grams: np.ndarray  # sorted codes of the n-grams seen, the last token least significant
+class Order(NamedTuple):
+    """What was counted of the n-grams of one order."""
+
+    grams: np.ndarray
+    """Sorted codes of the n-grams seen, the last token least significant."""
     counts: np.ndarray
-    contexts: np.ndarray  # sorted codes of their first n - 1 tokens
-    totals: np.ndarray  # c(h)
-    followers: np.ndarray  # N(h)
+    contexts: np.ndarray
+    """Sorted codes of their first n - 1 tokens."""
+    totals: np.ndarray
+    """c(h) of each context."""
+    followers: np.ndarray
+    """N(h) of each context."""
     discount: float
 
 
@@ -56,8 +62,8 @@ def ngram_nats(
     if kept.shape != np.shape(test) or not kept[1:].any():
         raise ValueError(f"scored is {list(kept.shape)}: expected bool [{len(test)}], not only the first one true")
     probabilities = np.full(len(test), 1 / vocabulary_size)
-    for n, table in enumerate(reversed(_tables(train, vocabulary_size, order)), start=1):
-        codes = _codes(test, vocabulary_size, n)
+    for n, table in enumerate(count_orders(gram_codes(train, vocabulary_size, order), vocabulary_size, order), 1):
+        codes = gram_codes(test, vocabulary_size, n)
         context_at, known = _find(table.contexts, codes // vocabulary_size)
         gram_at, seen = _find(table.grams, codes)
         counts = np.where(seen, table.counts[gram_at], 0)
@@ -67,22 +73,22 @@ def ngram_nats(
     return float(-np.log(probabilities[1:][kept[1:]]).mean())
 
 
-def _tables(train: np.ndarray, size: int, order: int) -> list[_Order]:
-    """The counts of each order, the highest first."""
+def count_orders(codes: np.ndarray, size: int, order: int) -> list[Order]:
+    """The counts of each order from 1 on, out of the codes `[N]` of all n-grams of the highest; size is V."""
     tables = []
-    grams, counts = np.unique(_codes(train, size, order), return_counts=True)
+    grams, counts = np.unique(codes, return_counts=True)
     for n in range(order, 0, -1):
         contexts, first, followers = np.unique(grams // size, return_index=True, return_counts=True)
         once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
         # Small or very regular texts have no n-gram seen once or twice to estimate the discount from.
         discount = once / (once + 2 * twice) if once else 0.5
-        tables.append(_Order(grams, counts, contexts, np.add.reduceat(counts, first), followers, discount))
+        tables.append(Order(grams, counts, contexts, np.add.reduceat(counts, first), followers, discount))
         if n > 1:
             grams, counts = np.unique(grams % size ** (n - 1), return_counts=True)
-    return tables
+    return tables[::-1]
 
 
-def _codes(tokens: np.ndarray, size: int, n: int) -> np.ndarray:
+def gram_codes(tokens: np.ndarray, size: int, n: int) -> np.ndarray:
     """Each n-gram as one integer in base `size`, `[N - n + 1]`; none in a text shorter than n."""
     count = max(len(tokens) - n + 1, 0)
     codes = np.zeros(count, np.int64)

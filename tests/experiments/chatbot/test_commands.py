@@ -26,7 +26,7 @@ LINES = [f"is the {thing} {colour}?\tyes, the {thing} is {colour}." for colour i
 
 # What writing shares with translation is tested there.
 every_task = pytest.mark.parametrize("task", ["ranking", pytest.param("writing", marks=pytest.mark.exhaustive)])
-OPTIONS = {"ranking": [], "writing": ["--model", "transformer", "--hidden-size", "12"]}
+OPTIONS = {"ranking": [], "writing": ["--model", "transformer", "--hidden-size", "12", "--ngram", "2"]}
 
 
 @pytest.fixture(scope="module")

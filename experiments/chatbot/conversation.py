@@ -73,15 +73,21 @@ def generate_replies(model: Any, tokenizer: TurnTokenizer) -> Responder:
 def write_replies(model: Any, tokenizer: TurnTokenizer) -> Callable[[Sequence[Sequence[str]]], list[tuple[str, float]]]:
     """A function of contexts to answers, written by beam search, and the mean log probability of their tokens.
 
-    An answer that ends before its first word is written as "…".
+    An answer has a token before its end, as all in training have; one without anything to be seen is written as "…".
     """
 
     @jax.jit
     def search(values: jax.Array, lengths: jax.Array) -> Any:
         memory = model.encode(values, lengths)
         repeated = repeat_rows(memory, BEAMS)
+
+        def step(carry: Any, token: jax.Array) -> tuple[Any, jax.Array]:
+            carry, logits = model.step(repeated, carry, token)
+            ends_at_once = (token == BEGIN)[:, None] & (jnp.arange(logits.shape[-1]) == END)
+            return carry, jnp.where(ends_at_once, -jnp.inf, logits)
+
         return beam_search(
-            lambda carry, token: model.step(repeated, carry, token), model.start(memory, STEPS),
+            step, model.start(memory, STEPS),
             begin=BEGIN, end=END, steps=STEPS, beams=BEAMS, alpha=ALPHA, forbidden=(PAD, UNKNOWN, BEGIN),
         )  # fmt: skip
 

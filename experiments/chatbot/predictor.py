@@ -219,7 +219,8 @@ class WritingPredictor(ChatbotPredictor):
     @property
     def preprocessing(self) -> dict[str, Any]:
         """The tokens of turns, and how a reply is searched for."""
-        return {**super().preprocessing, **WRITER_ARRAYS, "search": search_in_words(BEAMS, ALPHA, STEPS)}
+        search = search_in_words(BEAMS, ALPHA, STEPS) | {"never written first": ["end"]}
+        return {**super().preprocessing, **WRITER_ARRAYS, "search": search}
 
 
 def chatbot_predictor(trained: Trained, replies: str = "", best: int = 1) -> ChatbotPredictor:

@@ -1,14 +1,15 @@
 """A conversation keeps its last turns, says when it is unsure, and has an answer to any line."""
 
+import jax.numpy as jnp
 import pytest
 from flax import nnx
 
 import rnn_jax
 from experiments.chatbot.batches import TurnTokenizer
-from experiments.chatbot.conversation import Conversation, confidence_threshold, make_responder
+from experiments.chatbot.conversation import Conversation, confidence_threshold, make_responder, write_replies
 from experiments.chatbot.data import Pair
 from experiments.chatbot.model import DualEncoder
-from rnn_jax.data import Subwords, Words
+from rnn_jax.data import END, Subwords, Words
 from rnn_jax.models import EncoderDecoder
 from rnn_jax.nnx import Recurrent
 
@@ -71,3 +72,25 @@ def test_models_find_and_write_replies(tokenizer):
     writer = make_responder(EncoderDecoder(size, rnn_jax.GRU(4, 4), rnn_jax.GRU(8, 4), rngs=rngs), tokenizer, TEXTS)
     text, score = writer(["who are you", "a network"])
     assert score < 0 and (text, score) == writer(["who are you", "a network"])
+
+
+class Curt:
+    """Would rather end than say anything, then rather say its last token."""
+
+    def __init__(self, size: int):
+        self.logits = 4.0 * jnp.eye(size)[END] + jnp.eye(size)[size - 1]
+
+    def encode(self, values, lengths):
+        return lengths
+
+    def start(self, memory, steps):
+        return memory
+
+    def step(self, memory, carry, token):
+        return carry, jnp.broadcast_to(self.logits, (*token.shape, len(self.logits)))
+
+
+def test_a_reply_has_a_word(tokenizer):
+    size = len(tokenizer.tokenizer)
+    ((text, score),) = write_replies(Curt(size), tokenizer)([["who are you"]])
+    assert text == tokenizer.tokenizer.decode([size - 1]).strip() and score < 0

@@ -33,6 +33,12 @@ class ImageFacts(NamedTuple):
         return list(self.names) or [str(label) for label in range(self.classes)]
 
 
+TASKS = {
+    ("mnist", False, 1): "smnist", ("mnist", True, 1): "psmnist", ("fashion_mnist", False, 28): "fashion-rows",
+}  # fmt: skip
+"""What pictures, permuted or not, by so many pixels in a step, are called where results are published."""
+
+
 def prepare(config: Config) -> Prepared:
     """Data, model and losses of a run."""
     parts, names = config.images()
@@ -61,10 +67,7 @@ def prepare(config: Config) -> Prepared:
         scores = classification_scores(probabilities, test.labels)
         nearest = nearest_mean(training.pixels, training.labels, test.pixels)
         baseline = {"nearest mean picture": 100 * accuracy(nearest, test.labels)}
-        whole = config.data == "mnist" and config.pixels == 1
-        known = (
-            published("sequential_images/psmnist" if config.permuted else "sequential_images/smnist") if whole else []
-        )
+        known = published(f"sequential_images/{TASKS.get((config.data, config.permuted, config.pixels))}")
         others = baseline | values_of(known)
         print(f"\n{config.title}\n{classification_table(scores, facts.all_names, others)}")
         draw_pictures(test.pixels, test.labels, probabilities, run.figures / "pictures.png", config.title)

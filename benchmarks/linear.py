@@ -27,6 +27,7 @@ from benchmarks.newton import carry_size
 from benchmarks.results import FOLDER, Results, Row, read, result_file
 from benchmarks.timing import Ratio, affordable, geometric_mean, interleaved, ratio, rows
 from rnn_jax.cells.linear.base import LinearCell
+from rnn_jax.cells.linear.linear_attention import AssociativeMemory
 from rnn_jax.unroll import methods_of
 from rnn_jax.unroll.fused import is_available
 
@@ -37,8 +38,8 @@ FASTEST = Path(rnn_jax.__file__).parent / "unroll" / "linear.json"
 LONG = 1024
 """Steps from which on a GRU runs beside the linear cell."""
 LARGEST = 2**28
-"""Numbers in the carries of a sequence: of more than a gigabyte, of which going step by step keeps several, the fused
-loop alone is measured, which keeps few."""
+"""Numbers in the carries of a sequence: of more than a gigabyte, of which going step by step keeps several, only what
+keeps few is measured: the fused loop, and matrix memories in chunks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +71,7 @@ def main(config: Config) -> None:
     results = Results(config.output or result_file("linear"), "linear", config.fresh)
     for length, batch, name, work in itertools.product(config.lengths, config.batches, config.cells, WORKS):
         case = f"{work} {name} T{length} B{batch} H{config.hidden_size}"
-        fits = length * batch * carry_size(name, config.hidden_size) <= LARGEST
-        if case not in results and (fits or "fused" in methods_here(name, config.hidden_size)):
+        if case not in results and methods_here(name, length, batch, config.hidden_size):
             results.add(measure(case, work, name, length, batch, config.hidden_size, config.seconds))
             ratios = next(row["ratios"] for row in reversed(results.rows) if "ratios" in row)
             print(case, *(f"{other} {Ratio(**ratio)}" for other, ratio in ratios.items()), flush=True)
@@ -98,8 +98,7 @@ def measure(
         compiled = jax.jit({"forward": forward, "training": training}[work])
         return lambda: compiled(params, xs)
 
-    fits = length * batch * carry_size(name, size) <= LARGEST
-    programs = {method: program(name, method) for method in methods_here(name, size) if fits or method == "fused"}
+    programs = {method: program(name, method) for method in methods_here(name, length, batch, size)}
     if length >= LONG:
         programs |= {"gru": program("gru", "sequential"), "gru auto": program("gru", "auto")}
     # A call of microseconds is repeated within its turn.
@@ -110,10 +109,13 @@ def measure(
     return measured
 
 
-def methods_here(name: str, size: int) -> list[str]:
-    """The methods of a cell that "auto" could take here."""
-    methods = methods_of(rnn_jax.CELLS[name](size, size))
-    return [method for method in METHODS if method in methods and (method != "fused" or is_available())]
+def methods_here(name: str, length: int, batch: int, size: int) -> list[str]:
+    """The methods of a cell that "auto" could take here, and for which there is memory."""
+    cell = rnn_jax.CELLS[name](size, size)
+    in_chunks = isinstance(cell, AssociativeMemory)
+    small = length * batch * carry_size(name, size) <= LARGEST
+    here = [method for method in METHODS if method in methods_of(cell) and (method != "fused" or is_available())]
+    return [method for method in here if small or method == "fused" or (in_chunks and method == "associative")]
 
 
 def table(stored: dict[str, Any]) -> str:

@@ -129,6 +129,9 @@ class MixedWriter:
     def __init__(self, network: Any, ngrams: NGrams, share: float):
         self.network, self.ngrams, self.share = network, ngrams, share
 
+    def __repr__(self):
+        return f"{type(self).__name__}({type(self.network).__name__}, {self.ngrams.order}-grams, share={self.share:g})"
+
     def __call__(
         self, source: Array, source_lengths: Array, inputs: Array, *, key: jax.Array | None = None
     ) -> jax.Array:

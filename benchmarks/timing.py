@@ -196,6 +196,6 @@ def environment() -> dict[str, Any]:
 
 def _version(package: str) -> str | None:
     try:
-        return metadata.version(package)
+        return metadata.version({"rnn_jax": "rnn-jax-lab"}.get(package, package))
     except metadata.PackageNotFoundError:
         return None

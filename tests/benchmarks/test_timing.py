@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import rnn_jax
 from benchmarks.results import Results, read
-from benchmarks.timing import device_name, interleaved, order, ratio, rows
+from benchmarks.timing import device_name, environment, interleaved, order, ratio, rows
 
 
 def test_every_round_calls_every_program_in_changing_order():
@@ -58,6 +59,10 @@ def test_a_killed_benchmark_goes_on(tmp_path):
     assert first["ratios"] == {"theirs": {"value": 2.5, "low": 2.0, "high": 3.0}} and "ratios" not in second
     assert (first["median"], second["spread"], third["bytes"]) == (1.0, 0.5, 7)
     assert Results(path, "some", fresh=True).rows == []
+
+
+def test_the_library_under_test_is_among_the_versions():
+    assert environment()["versions"]["rnn_jax"] == rnn_jax.__version__
 
 
 def test_rows_of_other_versions_are_not_mixed(tmp_path):

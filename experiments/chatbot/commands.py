@@ -45,9 +45,10 @@ def prepare(config: RankingConfig | WritingConfig) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         began = time.perf_counter()
-        whole, scores = task, {}
+        whole, made, scores = task, rebuild, {}
         if options.get("ngram"):
             whole, share = task.mixed(outcome.params)
+            made = whole.rebuild
             scores = {"network's share": share, "network alone": task.test(outcome.params)[0]}
             run.write_json("mixture.json", {"share": share})
         value, baseline, further, examples = whole.test(outcome.params)
@@ -60,7 +61,7 @@ def prepare(config: RankingConfig | WritingConfig) -> Prepared:
         draw_curves(run.records(), run.figures / "curves.png", title=title, unit="nats", lines={})
         run.write_text("sample.txt", examples)
         replies = [pair.reply for pair in parts["train"] + parts["validation"]]
-        respond = make_responder(whole.rebuild(outcome.params), tokenizer, replies)
+        respond = make_responder(made(outcome.params), tokenizer, replies)
         run.write_json("sure.json", confidence_threshold(respond, parts["validation"]))
         print(f"\n{examples}\ntalk with it: {command_on('experiments.chatbot', run, 'chat RUN')}")
         return {"model": model, "metric": task.metric, "value": value, "higher_is_better": task.higher_is_better,

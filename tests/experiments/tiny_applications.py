@@ -223,7 +223,7 @@ TINY: dict[str, Tiny] = {
         written("own.csv", lambda: "\n".join(table()), "csv"), watched, ("training", "test"),
     ),
     "chatbot-ranking": Tiny(CHATBOT, PAIRS, dict_of(lambda: module("chatbot"), "split_conversations")),
-    "chatbot-writing": Tiny(CHATBOT | {"ngram": 2}, PAIRS, dict_of(lambda: module("chatbot"), "split_conversations")),
+    "chatbot-writing": Tiny(CHATBOT, PAIRS, dict_of(lambda: module("chatbot"), "split_conversations")),
     "forecasting": Tiny(
         {"target": "load", "horizon": 3, "window": 8, "season": 8},
         made("own.csv", lambda path: write_table(path, hours=300), "csv"), panel,

@@ -49,7 +49,7 @@ def prepare(config: RankingConfig | WritingConfig) -> Prepared:
         if options.get("ngram"):
             whole, share = task.mixed(outcome.params)
             made = whole.rebuild
-            scores = {"network's share": share, "network alone": task.test(outcome.params)[0]}
+            scores = {"network's share": share, "network alone": task.perplexity(outcome.params)}
             run.write_json("mixture.json", {"share": share})
         value, baseline, further, examples = whole.test(outcome.params)
         scores |= further | {"seconds of the test": time.perf_counter() - began}

@@ -131,6 +131,11 @@ class ChatbotConfig:
     def __post_init__(self):
         check_size("batch_size", self.batch_size)
 
+    @property
+    def summary(self) -> str:
+        """The model in a few words."""
+        return self.model.architecture
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RankingConfig(ChatbotConfig):
@@ -138,11 +143,6 @@ class RankingConfig(ChatbotConfig):
 
     task: Literal["ranking"] = "ranking"
     model: DualEncoderConfig = DualEncoderConfig()
-
-    @property
-    def summary(self) -> str:
-        """The model in a few words."""
-        return self.model.architecture
 
     def build(self, vocabulary_size: int, key: jax.Array, counts: Array | None = None) -> DualEncoder:
         """The model, its initial values drawn with a typed key; `counts` as of `WritingConfig.build` play no part."""
@@ -172,7 +172,7 @@ class WritingConfig(ChatbotConfig):
     @property
     def summary(self) -> str:
         """The model in a few words."""
-        return self.model.architecture + f", with {self.ngram}-grams" * (self.ngram > 0)
+        return super().summary + f", with {self.ngram}-grams" * (self.ngram > 0)
 
     def build(
         self, vocabulary_size: int, key: jax.Array, counts: Array | None = None

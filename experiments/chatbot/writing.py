@@ -80,8 +80,16 @@ class WritingTask:
             "with the context of another pair": self._perplexity(params, others),
             "tokens scored": sum(len(reply) for _, reply in test),
         }  # fmt: skip
-        value = self._perplexity(params, test)
-        return value, {name: min(values) for name, values in both.items()}, scores, self.examples(params)
+        return (
+            self.perplexity(params),
+            {name: min(values) for name, values in both.items()},
+            scores,
+            self.examples(params),
+        )
+
+    def perplexity(self, params: Params) -> float:
+        """That of the test pairs."""
+        return self._perplexity(params, self.encoded["test"])
 
     def examples(self, params: Params, count: int = 10) -> str:
         """Some test contexts with the true reply and the written one."""

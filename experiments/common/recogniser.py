@@ -14,10 +14,10 @@ from rnn_jax.checks import check_choice, check_number
 from rnn_jax.data.augment import mask_features
 from rnn_jax.data.features import LogMel
 from rnn_jax.losses import token_cross_entropy
-from rnn_jax.models.blocks import Layers
 from rnn_jax.models.classifier import POOLINGS, Classifier
 from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.models.ctc import CTCModel, ctc_loss
+from rnn_jax.models.ensemble import Ensemble, EnsembleConfig, loss_of_each, mean_probabilities
 from rnn_jax.nnx import Fixed
 from rnn_jax.typing import Array, Params
 
@@ -26,7 +26,8 @@ class Recogniser(nnx.Module):
     """Features, standardised, to a model over them.
 
     Args:
-        head: a `Classifier` (one word) or a `CTCModel` (any number of words), over `frontend.size` features.
+        head: a `Classifier` or an `Ensemble` of such (one word) or a `CTCModel` (any number of words), over
+            `frontend.size` features.
         frontend: from samples to features; None where the inputs are features.
         mean: of each feature over the training part, `[D]`.
         std: its standard deviation.
@@ -36,7 +37,7 @@ class Recogniser(nnx.Module):
 
     def __init__(
         self,
-        head: Classifier | CTCModel,
+        head: Classifier | CTCModel | Ensemble,
         frontend: LogMel | None,
         mean: Array,
         std: Array,
@@ -58,6 +59,18 @@ class Recogniser(nnx.Module):
         Returns:
             The head's logits, and how many steps each row has, int `[B]`.
         """
+        xs, steps, key = self._read(inputs, lengths, key)
+        return self.head(xs, steps, key=key), steps
+
+    @property
+    def one_word(self) -> bool:
+        """Whether it recognises one word in each recording."""
+        return not isinstance(self.head, CTCModel)
+
+    def _read(
+        self, inputs: Array, lengths: Array, key: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+        """Standardised features, with masks and noise in training, their steps, and the key of the head."""
         xs, steps = jnp.asarray(inputs), jnp.asarray(lengths)
         if self.frontend is not None:
             xs, steps = self.frontend(xs), self.frontend.steps(steps)
@@ -67,19 +80,27 @@ class Recogniser(nnx.Module):
             stack = 1 if self.frontend is None else self.frontend.stack
             xs = mask_features(mask_key, xs, steps, bands=self.masks[0], steps=self.masks[1], stack=stack)
             xs = xs + self.noise * jax.random.normal(noise_key, xs.shape)
-        return self.head(xs, steps, key=key), steps
+        return xs, steps, key
 
     def standardised(self, xs: jax.Array) -> jax.Array:
         """Features `[T, B, D]` with mean 0 and deviation 1 over the training part."""
         return (xs - self.mean[...][None, None]) / self.std[...][None, None]
 
     def loss(self, batch: dict[str, Array], key: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
-        """Summed nats of the labels of a batch of `experiments.common.recordings`, and their number."""
-        logits, steps = self(batch["inputs"], batch["lengths"], key=key)
+        """Summed nats of the labels of a batch of `experiments.common.recordings`, and their number.
+
+        See `loss_of_each`; masks and noise are those of all members.
+        """
+        xs, steps, key = self._read(batch["inputs"], batch["lengths"], key)
         labels, counts = jnp.asarray(batch["labels"]), jnp.asarray(batch["counts"])
-        if isinstance(self.head, Classifier):
-            return token_cross_entropy(logits, labels[:, 0] - 1)
-        return ctc_loss(logits, steps, labels, counts)
+
+        def loss(head: Any, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+            logits = head(xs, steps, key=key)
+            if self.one_word:
+                return token_cross_entropy(logits, labels[:, 0] - 1)
+            return ctc_loss(logits, steps, labels, counts)
+
+        return loss_of_each(self.head, loss, key)
 
 
 class TrainingStatistics(NamedTuple):
@@ -131,20 +152,19 @@ class RecogniserConfig(SequenceConfig):
         mean, std = np.array(statistics.mean), np.array(statistics.std)
 
         def build(config: RecogniserConfig) -> Recogniser:
-            rngs = nnx.Rngs(params=key)
-            head = config.head(config.layer(len(mean), rngs), len(statistics.words), rngs)
-            masks = (config.masked_bands, config.masked_steps)
+            head, masks = config.head(len(mean), len(statistics.words), key), (config.masked_bands, config.masked_steps)
             return Recogniser(head, frontend, mean, std, masks=masks, noise=config.noise)
 
         return build_matched(self, build)
 
-    def head(self, layer: Layers, words: int, rngs: nnx.Rngs) -> Classifier | CTCModel:
-        """What scores so many words over some layers."""
-        return CTCModel(layer, words, dropout_rate=self.dropout, dtype=jnp.dtype(self.dtype), rngs=rngs)
+    def head(self, features: int, words: int, key: jax.Array) -> Classifier | CTCModel | Ensemble:
+        """What scores so many words by so many features."""
+        rngs, dtype = nnx.Rngs(params=key), jnp.dtype(self.dtype)
+        return CTCModel(self.layer(features, rngs), words, dropout_rate=self.dropout, dtype=dtype, rngs=rngs)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WordClassifierConfig(RecogniserConfig):
+class WordClassifierConfig(RecogniserConfig, EnsembleConfig):
     """Recurrent layers or a transformer over features, and a single word by a classifier.
 
     Raises:
@@ -158,9 +178,13 @@ class WordClassifierConfig(RecogniserConfig):
         check_choice("pooling", self.pooling, POOLINGS)
         super().__post_init__()
 
-    def head(self, layer: Layers, words: int, rngs: nnx.Rngs) -> Classifier:
-        dtype: Any = jnp.dtype(self.dtype)
-        return Classifier(layer, words, pooling=self.pooling, dropout_rate=self.dropout, dtype=dtype, rngs=rngs)
+    def head(self, features: int, words: int, key: jax.Array) -> Classifier | Ensemble:
+        def build_one(key: jax.Array) -> Classifier:
+            rngs, dtype = nnx.Rngs(params=key), jnp.dtype(self.dtype)
+            options: dict[str, Any] = {"pooling": self.pooling, "dropout_rate": self.dropout, "dtype": dtype}
+            return Classifier(self.layer(features, rngs), words, **options, rngs=rngs)
+
+        return self.ensemble(build_one, key, mean_probabilities)
 
 
 def recording_features(

@@ -13,7 +13,6 @@ from experiments.common.prediction import Input, Predictor, Record, class_record
 from experiments.common.transcription import beam_of
 from rnn_jax.data import DataError
 from rnn_jax.decoding import ctc_beam, ctc_greedy
-from rnn_jax.models.classifier import Classifier
 from rnn_jax.train import Trained
 
 
@@ -35,7 +34,7 @@ class RecogniserPredictor(Predictor):
         """
         super().__init__(trained)
         self.words = list(trained.preprocessor.words)
-        self.one_word = isinstance(trained.model.head, Classifier)
+        self.one_word = trained.model.one_word
         self.beam = beam_of(self.one_word, beam)
 
     @property

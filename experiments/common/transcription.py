@@ -11,7 +11,6 @@ from experiments.common.recogniser import Recogniser
 from experiments.common.recordings import Recording, in_order
 from rnn_jax.decoding import ctc_beam, ctc_greedy
 from rnn_jax.metrics import word_error_rate
-from rnn_jax.models.classifier import Classifier
 from rnn_jax.nnx import functional
 from rnn_jax.typing import Array, Params
 
@@ -25,7 +24,7 @@ class Transcriber:
     """
 
     def __init__(self, model: Recogniser, words: Sequence[str]):
-        self.words, self.one_word = words, isinstance(model.head, Classifier)
+        self.words, self.one_word = words, model.one_word
         self.params, rebuild = functional(model)
 
         def score(params: Params, inputs: Array, lengths: Array) -> tuple[jax.Array, jax.Array]:

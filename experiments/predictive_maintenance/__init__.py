@@ -34,7 +34,7 @@ EXPERIMENT = Experiment(
     prepare,
     restore,
     commands=(evaluate,),
-    upgrade=add_fields(Config, *UNIT_FIELDS, "hold_out"),
+    upgrade=add_fields(Config, *UNIT_FIELDS, "hold_out", "members"),
     predictor=PredictiveMaintenancePredictor,
     own_data="--data FILE --unit COLUMN --time COLUMN --sensors COLUMN,COLUMN",
 )

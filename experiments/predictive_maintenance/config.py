@@ -1,6 +1,7 @@
 """Which engines, and by which model."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -9,7 +10,7 @@ from flax import nnx
 
 from experiments.predictive_maintenance.units import UnitColumns
 from rnn_jax.checks import check_rate, check_size
-from rnn_jax.models import SequenceConfig, build_matched
+from rnn_jax.models import Ensemble, EnsembleConfig, build_matched, mixture
 from rnn_jax.models.gaussian import GaussianModel
 from rnn_jax.train import HoldOutConfig
 
@@ -61,7 +62,7 @@ class EngineConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RULConfig(SequenceConfig):
+class RULConfig(EnsembleConfig):
     """A model that reads the cycles of an engine forwards and predicts the RUL after each one.
 
     Raises:
@@ -85,15 +86,15 @@ class RULConfig(SequenceConfig):
             raise ValueError("bidirectional=True would let the model see how long an engine lives: leave it out")
         super().__post_init__()
 
-    def build(self, features: int, key: jax.Array) -> GaussianModel:
+    def build(self, features: int, key: jax.Array) -> GaussianModel | Ensemble:
         """The model of so many sensors, its initial values drawn with a typed key."""
 
-        def build(config: RULConfig) -> GaussianModel:
+        def build_one(config: RULConfig, key: jax.Array) -> GaussianModel:
             rngs = nnx.Rngs(params=key)
             layer = config.layer(features, rngs)
             return GaussianModel(layer, dropout_rate=config.dropout, dtype=jnp.dtype(config.dtype), rngs=rngs)
 
-        return build_matched(self, build)
+        return build_matched(self, lambda config: config.ensemble(partial(build_one, config), key, mixture))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

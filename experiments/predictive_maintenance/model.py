@@ -10,6 +10,7 @@ import numpy as np
 from experiments.predictive_maintenance.engines import Engine
 from experiments.predictive_maintenance.features import SensorScaling
 from rnn_jax.data import pad
+from rnn_jax.models import Ensemble, loss_of_each
 from rnn_jax.models.gaussian import WIDTH, GaussianModel, Normal, gaussian_nats
 from rnn_jax.train import Trained, command_on
 from rnn_jax.typing import Array, Params
@@ -28,9 +29,14 @@ class RULPrediction(NamedTuple):
 
 
 def rul_loss(
-    model: GaussianModel, batch: Mapping[str, Array], *, beta: float, noise: float = 0.0, key: jax.Array | None = None
+    model: GaussianModel | Ensemble,
+    batch: Mapping[str, Array],
+    *,
+    beta: float,
+    noise: float = 0.0,
+    key: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """The loss summed over the cycles of an `engine_batch`, and their number.
+    """The loss summed over the cycles of an `engine_batch`, and their number; see `loss_of_each`.
 
     Args:
         model: of the RUL in parts of the cap.
@@ -39,17 +45,22 @@ def rul_loss(
         noise: the standard deviation of what is added to the inputs in training.
         key: a typed key: training, with dropout and noise.
     """
-    xs = jnp.asarray(batch["inputs"])
-    if key is not None:
-        noise_key, key = jax.random.split(key)
-        xs = xs + noise * jax.random.normal(noise_key, xs.shape)
-    distribution = model(xs, batch["lengths"], key=key)
-    valid = jnp.arange(xs.shape[0])[:, None] < jnp.asarray(batch["lengths"])[None]
-    return gaussian_nats(Normal(*(x[..., 0] for x in distribution)), batch["targets"], valid, beta=beta)
+    inputs, lengths = jnp.asarray(batch["inputs"]), jnp.asarray(batch["lengths"])
+    valid = jnp.arange(inputs.shape[0])[:, None] < lengths[None]
+
+    def loss(model: GaussianModel | Ensemble, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+        xs = inputs
+        if key is not None:
+            noise_key, key = jax.random.split(key)
+            xs = xs + noise * jax.random.normal(noise_key, xs.shape)
+        distribution = model(xs, lengths, key=key)
+        return gaussian_nats(Normal(*(x[..., 0] for x in distribution)), batch["targets"], valid, beta=beta)
+
+    return loss_of_each(model, loss, key)
 
 
 def make_predict(
-    rebuild: Callable[[Params], GaussianModel],
+    rebuild: Callable[[Params], GaussianModel | Ensemble],
     engines: Sequence[Engine],
     scaling: SensorScaling,
     cap: int,

@@ -124,8 +124,8 @@ TASKS: dict[str, type[SpeechConfig]] = {"digits": DigitsConfig, "strings": Strin
 
 
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-    """From what earlier versions stored: the fields of all tasks, none for recordings of one's own."""
+    """From what earlier versions stored: the fields of all tasks, none for recordings of one's own, one network."""
     task = stored.get("task")
-    if task in ("digits", "strings"):
-        stored = add_fields(TASKS[task], "channel", "skip_unreadable")(stored)
+    if task in TASKS:
+        stored = add_fields(TASKS[task], "channel", "skip_unreadable", "members")(stored)
     return drop_other_tasks(TASKS)(stored)

@@ -126,14 +126,14 @@ def table_text(results: Path = RESULTS) -> str:
                 continue
             alone = Standing(stored["experiment"], row["task"], [row])
             beside, task = transformer_of(row, stored["results"]), markdown_text(alone.name)
-            top = alone.best([one["mean"] for one in (row, *beside)] + alone.others)
+            top = alone.best([one["mean"] for one in (row, beside) if one] + alone.others)
             baselines = [(n, v) for n, v in alone.baselines.items() if v == alone.best(alone.baselines.values())]
             cells = [
                 task,
                 markdown_text(f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}"),
                 markdown_text(row["model"]),
                 bold(value_text(row), row["mean"] == top),
-                "".join(bold(value_text(one), one["mean"] == top) for one in beside),
+                bold(value_text(beside), beside["mean"] == top) if beside else "",
                 best_published(alone, top),
                 ", ".join(bold(markdown_text(f"{n} {number_text(v)}"), v == top) for n, v in baselines),
             ]
@@ -160,10 +160,19 @@ def best_published(standing: Standing, top: float | None) -> str:
     return named + (f" ({markdown_text(sources)})" if sources else "")
 
 
-def transformer_of(row: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The result of the transformer that is as large as the model of a row, within a tenth, on the same task."""
+def transformer_of(row: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The result of the transformer that is as large as the model of a row, within a tenth, on the same task.
+
+    Of several, that of which the fewest settings differ.
+    """
     found = [one for one in rows if is_transformer(one) and one["task"] == row["task"]]
-    return [one for one in found if abs(one["params"] - row["params"]) <= 0.1 * row["params"]]
+    found = [one for one in found if abs(one["params"] - row["params"]) <= 0.1 * row["params"]]
+
+    def differences(one: dict[str, Any]) -> int:
+        fields = one["config"].keys() | row["config"].keys()
+        return sum(one["config"].get(field) != row["config"].get(field) for field in fields)
+
+    return min(found, key=differences, default=None)
 
 
 def bold(text: str, best: bool) -> str:

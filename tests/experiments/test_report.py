@@ -97,6 +97,19 @@ def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
     assert "| smaller | **0.0200 (1)** |  |" in table and "Not ahead" not in table
 
 
+def test_of_two_transformers_the_one_of_the_same_settings_stands_beside(tmp_path):
+    models = {"gru": 4.0, "gru, mixed": 3.0, "transformer": 6.0, "transformer, mixed": 5.0}
+    rows = [
+        {"task": "a", "metric": "nats/char", "higher_is_better": False, "mean": value, "std": None, "n": 1,
+         "model": model, "published": [], "baselines": {}, "params": 100 + i,
+         "config": {"model": model.partition(",")[0], "learning_rate": i, "mixed": "mixed" in model}}
+        for i, (model, value) in enumerate(models.items())
+    ]  # fmt: skip
+    (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": rows}))
+    table = report.table_text(tmp_path)
+    assert "| gru | **4.000 (1)** | 6.000 (1) |" in table and "| gru, mixed | **3.000 (1)** | 5.000 (1) |" in table
+
+
 @pytest.mark.parametrize(("higher", "ahead"), [(False, "rule"), (True, "guess")])
 def test_a_baseline_that_is_ahead_is_bold_and_said(tmp_path, higher, ahead):
     row = {"task": "a", "metric": "score", "higher_is_better": higher, "mean": 4.0, "std": None, "n": 1, "model": "gru",

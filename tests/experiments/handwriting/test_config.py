@@ -34,3 +34,6 @@ def test_runs_of_earlier_versions_had_the_fields_of_all_tasks():
     for task in EXPERIMENT.Config:
         config = EXPERIMENT.configure({"task": task, "layers": "3"})
         assert EXPERIMENT.configure(EXPERIMENT.upgrade(every | flatten(config))) == config
+        stored = {name: value for name, value in flatten(config).items() if name != "members"}
+        assert EXPERIMENT.configure(EXPERIMENT.upgrade(stored)) == config
+        assert set(EXPERIMENT.upgrade(stored)) == set(flatten(config))

@@ -12,11 +12,11 @@ from rnn_jax.nnx import functional
 from tests.experiments.predictive_maintenance.small_engines import CAP, make_engines
 
 
-@pytest.mark.parametrize("model", ["recurrent", "transformer"])
-def test_a_prediction_follows_from_the_cycles_before(model):
+@pytest.mark.parametrize(("model", "members"), [("recurrent", 1), ("recurrent", 2), ("transformer", 1)])
+def test_a_prediction_follows_from_the_cycles_before(model, members):
     engines = make_engines(3)
     scaling = SensorScaling.fit(engines)
-    config = RULConfig(hidden_size=18, model=model, heads=1, transformer_layers=1)
+    config = RULConfig(hidden_size=18, model=model, heads=1, transformer_layers=1, members=members)
     params, rebuild = functional(config.build(21, jax.random.key(0)))
     truncated = [Engine(e.number, e.settings[:15], e.sensors[:15], len(e) - 15) for e in engines]
     whole, part = (make_predict(rebuild, some, scaling, CAP)(params) for some in (engines, truncated))
@@ -31,8 +31,9 @@ def test_a_prediction_follows_from_the_cycles_before(model):
     np.testing.assert_allclose(stretched.std, 3 * whole[0].std, rtol=1e-6)
 
 
-def test_noise_comes_with_a_key():
-    config = RULConfig(hidden_size=4, dropout=0.0)
+@pytest.mark.parametrize("members", [1, 2])
+def test_noise_comes_with_a_key(members):
+    config = RULConfig(hidden_size=4, dropout=0.0, members=members)
     params, rebuild = functional(config.build(21, jax.random.key(0)))
     batch = engine_batch(make_engines(2), SensorScaling.fit(make_engines(2)), CAP)
     loss = jax.jit(lambda params, key: rul_loss(rebuild(params), batch, beta=0.5, noise=0.5, key=key))

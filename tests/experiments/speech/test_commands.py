@@ -171,7 +171,7 @@ def test_one_word_a_recording(tmp_path, capsys):
 
 
 @pytest.mark.exhaustive
-def test_series_in_place_of_sound_and_a_transformer_of_equal_size(tmp_path, capsys):
+def test_series_in_place_of_sound_and_transformers_of_equal_size(tmp_path, capsys):
     rng = np.random.default_rng(0)
     for part in ("TRAIN", "TEST"):
         lines = ["@classLabel true a b", "@data"]
@@ -181,10 +181,22 @@ def test_series_in_place_of_sound_and_a_transformer_of_equal_size(tmp_path, caps
         (tmp_path / f"toy_{part}.ts").write_text("\n".join(lines))
     flags = ["--task", "vowels", "--data", tmp_path, "--runs", tmp_path, "--name", "run", "--model", "transformer"]
     settled = ["--no-hold-out", "--evaluate-every", 40]
-    matched = ["--heads", "1", "--transformer-layers", "1", "--learning-rate", "0.005", "--masked-bands", 1]
+    matched = [
+        "--members",
+        2,
+        "--heads",
+        "1",
+        "--transformer-layers",
+        "1",
+        "--learning-rate",
+        "0.005",
+        "--masked-bands",
+        1,
+    ]
     assert command(*flags, *SMALL, *matched, *settled) == 0
     result = json.loads((tmp_path / "speech/run/result.json").read_text())
     assert result["value"] > 70 and "validation" not in result["scores"]
+    assert result["model"] == "2 of transformer, 1 layers"
     run, good = tmp_path / "speech" / "run", tmp_path / "toy_TEST.ts"
     assert command("stream", run, "x.wav") == 1
     assert "knows series, not sound" in capsys.readouterr().err

@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from rnn_jax.train import manifest
+
 PACKAGES = (
     "rnn_jax",
     "jax",
@@ -196,6 +198,6 @@ def environment() -> dict[str, Any]:
 
 def _version(package: str) -> str | None:
     try:
-        return metadata.version({"rnn_jax": "rnn-jax-lab"}.get(package, package))
+        return metadata.version(manifest.PACKAGES.get(package, package))
     except metadata.PackageNotFoundError:
         return None

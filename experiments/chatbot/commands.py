@@ -18,7 +18,7 @@ from experiments.common.prediction import scores_text
 from experiments.common.reading import say
 from rnn_jax.data import digests, read_lines
 from rnn_jax.nnx import functional
-from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, command_on, draw_curves, key_for
+from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, command_on, draw_curves, key_for, written_at_end
 from rnn_jax.typing import Params
 
 SCORING: dict[str, type[Any]] = {"ranking": RankingTask, "writing": WritingTask}
@@ -93,11 +93,9 @@ def mixed_again(
     Raises:
         ValueError: the run is not finished, so that the share of the network is not known.
     """
-    if not (run.path / "mixture.json").exists():
-        finish = command_on("experiments.chatbot", run, "resume RUN")
-        raise ValueError(f"run={str(run.path)!r} is not finished: {finish}")
+    share = written_at_end("experiments.chatbot", run, "mixture.json")["share"]
     replies = [tokenizer.reply(reply) for reply in run.read_json("replies.json")]
-    return mixed(rebuild, NGrams(replies, len(tokenizer.tokenizer), order), run.read_json("mixture.json")["share"])
+    return mixed(rebuild, NGrams(replies, len(tokenizer.tokenizer), order), share)
 
 
 def evaluate(trained: Trained) -> None:

@@ -12,7 +12,7 @@ from experiments.predictive_maintenance.features import SensorScaling
 from rnn_jax.data import pad
 from rnn_jax.models import Ensemble, loss_of_each
 from rnn_jax.models.gaussian import WIDTH, GaussianModel, Normal, gaussian_nats
-from rnn_jax.train import Trained, command_on
+from rnn_jax.train import Trained, written_at_end
 from rnn_jax.typing import Array, Params
 
 
@@ -92,11 +92,7 @@ def stretch_of(trained: Trained) -> float:
     Raises:
         ValueError: the run is not finished, so that they are not calibrated.
     """
-    run = trained.run
-    if not (run.path / "stretch.json").exists():
-        finish = command_on("experiments.predictive_maintenance", run, "resume RUN")
-        raise ValueError(f"run={str(run.path)!r} is not finished: {finish}")
-    return run.read_json("stretch.json")["stretch"]
+    return written_at_end("experiments.predictive_maintenance", trained.run, "stretch.json")["stretch"]
 
 
 def final_predictions(predictions: Sequence[RULPrediction], cap: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from rnn_jax.train.config import FitConfig, HoldOutConfig, fit_config
 from rnn_jax.train.experiment import Experiment, Prepared, Trained
 from rnn_jax.train.fields import flatten, make_config, replace_fields
 from rnn_jax.train.figures import draw_alignment, draw_curves
-from rnn_jax.train.going_on import command_on
+from rnn_jax.train.going_on import command_on, written_at_end
 from rnn_jax.train.loading import load_run
 from rnn_jax.train.loop import Outcome, best_params, fit
 from rnn_jax.train.multi_seed import SeedsDiffer, fit_seeds
@@ -52,4 +52,5 @@ __all__ = [
     "replace_fields",
     "share_compiled_programs",
     "train_experiment",
+    "written_at_end",
 ]

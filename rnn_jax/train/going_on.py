@@ -28,6 +28,17 @@ def command_on(module: str, run: Run, words: str) -> str:
     return f"python -m {module} {words.replace('RUN', shlex.quote(str(run.path)), 1)}{trust}"
 
 
+def written_at_end(module: str, run: Run, name: str) -> Any:
+    """What a run of the experiment of a module has written as JSON when it ended.
+
+    Raises:
+        ValueError: it has not ended.
+    """
+    if not (run.path / name).exists():
+        raise ValueError(f"run={str(run.path)!r} is not finished: {command_on(module, run, 'resume RUN')}")
+    return run.read_json(name)
+
+
 def ending(module: str, run: Run, config: Any) -> str:
     """How a run of this config has ended, and how the experiment of a module goes further with it; "" if it has not."""
     if run.exit_reason not in ("finished", "stopped early") or not (run.path / "result.json").exists():
@@ -54,7 +65,7 @@ def further(run: Run, config: Any, steps: int) -> Any:
     if run.exit_reason == "stopped early":
         raise ValueError(
             f"steps={steps}: {run.path} stopped early, for patience={before.patience}; begin another run with "
-            f"--config {run.path}/config.json --patience 0 --steps {steps} --name NAME"
+            f"--config {run.path}/config.json --patience 0 --steps {steps} --name NAME{_begun_from(run)}"
         )
     rates = [float(np.asarray(make_schedule(before, count)(made))) for count in (before.steps, steps)]
     if jax.process_index() == 0:
@@ -76,6 +87,12 @@ def again(module: str, default: str, run: Run) -> str:
     """
     if not Checkpoints(run.checkpoints).ever_saved:
         return f"train it on with: {command_on(module, run, 'resume RUN')}"
-    runs, flags = shlex.quote(str(run.path.parents[1])), f"--name {run.path.name} --overwrite"
+    runs, flags = shlex.quote(str(run.path.parents[1])), f"--name {run.path.name} --overwrite{_begun_from(run)}"
     words = f"{'' if default == 'train' else 'train '}--config RUN/config.json --runs {runs} {flags}"
     return f"train it anew with: {command_on(module, run, words)}"
+
+
+def _begun_from(run: Run) -> str:
+    """The flag by which another run begins as this one did, with the parameters of a third; "" if with its own."""
+    origin = (run.read_json("manifest.json")["starts"] or [{}])[-1].get("init_from")
+    return f" --init-from {shlex.quote(origin['run'])}" if origin else ""

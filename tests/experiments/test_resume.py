@@ -241,7 +241,12 @@ def test_a_run_that_stopped_early_tells_how_to_begin_one_that_does_not(tmp_path,
     assert scored(1.0, 2.0)(*words, "--patience", 1, "--steps", 40) == 0
     assert "has already stopped early" in (plain("resume", run), capsys.readouterr().err)[1]
     said = plain.refused(capsys, "resume", run, "--steps", 80)
-    assert "stopped early, for patience=1" in said and "--patience 0 --steps 80 --name NAME" in said
+    assert "stopped early, for patience=1" in said and said.strip().endswith("--patience 0 --steps 80 --name NAME")
+    other = run.with_name("begun-from-it")
+    begun = [*words[: words.index("--name")], "--name", other.name, *words[words.index("--name") + 2 :]]
+    assert scored(1.0, 2.0)(*begun, "--patience", 1, "--steps", 40, "--init-from", run) == 0
+    said = plain.refused(capsys, "resume", other, "--steps", 80)
+    assert said.strip().endswith(f"--patience 0 --steps 80 --name NAME --init-from {run}")
 
 
 @pytest.mark.parametrize("resumed", [False, True])

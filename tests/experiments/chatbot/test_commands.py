@@ -139,7 +139,9 @@ def test_new_lines_are_answered_the_same_everywhere(trained, tmp_path, capsys, t
     (bad := tmp_path / "bad.txt").write_text("is the lamp pink?\n\u0416\u0416\u0416\nis the tent red?\n")
     (labelled := tmp_path / "labelled.tsv").write_text("\n".join(LINES[::4]))
     options = {"best": 3} if task == "ranking" else {}
-    check_answers(EXPERIMENT, trained(task), capsys, good=good, bad=bad, refused=2, labelled=labelled, **options)
+    run = trained(task)
+    capsys.readouterr()  # of a training that this may have been the first to ask for
+    check_answers(EXPERIMENT, run, capsys, good=good, bad=bad, refused=2, labelled=labelled, **options)
 
 
 @every_task

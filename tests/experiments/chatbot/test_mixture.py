@@ -1,7 +1,6 @@
 """n-grams as a program are the formula; a network mixed with them is a distribution, step by step as all at once."""
 
 import math
-from collections import Counter
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from experiments.chatbot.config import WriterConfig
 from experiments.chatbot.mixture import MixedWriter, NGrams, best_share
 from rnn_jax.data import BEGIN, END
+from tests.experiments.slow_ngram import grams, slow_probability
 
 V = 7
 some = settings(max_examples=10, deadline=None, derandomize=True)
@@ -22,35 +22,17 @@ replies_of_some_words = st.lists(
 )  # fmt: skip
 
 
-def slow_probability(replies, history, token, order):
-    """P(token | history) from Counters; replies begin behind ends, and every token of theirs is counted once."""
+def reply_probability(replies, history, token, order):
+    """P(token | history): replies begin behind ends, and every token of theirs is counted once."""
     texts = [[END] * (order - 1) + list(reply) for reply in replies]
-    counts = Counter(tuple(text[i : i + order]) for text in texts for i in range(len(text) - order + 1))
-    levels = {}
-    for n in range(order, 0, -1):
-        levels[n] = counts
-        counts = Counter(gram[1:] for gram in counts)
-
-    def probability(n):
-        if n == 0:
-            return 1 / V
-        counts, context = levels[n], tuple(history[len(history) - n + 1 :])
-        followers = {gram[-1]: count for gram, count in counts.items() if gram[:-1] == context}
-        if not followers:
-            return probability(n - 1)
-        once, twice = (sum(count == times for count in counts.values()) for times in (1, 2))
-        discount = once / (once + 2 * twice) if once else 0.5
-        seen = max(followers.get(token, 0) - discount, 0)
-        return (seen + discount * len(followers) * probability(n - 1)) / sum(followers.values())
-
-    return probability(order)
+    return slow_probability(grams(texts, order), V, history, token, order)
 
 
 @some
 @given(replies_of_some_words, st.integers(1, 4), st.lists(st.integers(0, V - 1), min_size=3, max_size=3))
 def test_ngrams_are_the_formula_and_sum_to_one(replies, order, history):
     found = np.asarray(NGrams(replies, V, order)(np.array(history[3 - order + 1 :], np.int32)))
-    wanted = [slow_probability(replies, history, token, order) for token in range(V)]
+    wanted = [reply_probability(replies, history, token, order) for token in range(V)]
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
     np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
 
@@ -73,7 +55,7 @@ def test_steps_are_what_all_at_once_is(model, order):
         np.testing.assert_allclose(logs, whole[t], rtol=1e-4, atol=1e-5)
     history = [END, END, END, *np.asarray(inputs[1:, 0])]
     alone = jax.nn.softmax(network(source, lengths, inputs))[-1, 0]
-    wanted = [0.4 * float(alone[w]) + 0.6 * slow_probability(replies, history, w, order) for w in range(V)]
+    wanted = [0.4 * float(alone[w]) + 0.6 * reply_probability(replies, history, w, order) for w in range(V)]
     np.testing.assert_allclose(jnp.exp(whole[-1, 0]), wanted, rtol=1e-4)
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from experiments.common.ngram import ngram_nats
+from tests.experiments.slow_ngram import grams, slow_probability
 
 V = 3
 texts = st.lists(st.integers(0, V - 1), min_size=4, max_size=40)
@@ -17,35 +17,16 @@ orders = st.integers(1, 4)
 some = settings(max_examples=50, deadline=None, derandomize=True)
 
 
-def slow_probability(train, history, token, order):
-    """P(token | history) from Counters, one order at a time, as in the docstring of the module."""
-    counts = Counter(tuple(train[i : i + order]) for i in range(len(train) - order + 1))
-    levels = {}
-    for n in range(order, 0, -1):
-        levels[n] = counts
-        counts = Counter(gram[1:] for gram in counts)
-
-    def probability(n):
-        if n == 0:
-            return 1 / V
-        counts, context = levels[n], tuple(history[len(history) - n + 1 :])
-        followers = {gram[-1]: count for gram, count in counts.items() if gram[:-1] == context}
-        if not followers:
-            return probability(n - 1)
-        once, twice = (sum(count == times for count in counts.values()) for times in (1, 2))
-        discount = once / (once + 2 * twice) if once else 0.5
-        total = sum(followers.values())
-        seen = max(followers.get(token, 0) - discount, 0)
-        return (seen + discount * len(followers) * probability(n - 1)) / total
-
-    return probability(min(order, len(history) + 1))
+def text_probability(train, history, token, order):
+    """P(token | history) by the n-grams of one text; at its beginning those of lower order are all that there are."""
+    return slow_probability(grams([train], order), V, history, token, min(order, len(history) + 1))
 
 
 @some
 @example(train=[0, 1, 2, 1], test=[1, 2], order=4)  # the test text is shorter than one n-gram
 @given(train=texts, test=st.lists(st.integers(0, V - 1), min_size=2, max_size=8), order=orders)
 def test_equals_the_formula(train, test, order):
-    wanted = -np.mean([math.log(slow_probability(train, test[:i], test[i], order)) for i in range(1, len(test))])
+    wanted = -np.mean([math.log(text_probability(train, test[:i], test[i], order)) for i in range(1, len(test))])
     np.testing.assert_allclose(ngram_nats(np.array(train), np.array(test), V, order), wanted, rtol=1e-12)
 
 

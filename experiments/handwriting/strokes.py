@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.common.recordings import Recording, RecordingBatches
-from rnn_jax.data.augment import random_affine
 
 FEATURES = ("x", "y", "step in x", "step in y", "cosine", "sine", "pen lifted before")
 """What stands in the columns of `stroke_features`."""
@@ -107,8 +106,9 @@ def stroke_features(strokes: np.ndarray, signs: np.ndarray, several: bool) -> li
 def vary_strokes(rng: np.random.Generator, strokes: np.ndarray, signs: np.ndarray, strength: float = 1.0) -> np.ndarray:
     """Another hand: turned, slanted and scaled, points at other places along the strokes, and a little shaken.
 
-    At strength 1 a drawing gets a `random_affine`, each of its strokes alone one of half the strength; points move
-    along a stroke by up to 6 % of its length, and anywhere by 1.5 % of its size (standard deviation).
+    At strength 1 a drawing is turned by up to 12 degrees, slanted by up to 0.25 and scaled by up to 1.2 in either axis,
+    each of its strokes alone by half as much; points move along a stroke by up to 6 % of its length, and anywhere by
+    1.5 % of its size (standard deviation).
 
     Args:
         rng: of all draws.
@@ -121,12 +121,24 @@ def vary_strokes(rng: np.random.Generator, strokes: np.ndarray, signs: np.ndarra
     """
     if not strength:
         return strokes
-    shared = np.repeat(random_affine(rng, len(signs), strength), signs, axis=0)
-    own = shared @ random_affine(rng, len(strokes), strength / 2)
+    shared = np.repeat(_affine(rng, len(signs), strength), signs, axis=0)
+    own = shared @ _affine(rng, len(strokes), strength / 2)
     centre = (strokes.min(axis=1, keepdims=True) + strokes.max(axis=1, keepdims=True)) / 2
     moved = resample(strokes, strokes.shape[1], strength * rng.uniform(-0.06, 0.06, (len(strokes), 1))) - centre
     shaken = rng.normal(size=strokes.shape) * 0.015 * strength * np.ptp(strokes, axis=1).max(axis=1)[:, None, None]
     return (centre @ np.swapaxes(shared, 1, 2) + moved @ np.swapaxes(own, 1, 2) + shaken).astype(np.float32)
+
+
+def _affine(rng: np.random.Generator, count: int, strength: float) -> np.ndarray:
+    """So many turns, slants and scales in one: `[count, 2, 2]`."""
+    angle, slant, *scales = rng.uniform(-strength, strength, (4, count))
+    angle, slant, zero, one = math.radians(12) * angle, 0.25 * slant, np.zeros(count), np.ones(count)
+
+    def matrix(*rows: np.ndarray) -> np.ndarray:
+        return np.stack(rows, axis=-1).reshape(-1, 2, 2)
+
+    turned = matrix(np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle))
+    return turned @ matrix(one, slant, zero, one) @ matrix(1.2 ** scales[0], zero, zero, 1.2 ** scales[1])
 
 
 def lay_out(rng: np.random.Generator, strokes: np.ndarray) -> np.ndarray:

@@ -49,20 +49,17 @@ class CaptionBatches:
         words: of the captions.
         batch_size: B.
         seed: non-negative.
-        variation: of the shapes of digits, see `vary_images`; 0 for none.
     """
 
     digits: Digits
     words: Words
     batch_size: int
     seed: int
-    variation: float = 0.0
 
     def batch(self, i: int) -> dict[str, np.ndarray]:
         """Batch i, as `rnn_jax.data.parallel.teacher_forcing` gives it: `source` is float32 `[S, B, 24, 24]`."""
         rng = np.random.default_rng([self.seed, i])
-        drawn = [captioned_video(self.digits, rng, self.variation) for _ in range(self.batch_size)]
-        videos, captions = zip(*drawn, strict=True)
+        videos, captions = zip(*(captioned_video(self.digits, rng) for _ in range(self.batch_size)), strict=True)
         return teacher_forcing(videos, [self.words.encode(caption) for caption in captions], LONGEST)
 
 
@@ -123,9 +120,7 @@ class CaptionTask(VideoTask):
         digits = load_digits()
         self.words = caption_words(digits["training"])
         self.facts, self.digests = {"words": self.words.to_json()}, digests(KEEL)
-        self.batches = CaptionBatches(
-            digits["training"], self.words, config.batch_size, config.fit.seed, config.variation
-        )
+        self.batches = CaptionBatches(digits["training"], self.words, config.batch_size, config.fit.seed)
         rng = np.random.default_rng(0)
         self.validation, self.held_out = (
             [captioned_video(digits[part], rng) for _ in range(count)] for part, count in VIDEOS.items()

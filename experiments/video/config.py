@@ -150,17 +150,12 @@ class CaptionsConfig(VideoConfig):
     """Frames that are read of a film of your own at most, at equal distances."""
     reader: Literal["fine", "coarse"] = "fine"
     """What reads frames: fine (four convolutions, pooled once) or coarse (three, pooled twice)."""
-    variation: float = 0.0
-    """How much turns, slants and sizes of moving digits vary in training; 0 for not at all."""
     look_every: int = 4
     """A fine reader looks at one of so many frames to tell what it shows, and at each to tell where."""
     model: EncoderDecoderConfig = EncoderDecoderConfig(hidden_size=64, embedding_size=64, dropout=0.3)
 
     def __post_init__(self):
         check_size("longest", self.longest)
-        check_number("variation", self.variation, least=0)
-        if self.variation and self.films:
-            raise ValueError(f"variation={self.variation}: films of your own are read as they are; leave it out")
         check_size("look_every", self.look_every)
         super().__post_init__()
 
@@ -175,7 +170,7 @@ def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
     """
     if stored.get("task") == "captions":
         before = {"reader": "coarse", "look_every": 1}
-        added = add_fields(CaptionsConfig, "films", "longest", "variation", *before)(stored)
+        added = add_fields(CaptionsConfig, "films", "longest", *before)(stored)
         stored = stored if added is stored else added | {n: v for n, v in before.items() if n not in stored}
     stored = drop_other_tasks(CONFIGS)(stored)
     if {"frame_cell", *SPATIAL, *FLAT} <= stored.keys() and isinstance(stored["frame_cell"], str):

@@ -13,7 +13,6 @@ import numpy as np
 
 from experiments.common.keel import load_keel
 from experiments.common.pictures import SUFFIXES, to_grey
-from rnn_jax.data.augment import vary_images
 from rnn_jax.data.download import DataError
 
 SIZE = 24
@@ -68,13 +67,8 @@ def bouncing_video(digits: Digits, rng: np.random.Generator, frames: int, count:
     return video
 
 
-def captioned_video(digits: Digits, rng: np.random.Generator, variation: float = 0.0) -> tuple[np.ndarray, str]:
+def captioned_video(digits: Digits, rng: np.random.Generator) -> tuple[np.ndarray, str]:
     """One to three digits, one after the other, each moving in one of eight directions for eight frames.
-
-    Args:
-        digits: to draw from.
-        rng: of all draws.
-        variation: of the shapes of digits, see `vary_images`; 0 for none.
 
     Returns:
         float32 `[8 n, 24, 24]`, and what happens: "a three moves up and left, then an eight moves right".
@@ -83,12 +77,11 @@ def captioned_video(digits: Digits, rng: np.random.Generator, variation: float =
     for _ in range(rng.integers(1, MOST_PASSAGES + 1)):
         k, speed = int(rng.integers(len(digits.images))), int(rng.integers(1, 3))
         down, right = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)][rng.integers(8)]
-        (image,) = vary_images(rng, digits.images[k : k + 1], variation)
         distance = (PASSAGE - 1) * speed
         rows, columns = (_straight(rng, sign * speed, distance if sign else 0) for sign in (down, right))
         video = np.zeros((PASSAGE, SIZE, SIZE), np.float32)
         for frame, row, column in zip(video, rows, columns, strict=True):
-            frame[row : row + SIDE, column : column + SIDE] = image
+            frame[row : row + SIDE, column : column + SIDE] = digits.images[k]
         passages.append(video)
         vertical, horizontal = ("", "down", "up")[down], ("", "right", "left")[right]
         name = NAMES[digits.labels[k]]

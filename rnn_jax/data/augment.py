@@ -1,11 +1,8 @@
 """What makes more recordings out of few: changes that leave the words what they are, for training only."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.ndimage import affine_transform
 
 from rnn_jax.typing import Array
 
@@ -46,46 +43,6 @@ def vary_wave(rng: np.random.Generator, wave: np.ndarray, strength: float = 1.0)
 def longest_variant(samples: int, strength: float = 1.0) -> int:
     """How many samples `vary_wave` may make of so many."""
     return int(samples * 1.15**strength + 2 * 200 * strength) + 1 if strength else samples
-
-
-def random_affine(rng: np.random.Generator, count: int, strength: float = 1.0) -> np.ndarray:
-    """So many turns, slants and scales in one: float64 `[count, 2, 2]`, to be multiplied with points (x, y).
-
-    At strength 1 they turn by up to 12 degrees, slant by up to 0.25 and scale by up to 1.2 in either axis.
-
-    Args:
-        rng: of all draws.
-        count: how many.
-        strength: scales every change; 0 for none.
-    """
-    angle, slant, *scales = rng.uniform(-strength, strength, (4, count))
-    angle, slant, zero, one = math.radians(12) * angle, 0.25 * slant, np.zeros(count), np.ones(count)
-
-    def matrix(*rows: np.ndarray) -> np.ndarray:
-        return np.stack(rows, axis=-1).reshape(-1, 2, 2)
-
-    turned = matrix(np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle))
-    return turned @ matrix(one, slant, zero, one) @ matrix(1.2 ** scales[0], zero, zero, 1.2 ** scales[1])
-
-
-def vary_images(rng: np.random.Generator, images: np.ndarray, strength: float = 1.0) -> np.ndarray:
-    """Images turned, slanted and scaled about their middles, each by a `random_affine` of its own, linear in between.
-
-    Args:
-        rng: of all draws.
-        images: `[N, H, W]`, in which 0 is what lies around them.
-        strength: scales every change; 0 for none.
-
-    Returns:
-        The same shape and dtype.
-    """
-    if not strength:
-        return images
-    middle = (np.array(images.shape[1:]) - 1) / 2
-    return np.stack([
-        affine_transform(image, matrix, middle - matrix @ middle, order=1)
-        for image, matrix in zip(images, random_affine(rng, len(images), strength), strict=True)
-    ])  # fmt: skip
 
 
 def mask_features(

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from experiments.video.captions import LONGEST, CaptionBatches, caption_words, exact_captions
-from experiments.video.config import CaptionsConfig
 from experiments.video.data import Digits
 from experiments.video.readers import make_reader
 from rnn_jax.models import EncoderDecoderConfig, make_generate, target_nats
@@ -32,23 +31,6 @@ def test_an_encoder_decoder_reads_frames(kind, reader):
     assert abs(score(batch | {"source": 1 - batch["source"]})[0] - nats) > 1e-3
     videos = [batch["source"][: lengths[k], k] for k in range(3)]
     assert len(make_generate(rebuild, beams=1, rows=2)(params, videos)) == 3
-
-
-def test_digits_vary_in_training_only_where_asked():
-    words = caption_words(DIGITS)
-    plain, varied = (CaptionBatches(DIGITS, words, 2, 0, variation).batch(0) for variation in (0.0, 1.0))
-    known = {image.tobytes() for image in DIGITS.images}
-
-    def shown(batch):
-        """The digit of each first frame, cut out."""
-        for frame in batch["source"][0]:
-            rows, columns = (np.flatnonzero(frame.any(axis=axis)) for axis in (1, 0))
-            yield frame[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-    assert all(image.tobytes() in known for image in shown(plain))
-    assert not any(image.tobytes() in known for image in shown(varied))
-    with pytest.raises(ValueError, match=r"variation=1\.0: films of your own are read as they are; leave it out"):
-        CaptionsConfig(films="films", variation=1.0)
 
 
 def test_a_caption_is_exact_or_it_is_not():

@@ -158,13 +158,13 @@ def read_json(file: Path, named: str, fault: str, remedy: str = "") -> Any:
 
 
 def read_pairs(text: str) -> dict[str, str]:
-    """FIELD=VALUE,FIELD=VALUE as a dict.
+    """FIELD=VALUE,FIELD=VALUE as a dict; a value may be empty, for fields of text.
 
     Raises:
         ValueError: it is not of this form.
     """
     found = [part.partition("=") for part in text.split(",")]
-    if not all(field and equals and value for field, equals, value in found):
+    if not all(field and equals for field, equals, _ in found):
         raise ValueError(f"{text!r}: expected FIELD=VALUE, or several with commas between them")
     return {field.strip().replace("-", "_"): value.strip() for field, _, value in found}
 

@@ -301,6 +301,7 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path):
         ([TINY, "--vary", "degree=1,2", "--vary", "degree=3"], "degree is given twice"),
         ([TINY, "--vary", "degree=1,2", "--vary", "scale=3", "--zip"], "degree 2, scale 1"),
         ([TINY, "--set", "degree"], "'degree': expected FIELD=VALUE"),
+        ([TINY, "--set", "degree="], "degree='': expected int"),
         (
             [TINY, "--vary", "degree=1,2", "--reference", "degree=3"],
             "reference='degree=3' is 0 configs of",

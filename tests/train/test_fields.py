@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnn_jax.train import flatten, make_config, replace_fields
-from rnn_jax.train.fields import default_values, field_types, read_field
+from rnn_jax.train.fields import default_values, field_types, read_field, read_pairs
 from rnn_jax.train.run import config_hash, plain
 
 
@@ -121,3 +121,10 @@ def test_words_of_another_type_are_refused(field, word, message):
     with pytest.raises(ValueError) as refused:
         read_field(Config, field, word)
     assert message in str(refused.value)
+
+
+def test_pairs_may_have_an_empty_value_but_no_empty_name():
+    assert read_pairs("learning-rate=1,means=") == {"learning_rate": "1", "means": ""}
+    for text in ("means", "=1", "", "a=1,,b=2"):
+        with pytest.raises(ValueError, match="expected FIELD=VALUE"):
+            read_pairs(text)

@@ -94,7 +94,8 @@ class RULConfig(EnsembleConfig):
             layer = config.layer(features, rngs)
             return GaussianModel(layer, dropout_rate=config.dropout, dtype=jnp.dtype(config.dtype), rngs=rngs)
 
-        return build_matched(self, lambda config: config.ensemble(partial(build_one, config), key, mixture))
+        join = partial(Ensemble, together=mixture)
+        return build_matched(self, lambda config: config.ensemble(partial(build_one, config), key, join))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

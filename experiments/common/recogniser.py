@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -185,7 +184,7 @@ class WordClassifierConfig(RecogniserConfig, EnsembleConfig):
             options: dict[str, Any] = {"pooling": self.pooling, "dropout_rate": self.dropout, "dtype": dtype}
             return Classifier(self.layer(features, rngs), words, **options, rngs=rngs)
 
-        return self.ensemble(build_one, key, partial(Ensemble, together=mean_probabilities))
+        return self.ensemble(build_one, key, mean_probabilities)
 
 
 def recording_features(

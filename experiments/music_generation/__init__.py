@@ -26,6 +26,6 @@ from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
     __name__, Config, prepare, restore, commands=(evaluate, generate),
-    upgrade=add_fields(Config, "skip_unreadable", "output", "nade_size", "members"), predictor=MusicPredictor,
+    upgrade=add_fields(Config, "skip_unreadable", "output", "nade_size"), predictor=MusicPredictor,
     own_data="--data FOLDER",
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +10,9 @@ from flax import nnx
 
 from experiments.music_generation.data import SETS, RollBatches
 from experiments.music_generation.midi import PITCHES
-from experiments.music_generation.model import PianoRollEnsemble, PianoRollModel
+from experiments.music_generation.model import PianoRollModel
 from rnn_jax.checks import check_choice, check_number, check_rate, check_size
-from rnn_jax.models import EnsembleConfig, build_matched
+from rnn_jax.models import SequenceConfig, build_matched
 from rnn_jax.train import FitConfig
 
 
@@ -65,7 +64,7 @@ class MusicConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PianoRollConfig(EnsembleConfig):
+class PianoRollConfig(SequenceConfig):
     """The model of piano rolls, and what keeps it from learning them by heart.
 
     Raises:
@@ -89,8 +88,6 @@ class PianoRollConfig(EnsembleConfig):
         if self.bidirectional:
             raise ValueError("bidirectional=True: a model of what comes next reads forwards only; leave it off")
         check_choice("output", self.output, ("bernoulli", "nade"))
-        if self.members > 1 and self.output == "nade":
-            raise ValueError(f"members={self.members}: several networks answer together by the output bernoulli alone")
         check_size("nade_size", self.nade_size)
         check_rate("input_dropout", self.input_dropout)
         check_number("weight_noise", self.weight_noise, least=0)
@@ -101,10 +98,10 @@ class PianoRollConfig(EnsembleConfig):
         """The model in a few words."""
         return super().summary + f", NADE {self.nade_size}" * (self.output == "nade")
 
-    def build(self, key: jax.Array) -> PianoRollModel | PianoRollEnsemble:
+    def build(self, key: jax.Array) -> PianoRollModel:
         """The model, its initial values drawn with a typed key; a transformer is as large as the recurrent model."""
 
-        def build_one(config: PianoRollConfig, key: jax.Array) -> PianoRollModel:
+        def build(config: PianoRollConfig) -> PianoRollModel:
             rngs = nnx.Rngs(params=key)
             return PianoRollModel(
                 config.layer(PITCHES, rngs), config.nade_size if config.output == "nade" else None,
@@ -112,7 +109,7 @@ class PianoRollConfig(EnsembleConfig):
                 rngs=rngs,
             )  # fmt: skip
 
-        return build_matched(self, lambda config: config.ensemble(partial(build_one, config), key, PianoRollEnsemble))
+        return build_matched(self, build)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """A model of polyphonic music: which pitches sound in the next step, given all steps before it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,7 +13,6 @@ from experiments.music_generation.midi import PITCHES
 from rnn_jax.checks import check_rate
 from rnn_jax.compose import dropout
 from rnn_jax.losses import binary_cross_entropy
-from rnn_jax.models import Ensemble, loss_of_each, mean_bits
 from rnn_jax.models.blocks import Layers
 from rnn_jax.models.nade import NADE
 from rnn_jax.models.transformer import Transformer
@@ -96,63 +95,26 @@ class PianoRollModel(nnx.Module):
         """Which pitches sound after a state `[1, H]`, bool `[1, 88]`, drawn; see `sample_roll`."""
         if isinstance(self.score, NADE):
             return self.score.sample(key, state, temperature)
-        return draw_bits(key, self.score(state).astype(jnp.float32), temperature)
+        logits = self.score(state).astype(jnp.float32)
+        return jax.random.bernoulli(key, jax.nn.sigmoid(logits / temperature)) if temperature else logits > 0
 
     def silence(self) -> jax.Array:
         """A state `[1, H]` for before the first step, which nothing depends on."""
         return jnp.zeros((1, self.layer.output_size), self.dtype)
 
 
-class PianoRollEnsemble(Ensemble):
-    """Several models of piano rolls: each pitch, an independent bit, has the mean of the probabilities that they give.
-
-    Args:
-        members: two or more, none with a joint output.
-    """
-
-    def __init__(self, members: Sequence[PianoRollModel]):
-        super().__init__(members, mean_bits)
-
-    def initial_carry(self, steps: int) -> Carry:
-        """The carries of all members, see `PianoRollModel`."""
-        return [member.initial_carry(steps) for member in self.members]
-
-    def step(self, carry: Carry, pitches: Array) -> tuple[Carry, list[jax.Array]]:
-        """The pitches `[1, 88]` of one step to the next carries and states."""
-        carries, states = zip(*(m.step(c, pitches) for m, c in zip(self.members, carry, strict=True)), strict=True)
-        return list(carries), list(states)
-
-    def draw(self, key: jax.Array, state: Sequence[jax.Array], temperature: float) -> jax.Array:
-        """Which pitches sound after the states of all members, bool `[1, 88]`."""
-        logits = mean_bits([member.score(one) for member, one in zip(self.members, state, strict=True)])
-        return draw_bits(key, logits, temperature)
-
-    def silence(self) -> list[jax.Array]:
-        """States for before the first step, which nothing depends on."""
-        return [member.silence() for member in self.members]
-
-
-def draw_bits(key: jax.Array, logits: jax.Array, temperature: float) -> jax.Array:
-    """Bits drawn by their logits, which the temperature divides; at 0 those that are likelier on than off."""
-    return jax.random.bernoulli(key, jax.nn.sigmoid(logits / temperature)) if temperature else logits > 0
-
-
 def roll_nll(
     model: Callable[..., jax.Array], batch: dict[str, Any], key: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:
-    """The summed negative log likelihood of all steps of a batch of `RollBatches`, in nats, and their number.
-
-    See `loss_of_each`.
-    """
+    """The summed negative log likelihood of all steps of a batch of `RollBatches`, in nats, and their number."""
     rolls, lengths = jnp.asarray(batch["rolls"]), jnp.asarray(batch["lengths"])
-    valid = jnp.arange(len(rolls) - 1)[:, None] < lengths[None]
-    return loss_of_each(
-        model, lambda model, key: binary_cross_entropy(model(rolls, lengths, key=key), rolls[1:], valid), key
-    )
+    logits = model(rolls, lengths, key=key)
+    valid = jnp.arange(len(logits))[:, None] < lengths[None]
+    return binary_cross_entropy(logits, rolls[1:], valid)
 
 
 def sample_roll(
-    model: PianoRollModel | PianoRollEnsemble, primer: np.ndarray, steps: int, key: jax.Array, temperature: float = 1.0
+    model: PianoRollModel, primer: np.ndarray, steps: int, key: jax.Array, temperature: float = 1.0
 ) -> np.ndarray:
     """The steps that a model draws one after the other, after a primer: uint8 `[steps, 88]`.
 

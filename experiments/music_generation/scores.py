@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.music_generation.data import prepend_silence
 from experiments.music_generation.midi import chord_name
-from experiments.music_generation.model import PianoRollEnsemble, PianoRollModel
+from experiments.music_generation.model import PianoRollModel
 from rnn_jax.data import best_bounds, in_order, pad
 from rnn_jax.losses import binary_cross_entropy
 from rnn_jax.nnx import functional
@@ -15,11 +15,7 @@ from rnn_jax.typing import Array, Params
 
 
 def make_step_nll(
-    rebuild: Callable[[Params], PianoRollModel | PianoRollEnsemble],
-    rolls: Sequence[np.ndarray],
-    *,
-    batch_size: int = 16,
-    buckets: int = 4,
+    rebuild: Callable[[Params], PianoRollModel], rolls: Sequence[np.ndarray], *, batch_size: int = 16, buckets: int = 4
 ) -> Callable[[Params], list[np.ndarray]]:
     """A function from parameters to the nats of every step, float32 `[t]`, of every piece; compiled for few shapes."""
     lengths = np.array([len(roll) for roll in rolls])
@@ -49,7 +45,7 @@ def mean_nll(nats: Sequence[np.ndarray], first: bool = False) -> float:
     return float(np.concatenate([steps if first else steps[1:] for steps in nats]).astype(np.float64).mean())
 
 
-def pitch_probabilities(model: PianoRollModel | PianoRollEnsemble, roll: np.ndarray) -> np.ndarray:
+def pitch_probabilities(model: PianoRollModel, roll: np.ndarray) -> np.ndarray:
     """The probability of each pitch in each step of a roll `[t, 88]`, given the steps before: float32 `[t, 88]`.
 
     Of a joint output it is that given the lower pitches of the same step too.
@@ -60,7 +56,7 @@ def pitch_probabilities(model: PianoRollModel | PianoRollEnsemble, roll: np.ndar
 
 
 def examples_text(
-    model: PianoRollModel | PianoRollEnsemble, rolls: Sequence[np.ndarray], nats: Sequence[np.ndarray], steps: int = 12
+    model: PianoRollModel, rolls: Sequence[np.ndarray], nats: Sequence[np.ndarray], steps: int = 12
 ) -> str:
     """The pieces that were predicted best and worst: what sounded, what was expected, nats of each step.
 

@@ -94,8 +94,7 @@ class RULConfig(EnsembleConfig):
             layer = config.layer(features, rngs)
             return GaussianModel(layer, dropout_rate=config.dropout, dtype=jnp.dtype(config.dtype), rngs=rngs)
 
-        join = partial(Ensemble, together=mixture)
-        return build_matched(self, lambda config: config.ensemble(partial(build_one, config), key, join))
+        return build_matched(self, lambda config: config.ensemble(partial(build_one, config), key, mixture))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

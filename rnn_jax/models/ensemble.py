@@ -19,6 +19,8 @@ from rnn_jax.models.config import SequenceConfig
 from rnn_jax.models.gaussian import Normal
 from rnn_jax.typing import Float, Key
 
+Model = TypeVar("Model", bound=nnx.Module)
+
 
 class Ensemble(nnx.Module):
     """Models of one kind, called as each of them is.
@@ -34,8 +36,7 @@ class Ensemble(nnx.Module):
     def __init__(self, members: Sequence[nnx.Module], together: Callable[[Sequence[Any]], Any]):
         if len(members) < 2:
             raise ValueError(f"members: {len(members)} of them; expected two or more")
-        self.members: Any = nnx.List(members)
-        self.together = together
+        self.members, self.together = nnx.List(members), together
 
     def __call__(self, *inputs: Any, key: Key | None = None) -> Any:
         """What they say together.
@@ -73,12 +74,6 @@ def mean_probabilities(logits: Sequence[Float[jax.Array, "*B V"]]) -> Float[jax.
     return jax.nn.logsumexp(log_probabilities, axis=0) - math.log(len(logits))
 
 
-def mean_bits(logits: Sequence[Float[jax.Array, "*B K"]]) -> Float[jax.Array, "*B K"]:
-    """The logits of the mean of the probabilities that members give to bits: `[..., K]`."""
-    on, off = (jnp.stack([jax.nn.log_sigmoid(sign * one.astype(jnp.float32)) for one in logits]) for sign in (1, -1))
-    return jax.nn.logsumexp(on, axis=0) - jax.nn.logsumexp(off, axis=0)
-
-
 def mixture(normals: Sequence[Normal]) -> Normal:
     """The normal distributions with mean and deviation of the even mixture of those of members.
 
@@ -86,10 +81,6 @@ def mixture(normals: Sequence[Normal]) -> Normal:
     """
     means, stds = (jnp.stack(values) for values in zip(*normals, strict=True))
     return Normal(means.mean(axis=0), jnp.sqrt((stds**2).mean(axis=0) + means.var(axis=0)))
-
-
-Model = TypeVar("Model", bound=nnx.Module)
-Joined = TypeVar("Joined", bound=Ensemble)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,15 +104,15 @@ class EnsembleConfig(SequenceConfig):
         return f"{self.members} of {super().summary}" if self.members > 1 else super().summary
 
     def ensemble(
-        self, build: Callable[[Key], Model], key: Key, join: Callable[[list[Model]], Joined]
-    ) -> Model | Joined:
-        """One network, or an ensemble of so many, the first of which is the one that there would be alone.
+        self, build: Callable[[Key], Model], key: Key, together: Callable[[Sequence[Any]], Any]
+    ) -> Model | Ensemble:
+        """One network, or an `Ensemble` of so many, the first of which is the one that there would be alone.
 
         Args:
             build: from a typed key to a network.
             key: a typed key.
-            join: from networks to their ensemble.
+            together: see `Ensemble`.
         """
         if self.members == 1:
             return build(key)
-        return join([build(jax.random.fold_in(key, i) if i else key) for i in range(self.members)])
+        return Ensemble([build(jax.random.fold_in(key, i) if i else key) for i in range(self.members)], together)

@@ -1,17 +1,15 @@
 """Ensembles: what they say together against SciPy and samples, and members that learn as if each were alone."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import log_softmax, softmax
 
 import rnn_jax
 from rnn_jax.losses import token_cross_entropy
-from rnn_jax.models import Classifier, Ensemble, EnsembleConfig, loss_of_each, mean_bits, mean_probabilities, mixture
+from rnn_jax.models import Classifier, Ensemble, EnsembleConfig, loss_of_each, mean_probabilities, mixture
 from rnn_jax.models.gaussian import Normal
 from rnn_jax.nnx import Recurrent, functional
 
@@ -27,8 +25,7 @@ def classifier(key):
 
 
 def ensemble(count=3):
-    join = partial(Ensemble, together=mean_probabilities)
-    return EnsembleConfig(members=count).ensemble(classifier, jax.random.key(0), join)
+    return EnsembleConfig(members=count).ensemble(classifier, jax.random.key(0), mean_probabilities)
 
 
 def nats(model, key):
@@ -57,14 +54,6 @@ def test_classes_have_the_mean_of_the_probabilities():
     np.testing.assert_allclose(mean_probabilities(far), np.log([[0.5, 0.5]]), rtol=1e-5)
     one = mean_probabilities([jnp.asarray(logits[0], jnp.float32)])
     np.testing.assert_allclose(one, log_softmax(logits[0], axis=-1), rtol=1e-4, atol=1e-5)
-
-
-def test_bits_have_the_mean_of_the_probabilities():
-    logits = RNG.normal(size=(4, 6, 3)) * 5
-    together = mean_bits(list(jnp.asarray(logits, jnp.float32)))
-    np.testing.assert_allclose(expit(np.asarray(together, np.float64)), expit(logits).mean(axis=0), rtol=1e-5)
-    far = [jnp.array([500.0, -500.0]), jnp.array([-500.0, -500.0])]  # probabilities are 0 and 1 in float32
-    np.testing.assert_allclose(mean_bits(far), [0.0, -500.0], atol=1e-4)
 
 
 def test_numbers_have_the_moments_of_the_mixture():

@@ -15,7 +15,6 @@ from experiments.music_generation.config import MusicConfig
         ({"transposition": -1}, "transposition=-1"),
         ({"transposition": 88}, "0 to 87"),
         ({"longest": 0}, "longest"),
-        ({"members": 2, "output": "nade"}, "members=2: several networks answer together by the output bernoulli alone"),
     ],
 )
 def test_values_out_of_range_are_refused(options, message):

@@ -8,7 +8,6 @@ from experiments.music_generation.data import RollBatches, prepend_silence
 from experiments.music_generation.midi import PITCHES
 from experiments.music_generation.model import roll_nll, sample_roll
 from experiments.music_generation.scores import make_step_nll, pitch_probabilities
-from rnn_jax.models import Ensemble, mean_bits
 from rnn_jax.models.nade import NADE
 from rnn_jax.nnx import functional
 
@@ -22,13 +21,6 @@ def test_the_loss_is_the_sum_over_valid_steps(model, rolls):
     np.testing.assert_allclose(nats, steps.sum(), rtol=1e-5)
 
 
-def score(model, state, pitches):
-    """The logits of the pitches of the next step."""
-    if isinstance(model, Ensemble):
-        return mean_bits([member.score(one) for member, one in zip(model.members, state, strict=True)])
-    return model.score(state, pitches) if isinstance(model.score, NADE) else model.score(state)
-
-
 def test_a_stream_is_the_whole(model, rolls):
     params, rebuild = functional(model)
     carry, roll = model.initial_carry(6), prepend_silence(rolls[0])
@@ -36,7 +28,8 @@ def test_a_stream_is_the_whole(model, rolls):
     streamed, whole = [], np.resize(rolls[0], (6, PITCHES))
     for pitches, after in zip(roll, whole, strict=True):
         carry, y = step(carry, pitches[None])
-        streamed.append(jax.nn.sigmoid(score(model, y, after[None])[0]))
+        logits = model.score(y, after[None]) if isinstance(model.score, NADE) else model.score(y)
+        streamed.append(jax.nn.sigmoid(logits[0]))
     np.testing.assert_allclose(np.stack(streamed), pitch_probabilities(model, whole), atol=2e-6)
 
 

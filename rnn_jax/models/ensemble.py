@@ -52,6 +52,10 @@ class Ensemble(nnx.Module):
 def loss_of_each(model: Any, loss: Callable[[Any, Key | None], Total], key: Key | None = None) -> Total:
     """The loss of a model; in training the mean over the members of an ensemble, each of which learns by itself.
 
+    Gradients of an ensemble are √K times those of the mean over its K members: their norm is then that of one member
+    (root mean square), and clipping by a norm does to each member what it would do to it alone. What is left, a factor
+    of 1/√K, makes no difference to Adam.
+
     Args:
         model: a model, or an `Ensemble` of such models.
         loss: of a model and a typed key: the sum and the count of a batch.
@@ -61,7 +65,9 @@ def loss_of_each(model: Any, loss: Callable[[Any, Key | None], Total], key: Key 
         return loss(model, key)
     keys = _keys(key, len(model.members))
     sums, counts = zip(*(loss(member, own) for member, own in zip(model.members, keys, strict=True)), strict=True)
-    return jnp.stack(sums).mean(), jnp.stack(counts).mean()
+    total = jnp.stack(sums).mean()
+    fixed = jax.lax.stop_gradient(total)
+    return fixed + math.sqrt(len(sums)) * (total - fixed), jnp.stack(counts).mean()
 
 
 def _keys(key: Key | None, count: int) -> list[Any]:

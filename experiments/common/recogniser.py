@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from experiments.common.ensemble import Ensemble, EnsembleConfig, loss_of_each, mean_probabilities
 from experiments.common.recordings import Recording, in_order
 from rnn_jax.checks import check_choice, check_number
 from rnn_jax.data.augment import mask_features
@@ -17,7 +18,6 @@ from rnn_jax.losses import token_cross_entropy
 from rnn_jax.models.classifier import POOLINGS, Classifier
 from rnn_jax.models.config import SequenceConfig, build_matched
 from rnn_jax.models.ctc import CTCModel, ctc_loss
-from rnn_jax.models.ensemble import Ensemble, EnsembleConfig, loss_of_each, mean_probabilities
 from rnn_jax.nnx import Fixed
 from rnn_jax.typing import Array, Params
 

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from experiments.common.ensemble import Ensemble, EnsembleConfig, mixture
 from experiments.predictive_maintenance.units import UnitColumns
 from rnn_jax.checks import check_rate, check_size
-from rnn_jax.models import Ensemble, EnsembleConfig, build_matched, mixture
+from rnn_jax.models import build_matched
 from rnn_jax.models.gaussian import GaussianModel
 from rnn_jax.train import HoldOutConfig
 

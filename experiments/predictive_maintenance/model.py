@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.common.ensemble import Ensemble, loss_of_each
 from experiments.predictive_maintenance.engines import Engine
 from experiments.predictive_maintenance.features import SensorScaling
 from rnn_jax.data import pad
-from rnn_jax.models import Ensemble, loss_of_each
 from rnn_jax.models.gaussian import WIDTH, GaussianModel, Normal, gaussian_nats
 from rnn_jax.train import Trained, written_at_end
 from rnn_jax.typing import Array, Params

@@ -5,7 +5,6 @@ from rnn_jax.models.config import EncoderDecoderConfig, RecurrentConfig, Sequenc
 from rnn_jax.models.ctc import CTCModel, ctc_loss
 from rnn_jax.models.embedding import TiedEmbedding
 from rnn_jax.models.encoder_decoder import EncoderDecoder
-from rnn_jax.models.ensemble import Ensemble, EnsembleConfig, loss_of_each, mean_probabilities, mixture
 from rnn_jax.models.language_model import LanguageModel
 from rnn_jax.models.sequence_to_sequence import make_generate, target_nats
 from rnn_jax.models.transformer import Transformer
@@ -16,8 +15,6 @@ __all__ = [
     "Classifier",
     "EncoderDecoder",
     "EncoderDecoderConfig",
-    "Ensemble",
-    "EnsembleConfig",
     "LanguageModel",
     "RecurrentConfig",
     "SequenceConfig",
@@ -26,10 +23,7 @@ __all__ = [
     "TransformerEncoderDecoder",
     "build_matched",
     "ctc_loss",
-    "loss_of_each",
     "make_generate",
     "make_probabilities",
-    "mean_probabilities",
-    "mixture",
     "target_nats",
 ]

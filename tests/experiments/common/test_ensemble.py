@@ -8,8 +8,9 @@ from flax import nnx
 from scipy.special import log_softmax, softmax
 
 import rnn_jax
+from experiments.common.ensemble import Ensemble, EnsembleConfig, loss_of_each, mean_probabilities, mixture
 from rnn_jax.losses import token_cross_entropy
-from rnn_jax.models import Classifier, Ensemble, EnsembleConfig, loss_of_each, mean_probabilities, mixture
+from rnn_jax.models import Classifier
 from rnn_jax.models.gaussian import Normal
 from rnn_jax.nnx import Recurrent, functional
 

@@ -44,13 +44,13 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
         raise ValueError(f"task={task!r}, {len(runs)} runs: expected EXPERIMENT/TASK and at least one run directory")
     read = [read_run(run, {"value": int | float}, WHOLE) for run in runs]
     finished, starts = [result for result, _ in read], [every[-1] for _, every in read]
-    configs = [read_stored(run / "config.json", dict, WHOLE) for run in runs]
+    today = load_experiment(experiment).today  # some runs may be older than a field
+    configs = [today(read_stored(run / "config.json", dict, WHOLE)) for run in runs]
     for run, config in zip(runs, configs, strict=True):
-        for field in config:
-            if field != "seed" and config[field] != configs[0][field]:
-                raise ValueError(
-                    f"{run}: {field}={config[field]!r}, in {runs[0]} {configs[0][field]!r}; only seeds may differ"
-                )
+        for field in sorted((config.keys() | configs[0].keys()) - {"seed"}):
+            here, there = config.get(field), configs[0].get(field)
+            if here != there:
+                raise ValueError(f"{run}: {field}={here!r}, in {runs[0]} {there!r}; only seeds may differ")
     first = finished[0]
     each: dict[str, list[Any]] = {
         "values": [result["value"] for result in finished],

@@ -120,6 +120,17 @@ def test_a_baseline_that_is_ahead_is_bold_and_said(tmp_path, higher, ahead):
     assert table.endswith(f"\n\nNot ahead of a simple baseline of the same run:\n\n- some/a, gru: {ahead} {text}")
 
 
+@pytest.mark.parametrize("older", [0, 1])
+def test_runs_of_before_and_after_a_field_came_are_one_result(tmp_path, older):
+    runs = [finished_run(tmp_path / f"run{seed}", seed, 1.0) for seed in (0, 1)]
+    config = json.loads((runs[older] / "config.json").read_text())
+    del config["hold_out_test"]
+    (runs[older] / "config.json").write_text(json.dumps(config))
+    report.collect("text_generation/some-text", runs, results=tmp_path)
+    (row,) = json.loads((tmp_path / "text_generation.json").read_text())["results"]
+    assert row["n"] == 2 and row["config"]["hold_out_test"] is False
+
+
 def test_runs_that_differ_in_more_than_the_seed_are_refused(tmp_path):
     runs = [finished_run(tmp_path / "a", 0, 1.0), finished_run(tmp_path / "b", 1, 1.0, dropout=0.5)]
     with pytest.raises(ValueError, match=r"b: dropout=0.5, in .*a 0.0; only seeds may differ"):

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from rnn_jax.train import manifest
+from rnn_jax.extras import DISTRIBUTION
 
 PACKAGES = (
     "rnn_jax",
@@ -198,6 +198,6 @@ def environment() -> dict[str, Any]:
 
 def _version(package: str) -> str | None:
     try:
-        return metadata.version(manifest.PACKAGES.get(package, package))
+        return metadata.version(DISTRIBUTION if package == "rnn_jax" else package)
     except metadata.PackageNotFoundError:
         return None

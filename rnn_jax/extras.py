@@ -17,6 +17,9 @@ EXTRAS = {
 }  # fmt: skip
 """The names that they are imported by, and the extra of each."""
 
+DISTRIBUTION = "rnn-jax-lab"
+"""What an index knows this package by."""
+
 CHECKOUT = Path(__file__).parents[1]
 
 
@@ -50,6 +53,6 @@ def explained(error: ModuleNotFoundError) -> str:
 def install(extra: str) -> str:
     """The command that installs an extra: from the checkout where this is one, with the versions that are tested."""
     if not (CHECKOUT / "requirements.lock").exists():
-        return f'pip install "rnn-jax-lab[{extra}]"'
+        return f'pip install "{DISTRIBUTION}[{extra}]"'
     folder, lock = (".", "requirements.lock") if Path.cwd() == CHECKOUT else (CHECKOUT, CHECKOUT / "requirements.lock")
     return f'pip install -c {lock} -e "{folder}[{extra}]"'

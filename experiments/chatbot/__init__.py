@@ -16,11 +16,12 @@ turn of the test is among the training turns.
 """
 
 from experiments.chatbot.commands import chat, evaluate, prepare, restore
-from experiments.chatbot.config import TASKS, upgrade
+from experiments.chatbot.config import TASKS
 from experiments.chatbot.predictor import chatbot_predictor
+from experiments.common.upgrade import drop_other_tasks
 from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
-    __name__, TASKS, prepare, restore, commands=(evaluate, chat), upgrade=upgrade,
-    predictor=chatbot_predictor, own_data="--data FILE",
+    __name__, TASKS, prepare, restore, commands=(evaluate, chat),
+    upgrade=drop_other_tasks(TASKS, "ngram"), predictor=chatbot_predictor, own_data="--data FILE",
 )  # fmt: skip

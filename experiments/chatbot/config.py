@@ -2,14 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from experiments.chatbot.model import DualEncoder
-from experiments.common.upgrade import add_fields, drop_other_tasks
 from rnn_jax.checks import check_choice, check_rate, check_size
 from rnn_jax.data import Subwords, Words
 from rnn_jax.models import (
@@ -188,10 +187,3 @@ class WritingConfig(ChatbotConfig):
 
 
 TASKS: dict[str, type[ChatbotConfig]] = {"ranking": RankingConfig, "writing": WritingConfig}
-
-
-def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-    """From what earlier versions stored: the fields of all tasks, and none for n-grams."""
-    if stored.get("task") == "writing":
-        stored = add_fields(WritingConfig, "ngram")(stored)
-    return drop_other_tasks(TASKS)(stored)

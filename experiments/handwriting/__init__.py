@@ -13,8 +13,9 @@ PenDigits (Alimoglu & Alpaydin 1996); after Graves et al. 2009, "A novel connect
 handwriting recognition". `--model transformer` takes a transformer of as many parameters.
 """
 
+from experiments.common.upgrade import drop_other_tasks
 from experiments.handwriting.commands import draw, evaluate, prepare, restore
-from experiments.handwriting.config import TASKS, upgrade
+from experiments.handwriting.config import TASKS
 from experiments.handwriting.predictor import HandwritingPredictor
 from rnn_jax.train import Experiment
 
@@ -24,7 +25,7 @@ EXPERIMENT = Experiment(
     prepare,
     restore,
     commands=(evaluate, draw),
-    upgrade=upgrade,
+    upgrade=drop_other_tasks(TASKS, "members"),
     predictor=HandwritingPredictor,
     own_data="--data FILE",
 )

@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from experiments.common.recogniser import RecogniserConfig, WordClassifierConfig
 from experiments.common.recordings import Recording
-from experiments.common.upgrade import add_fields, drop_other_tasks
 from experiments.handwriting.data import handwriting_parts
 from experiments.handwriting.strokes import StrokeBatches, prepare_drawing
 from rnn_jax.checks import check_number, check_size
@@ -85,9 +84,3 @@ class StringsConfig(HandwritingConfig):
 
 
 TASKS: dict[str, type[HandwritingConfig]] = {"digits": DigitsConfig, "strings": StringsConfig}
-
-
-def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-    """From what earlier versions stored: the fields of all tasks, one network."""
-    stored = add_fields(DigitsConfig, "members")(stored) if stored.get("task") == "digits" else stored
-    return drop_other_tasks(TASKS)(stored)

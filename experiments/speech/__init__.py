@@ -14,8 +14,9 @@ Graves, Mohamed & Hinton 2013, arXiv:1303.5778. With --no-bidirectional the mode
 word. `--model transformer` takes a transformer of as many parameters.
 """
 
+from experiments.common.upgrade import drop_other_tasks
 from experiments.speech.commands import evaluate, prepare, restore, stream
-from experiments.speech.config import TASKS, upgrade
+from experiments.speech.config import TASKS
 from experiments.speech.predictor import SpeechPredictor
 from rnn_jax.train import Experiment
 
@@ -25,7 +26,7 @@ EXPERIMENT = Experiment(
     prepare,
     restore,
     commands=(evaluate, stream),
-    upgrade=upgrade,
+    upgrade=drop_other_tasks(TASKS, "channel", "skip_unreadable", "members"),
     predictor=SpeechPredictor,
     own_data="--task strings --data FOLDER",
 )

@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from experiments.common.recogniser import RecogniserConfig, WordClassifierConfig
 from experiments.common.recordings import Recording, RecordingBatches
-from experiments.common.upgrade import add_fields, drop_other_tasks
 from experiments.speech.data import (
     FRONTEND,
     UtteranceBatches,
@@ -121,11 +120,3 @@ class VowelsConfig(SpeechConfig):
 
 
 TASKS: dict[str, type[SpeechConfig]] = {"digits": DigitsConfig, "strings": StringsConfig, "vowels": VowelsConfig}
-
-
-def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
-    """From what earlier versions stored: the fields of all tasks, none for recordings of one's own, one network."""
-    task = stored.get("task")
-    if task in TASKS:
-        stored = add_fields(TASKS[task], "channel", "skip_unreadable", "members")(stored)
-    return drop_other_tasks(TASKS)(stored)

@@ -94,5 +94,4 @@ def again(module: str, default: str, run: Run) -> str:
 
 def _begun_from(run: Run) -> str:
     """The flag by which another run begins as this one did, with the parameters of a third; "" if with its own."""
-    origin = (run.read_json("manifest.json")["starts"] or [{}])[-1].get("init_from")
-    return f" --init-from {shlex.quote(origin['run'])}" if origin else ""
+    return f" --init-from {shlex.quote(origin['run'])}" if (origin := run.begun_from) else ""

@@ -13,7 +13,9 @@ from typing import Any
 
 import jax
 
-PACKAGES = {"rnn_jax": "rnn-jax-lab"} | {
+from rnn_jax.extras import DISTRIBUTION
+
+PACKAGES = {"rnn_jax": DISTRIBUTION} | {
     name: name for name in ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 }
 """By the name that a manifest tells, the name of the distribution."""

@@ -182,6 +182,12 @@ class Run:
         starts = self.read_json("manifest.json")["starts"]
         return starts[-1]["exit_reason"] if starts else None
 
+    @property
+    def begun_from(self) -> dict[str, Any] | None:
+        """Which run's parameters it began with, as `--init-from` has noted it; None if with its own."""
+        starts = self.read_json("manifest.json")["starts"]
+        return starts[-1].get("init_from") if starts else None
+
     def read_json(self, file: str) -> Any:
         """The content of one of the run's JSON files."""
         return json.loads((self.path / _checked_name(file)).read_text("utf-8"))

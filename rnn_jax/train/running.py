@@ -119,8 +119,7 @@ def _with_origin(
     """What is ready to train from the parameters of the run that this one is begun from, and which one that is."""
     if options.init_from:
         return begun_from(experiment, prepared, options.init_from)
-    starts = Run(path).read_json("manifest.json")["starts"] if options.resume else []
-    origin = starts[-1].get("init_from") if starts else None
+    origin = Run(path).begun_from if options.resume else None
     if origin and not Checkpoints(path / "checkpoints").ever_saved:
         prepared = begun_as_before(experiment, prepared, origin)
     return prepared, origin

@@ -67,7 +67,10 @@ def test_numbers_have_the_moments_of_the_mixture():
 
 def test_each_member_learns_by_itself():
     params, rebuild = functional(ensemble())
-    loss = lambda params: loss_of_each(rebuild(params), nats, jax.random.key(1))[0]  # noqa: E731
+
+    def loss(params):
+        return loss_of_each(rebuild(params), nats, jax.random.key(1))[0]
+
     value, gradients = jax.value_and_grad(loss)(params)
     losses = [float(nats(m, own)[0]) for m, own in zip(rebuild(params).members, own_keys(3), strict=True)]
     np.testing.assert_allclose(value, np.mean(losses), rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The fused loop is the sequential method, whatever the cell, the options, the derivative and the devices."""
+"""The fused loop is the sequential method, whatever the cell, the options and the derivative."""
 
 import dataclasses
 import functools
@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import rnn_jax
 from rnn_jax.cells.base import GatedHiddenCell
 from rnn_jax.unroll import auto, methods_of
 from rnn_jax.unroll.fused import no_compiler
+from tests.unroll.against_sequential import assert_same, drawn
 
 fused = importlib.import_module("rnn_jax.unroll.fused")  # as an attribute `unroll` is the function
 
@@ -30,34 +30,6 @@ OPTIONS = [
     {"resets": np.random.default_rng(0).random((9, 5)) < 0.3, "reverse": True},
     {"lengths": np.array([9, 0, 4, 1, 9]), "resets": np.random.default_rng(1).random((9, 5)) < 0.3},
 ]
-
-
-def drawn(cell, length=9, batch=(5,), dtype=jnp.float32):
-    """Params, inputs and a carry, none of them zero."""
-    params, carry = cell.init(jax.random.key(0), dtype), cell.initial_carry(batch, dtype)
-    leaves, tree = jax.tree.flatten((params, carry, jnp.zeros((length, *batch, cell.input_size), dtype)))
-    random = np.random.default_rng(0)
-    leaves = [leaf + jnp.asarray(0.1 * random.normal(size=leaf.shape), dtype) for leaf in leaves]
-    return tree.unflatten(leaves)
-
-
-def everything(cell, method, **options):
-    """The function that gives the last carry, the outputs, and the gradients of all arguments."""
-
-    def loss(params, carry, xs):
-        found = rnn_jax.unroll(cell, params, xs, carry, method=method, **options)
-        return sum(jnp.sin(leaf).sum() for leaf in jax.tree.leaves(found)), found
-
-    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
-
-
-def assert_same(cell, drawn, **options):
-    """Equal but for rounding, of which a chaotic cell makes more: by the largest number of each array."""
-    wanted, found = (everything(cell, method, **options)(*drawn) for method in ("sequential", "fused"))
-    chex.assert_trees_all_equal_shapes_and_dtypes(found, wanted)
-    for one, other in zip(jax.tree.leaves(wanted), jax.tree.leaves(found), strict=True):
-        size = max(1.0, float(jnp.abs(one).max(initial=0)))
-        np.testing.assert_allclose(other, one, rtol=1e-4, atol=5e-5 * size)
 
 
 @pytest.mark.parametrize(
@@ -347,51 +319,6 @@ def test_a_cell_without_one_says_why(cell, reason):
     xs = jnp.zeros((4, 1, *cell.input_shape))
     with pytest.raises(ValueError, match=f"method='fused': {type(cell).__name__} can use 'sequential'.*; {reason}"):
         rnn_jax.unroll(cell, params, xs, method="fused")
-
-
-def test_stacks_and_both_directions():
-    cell = rnn_jax.Stack([rnn_jax.Bidirectional(rnn_jax.LSTM(2, 4), rnn_jax.GRU(2, 4)), rnn_jax.Elman(8, 5)])
-    params, xs = cell.init(jax.random.key(0)), drawn(rnn_jax.GRU(2, 3))[2]
-    options = {"lengths": np.array([9, 0, 4, 1, 9])}
-    found, wanted = (rnn_jax.unroll(cell, params, xs, method=m, **options) for m in ("fused", "sequential"))
-    chex.assert_trees_all_close(found, wanted, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
-def test_rows_on_four_devices(kind):
-    cell = rnn_jax.LSTM(2, 5)
-    params, carry, xs = drawn(cell, 6, (8,))
-    mesh = jax.make_mesh((4,), ("rows",), axis_types=(kind,))
-    spread = jax.device_put(xs, NamedSharding(mesh, PartitionSpec(None, "rows")))
-    wanted = everything(cell, "sequential")(params, carry, xs)
-    with jax.set_mesh(mesh):
-        found = everything(cell, "fused")(
-            params, jax.device_put(carry, NamedSharding(mesh, PartitionSpec("rows"))), spread
-        )
-    chex.assert_trees_all_close(jax.device_get(found), jax.device_get(wanted), rtol=1e-5, atol=1e-5)
-
-
-def test_a_plan_that_is_first_made_on_a_mesh_is_the_same():
-    mesh = jax.make_mesh((4,), ("rows",), axis_types=(AxisType.Explicit,))
-    with jax.set_mesh(mesh):
-        assert "fused" in methods_of(rnn_jax.LSTM(2, 97))  # of a size that no other test asks for
-
-
-def test_an_exported_program_needs_no_library():
-    cell = rnn_jax.GRU(2, 5)
-    params, carry, xs = drawn(cell)
-    run = jax.jit(lambda params, xs, carry: rnn_jax.unroll(cell, params, xs, carry, method="fused").ys)
-    exported = jax.export.export(run)(params, xs, carry)
-    assert "rnn_jax.fused" not in exported.mlir_module()
-    found = jax.export.deserialize(exported.serialize()).call(params, xs, carry)
-    chex.assert_trees_all_close(found, run(params, xs, carry), rtol=1e-5, atol=1e-6)
-
-
-def test_the_loop_is_one_call():
-    cell = rnn_jax.LSTM(2, 5)
-    params, carry, xs = drawn(cell)
-    text = everything(cell, "fused").lower(params, carry, xs).as_text()
-    assert text.count("rnn_jax.fused") == 2 and "while" not in text, "one call forward, one back"
 
 
 def test_auto_takes_it_where_it_is_the_faster_one(monkeypatch):

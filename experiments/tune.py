@@ -27,6 +27,7 @@ from rnn_jax.studies.search_space import parse_space
 from rnn_jax.studies.study import default_path
 from rnn_jax.train import fit_config, flatten, share_compiled_programs
 from rnn_jax.train.console import rounded
+from rnn_jax.train.experiment import Experiment, Prepared
 from rnn_jax.train.fields import read_pairs
 from rnn_jax.train.parallel import start_cpu_devices
 from rnn_jax.train.run import plain, to_json, write_atomically
@@ -47,6 +48,9 @@ class Options:
     """Of the whole search, however many processes share it."""
     prune_after: int = 5
     """Trials that end before others are pruned; 0 prunes none."""
+    by_loss: bool = False
+    """Compare trials by their validation loss, whatever else the experiment watches: a small validation part gives many
+    the same accuracy."""
     seed: int = 0
     """Of the search; that of the trainings is the one of the experiment."""
     study: Path | None = None
@@ -66,6 +70,8 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
     space = parse_space(type(base), options.search)
     definition = {"experiment": found.name, "search": {k: str(v) for k, v in space.items()}, "base": plain(base),
                   "seed": options.seed, "prune_after": options.prune_after}  # fmt: skip
+    if options.by_loss:
+        found, definition["by_loss"] = watching_loss(found), True
     path = options.study or default_path(Path("studies"), f"{found.name}-tune", definition)
     start_cpu_devices(fit_config(base).cpu_devices)
     with share_compiled_programs():
@@ -90,6 +96,17 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
     again = f"python -m {found.module} --config {path / 'best.json'}"
     print(f"\n{described(summary)}\n\nthe best, in full: {again}")
     return 0
+
+
+def watching_loss(experiment: Experiment) -> Experiment:
+    """The experiment with its best update, its early end and its result by the validation loss."""
+
+    def prepare(config: Any) -> Prepared:
+        prepared = experiment.prepare(config)
+        task = dataclasses.replace(prepared.task, monitor="validation_loss", higher_is_better=False)
+        return dataclasses.replace(prepared, task=task)
+
+    return dataclasses.replace(experiment, prepare=prepare)
 
 
 def summarize(search: Search, said: str) -> dict[str, Any]:

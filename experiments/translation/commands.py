@@ -14,7 +14,7 @@ from experiments.translation.data import DATASETS, load_parallel
 from experiments.translation.model import align_text, encode_sources, translate_texts
 from rnn_jax.data import PARALLEL_AXES, ParallelBatches, Subwords, digests, read_lines
 from rnn_jax.metrics import translation_scores
-from rnn_jax.models import make_generate, target_nats
+from rnn_jax.models import make_generate, make_nats_per_token, target_nats
 from rnn_jax.nnx import functional
 from rnn_jax.train import Outcome, Prepared, Run, Task, Trained, draw_alignment, draw_curves, key_for
 
@@ -24,15 +24,16 @@ def prepare(config: Config) -> Prepared:
     (texts, said), fit = load_parallel(config.corpus, config.target_corpus), config.fit
     say(said)
     subwords = Subwords.fit(itertools.chain(*texts["train"]), config.vocabulary_size, lower=not config.cased)
-    for part in ("validation", "test"):
-        encode_sources(subwords, texts[part].source)  # too long ones are refused before training
+    # Too long ones are refused before training.
+    held_out, _ = (encode_sources(subwords, texts[part].source) for part in ("validation", "test"))
+    expected = [subwords.encode(text) for text in texts["validation"].target]
     sources, targets = ([subwords.encode(text) for text in side] for side in texts["train"])
     batches = ParallelBatches(
         sources, targets, config.batch_size, fit.seed, group=fit.steps_per_dispatch, buckets=config.buckets
     )
     print(f"{batches.order.wasted:.0%} of the steps are padding, in lengths {batches.order.bounds}", file=sys.stderr)
     params, rebuild = functional(config.model.encoder_decoder(len(subwords), key_for(fit.seed, "init")))
-    greedy = make_generate(rebuild, beams=1)
+    greedy, nats_per_token = make_generate(rebuild, beams=1), make_nats_per_token(rebuild)
 
     def loss(params, carry, batch, key):
         nats, count = target_nats(rebuild(params), batch, key, config.label_smoothing)
@@ -41,7 +42,7 @@ def prepare(config: Config) -> Prepared:
     def evaluate(params) -> dict[str, float]:
         translations = translate_texts(greedy, params, subwords, texts["validation"].source)
         scores = translation_scores(translations, texts["validation"].target, cased=config.cased)
-        return {"validation_bleu": scores["BLEU"]}
+        return {"validation_bleu": scores["BLEU"], "validation_loss": nats_per_token(params, held_out, expected)}
 
     def finish(outcome: Outcome, run: Run) -> dict:
         test, beam = texts["test"], make_generate(rebuild, beams=config.beams, alpha=config.alpha)

@@ -32,7 +32,7 @@ from rnn_jax.data.download import DataError
 from rnn_jax.data.parallel import PARALLEL_AXES, ParallelBatches, teacher_forcing
 from rnn_jax.data.sources import digests, file_digest
 from rnn_jax.data.vocabulary import Words
-from rnn_jax.models import make_generate, target_nats
+from rnn_jax.models import make_generate, make_nats_per_token, target_nats
 from rnn_jax.nnx import functional
 from rnn_jax.typing import Params
 
@@ -163,8 +163,11 @@ class CaptionTask(VideoTask):
 
     def make_validate(self, rebuild: Callable[[Params], Any]) -> Callable[[Params], dict[str, float]]:
         videos, targets = self.encoded(self.validation)
-        generate = make_generate(rebuild, beams=1)
-        return lambda params: {"validation_exact": exact_captions(generate(params, videos), targets)}
+        generate, nats_per_token = make_generate(rebuild, beams=1), make_nats_per_token(rebuild)
+        return lambda params: {
+            "validation_exact": exact_captions(generate(params, videos), targets),
+            "validation_loss": nats_per_token(params, videos, targets),
+        }
 
     def encoded(self, pairs: Sequence[tuple[np.ndarray, str]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The videos and the tokens of captioned videos."""

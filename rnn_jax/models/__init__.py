@@ -6,7 +6,7 @@ from rnn_jax.models.ctc import CTCModel, ctc_loss
 from rnn_jax.models.embedding import TiedEmbedding
 from rnn_jax.models.encoder_decoder import EncoderDecoder
 from rnn_jax.models.language_model import LanguageModel
-from rnn_jax.models.sequence_to_sequence import make_generate, target_nats
+from rnn_jax.models.sequence_to_sequence import make_generate, make_nats_per_token, target_nats
 from rnn_jax.models.transformer import Transformer
 from rnn_jax.models.transformer_decoder import TransformerEncoderDecoder
 
@@ -24,6 +24,7 @@ __all__ = [
     "build_matched",
     "ctc_loss",
     "make_generate",
+    "make_nats_per_token",
     "make_probabilities",
     "target_nats",
 ]

@@ -1,13 +1,14 @@
 """Training an encoder-decoder and generating with it: the loss of targets, greedy and beam search over many sources."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_jax.data import BEGIN, END, PAD, UNKNOWN, pad
+from rnn_jax.data import BEGIN, END, PAD, UNKNOWN, pad, teacher_forcing
+from rnn_jax.data.parallel import pair_lengths
 from rnn_jax.decoding import beam_search, greedy_search, repeat_rows
 from rnn_jax.losses import Total, token_cross_entropy
 from rnn_jax.models.encoder_decoder import EncoderDecoder
@@ -29,6 +30,32 @@ def target_nats(
     logits = model(batch["source"], batch["source_lengths"], batch["inputs"], key=key)
     counts = jnp.arange(logits.shape[0])[:, None] < jnp.asarray(batch["target_lengths"])[None]
     return token_cross_entropy(logits, batch["targets"], counts, smoothing=smoothing)
+
+
+def make_nats_per_token(
+    rebuild: Callable[[Params], EncoderDecoder | TransformerEncoderDecoder], *, rows: int = 64, unit: int = 16
+) -> Callable[[Params, Sequence[np.ndarray], Sequence[np.ndarray]], float]:
+    """A function from parameters, sources and targets to the nats of a token of these, their ends included.
+
+    Pairs of similar length are read together, padded to a multiple of `unit` steps, so that few shapes are compiled.
+
+    Args:
+        rebuild: from `rnn_jax.nnx.functional`.
+        rows: pairs at once.
+        unit: of padding.
+    """
+    score = jax.jit(lambda params, batch: target_nats(rebuild(params), batch))
+
+    def nats_per_token(params: Params, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> float:
+        lengths, sums = pair_lengths(sources, targets), np.zeros(2)
+        for full, count in _filled(lengths, rows):
+            length = -(-int(lengths[full].max()) // unit) * unit
+            batch = teacher_forcing([sources[k] for k in full], [targets[k] for k in full], length)
+            batch["target_lengths"] = np.where(np.arange(rows) < count, batch["target_lengths"], 0)
+            sums += [float(value) for value in score(params, batch)]
+        return float(sums[0] / sums[1])
+
+    return nats_per_token
 
 
 def make_generate(
@@ -68,16 +95,21 @@ def make_generate(
     def generate(params: Params, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
         if not all(len(source) for source in sources):
             raise ValueError("sources has an empty one: expected at least one token in each")
-        order = np.argsort([len(source) for source in sources], kind="stable").tolist()
+        lengths = np.array([len(source) for source in sources], int)
         generated: list[np.ndarray] = [np.zeros(0, np.int32)] * len(sources)
-        for start in range(0, len(order), rows):
-            chosen = order[start : start + rows]
-            full = np.resize(chosen, rows).tolist()  # the rest repeats the first ones
-            longest = max(len(sources[k]) for k in chosen)
-            source = pad([sources[k] for k in full], -(-longest // unit) * unit)
-            for k, tokens in zip(chosen, np.asarray(search(params, *source)), strict=False):
+        for full, count in _filled(lengths, rows):
+            source = pad([sources[k] for k in full], -(-int(lengths[full].max()) // unit) * unit)
+            for k, tokens in zip(full[:count], np.asarray(search(params, *source)), strict=False):
                 ends = np.flatnonzero(tokens == END)
                 generated[k] = tokens[: ends[0]] if len(ends) else tokens
         return generated
 
     return generate
+
+
+def _filled(lengths: np.ndarray, rows: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Indices by length, int `[rows]`, and how many of these are new: the last rows are filled up."""
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), rows):
+        chosen = order[start : start + rows]
+        yield np.resize(chosen, rows), len(chosen)

@@ -108,10 +108,12 @@ class Search:
                 raise
             except Exception as error:  # lines that are whole, and do not go together: Optuna says it in many ways
                 raise ValueError(f"{journal} is damaged: {type(error).__name__}: {error}; {REMEDY}") from error
-        for name, value in plain(definition).items():
-            if stored.get(name) != value:
+        asked = plain(definition)
+        for name in asked | stored:
+            if stored.get(name) != asked.get(name):
                 raise ValueError(
-                    f"study={str(path)!r} has {name}={stored.get(name)!r}, asked for is {value!r}: name another folder"
+                    f"study={str(path)!r} has {name}={stored.get(name)!r}, asked for is {asked.get(name)!r}: "
+                    "name another folder"
                 )
 
     def run(self, trials: int, report: Callable[[str], None] = print) -> int:

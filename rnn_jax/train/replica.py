@@ -204,8 +204,11 @@ class Replica:
 
         Raises:
             Diverged: the monitored metric is not finite.
+            ValueError: there is no such metric.
         """
         scores = self.task.evaluate(params)
+        if self.task.monitor not in scores:
+            raise ValueError(f"monitor={self.task.monitor!r}: expected one of {sorted(scores)}, which evaluate gives")
         value = scores[self.task.monitor]
         if not np.isfinite(value):
             raise Diverged(f"{self.task.monitor} {value} after update {step}")

@@ -118,6 +118,10 @@ def preferred(task: Task, one: dict[str, float], other: dict[str, float]) -> boo
     return progress.gained(one[task.monitor], 2, task.higher_is_better)
 
 
+def test_an_evaluation_has_its_loss(prepares):
+    assert "validation_loss" in prepares.scores, "which any search can go by"
+
+
 def test_what_is_better_is_kept(prepares):
     """Of a loss and an error the lower one; of an accuracy and its like the higher one."""
     task = prepares.whole.task

@@ -69,6 +69,25 @@ def test_the_best_is_the_best_and_is_taken_back(whole, tmp_path):
     assert again["metric"] == "error" and again["value"] == summary["best"]["value"]
 
 
+def test_trials_that_are_equally_accurate_are_set_apart_by_their_loss(tmp_path, monkeypatch):
+    tiny = tiny_study.EXPERIMENT
+
+    def prepare(config):
+        prepared = tiny.prepare(config)
+        evaluate = lambda params: prepared.task.evaluate(params) | {"validation_accuracy": 100.0}  # noqa: E731
+        watched = {"evaluate": evaluate, "monitor": "validation_accuracy", "higher_is_better": True}
+        return dataclasses.replace(prepared, task=dataclasses.replace(prepared.task, **watched))
+
+    monkeypatch.setattr(tiny_study, "EXPERIMENT", dataclasses.replace(tiny, prepare=prepare))
+    words = [TINY, "--search", "learning_rate=log:1e-5:0.1", "--trials", "4"]
+    assert command(tmp_path / "a", *words) == command(tmp_path / "b", *words, "--by-loss") == 0
+    accuracy, loss = found(tmp_path / "a"), found(tmp_path / "b")
+    assert accuracy["metric"] == "validation_accuracy" and accuracy["best"]["number"] == 0
+    assert loss["metric"] == "validation_loss" and not loss["higher_is_better"] and loss["by_loss"]
+    assert loss["best"] == min(loss["trials"], key=lambda row: row["value"]) and loss["best"]["number"] > 0
+    assert loss["command"].endswith("--by-loss")
+
+
 def test_what_is_below_the_median_is_pruned(whole):
     curves, pruned = {}, 0
     for row in found(whole)["trials"]:
@@ -227,6 +246,8 @@ def test_a_task_is_fixed_and_not_searched(tmp_path, capsys):
 def test_another_search_has_another_folder(whole, tmp_path, capsys):
     assert command(whole, *BASE, "--seed", "1") == 1
     assert "has seed=0, asked for is 1: name another folder" in capsys.readouterr().err
+    assert command(whole, *BASE, "--by-loss") == 1
+    assert "has by_loss=None, asked for is True: name another folder" in capsys.readouterr().err
     (tmp_path / "letter").write_text("")
     assert command(tmp_path, *BASE) == 1 and "holds no journal.log" in capsys.readouterr().err
 

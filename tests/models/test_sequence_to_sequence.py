@@ -7,7 +7,7 @@ from flax import nnx
 
 import rnn_jax
 from rnn_jax.data import teacher_forcing
-from rnn_jax.models import EncoderDecoder, make_generate, target_nats
+from rnn_jax.models import EncoderDecoder, make_generate, make_nats_per_token, target_nats
 from rnn_jax.nnx import functional
 
 RANDOM = np.random.default_rng(0)
@@ -35,6 +35,15 @@ def test_the_nats_are_of_all_target_tokens_and_no_padding(model):
         count += len(wanted)
     nats, counted = target_nats(rebuild(params), teacher_forcing(sources, targets, 12))
     assert float(nats) == pytest.approx(total, rel=1e-5) and counted == count
+
+
+def test_nats_per_token_are_those_of_all_pairs_together(model):
+    params, rebuild = model
+    targets = [source[::-1] for source in SOURCES]
+    nats, count = target_nats(rebuild(params), teacher_forcing(SOURCES, targets))
+    for rows in (2, 5, 8):
+        found = make_nats_per_token(rebuild, rows=rows, unit=4)(params, SOURCES, targets)
+        assert found == pytest.approx(float(nats / count), rel=1e-5), rows
 
 
 @pytest.mark.parametrize("beams", [1, 3])

@@ -206,6 +206,11 @@ def test_higher_can_be_better(tmp_path):
     assert fit(task, tiny.settings(), new_run(tmp_path)).progress.best_step == 20
 
 
+def test_a_metric_that_is_not_measured_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"monitor='accuracy': expected one of \['validation_loss'\]"):
+        fit(tiny.task(monitor="accuracy"), tiny.settings(), new_run(tmp_path))
+
+
 def test_resuming_another_model_names_the_leaf(tmp_path, uninterrupted):
     other = tiny.task(params=tiny.task().params | {"readout": jnp.zeros((8, 2))})
     with pytest.raises(CheckpointError, match=r"params/readout: checkpoint float32\[8,1\], model float32\[8,2\]"):

@@ -48,8 +48,7 @@ def make_nats_per_token(
 
     def nats_per_token(params: Params, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> float:
         lengths, sums = pair_lengths(sources, targets), np.zeros(2)
-        for full, count in _filled(lengths, rows):
-            length = -(-int(lengths[full].max()) // unit) * unit
+        for full, count, length in _filled(lengths, rows, unit):
             batch = teacher_forcing([sources[k] for k in full], [targets[k] for k in full], length)
             batch["target_lengths"] = np.where(np.arange(rows) < count, batch["target_lengths"], 0)
             sums += [float(value) for value in score(params, batch)]
@@ -97,8 +96,8 @@ def make_generate(
             raise ValueError("sources has an empty one: expected at least one token in each")
         lengths = np.array([len(source) for source in sources], int)
         generated: list[np.ndarray] = [np.zeros(0, np.int32)] * len(sources)
-        for full, count in _filled(lengths, rows):
-            source = pad([sources[k] for k in full], -(-int(lengths[full].max()) // unit) * unit)
+        for full, count, length in _filled(lengths, rows, unit):
+            source = pad([sources[k] for k in full], length)
             for k, tokens in zip(full[:count], np.asarray(search(params, *source)), strict=False):
                 ends = np.flatnonzero(tokens == END)
                 generated[k] = tokens[: ends[0]] if len(ends) else tokens
@@ -107,9 +106,9 @@ def make_generate(
     return generate
 
 
-def _filled(lengths: np.ndarray, rows: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Indices by length, int `[rows]`, and how many of these are new: the last rows are filled up."""
+def _filled(lengths: np.ndarray, rows: int, unit: int) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Indices by length, int `[rows]`; how many are new, for the last ones are filled up; and their padded length."""
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), rows):
         chosen = order[start : start + rows]
-        yield np.resize(chosen, rows), len(chosen)
+        yield np.resize(chosen, rows), len(chosen), -(-int(lengths[chosen].max()) // unit) * unit

@@ -5,15 +5,13 @@ from pathlib import Path
 import applications
 import reference
 
-from experiments.report import table_text
-
 
 def write(source: Path) -> None:
     """Write all of them below the folder of the sources; a page that is as it was is not touched."""
     pages = {
         "cells.md": "```{include} ../rnn_jax/cells/README.md\n```\n",
         "benchmarks.md": "```{include} ../benchmarks/README.md\n:relative-images:\n```\n",
-        "results.md": f"# Results\n\n{table_text()}\n",
+        "results.md": "```{include} ../experiments/results/README.md\n```\n",
         **applications.pages(),
         **reference.pages(),
     }

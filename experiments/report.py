@@ -1,11 +1,12 @@
-"""From run directories to the results that the project stands by, and from these to the README's table.
+"""From run directories to the results that the project stands by, and from these to tables.
 
     python -m experiments.report collect text_generation/tinyshakespeare runs/text_generation/gru-seed-*
     python -m experiments.report collect text_generation/tinyshakespeare RUN --add       one more seed
     python -m experiments.report table
 
 `collect` writes experiments/results/EXPERIMENT.json, with the figures and texts of the first run beside it;
-`table` draws the README's table from all such files. No figure in the documentation is typed by hand.
+`table` draws from all such files the README's table, the best model of each task, and experiments/results/README.md,
+all models and what is to be said of them. No figure in the documentation is typed by hand.
 """
 
 import json
@@ -17,10 +18,10 @@ from typing import Any
 import tyro
 
 from experiments.cli import RunPaths, as_command, run_commands
-from experiments.published import published, remarks
+from experiments.published import published
 from experiments.registry import load_experiment
-from experiments.standing import UNKNOWN, Standing, is_transformer, number_text, slug, value_text
-from rnn_jax.studies.markup import markdown_table, markdown_text
+from experiments.results_table import overview_text, table_text
+from experiments.standing import UNKNOWN, slug, value_text
 from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.fields import default_values
 
@@ -114,70 +115,9 @@ def command(experiment: str, config: dict[str, Any]) -> str:
     return f"{as_command(found.module, values=values, defaults=defaults)} --seed SEED"
 
 
-def table_text(results: Path = RESULTS) -> str:
-    """The results as a Markdown table, each with that of a transformer of its size; what is best in a row is bold."""
-    heads = ("task", "metric", "model", "here", "transformer", "best published", "best baseline")
-    rows, ahead = [], []
-    said: dict[str, dict[str, None]] = {}  # tasks by what is to be said of them
-    for file in sorted(results.glob("*.json")):
-        stored = read_results(file)
-        for row in stored["results"]:
-            if is_transformer(row):
-                continue
-            alone = Standing(stored["experiment"], row["task"], [row])
-            beside, task = transformer_of(row, stored["results"]), markdown_text(alone.name)
-            top = alone.best([one["mean"] for one in (row, beside) if one] + alone.others)
-            baselines = [(n, v) for n, v in alone.baselines.items() if v == alone.best(alone.baselines.values())]
-            cells = [
-                task,
-                markdown_text(f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}"),
-                markdown_text(row["model"]),
-                bold(value_text(row), row["mean"] == top),
-                bold(value_text(beside), beside["mean"] == top) if beside else "",
-                best_published(alone, top),
-                ", ".join(bold(markdown_text(f"{n} {number_text(v)}"), v == top) for n, v in baselines),
-            ]
-            rows.append(cells)
-            said.setdefault(markdown_text(" ".join(remarks(alone.name))), {})[task] = None
-            ahead += [
-                f"- {task}, {markdown_text(row['model'])}: {markdown_text(f'{n} {number_text(v)}')}"
-                for n, v in alone.baselines.items()
-                if alone.best((v, row["mean"])) == v != row["mean"]
-            ]
-    lines = [markdown_table(heads, rows)]
-    if ahead:
-        lines += ["", "Not ahead of a simple baseline of the same run:", "", *ahead]
-    if notes := [f"- {', '.join(tasks)}: {text}" for text, tasks in said.items() if text]:
-        lines += ["", "To be read with:", "", *notes]
-    return "\n".join(lines)
-
-
-def best_published(standing: Standing, top: float | None) -> str:
-    """The best of what is published, with its source; all that are level are named."""
-    best = [one for one in standing.published if one["value"] == standing.published[0]["value"]]
-    named = ", ".join(bold(markdown_text(f"{one['who']} {one['value']}"), one["value"] == top) for one in best)
-    sources = "; ".join(sorted({one["source"] for one in best}))
-    return named + (f" ({markdown_text(sources)})" if sources else "")
-
-
-def transformer_of(row: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The result of the transformer that is as large as the model of a row, within a tenth, on the same task.
-
-    Of several, that of which the fewest settings differ.
-    """
-    found = [one for one in rows if is_transformer(one) and one["task"] == row["task"]]
-    found = [one for one in found if abs(one["params"] - row["params"]) <= 0.1 * row["params"]]
-
-    def differences(one: dict[str, Any]) -> int:
-        fields = one["config"].keys() | row["config"].keys()
-        return sum(one["config"].get(field) != row["config"].get(field) for field in fields)
-
-    return min(found, key=differences, default=None)
-
-
-def bold(text: str, best: bool) -> str:
-    """A cell of the table, bold where it is the best of its row."""
-    return f"**{text}**" if best else text
+def results_of(results: Path = RESULTS) -> list[dict[str, Any]]:
+    """What `collect` has written of each experiment, in the order of their names."""
+    return [read_results(file) for file in sorted(results.glob("*.json"))]
 
 
 def refresh(results: Path = RESULTS) -> None:
@@ -191,16 +131,20 @@ def refresh(results: Path = RESULTS) -> None:
 
 
 def table(check: bool = False) -> int:
-    """Write the table into the README, or only check that it is the one that stands there."""
+    """Write the tables, or only check that they are those that stand in the files."""
     if not check:
         refresh()
     text = README.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    wanted = f"{before}{BEGIN}\n{table_text()}\n{END}{after}"
+    pages = {
+        README: f"{before}{BEGIN}\n{overview_text(results_of())}\n{END}{after}",
+        RESULTS / "README.md": f"# All results\n\n{table_text(results_of())}\n",
+    }
     if check:
-        return int(wanted != text)
-    README.write_text(wanted)
+        return int(any(not page.exists() or page.read_text() != wanted for page, wanted in pages.items()))
+    for page, wanted in pages.items():
+        page.write_text(wanted)
     return 0
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from experiments import report
+from experiments import report, results_table
 from experiments.published import FILE, REMARKS, published, remarks, values_of
 from experiments.registry import experiment_names
 
@@ -60,5 +60,7 @@ def test_remarks_are_sentences_of_tasks_with_results_and_hold_no_figure_of_a_res
 def test_a_remark_stands_below_the_table(tmp_path, monkeypatch):
     stored = json.loads((report.RESULTS / "video.json").read_text())
     (tmp_path / "video.json").write_text(json.dumps(stored))
-    monkeypatch.setattr(report, "remarks", lambda task: ["Be careful.", "_Very_."] if task == "video/libras" else [])
-    assert report.table_text(tmp_path).endswith("To be read with:\n\n- video/libras: Be careful. \\_Very\\_.")
+    said = {"video/libras": ["Be careful.", "_Very_."]}
+    monkeypatch.setattr(results_table, "remarks", lambda task: said.get(task, []))
+    text = results_table.table_text(report.results_of(tmp_path))
+    assert text.endswith("To be read with:\n\n- video/libras: Be careful. \\_Very\\_.")

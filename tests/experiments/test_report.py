@@ -5,6 +5,7 @@ import pytest
 
 from experiments import report
 from experiments.registry import experiment_names, load_experiment
+from experiments.results_table import overview_text, table_text
 from experiments.standing import device_text
 from experiments.text_generation import EXPERIMENT
 from rnn_jax.train.fields import default_values
@@ -40,7 +41,7 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
     assert row["processors"] == ["not recorded", "P1", "not recorded"] and device_text(row) == f"{row['device']}; P1"
     assert row["command"] == "python -m experiments.text_generation --hidden-size 8 --seed SEED"
     assert (results / "text_generation/some-text-gru-1-x-8-sample.txt").read_text() == "to be"
-    table = report.table_text(results)
+    table = table_text(report.results_of(results))
     wanted = "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | 2 ± 2 (3) |  | **A 1.5** (B 2020) |"
     assert wanted in table, "what is best in its row is bold"
 
@@ -82,7 +83,7 @@ def test_damaged_files_are_named(tmp_path):
     report.collect("text_generation/some-text", [run], results=tmp_path)
     (tmp_path / "other.json").write_text('{"experiment": "other", "results": [null]}')
     with pytest.raises(ValueError, match=r"other.json is damaged: results\[0\] is None; bring back"):
-        report.table_text(tmp_path)
+        table_text(report.results_of(tmp_path))
 
 
 def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
@@ -92,7 +93,7 @@ def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
         for model, value, params in (("recurrent", 4.0, 100), ("smaller", 0.02, 50), ("transformer", 5.0, 105))
     ]  # fmt: skip
     (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": rows}))
-    table = report.table_text(tmp_path)
+    table = table_text(report.results_of(tmp_path))
     assert "| some/a | nats/char ↓ | recurrent | **4.000 (1)** | 5.000 (1) |  | none 9.000 |" in table
     assert "| smaller | **0.0200 (1)** |  |" in table and "Not ahead" not in table
 
@@ -106,8 +107,25 @@ def test_of_two_transformers_the_one_of_the_same_settings_stands_beside(tmp_path
         for i, (model, value) in enumerate(models.items())
     ]  # fmt: skip
     (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": rows}))
-    table = report.table_text(tmp_path)
+    table = table_text(report.results_of(tmp_path))
     assert "| gru | **4.000 (1)** | 6.000 (1) |" in table and "| gru, mixed | **3.000 (1)** | 5.000 (1) |" in table
+
+
+@pytest.mark.parametrize("higher", [False, True])
+def test_the_overview_has_the_best_model_of_each_task_without_sources(tmp_path, higher):
+    rows = [
+        {"task": task, "metric": "score", "higher_is_better": higher, "mean": value, "std": None, "n": 1,
+         "model": model, "config": {"model": model}, "baselines": {}, "params": 100,
+         "published": [{"who": "A", "value": 4.5, "source": "B 2020"}]}
+        for task in ("b", "a")
+        for model, value in (("gru", 4.0), ("lstm", 5.0), ("transformer", 6.0 if higher else 3.0))
+    ]  # fmt: skip
+    (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": rows}))
+    head, _, *lines = overview_text(report.results_of(tmp_path)).split("\n")
+    best, beside = ("lstm | 5.000", "6.000") if higher else ("gru | 4.000", "3.000")
+    assert head.startswith("| task | metric | model | here | transformer |")
+    arrow = "↑" if higher else "↓"
+    assert lines == [f"| some/{task} | score {arrow} | {best} (1) | **{beside} (1)** | A 4.5 |  |" for task in "ab"]
 
 
 @pytest.mark.parametrize(("higher", "ahead"), [(False, "rule"), (True, "guess")])
@@ -115,7 +133,7 @@ def test_a_baseline_that_is_ahead_is_bold_and_said(tmp_path, higher, ahead):
     row = {"task": "a", "metric": "score", "higher_is_better": higher, "mean": 4.0, "std": None, "n": 1, "model": "gru",
            "config": {}, "published": [], "baselines": {"guess": 9.0, "rule": 1e-5}, "params": 100}  # fmt: skip
     (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": [row]}))
-    table, text = report.table_text(tmp_path), {"guess": "9.000", "rule": "1.0e-05"}[ahead]
+    table, text = table_text(report.results_of(tmp_path)), {"guess": "9.000", "rule": "1.0e-05"}[ahead]
     assert f"| **{ahead} {text}** |" in table and "| 4.000 (1) |" in table
     assert table.endswith(f"\n\nNot ahead of a simple baseline of the same run:\n\n- some/a, gru: {ahead} {text}")
 

@@ -1,14 +1,15 @@
 """Results as Markdown: the best model of each task, or all models with what is to be said of them.
 
 Beside a model stand the transformer of its size, the best of what is published, and the best of the simple baselines
-of its own runs; what is best in a row is bold.
+of its own runs. Bold in a row is the best value, and what cannot be told from it: that lies in its interval, or whose
+own interval holds it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from experiments.published import remarks
-from experiments.standing import Standing, is_transformer, number_text, standings, value_text
+from experiments.standing import Standing, half_width, is_transformer, number_text, standings, value_text
 from rnn_jax.studies.markup import markdown_table, markdown_text
 
 HEADS = ("task", "metric", "model", "here", "transformer", "best published", "best baseline")
@@ -33,14 +34,14 @@ def table_text(stored: Iterable[dict[str, Any]]) -> str:
     tasks = _tasks(stored)
     every = [(task, row) for task in tasks for row in task.rows if not is_transformer(row)]
     lines = [markdown_table(HEADS, [_cells(task, row) for task, row in every])]
-    ahead = [
-        f"- {markdown_text(task.name)}, {markdown_text(row['model'])}: {markdown_text(f'{name} {number_text(value)}')}"
-        for task, row in every
-        for name, value in _alone(task, row).baselines.items()
-        if task.best((value, row["mean"])) != row["mean"]
-    ]
-    if ahead:
-        lines += ["", "Not ahead of a simple baseline of the same run:", "", *ahead]
+    against = [(task, row, *one) for task, row in every for one in _alone(task, row).baselines.items()]
+    behind = [one for one in against if one[0].best((one[3], one[1]["mean"])) != one[1]["mean"]]
+    level = [one for one in against if one not in behind and _level(one[3], None, one[1]["mean"], _half(one[1]))]
+    for head, found in (("Behind", behind), ("Level, by the interval over seeds, with", level)):
+        if found:
+            lines += ["", f"{head} a simple baseline of the same run:", ""]
+        for task, row, name, value in found:
+            lines.append("- " + markdown_text(f"{task.name}, {row['model']}: {name} {number_text(value)}"))
     said: dict[str, list[str]] = {}  # tasks by what is to be said of them
     for task in tasks:
         said.setdefault(markdown_text(" ".join(remarks(task.name))), []).append(markdown_text(task.name))
@@ -75,26 +76,37 @@ def _alone(task: Standing, row: dict[str, Any]) -> Standing:
 
 def _cells(task: Standing, row: dict[str, Any], *, sources: bool = True) -> list[str]:
     alone, beside = _alone(task, row), transformer_of(row, task.rows)
-    top = alone.best([one["mean"] for one in (row, beside) if one] + alone.others)
+    values = [(one["mean"], _half(one)) for one in (row, beside) if one] + [(value, None) for value in alone.others]
+    best = alone.best([value for value, _ in values])
+    half = max((half or 0.0 for value, half in values if value == best), default=0.0)
     simple = {name: value for name, value in alone.baselines.items() if value == alone.best(alone.baselines.values())}
+
+    def bold(text: str, value: float, own: float | None = None) -> str:
+        return f"**{text}**" if value == best or _level(value, own, best, half) else text
+
     return [
         markdown_text(task.name),
         markdown_text(f"{row['metric']} {'↑' if row['higher_is_better'] else '↓'}"),
         markdown_text(row["model"]),
-        _bold(value_text(row), row["mean"] == top),
-        _bold(value_text(beside), beside["mean"] == top) if beside else "",
-        _best_published(alone, top, sources),
-        ", ".join(_bold(markdown_text(f"{name} {number_text(value)}"), value == top) for name, value in simple.items()),
+        bold(value_text(row), row["mean"], _half(row)),
+        bold(value_text(beside), beside["mean"], _half(beside)) if beside else "",
+        _best_published(alone, bold, sources),
+        ", ".join(bold(markdown_text(f"{name} {number_text(value)}"), value) for name, value in simple.items()),
     ]
 
 
-def _best_published(standing: Standing, top: float | None, sources: bool) -> str:
+def _half(row: dict[str, Any]) -> float | None:
+    return half_width(row["std"], row["n"])
+
+
+def _level(value: float, half: float | None, other: float, other_half: float | None) -> bool:
+    """Whether one of two values lies in the interval of the other; one seed and others' values have none."""
+    return abs(value - other) <= max(half or 0.0, other_half or 0.0)
+
+
+def _best_published(standing: Standing, bold: Callable[[str, float], str], sources: bool) -> str:
     """The best of what is published, all that are level by name, and where it stands."""
     best = [one for one in standing.published if one["value"] == standing.published[0]["value"]]
-    named = ", ".join(_bold(markdown_text(f"{one['who']} {one['value']}"), one["value"] == top) for one in best)
+    named = ", ".join(bold(markdown_text(f"{one['who']} {one['value']}"), one["value"]) for one in best)
     places = "; ".join(sorted({one["source"] for one in best})) if sources else ""
     return named + (f" ({markdown_text(places)})" if places else "")
-
-
-def _bold(text: str, best: bool) -> str:
-    return f"**{text}**" if best else text

@@ -45,7 +45,8 @@ def prepare(config: Config) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         nats = make_step_nll(rebuild, parts["test"])(outcome.params)
-        value, known = mean_nll(nats), published(f"music_generation/{music.data}")
+        joint = config.model.output == "nade"
+        value, known = mean_nll(nats), published(f"music_generation/{music.data}{'-joint' * joint}")
         scores = {"first steps too": mean_nll(nats, first=True), "validation": outcome.progress.best}
         baseline = frequency_baselines(parts["training"], parts["test"])
         others = {f"{p['who']}, {p['source']}": p["value"] for p in known}
@@ -54,7 +55,7 @@ def prepare(config: Config) -> Prepared:
         model = rebuild(outcome.params)
         run.write_text("sample.txt", examples_text(model, parts["test"], nats))
         piece = parts["test"][0][:200]
-        expected = "what was expected of each step" + ", given its lower pitches" * (config.model.output == "nade")
+        expected = "what was expected of each step" + ", given its lower pitches" * joint
         rolls = {"a test piece": piece, expected: pitch_probabilities(model, piece)}
         draw_rolls(rolls, run.figures / "expected.png", steps_per_beat=music.beat)
         sampled = sample_roll(model, parts["test"][0][:16], 112, key_for(seed, "compose"))

@@ -40,7 +40,8 @@ def prepare(config: Config) -> Prepared:
 
     def finish(outcome: Outcome, run: Run) -> dict:
         value, baselines = outcome.progress.best, text_baselines(tokenizer, parts.train, parts.scored)
-        scores = {"best of the evaluations on the part that chose the update": value}
+        several = config.fit.steps > config.fit.evaluate_every
+        scores = {"best of the evaluations on the part that chose the update": value} if several else {}
         if parts.test:
             scores = {"validation": value}
             value = make_text_score(rebuild, tokenizer.encode(parts.test))(outcome.params)

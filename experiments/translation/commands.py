@@ -9,6 +9,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from experiments.common.reading import say
+from experiments.published import published
 from experiments.translation.config import Config
 from experiments.translation.data import DATASETS, load_parallel
 from experiments.translation.model import align_text, encode_sources, translate_texts
@@ -59,10 +60,10 @@ def prepare(config: Config) -> Prepared:
         run.write_text("examples.txt", "\n".join(f"> {s}\n< {w}\n= {t}\n" for s, w, t in examples))
         pieces, weights = align_text(rebuild(outcome.params), subwords, test.source[0], translations[0])
         draw_alignment(weights, pieces, run.figures / "attention.png")
-        model = config.model.architecture
+        model, known = config.model.architecture, published(f"translation/{config.corpus}-en-de")
         draw_curves(run.records(), run.figures / "curves.png", title=model, unit="nats/subword", lines={})
         return {"model": model, "metric": "BLEU", "value": scores["beam"]["BLEU"], "higher_is_better": True,
-                "baseline": {"source copied": copied}, "published": [], "scores": scores}  # fmt: skip
+                "baseline": {"source copied": copied}, "published": known, "scores": scores}  # fmt: skip
 
     return Prepared(
         Task(params, loss, batches.batch, PARALLEL_AXES, evaluate, monitor="validation_bleu", higher_is_better=True),

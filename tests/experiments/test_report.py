@@ -42,8 +42,8 @@ def test_runs_of_several_seeds_become_one_row(tmp_path):
     assert row["command"] == "python -m experiments.text_generation --hidden-size 8 --seed SEED"
     assert (results / "text_generation/some-text-gru-1-x-8-sample.txt").read_text() == "to be"
     table = table_text(report.results_of(results))
-    wanted = "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | 2 ± 2 (3) |  | **A 1.5** (B 2020) |"
-    assert wanted in table, "what is best in its row is bold"
+    wanted = "| text_generation/some-text | nats/char ↓ | gru 1 x 8 | **2 ± 2 (3)** |  | **A 1.5** (B 2020) |"
+    assert wanted in table, "what is best in its row is bold, and what is level with it"
 
 
 def test_seeds_are_added_to_a_result_of_the_same_config(tmp_path):
@@ -95,7 +95,7 @@ def test_a_transformer_stands_beside_the_recurrent_model(tmp_path):
     (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": rows}))
     table = table_text(report.results_of(tmp_path))
     assert "| some/a | nats/char ↓ | recurrent | **4.000 (1)** | 5.000 (1) |  | none 9.000 |" in table
-    assert "| smaller | **0.0200 (1)** |  |" in table and "Not ahead" not in table
+    assert "| smaller | **0.0200 (1)** |  |" in table and "Behind" not in table
 
 
 def test_of_two_transformers_the_one_of_the_same_settings_stands_beside(tmp_path):
@@ -135,7 +135,18 @@ def test_a_baseline_that_is_ahead_is_bold_and_said(tmp_path, higher, ahead):
     (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": [row]}))
     table, text = table_text(report.results_of(tmp_path)), {"guess": "9.000", "rule": "1.0e-05"}[ahead]
     assert f"| **{ahead} {text}** |" in table and "| 4.000 (1) |" in table
-    assert table.endswith(f"\n\nNot ahead of a simple baseline of the same run:\n\n- some/a, gru: {ahead} {text}")
+    assert table.endswith(f"\n\nBehind a simple baseline of the same run:\n\n- some/a, gru: {ahead} {text}")
+
+
+@pytest.mark.parametrize(("std", "level"), [(0.1, True), (0.01, False), (None, False)])
+def test_what_lies_in_the_interval_of_the_best_is_bold_and_said_to_be_level(tmp_path, std, level):
+    row = {"task": "a", "metric": "score", "higher_is_better": True, "mean": 4.0, "std": std, "n": 4, "model": "gru",
+           "config": {}, "published": [], "baselines": {"rule": 3.9}, "params": 100}  # fmt: skip
+    (tmp_path / "some.json").write_text(json.dumps({"experiment": "some", "results": [row]}))
+    table = table_text(report.results_of(tmp_path))
+    assert ("| **rule 3.900** |" in table) == level and "| **4" in table and "Behind" not in table
+    said = "Level, by the interval over seeds, with a simple baseline of the same run:\n\n- some/a, gru: rule 3.900"
+    assert table.endswith(said) == level
 
 
 @pytest.mark.parametrize("older", [0, 1])

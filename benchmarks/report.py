@@ -44,8 +44,10 @@ def results_text(folder: Path = FOLDER) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
         figure = path.with_suffix(".png")
         picture = f"\n![{path.stem}](results/{figure.name})\n" if figure.exists() else ""
+        name = path.stem.partition(f"{environment['device']}-")[2]  # a benchmark may have files for several cases
+        of = f" of {name}" if name not in ("", stored["benchmark"]) else ""
         sections.append(
-            f"\n### `{stored['benchmark']}` on {environment['device']}\n\n"
+            f"\n### `{stored['benchmark']}`{of} on {environment['device']}\n\n"
             f"{environment['cores']} cores; Python {environment['python']}, {versions}.\n\n{table}\n{picture}\n"
         )
     return "".join(sections)

@@ -23,3 +23,8 @@ def test_a_result_file_becomes_a_section(tmp_path, monkeypatch):
     assert found.startswith(f"before\n{report.BEGIN}\n\n### `dispatch` on cpu-") and found.endswith("-->\nafter\n")
     assert "| some case | a | 1 ± 0 | b 2.00 [2.00, 2.00] |" in found and "old" not in found
     assert "![device-dispatch](results/device-dispatch.png)" in found
+
+
+def test_two_files_of_one_benchmark_have_heads_of_their_own():
+    heads = [line for line in report.results_text().split("\n") if line.startswith("### ")]
+    assert len(set(heads)) == len(heads) > 10 and "### `fused` of cells on cpu-2-cores-avx512" in heads

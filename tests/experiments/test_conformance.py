@@ -16,6 +16,7 @@ import pytest
 from experiments import ablate as ablation
 from experiments.cli import commands_of, run_command
 from experiments.registry import experiment_names, load_experiment
+from rnn_jax.studies.tables import latex, markdown
 from rnn_jax.train import FitConfig, fit_config, flatten
 from rnn_jax.train.fields import default_values, field_types
 from tests.experiments.as_user import Commands
@@ -216,6 +217,14 @@ def test_the_command_of_a_study_asks_for_its_conditions(file, monkeypatch, capsy
     for condition, cell in zip(conditions, stored["cells"], strict=True):
         sizes = {"hidden_size": cell["fields"]["hidden_size"]} if "hidden_size" in cell["fields"] else {}
         assert condition.fields | sizes == cell["fields"]
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=[file.parent.name for file in STUDIES])
+def test_the_tables_of_a_study_are_those_of_its_values(file):
+    stored, table = json.loads(file.read_text()), file.with_name("table.md").read_text()
+    figures = re.findall(r"^!\[(.+)\]\(\1\)$", table, re.MULTILINE)
+    assert figures and all((file.parent / figure).exists() for figure in figures)
+    assert table == markdown(stored, figures) and file.with_name("table.tex").read_text() == latex(stored)
 
 
 def blocks() -> list[str]:

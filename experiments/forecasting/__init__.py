@@ -40,7 +40,7 @@ from rnn_jax.train.fields import field_types
 
 def upgrade(stored: dict[str, Any]) -> dict[str, Any]:
     """The fields of a config.json of an earlier version as they are today."""
-    newer = "segment", "embed_series", "error"
+    newer = "segment", "embed_series", "error", "boosting"
     stored = add_fields(WeatherConfig, "conformal", "across", *newer)(stored)  # every task has the fields of this one
     covariates = "known_future", "static", "categorical"
     return drop_other_tasks(TASKS)(add_fields(OwnConfig, *field_types(TableConfig), *covariates)(stored))

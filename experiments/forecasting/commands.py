@@ -125,7 +125,7 @@ def score_parts(
 ) -> tuple[Scored, np.ndarray | None]:
     """How good the forecasts of the test part are, and the margins of conformal bands after it, if there are some."""
     test = forecast_part(rebuild, params, windows, parts["test"])
-    scored = score_forecast(config.task, windows, parts, test.forecast, config.season, config.error)
+    scored = score_forecast(config.task, windows, parts, test.forecast, config.season, config.error, config.boosting)
     if config.conformal == "none":
         return scored, None
     validation = forecast_part(rebuild, params, windows, parts["validation"])

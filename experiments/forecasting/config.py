@@ -137,6 +137,8 @@ class ForecastConfig:
     conformal: str = "none"
     """Bands of 80 and 90 % that keep what they promise, by the errors on the validation part: none, split (the same
     margin throughout) or adaptive (it follows the series)."""
+    boosting: int = 0
+    """Trees, at most, of gradient boosting, one more method to compare with, which takes minutes; 0: none."""
     windows: WindowConfig = WindowConfig()
     model: ForecasterConfig = ForecasterConfig()
     fit: HoldOutConfig = HoldOutConfig(
@@ -150,6 +152,11 @@ class ForecastConfig:
             raise ValueError(f"means={means!r}: expected numbers from 1 to window={window}, with commas")
         check_choice("conformal", self.conformal, CONFORMAL)
         check_choice("error", self.error, tuple(ERRORS))
+        if self.boosting < 0 or (self.boosting and self.task in ("stocks", "returns")):
+            raise ValueError(
+                f"boosting={self.boosting}, task={self.task!r}: expected a number of trees for a task that forecasts a "
+                "level, or boosting=0"
+            )
         if self.model.segment:
             check_segment(self.model.segment, window, self.windows.horizon)
         if self.windows.embed_series and self.many:

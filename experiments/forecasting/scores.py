@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.common.table_notes import number_text
 from experiments.forecasting.baselines import persistence, ridge_forecasts
+from experiments.forecasting.boosting_baseline import boosting_forecasts
 from experiments.forecasting.measures import error_of, losses_of
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.smoothing_baselines import smoothing_forecasts
@@ -56,8 +57,9 @@ class Scored:
 
 
 def score_level(
-    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int, error: str = "last"
-) -> Scored:
+    windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int, error: str = "last",
+    boosting: int = 0,
+) -> Scored:  # fmt: skip
     """The error of forecasts, beside persistence, ridge regression, exponential smoothing and the Theta method.
 
     How much of it is more or less than theirs has a 95 % interval, see `difference_interval`.
@@ -68,6 +70,7 @@ def score_level(
         forecast: after those for test.
         season: of `persistence`; with 0 or 1 there is no seasonal one, with 0 no smoothing.
         error: what is measured, see `experiments.forecasting.measures.error_of`.
+        boosting: trees, at most, of gradient boosting, which takes minutes; 0 for none.
     """
     test, unit = parts["test"], windows.panel.unit
     target = windows.targets(test, scaled=False)
@@ -76,6 +79,9 @@ def score_level(
     if season > 1:
         others["seasonal persistence"] = persistence(windows, test, season)
     others["ridge regression"] = ridge
+    if boosting:
+        fitted, chosen = parts["training"], parts["validation"]
+        others["gradient boosting"] = boosting_forecasts(windows, fitted, chosen, test, boosting, season)
     if season:
         others |= smoothing_forecasts(windows, test, int(parts["training"][:, 1].max()) + 1 + windows.horizon, season)
     steps = f"{windows.horizon} step{'s' * (windows.horizon > 1)} ahead"
@@ -201,11 +207,13 @@ def score_variance(
 
 
 def score_forecast(
-    task: str, windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int, error: str = "last"
-) -> Scored:
+    task: str, windows: Windows, parts: dict[str, np.ndarray], forecast: Forecast, season: int, error: str = "last",
+    boosting: int = 0,
+) -> Scored:  # fmt: skip
     """By what counts in a task: "stocks", "returns", or the level of a series; see the functions above."""
-    score = {"stocks": score_variance, "returns": score_return}.get(task, score_level)
-    return score(windows, parts, forecast, season, error)
+    if score := {"stocks": score_variance, "returns": score_return}.get(task):
+        return score(windows, parts, forecast, season, error)
+    return score_level(windows, parts, forecast, season, error, boosting)
 
 
 def _by_series(series: np.ndarray, variances: np.ndarray, target: np.ndarray) -> np.ndarray:

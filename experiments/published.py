@@ -1,6 +1,6 @@
-"""What others have reached on the tasks of the experiments, and what a result is to be read with.
+"""What others have reached on the tasks of the experiments, what was to be reached here, and remarks on results.
 
-published.json and remarks.json: which runs, results and tables go by.
+published.json, remarks.json and goals.json: which runs, results and tables go by.
 """
 
 import functools
@@ -11,6 +11,7 @@ from typing import Any
 
 FILE = Path(__file__).parent / "published.json"
 REMARKS = Path(__file__).parent / "remarks.json"
+GOALS = Path(__file__).parent / "goals.json"
 
 
 def published(task: str) -> list[dict[str, Any]]:
@@ -34,11 +35,21 @@ def remarks(task: str) -> list[str]:
     return list(_everything(REMARKS).get(task, []))
 
 
+def goal(task: str) -> tuple[float, str] | None:
+    """What a result of a task was to reach, set before it was there, and what was tried if it is missed.
+
+    Args:
+        task: EXPERIMENT/TASK, as in `experiments/results`.
+    """
+    found = _everything(GOALS).get(task)
+    return (found["goal"], found.get("tried", "")) if found else None
+
+
 def values_of(known: Iterable[dict[str, Any]]) -> dict[str, float]:
     """Values by who reached them; of one name the last."""
     return {one["who"]: one["value"] for one in known}
 
 
 @functools.cache
-def _everything(file: Path) -> dict[str, list[Any]]:
+def _everything(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text("utf-8"))

@@ -8,7 +8,7 @@ own interval holds it.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from experiments.published import remarks
+from experiments.published import goal, remarks
 from experiments.standing import Standing, half_width, is_transformer, number_text, standings, value_text
 from rnn_jax.studies.markup import markdown_table, markdown_text
 
@@ -21,12 +21,11 @@ def overview_text(stored: Iterable[dict[str, Any]]) -> str:
     Args:
         stored: what `experiments.report collect` has written, of each experiment.
     """
-    best = [(task, next(row for row in task.ranked if not is_transformer(row))) for task in _tasks(stored)]
-    return markdown_table(HEADS, [_cells(task, row, sources=False) for task, row in best])
+    return markdown_table(HEADS, [_cells(task, _best(task), sources=False) for task in _tasks(stored)])
 
 
 def table_text(stored: Iterable[dict[str, Any]]) -> str:
-    """A row for each model that is not a transformer, which of them a baseline is ahead of, and remarks on tasks.
+    """A row for each model that is not a transformer, where a baseline is ahead or level, goals missed, and remarks.
 
     Args:
         stored: what `experiments.report collect` has written, of each experiment.
@@ -42,6 +41,8 @@ def table_text(stored: Iterable[dict[str, Any]]) -> str:
             lines += ["", f"{head} a simple baseline of the same run:", ""]
         for task, row, name, value in found:
             lines.append("- " + markdown_text(f"{task.name}, {row['model']}: {name} {number_text(value)}"))
+    if missed := [f"- {text}" for task in tasks if (text := _missed(task))]:
+        lines += ["", "Behind the goal that was set before there were results:", "", *missed]
     said: dict[str, list[str]] = {}  # tasks by what is to be said of them
     for task in tasks:
         said.setdefault(markdown_text(" ".join(remarks(task.name))), []).append(markdown_text(task.name))
@@ -67,6 +68,18 @@ def transformer_of(row: dict[str, Any], rows: Iterable[dict[str, Any]]) -> dict[
 
 def _tasks(stored: Iterable[dict[str, Any]]) -> list[Standing]:
     return [task for one in stored for task in standings(one["experiment"], one["results"])]
+
+
+def _missed(task: Standing) -> str:
+    """By how much the best model misses the goal of a task, and what was tried; empty where it does not."""
+    aim, best = goal(task.name), _best(task)
+    if not aim or task.best((aim[0], best["mean"])) == best["mean"]:
+        return ""
+    return markdown_text(f"{task.name}, {best['model']}: {value_text(best)}, goal {aim[0]:g}. {aim[1]}".strip())
+
+
+def _best(task: Standing) -> dict[str, Any]:
+    return next(row for row in task.ranked if not is_transformer(row))
 
 
 def _alone(task: Standing, row: dict[str, Any]) -> Standing:

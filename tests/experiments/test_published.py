@@ -6,7 +6,7 @@ import re
 import pytest
 
 from experiments import report, results_table
-from experiments.published import FILE, REMARKS, published, remarks, values_of
+from experiments.published import FILE, GOALS, REMARKS, goal, published, remarks, values_of
 from experiments.registry import experiment_names
 
 TASKS = json.loads(FILE.read_text("utf-8"))
@@ -64,3 +64,27 @@ def test_a_remark_stands_below_the_table(tmp_path, monkeypatch):
     monkeypatch.setattr(results_table, "remarks", lambda task: said.get(task, []))
     text = results_table.table_text(report.results_of(tmp_path))
     assert text.endswith("To be read with:\n\n- video/libras: Be careful. \\_Very\\_.")
+
+
+def test_a_goal_that_is_missed_is_said_with_what_was_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr(results_table, "goal", {"some/a": (95.5, "More of it."), "some/b": (3.0, "")}.get)
+    rows = [
+        {"task": task, "metric": "score", "higher_is_better": True, "mean": 4.0, "std": None, "n": 1, "model": "gru",
+         "config": {}, "published": [], "baselines": {}, "params": 100}
+        for task in "abc"
+    ]  # fmt: skip
+    text = results_table.table_text([{"experiment": "some", "results": rows}])
+    wanted = (
+        "Behind the goal that was set before there were results:\n\n- some/a, gru: 4.000 (1), goal 95.5. More of it."
+    )
+    assert text.endswith(wanted)
+
+
+def test_goals_are_of_tasks_with_results_and_those_missed_say_what_was_tried():
+    stored = report.results_of()
+    known = {f"{one['experiment']}/{row['task']}" for one in stored for row in one["results"]}
+    goals = json.loads(GOALS.read_text("utf-8"))
+    assert goals.keys() <= known
+    for task in results_table._tasks(stored):
+        if results_table._missed(task):
+            assert len(goal(task.name)[1]) > 20, f"{task.name}: say in goals.json what was tried"

@@ -91,6 +91,7 @@ def _cells(task: Standing, row: dict[str, Any], *, sources: bool = True) -> list
     alone, beside = _alone(task, row), transformer_of(row, task.rows)
     values = [(one["mean"], _half(one)) for one in (row, beside) if one] + [(value, None) for value in alone.others]
     best = alone.best([value for value, _ in values])
+    assert best is not None  # the model's own value is among them
     half = max((half or 0.0 for value, half in values if value == best), default=0.0)
     simple = {name: value for name, value in alone.baselines.items() if value == alone.best(alone.baselines.values())}
 

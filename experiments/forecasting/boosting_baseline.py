@@ -42,7 +42,7 @@ def boosting_forecasts(
     )  # fmt: skip
     rows, changes = _known(windows, before, season)
     held_out, expected = _known(windows, chosen, season)
-    model.fit(rows, changes, X_val=held_out, y_val=expected)
+    model.fit(rows, changes, X_val=held_out, y_val=expected)  # pyrefly: ignore[unexpected-keyword]: from 1.7 on
     design, last = _design(windows, test, season)
     scaled = last[:, None] + model.predict(design).reshape(len(test), windows.horizon)
     shift, factor = windows.scaling.target_shift[test[:, :1]], windows.scaling.target_factor[test[:, :1]]

@@ -47,4 +47,4 @@ def nearest_drawings(
         return 100 * float(np.mean([a == b for a, b in zip(predictions, labels[part], strict=True)]))
 
     best = max((k for k in (1, 3, 5, 7, 9) if k <= len(training)), key=lambda k: accuracy(1, k))
-    return {f"{best} nearest drawings": accuracy(2, best)}
+    return {"nearest drawing" if best == 1 else f"{best} nearest drawings": accuracy(2, best)}

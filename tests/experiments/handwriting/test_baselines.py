@@ -29,4 +29,4 @@ def test_drawings_at_any_place_and_of_any_size():
         for label, shape in shapes.items()
         for _ in range(6)
     ]
-    assert nearest_drawings(drawn[::2], drawn[1::4], drawn[3::4]) == {"1 nearest drawings": 100.0}
+    assert nearest_drawings(drawn[::2], drawn[1::4], drawn[3::4]) == {"nearest drawing": 100.0}

@@ -170,7 +170,7 @@ def test_one_sign_in_each_drawing_and_a_transformer_of_equal_size(tmp_path, caps
     assert command(*flags, *SMALL, *settled.split()) == 0
     result = json.loads((tmp_path / "handwriting/run/result.json").read_text())
     assert result["metric"] == "accuracy %" and result["value"] > 80 and "validation" not in result["scores"]
-    assert result["baseline"]["1 nearest drawings"] > 80
+    assert result["baseline"]["nearest drawing"] > 80
     capsys.readouterr()
     run = tmp_path / "handwriting" / "run"
     assert command("predict", run, tmp_path / "my.json", "--format", "json") == 0

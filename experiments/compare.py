@@ -29,6 +29,8 @@ def compare(studies: tyro.conf.Positional[list[Path]], question: str = "", folde
     """
     if len(studies) < 2:
         raise ValueError(f"studies={list(map(str, studies))}: expected two or more; one has its own table.md")
+    if len({one.name for one in studies}) < len(studies):
+        raise ValueError(f"studies={list(map(str, studies))}: expected names that differ, which head the columns")
     found = {one.name: read_stored(one / "study.json", STUDY, REMEDY) for one in studies}
     rows = overview(found, {one.name: read_stored(one / "costs.json", COSTS, REMEDY) for one in studies})
     title = question or f"{len(rows)} configs over {len(studies)} tasks"

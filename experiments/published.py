@@ -36,7 +36,7 @@ def remarks(task: str) -> list[str]:
 
 
 def goal(task: str) -> tuple[float, str] | None:
-    """What a result of a task was to reach, set before it was there, and what was tried if it is missed.
+    """What a result of a task is to reach, for some set after earlier results, and what was tried if it is missed.
 
     Args:
         task: EXPERIMENT/TASK, as in `experiments/results`.

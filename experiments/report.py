@@ -19,9 +19,9 @@ import tyro
 
 from experiments.cli import RunPaths, as_command, run_commands
 from experiments.published import published
-from experiments.registry import load_experiment
+from experiments.registry import experiment_names, load_experiment
 from experiments.results_table import overview_text, table_text
-from experiments.standing import UNKNOWN, slug, value_text
+from experiments.standing import UNKNOWN, mean_baselines, slug, value_text
 from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.fields import default_values
 
@@ -41,10 +41,15 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
         results: the folder of all results.
     """
     experiment, _, name = task.partition("/")
-    if not name or not runs:
+    if not name or "/" in name or not runs:
         raise ValueError(f"task={task!r}, {len(runs)} runs: expected EXPERIMENT/TASK and at least one run directory")
-    read = [read_run(run, {"value": int | float}, WHOLE) for run in runs]
+    if experiment not in experiment_names():
+        raise ValueError(f"task={task!r}: expected one of {', '.join(experiment_names())} before the /")
+    read = [read_run(run, {"value": int | float, "experiment": str, "baseline": dict}, WHOLE) for run in runs]
     finished, starts = [result for result, _ in read], [every[-1] for _, every in read]
+    for run, result in zip(runs, finished, strict=True):
+        if result["experiment"] != experiment:
+            raise ValueError(f"{run} is a run of {result['experiment']}, which cannot have a result {task}")
     today = load_experiment(experiment).today  # some runs may be older than a field
     configs = [today(read_stored(run / "config.json", dict, WHOLE)) for run in runs]
     for run, config in zip(runs, configs, strict=True):
@@ -63,25 +68,32 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
     }
     entry: dict[str, Any] = {
         "task": name, "model": first["model"], "metric": first["metric"], "higher_is_better": first["higher_is_better"],
-        "published": first["published"], "baselines": first["baseline"], "params": first["params"],
+        "published": first["published"], "params": first["params"],
         "config": {k: v for k, v in configs[0].items() if k != "seed"}, "command": command(experiment, configs[0]),
         "device": first["device"],
     }  # fmt: skip
     file = results / f"{experiment}.json"
     stored = read_results(file) if file.exists() else {"experiment": experiment, "results": []}
     same = [row for row in stored["results"] if (row["task"], row["model"]) == (name, entry["model"])]
+    if other := [row for row in stored["results"] if row["task"] == name and row["metric"] != entry["metric"]]:
+        told = f"{entry['metric']!r}, where {other[0]['model']} has {other[0]['metric']!r}"
+        raise ValueError(f"{task}: the metric is {told}: expected runs of the same task")
+    baselines, weights = [result["baseline"] for result in finished], [1] * len(finished)
     if add:
         if not same or command(experiment, same[0]["config"]) != entry["command"]:
             raise ValueError(f"add: {file} has no {task} {entry['model']} of this config; collect all seeds anew")
         before = {"layouts": ["single"] * same[0]["n"], "processors": [UNKNOWN] * same[0]["n"]} | same[0]
         each = {key: before[key] + values for key, values in each.items()}
+        baselines, weights = [same[0]["baselines"], *baselines], [same[0]["n"], *weights]
     if len(set(each["seeds"])) < len(each["seeds"]):
         raise ValueError(f"seeds {each['seeds']}: each seed counts once")
     values = each["values"]
     spread = statistics.stdev(values) if len(values) > 1 else None
+    entry |= {"baselines": mean_baselines(baselines, weights)}
     entry |= {"mean": statistics.fmean(values), "std": spread, "n": len(values)} | each
     others = [row for row in stored["results"] if row not in same]
     stored["results"] = sorted([*others, entry], key=lambda r: (r["task"], r["model"]))
+    results.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(stored, indent=1) + "\n")
     shown = [] if add else [path for kind in ("figures/*.png", "figures/*.gif", "*.txt") for path in runs[0].glob(kind)]
     for path in sorted(path for path in shown if path.resolve().is_relative_to(runs[0].resolve())):

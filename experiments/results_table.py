@@ -42,7 +42,7 @@ def table_text(stored: Iterable[dict[str, Any]]) -> str:
         for task, row, name, value in found:
             lines.append("- " + markdown_text(f"{task.name}, {row['model']}: {name} {number_text(value)}"))
     if missed := [f"- {text}" for task in tasks if (text := _missed(task))]:
-        lines += ["", "Behind the goal that was set before there were results:", "", *missed]
+        lines += ["", "Behind the goal that was set for it, for some after earlier results:", "", *missed]
     said: dict[str, list[str]] = {}  # tasks by what is to be said of them
     for task in tasks:
         said.setdefault(markdown_text(" ".join(remarks(task.name))), []).append(markdown_text(task.name))

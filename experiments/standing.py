@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 UNKNOWN = "not recorded"
@@ -54,9 +54,12 @@ class Standing:
 
     @property
     def baselines(self) -> dict[str, float]:
-        """The baselines of all runs by name, the best first."""
-        every = {name: value for row in self.rows for name, value in row["baselines"].items()}
-        return dict(sorted(every.items(), key=lambda item: item[1], reverse=self.higher_is_better))
+        """The baselines of all runs by name, the best first; of one name the best, as some learn from less."""
+        every = [item for row in self.rows for item in row["baselines"].items()]
+        best: dict[str, float] = {}
+        for name, value in sorted(every, key=lambda item: item[1], reverse=self.higher_is_better):
+            best.setdefault(name, value)
+        return best
 
     @property
     def others(self) -> list[float]:
@@ -84,6 +87,22 @@ def slug(text: str) -> str:
 def is_transformer(row: dict[str, Any]) -> bool:
     """Whether a result is that of a transformer."""
     return row["config"].get("model") == "transformer"
+
+
+def mean_baselines(each: Sequence[Mapping[str, float]], weights: Sequence[int]) -> dict[str, float]:
+    """The means of baselines over runs, as a seed may divide the data, too; of those that every run has.
+
+    Args:
+        each: the baselines of a run, or their means over several.
+        weights: of how many runs they are.
+    """
+    shared = [name for name in each[0] if all(name in one for one in each)]
+    found = {}
+    for name in shared:
+        values = [one[name] for one in each]
+        total = math.fsum(value * weight for value, weight in zip(values, weights, strict=True))
+        found[name] = values[0] if len(set(values)) == 1 else total / sum(weights)
+    return found
 
 
 def spread_text(row: dict[str, Any]) -> str:

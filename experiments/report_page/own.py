@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.report_page.captions import words
 from experiments.report_page.elements import anchor, command, escaped, fold, table
-from experiments.standing import Standing, number_text, standings
+from experiments.standing import Standing, mean_baselines, number_text, standings
 from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.run import to_json
 
@@ -130,7 +130,9 @@ def summed_up(runs: list[dict[str, Any]]) -> dict[str, Any]:
     values = [run["value"] for run in runs]
     return runs[0] | {
         "mean": fmean(values), "std": stdev(values) if len(values) > 1 else None, "n": len(values),
-        "seconds": [run["seconds"] for run in runs], "baselines": runs[0]["baseline"],
+        "seconds": [run["seconds"] for run in runs],
+        "baselines": mean_baselines([run["baseline"] for run in runs], [1] * len(runs)),
+        "scores": [scores if isinstance(scores := run.get("scores"), dict) else {} for run in runs],
         "names": [run["path"].name for run in runs],
     }  # fmt: skip
 

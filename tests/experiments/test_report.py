@@ -17,9 +17,9 @@ def finished_run(folder, seed, value, **changes):
     config = EXPERIMENT.configure({"seed": seed, "hidden_size": 8})
     (folder / "config.json").write_text(json.dumps(plain(config) | changes))
     result = {
-        "model": "gru 1 x 8", "metric": "nats/char", "value": value, "higher_is_better": False, "params": 1234,
-        "published": [{"value": 1.5, "who": "A", "source": "B 2020"}], "baseline": {"unigram": 3.0}, "seconds": 1.2,
-        "device": "cpu",
+        "experiment": "text_generation", "model": "gru 1 x 8", "metric": "nats/char", "value": value,
+        "higher_is_better": False, "params": 1234, "baseline": {"unigram": 3.0, "of the split": 1.0 + seed},
+        "published": [{"value": 1.5, "who": "A", "source": "B 2020"}], "seconds": 1.2, "device": "cpu",
     }  # fmt: skip
     (folder / "result.json").write_text(json.dumps(result))
     (folder / "manifest.json").write_text(
@@ -32,7 +32,6 @@ def finished_run(folder, seed, value, **changes):
 def test_runs_of_several_seeds_become_one_row(tmp_path):
     runs = [finished_run(tmp_path / f"run{seed}", seed, value) for seed, value in enumerate((1.0, 2.0, 3.0))]
     results = tmp_path / "results"
-    results.mkdir()
     for _ in range(2):  # collecting again replaces the row
         report.collect("text_generation/some-text", runs, results=results)
     (row,) = json.loads((results / "text_generation.json").read_text())["results"]
@@ -59,6 +58,7 @@ def test_seeds_are_added_to_a_result_of_the_same_config(tmp_path):
     report.collect("text_generation/some-text", runs[2:], add=True, results=tmp_path)
     (row,) = json.loads((tmp_path / "text_generation.json").read_text())["results"]
     assert (row["mean"], row["values"], row["seeds"], row["n"]) == (3.0, [1.0, 2.0, 6.0], [0, 1, 2], 3)
+    assert row["baselines"] == {"unigram": 3.0, "of the split": 2.0}, "a seed may divide the data, too"
     with pytest.raises(ValueError, match="of this config"):
         report.collect("text_generation/some-text", [other], add=True, results=tmp_path)
     with pytest.raises(ValueError, match="each seed counts once"):
@@ -147,6 +147,31 @@ def test_what_lies_in_the_interval_of_the_best_is_bold_and_said_to_be_level(tmp_
     assert ("| **rule 3.900** |" in table) == level and "| **4" in table and "Behind" not in table
     said = "Level, by the interval over seeds, with a simple baseline of the same run:\n\n- some/a, gru: rule 3.900"
     assert table.endswith(said) == level
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("sentiment/sst2", "is a run of text_generation, which cannot have a result sentiment/sst2"),
+        ("nosuch/own", "expected one of anomaly_detection, chatbot, .* before the /"),
+        ("text_generation/a/b", "expected EXPERIMENT/TASK and at least one run directory"),
+        ("text_generation", "expected EXPERIMENT/TASK and at least one run directory"),
+    ],
+)
+def test_a_result_is_of_a_task_of_its_experiment(tmp_path, task, message):
+    run = finished_run(tmp_path / "a", 0, 1.0)
+    with pytest.raises(ValueError, match=message):
+        report.collect(task, [run], results=tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_models_of_one_task_have_one_metric(tmp_path):
+    report.collect("text_generation/some-text", [finished_run(tmp_path / "a", 0, 1.0)], results=tmp_path / "results")
+    other = finished_run(tmp_path / "b", 1, 1.0)
+    stored = json.loads((other / "result.json").read_text())
+    (other / "result.json").write_text(json.dumps(stored | {"model": "lstm", "metric": "bits/char"}))
+    with pytest.raises(ValueError, match="the metric is 'bits/char', where gru 1 x 8 has 'nats/char'"):
+        report.collect("text_generation/some-text", [other], results=tmp_path / "results")
 
 
 @pytest.mark.parametrize("older", [0, 1])

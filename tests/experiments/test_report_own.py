@@ -7,6 +7,7 @@ import pytest
 from experiments import page
 from experiments.report_page.overview import overview
 from experiments.report_page.own import own_studies, own_tasks
+from experiments.standing import further_scores
 from rnn_jax.train.run import config_hash
 from tests.experiments.test_report_page import Document
 
@@ -19,7 +20,7 @@ def finished(runs, name, value=1.0, seed=0, data="my.csv", result=(), **changes)
     stored = {
         "experiment": "forecasting", "model": "gru 1 x 8", "metric": "error", "value": value, "published": [],
         "higher_is_better": False, "baseline": {"persistence": 2.0, "broken": None}, "params": 100, "seconds": 3.0,
-        "device": "cpu", "seed": seed,
+        "device": "cpu", "seed": seed, "scores": {"greedy": value, "by class": {"a": 1.0}},
     }  # fmt: skip
     start = {"command": ["python", "-m", "experiments.forecasting", "--csv", data], "data": {f"/home/me/{data}": "abc"}}
     manifest = {"program": "rnn_jax", "starts": [start], "config_hash": config_hash(config), "configs": [config]}
@@ -46,6 +47,14 @@ def test_seeds_of_a_model_are_one_row_and_models_of_one_name_are_told_apart(tmp_
     assert task.baselines == {"persistence": 2.0} and other.rows[0]["model"] == "gru 1 x 8"
     assert own_tasks(tmp_path / "forecasting" / "elsewhere")[0][0].rows == other.rows, "a run alone"
     assert len(own_tasks(tmp_path / "forecasting")[0]) == 2, "the runs of one experiment"
+
+
+def test_further_scores_and_baselines_are_means_over_seeds_and_what_is_no_score_is_left_out(tmp_path):
+    for seed, scores in enumerate(({"greedy": 1.0, "by class": {"a": 1}}, {"greedy": 3.0}, ["no scores"])):
+        finished(tmp_path, f"seed-{seed}", 1.0, seed, result={"scores": scores, "baseline": {"nearest": float(seed)}})
+    ((task,), _) = own_tasks(tmp_path)
+    (row,) = task.rows
+    assert further_scores(row) == {"greedy": "2 ± 13"} and row["baselines"] == {"nearest": 1.0}
 
 
 def test_a_seed_that_was_trained_again_counts_once(tmp_path):
@@ -130,7 +139,8 @@ def test_the_page_shows_ones_own_and_says_that_they_are(tmp_path, monkeypatch, c
             (studies / name / file).write_text(text)
     page.build(tmp_path / "report", runs=runs, studies=studies)
     document = Document((tmp_path / "report" / "index.html").read_text())
-    first, models, compared, trials = document.tables
+    first, models, compared, further, trials = document.tables
+    assert further[1] == ["greedy", "gru 1 x 8", "0.500"]
     assert first[1][0].startswith("yours forecasting own, my.csv") and "0.500 (best)" in first[1][2]
     assert models[1][0] == "gru 1 x 8 first" and compared[1][0] == "persistence"
     assert trials == [

@@ -63,7 +63,8 @@ def backtest(trained: Trained, origins: int = 10, step: int = 0, refit: Literal[
         bands = own_bands(part.forecast)
     at = np.flatnonzero(np.isin(part.examples[:, 1], chosen[:, 1]))
     part, bands = part.rows(at), None if bands is None else Bands(bands.low[at], bands.high[at])
-    scored = score_forecast(config.task, windows, parts | {"test": chosen}, part.forecast, config.season)
+    parts |= {"test": chosen}
+    scored = score_forecast(config.task, windows, parts, part.forecast, config.season, boosting=config.boosting)
     rows = by_step(chosen, part.target, {"here": part.forecast.point, **scored.others}, bands, positive=config.positive)
     panel, last = windows.panel, np.unique(chosen[:, 1])
     found = {

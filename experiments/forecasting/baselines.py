@@ -11,6 +11,8 @@ from experiments.forecasting.windows import Windows
 Design = Callable[[Windows, np.ndarray], np.ndarray]
 """From windows to the rows of a regression, float64 `[N, P]`, the last column ones."""
 PENALTIES = (1.0, 10.0, 100.0, 1e3, 1e4)
+USUAL = 100.0
+"""The penalty where no window is left to choose one by."""
 
 
 def persistence(windows: Windows, examples: np.ndarray, season: int = 1) -> np.ndarray:
@@ -27,7 +29,7 @@ def persistence(windows: Windows, examples: np.ndarray, season: int = 1) -> np.n
 def ridge_forecasts(
     windows: Windows, fitted: np.ndarray, chosen: np.ndarray, test: np.ndarray, season: int = 0
 ) -> tuple[np.ndarray, float]:
-    """Ridge regression (Hoerl & Kennard 1970) of each step ahead on all features of a window.
+    """Ridge regression (Hoerl & Kennard 1970) of each step ahead on all numbers of a window, the past alone.
 
     It predicts by how much a step differs from the last season's, if there is one. The penalty is the one of
     `PENALTIES` with the least absolute error on `chosen`, fitted on what is before them in `fitted`; the weights are
@@ -54,11 +56,13 @@ def ridge_forecasts(
         return (windows.targets(examples, scaled=False) - base(examples)) / factor[examples[:, 0]]
 
     before = fitted[fitted[:, 1] + windows.horizon <= chosen[:, 1].min()]
-    equations = NormalEquations.of(_design, windows, before, left(before))
-    design, targets = _design(windows, chosen), left(chosen)
-    weights = {penalty: equations.solve(penalty) for penalty in PENALTIES}
-    errors = {penalty: np.nanmean(np.abs(design @ weights[penalty] - targets)) for penalty in PENALTIES}
-    best = min(PENALTIES, key=errors.__getitem__)
+    weights, best = {}, USUAL
+    if len(before):
+        equations = NormalEquations.of(_design, windows, before, left(before))
+        design, targets = _design(windows, chosen), left(chosen)
+        weights = {penalty: equations.solve(penalty) for penalty in PENALTIES}
+        errors = {penalty: np.nanmean(np.abs(design @ weights[penalty] - targets)) for penalty in PENALTIES}
+        best = min(PENALTIES, key=errors.__getitem__)
     if len(before) < len(fitted):
         weights[best] = NormalEquations.of(_design, windows, fitted, left(fitted)).solve(best)
     return base(test) + factor[test[:, 0]] * (_design(windows, test) @ weights[best]), best

@@ -65,11 +65,10 @@ class Scaling:
                 f"{panel.times[end - 1]}: there is nothing to learn; give a series that varies there"
             )
         _check_kind(panel, least, positive, counts)
-        mean, factor = _target_scale(target, positive, counts)
-        mean, factor = _filled(mean, mean), _filled(factor, factor)
+        mean, own = _target_scale(target, positive, counts)
+        mean, factor = _filled(mean, mean), _filled(own, own)
         shift, deviation = _mean_and_deviation(panel.inputs[:, :end])
-        if counts:
-            shift[:, 0], deviation[:, 0] = mean, factor
+        _scale_first(shift, deviation, mean, factor, own, positive, counts)
         future = _mean_and_deviation(known.future[:, :end])
         static = _mean_and_deviation(known.static[~np.isnan(least)][None])
         gaps = bool(np.isnan(target).any())
@@ -91,11 +90,10 @@ class Scaling:
             return self
         place = {name: i for i, name in enumerate(trained)}
         old = np.array([place.get(name, -1) for name in panel.series])
-        mean, factor = _target_scale(panel.target[:, :end], positive, counts)
-        mean, factor = _filled(mean, self.target_shift), _filled(factor, self.target_factor)
+        mean, own = _target_scale(panel.target[:, :end], positive, counts)
+        mean, factor = _filled(mean, self.target_shift), _filled(own, self.target_factor)
         shift, deviation = _mean_and_deviation(panel.inputs[:, :end], self.shift, self.factor)
-        if counts:
-            shift[:, 0], deviation[:, 0] = mean, factor
+        _scale_first(shift, deviation, mean, factor, own, positive, counts)
         future = _mean_and_deviation(panel.known.future[:, :end], self.future_shift, self.future_factor)
 
         def kept(before: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -146,6 +144,20 @@ def _target_scale(target: np.ndarray, positive: bool, counts: bool) -> tuple[np.
     factor[begun] = np.nanstd(target[begun], axis=1)
     varies = np.fmax.reduce(target, axis=1) > np.fmin.reduce(target, axis=1)
     return mean, np.where(varies, factor, np.nan)
+
+
+def _scale_first(
+    shift: np.ndarray, deviation: np.ndarray, mean: np.ndarray, factor: np.ndarray, own: np.ndarray,
+    positive: bool, counts: bool,
+) -> None:  # fmt: skip
+    """Scale the first input, which is the target of what is no variance, as the target is: counts, and constant ones.
+
+    `own` is the factor of each target, NaN where it is another's.
+    """
+    if counts:
+        shift[:, 0], deviation[:, 0] = mean, factor
+    elif not positive:
+        deviation[:, 0] = np.where(np.isnan(own), factor, deviation[:, 0])
 
 
 def _filled(values: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -79,9 +79,12 @@ def score_level(
     if season > 1:
         others["seasonal persistence"] = persistence(windows, test, season)
     others["ridge regression"] = ridge
+    trees = 0
     if boosting:
-        fitted, chosen = parts["training"], parts["validation"]
-        others["gradient boosting"] = boosting_forecasts(windows, fitted, chosen, test, boosting, season)
+        others["gradient boosting"], trees = boosting_forecasts(
+            windows, parts["training"], parts["validation"], test, boosting, season,
+            "squared_error" if error == "squared" else "absolute_error",
+        )  # fmt: skip
     if season:
         others |= smoothing_forecasts(windows, test, int(parts["training"][:, 1].max()) + 1 + windows.horizon, season)
     steps = f"{windows.horizon} step{'s' * (windows.horizon > 1)} ahead"
@@ -96,6 +99,8 @@ def score_level(
     scores["error of all steps ahead"] = mean_absolute_error(forecast.point, target)
     scores |= {f"error of all steps ahead, {name}": mean_absolute_error(one, target) for name, one in others.items()}
     scores |= {"penalty of the ridge regression": penalty, "windows": len(test)} | score_bands(forecast, target)
+    if trees:
+        scores["trees of gradient boosting"] = trees
     own = _window_losses(error, forecast.point, target)
     for name, one in others.items():
         if interval := difference_interval(own - _window_losses(error, one, target), test[:, 1], windows.horizon):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime, minimize
 
-from experiments.forecasting.baselines import NormalEquations, persistence, ridge_forecasts
+from experiments.forecasting.baselines import USUAL, NormalEquations, persistence, ridge_forecasts
+from experiments.forecasting.boosting_baseline import boosting_forecasts
 from experiments.forecasting.data import mean_of_last
 from experiments.forecasting.outputs import LEVELS, Forecast
 from experiments.forecasting.scaling import Scaling
@@ -83,6 +84,14 @@ def test_ridge_regression_finds_a_linear_rule_and_chooses_its_penalty():
     said_of_both, again = ridge_forecasts(windows, both, parts["validation"], parts["test"])
     assert penalty == again > 1, "the penalty is chosen by windows that are not fitted"
     assert (said != said_of_both).any()
+
+
+def test_without_windows_to_choose_by_the_penalty_is_the_usual_one():
+    chosen = PARTS["training"][PARTS["training"][:, 1] < 10]
+    said, penalty = ridge_forecasts(WINDOWS, PARTS["training"], chosen, PARTS["test"])
+    assert penalty == USUAL and np.isfinite(said).all()
+    rest, same = boosting_forecasts(WINDOWS, PARTS["training"], chosen, PARTS["test"], 3)
+    assert same == 3 and np.isfinite(rest).all()
 
 
 def simulated(days: int = 1500, stocks: int = 2, asymmetry: float = 0.0) -> np.ndarray:

@@ -1,11 +1,14 @@
 """Gradient boosting beside forecasts: it learns what no line says, sees no future, and is asked for by a number."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from experiments.forecasting import EXPERIMENT
 from experiments.forecasting import boosting_baseline as boosting
 from experiments.forecasting.baselines import persistence, ridge_forecasts
+from experiments.forecasting.covariates import Covariates
 from experiments.forecasting.outputs import Forecast
 from experiments.forecasting.panel import Panel
 from experiments.forecasting.scaling import Scaling
@@ -33,11 +36,9 @@ def forecasts(panel: Panel, test: np.ndarray | None = None, season: int = 0) -> 
     windows = Windows(panel, Scaling.fit(panel, panel.validation), 4, 2)
     parts = windows.parts(panel.validation)
     test = parts["test"] if test is None else test
-    return (
-        windows,
-        test,
-        boosting.boosting_forecasts(windows, parts["training"], parts["validation"], test, 200, season),
-    )
+    found, trees = boosting.boosting_forecasts(windows, parts["training"], parts["validation"], test, 200, season)
+    assert 0 < trees <= 200
+    return windows, test, found
 
 
 def test_it_learns_a_map_that_no_line_says():
@@ -63,6 +64,49 @@ def test_missing_targets_are_left_out_and_too_many_windows_thinned(monkeypatch):
     monkeypatch.setattr(boosting, "MOST_ROWS", 100)
     _, test, some = forecasts(panel, season=3)
     assert every.shape == some.shape == (len(test), 2) and np.isfinite([every, some]).all() and (every != some).any()
+
+
+def test_forecasts_are_made_in_parts(monkeypatch):
+    whole = forecasts(make_panel(steps=300), season=3)[2]
+    monkeypatch.setattr(boosting, "AT_ONCE", 7)
+    np.testing.assert_array_equal(forecasts(make_panel(steps=300), season=3)[2], whole)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "words"])
+def test_it_sees_what_is_known_ahead_of_each_step(kind):
+    """Sales depend on the offer of the day alone, which is known at all steps ahead."""
+    rng = np.random.default_rng(0)
+    offers = rng.integers(2, size=(1, 600))
+    sales = 10.0 + 5 * offers + rng.normal(0, 0.1, offers.shape)
+    nothing = Covariates.none(1, 600)
+    known = (
+        dataclasses.replace(nothing, future=offers[..., None].astype(float), future_names=["offer"])
+        if kind == "numbers"
+        else dataclasses.replace(
+            nothing, words=offers[..., None], categories={"offer": ["none", "half"]}, words_ahead=1
+        )
+    )
+    times = np.datetime64("2020-01-01", "us") + np.arange(600) * np.timedelta64(1, "D")
+    panel = Panel(times, sales, sales[..., None], ["sales"], ["X"], "m", 360, 480, covariates=known)
+    windows = Windows(panel, Scaling.fit(panel, panel.validation), 4, 5)
+    parts = windows.parts(panel.validation)
+    found, _ = boosting.boosting_forecasts(windows, parts["training"], parts["validation"], parts["test"], 100)
+    error = np.abs(found - windows.targets(parts["test"], scaled=False)).mean(axis=0)
+    assert (error < 0.5).all(), error
+
+
+def test_all_that_the_network_learns_from_is_fitted():
+    """Where none are held out, windows to choose by are part of the training: the trees are then fitted anew."""
+    windows = Windows(chaos(), Scaling.fit(chaos(), STEPS * 8 // 10), 4, 2)
+    early, late = windows.examples(0, 300), windows.examples(300, 500)
+    test = windows.examples(500, 600)
+    whole, trees = boosting.boosting_forecasts(windows, np.concatenate([early, late]), late, test, 50)
+    before, same = boosting.boosting_forecasts(windows, early, late, test, 50)
+    alone, most = boosting.boosting_forecasts(windows, late, late, test, 50)
+    assert trees == same <= most == 50, "the trees are chosen by what comes before, where there is anything"
+    assert (whole != before).any() and np.isfinite(alone).all()
+    errors = [np.abs(one - windows.targets(test, scaled=False)).mean() for one in (whole, before)]
+    assert errors[0] < errors[1]
 
 
 def test_it_stands_beside_the_others_where_it_is_asked_for():

@@ -29,6 +29,9 @@ def test_late_and_constant_series_are_scaled_as_the_median():
     np.testing.assert_allclose(
         scaling.target_shift, [*(target[i, :28].mean() for i in range(3)), np.median([*target[:3, :28].mean(1), 7]), 7]
     )
+    np.testing.assert_allclose(scaling.factor[:, 0], scaling.target_factor)  # of the target itself, the first input
+    new = scaling.of_series(panel_of(VALUES).series, panel_of(np.full((1, 40), 3.0), ["new"]), 40)
+    assert new.factor[0, 0] == new.target_factor[0] == np.median(scaling.target_factor)
     with pytest.raises(DataError, match="y of s0 is 7 throughout in the 28 steps of the training part"):
         Scaling.fit(panel_of(np.full((2, 40), 7.0)), 28)
 

@@ -20,7 +20,8 @@ Windows of a series go to the layers, scaled by the training part alone; quantil
 variance come out for each step ahead (`--output`), at once or one step after the other (`--decoding recursive`, or
 `ancestral`, which draws each step given those before it). One model may be of thousands of series, late and short ones
 too. The test part is the last in time and scored once, beside persistence, ridge regression on the same windows, GARCH,
-GJR-GARCH and HAR, and with `--boosting 200` gradient boosting, which takes minutes. With `--segment` windows are read, and answered, in segments (SegRNN, Lin et al. 2023).
+GJR-GARCH and HAR, and with `--boosting 200` gradient boosting, which takes minutes. With `--segment` windows are read,
+and answered, in segments (SegRNN, Lin et al. 2023).
 
 What is forecast is measured at its last step, or over all steps (`--error all`, `squared`). Differences to simpler
 methods have 95 % intervals: a bootstrap over blocks of seven horizons, for one trained model.

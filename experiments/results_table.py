@@ -33,16 +33,21 @@ def table_text(stored: Iterable[dict[str, Any]]) -> str:
     tasks = _tasks(stored)
     every = [(task, row) for task in tasks for row in task.rows if not is_transformer(row)]
     lines = [markdown_table(HEADS, [_cells(task, row) for task, row in every])]
-    against = [(task, row, *one) for task, row in every for one in _alone(task, row).baselines.items()]
-    behind = [one for one in against if one[0].best((one[3], one[1]["mean"])) != one[1]["mean"]]
-    level = [one for one in against if one not in behind and _level(one[3], None, one[1]["mean"], _half(one[1]))]
-    for head, found in (("Behind", behind), ("Level, by the interval over seeds, with", level)):
-        if found:
-            lines += ["", f"{head} a simple baseline of the same run:", ""]
-        for task, row, name, value in found:
-            lines.append("- " + markdown_text(f"{task.name}, {row['model']}: {name} {number_text(value)}"))
-    if missed := [f"- {text}" for task in tasks if (text := _missed(task))]:
-        lines += ["", "Behind the goal that was set for it, for some after earlier results:", "", *missed]
+    behind, level = [], []
+    for task, row in every:
+        for name, value in _alone(task, row).baselines.items():
+            line = "- " + markdown_text(f"{task.name}, {row['model']}: {name} {number_text(value)}")
+            if task.best((value, row["mean"])) != row["mean"]:
+                behind.append(line)
+            elif _level(value, None, row["mean"], _half(row)):
+                level.append(line)
+    missed = [f"- {text}" for task in tasks if (text := _missed(task))]
+    for head, found in (
+        ("Behind a simple baseline of the same run:", behind),
+        ("Level, by the interval over seeds, with a simple baseline of the same run:", level),
+        ("Behind their goals, some of which were set after earlier results:", missed),
+    ):
+        lines += ["", head, "", *found] if found else []
     said: dict[str, list[str]] = {}  # tasks by what is to be said of them
     for task in tasks:
         said.setdefault(markdown_text(" ".join(remarks(task.name))), []).append(markdown_text(task.name))

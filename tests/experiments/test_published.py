@@ -74,7 +74,7 @@ def test_a_goal_that_is_missed_is_said_with_what_was_tried(tmp_path, monkeypatch
         for task in "abc"
     ]  # fmt: skip
     text = results_table.table_text([{"experiment": "some", "results": rows}])
-    wanted = "for some after earlier results:\n\n- some/a, gru: 4.000 (1), goal 95.5. More of it."
+    wanted = "after earlier results:\n\n- some/a, gru: 4.000 (1), goal 95.5. More of it."
     assert text.endswith(wanted)
 
 

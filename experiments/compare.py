@@ -29,10 +29,11 @@ def compare(studies: tyro.conf.Positional[list[Path]], question: str = "", folde
     """
     if len(studies) < 2:
         raise ValueError(f"studies={list(map(str, studies))}: expected two or more; one has its own table.md")
-    if len({one.name for one in studies}) < len(studies):
-        raise ValueError(f"studies={list(map(str, studies))}: expected names that differ, which head the columns")
     found = {one.name: read_stored(one / "study.json", STUDY, REMEDY) for one in studies}
-    rows = overview(found, {one.name: read_stored(one / "costs.json", COSTS, REMEDY) for one in studies})
+    costs = {one.name: read_stored(one / "costs.json", COSTS, REMEDY) for one in studies}
+    if len(found) < len(studies):
+        raise ValueError(f"studies={list(map(str, studies))}: expected names that differ, which head the columns")
+    rows = overview(found, costs)
     title = question or f"{len(rows)} configs over {len(studies)} tasks"
     said = as_command(
         "experiments.compare", *map(str, studies), values={"question": question}, defaults={"question": ""}

@@ -7,7 +7,7 @@ from pathlib import Path
 EXTRAS = {
     **dict.fromkeys(
         ("tyro", "matplotlib", "tokenizers", "sacrebleu", "jiwer", "yaml", "scipy", "mido", "markdown_it",
-         "statsmodels", "optuna", "PIL", "imageio", "pandas", "soundfile", "Bio", "charset_normalizer"),
+         "statsmodels", "sklearn", "optuna", "PIL", "imageio", "pandas", "soundfile", "Bio", "charset_normalizer"),
         "experiments",
     ),
     "flatbuffers": "export",

@@ -118,7 +118,7 @@ def test_models_know_little_of_data():
 
 DISTRIBUTIONS = {
     "PIL": "pillow", "orbax": "orbax-checkpoint", "yaml": "pyyaml", "markdown_it": "markdown-it-py",
-    "haiku": "dm-haiku", "Bio": "biopython", "charset_normalizer": "charset-normalizer",
+    "haiku": "dm-haiku", "Bio": "biopython", "charset_normalizer": "charset-normalizer", "sklearn": "scikit-learn",
 }  # fmt: skip
 
 

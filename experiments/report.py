@@ -89,8 +89,10 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
         raise ValueError(f"seeds {each['seeds']}: each seed counts once")
     values = each["values"]
     spread = statistics.stdev(values) if len(values) > 1 else None
-    entry |= {"baselines": mean_baselines(baselines, weights)}
-    entry |= {"mean": statistics.fmean(values), "std": spread, "n": len(values)} | each
+    entry |= {
+        "baselines": mean_baselines(baselines, weights), "mean": statistics.fmean(values), "std": spread,
+        "n": len(values), **each,
+    }  # fmt: skip
     others = [row for row in stored["results"] if row not in same]
     stored["results"] = sorted([*others, entry], key=lambda r: (r["task"], r["model"]))
     results.mkdir(parents=True, exist_ok=True)
@@ -146,12 +148,12 @@ def table(check: bool = False) -> int:
     """Write the tables, or only check that they are those that stand in the files."""
     if not check:
         refresh()
-    text = README.read_text()
+    text, stored = README.read_text(), results_of()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     pages = {
-        README: f"{before}{BEGIN}\n{overview_text(results_of())}\n{END}{after}",
-        RESULTS / "README.md": f"# All results\n\n{table_text(results_of())}\n",
+        README: f"{before}{BEGIN}\n{overview_text(stored)}\n{END}{after}",
+        RESULTS / "README.md": f"# All results\n\n{table_text(stored)}\n",
     }
     if check:
         return int(any(not page.exists() or page.read_text() != wanted for page, wanted in pages.items()))

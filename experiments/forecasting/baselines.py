@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.forecasting.panel import carried_forward
+from experiments.forecasting.panel import carried_forward, season_before
 from experiments.forecasting.windows import Windows
 
 Design = Callable[[Windows, np.ndarray], np.ndarray]
@@ -18,12 +18,10 @@ USUAL = 100.0
 def persistence(windows: Windows, examples: np.ndarray, season: int = 1) -> np.ndarray:
     """What the series had the last time, `season` steps or several seasons before: float64 `[N, H]`.
 
-    A missing value is replaced by the last one before it.
+    A missing value is replaced by the last one before it, and one before the first step by the first.
     """
-    series, last = examples.T
-    seasons = -(-np.arange(1, windows.horizon + 1) // season)
-    steps = last[:, None] + np.arange(1, windows.horizon + 1) - season * seasons
-    return carried_forward(windows.panel.target)[series[:, None], steps]
+    steps = season_before(examples[:, 1], windows.horizon, season)
+    return carried_forward(windows.panel.target)[examples[:, :1], steps]
 
 
 def ended_before(fitted: np.ndarray, chosen: np.ndarray, horizon: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.forecasting.baselines import ended_before
 from experiments.forecasting.outputs import Forecast
-from experiments.forecasting.panel import carried_forward
+from experiments.forecasting.panel import carried_forward, season_before
 from experiments.forecasting.windows import Windows
 
 LEAVES = 63
@@ -103,7 +103,7 @@ class _Features:
             np.broadcast_to(steps[:, None], (len(examples), horizon, 1)),
         ]  # fmt: skip
         if self.season > 1:
-            before = np.maximum(last[:, None] + 1 - self.season + steps % self.season, 0)
+            before = season_before(last, horizon, self.season)
             own.append((self.values[series[:, None], before] - values)[..., None])
         repeated = [np.broadcast_to(part[:, None], (len(part), horizon, part.shape[1])) for part in shared]
         found = np.concatenate([*repeated, *own], axis=2, dtype=np.float32, casting="same_kind")

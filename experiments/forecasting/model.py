@@ -9,6 +9,7 @@ import numpy as np
 from flax import nnx
 
 from experiments.forecasting.outputs import Forecast, Output
+from experiments.forecasting.panel import season_before
 from experiments.forecasting.paths import make_paths
 from experiments.forecasting.segments import SegmentReader
 from experiments.forecasting.windows import Windows
@@ -146,11 +147,11 @@ class Forecaster(nnx.Module):
 
         Further ahead than a season the last one is repeated; zeros where there is no season.
         """
-        steps = range(1 if self.recursive else self.horizon)
+        steps = 1 if self.recursive else self.horizon
         if not self.season:
-            return jnp.zeros((window.shape[1], len(steps)), window.dtype)
-        before = window[np.array([self.window - self.season + h % self.season for h in steps]), :, 0].T
-        return self.output.link(before)
+            return jnp.zeros((window.shape[1], steps), window.dtype)
+        (before,) = season_before(np.array([self.window - 1]), steps, self.season)
+        return self.output.link(window[before, :, 0].T)
 
 
 def embedding_size(words: int) -> int:

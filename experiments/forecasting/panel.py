@@ -184,3 +184,14 @@ def carried_forward(values: np.ndarray) -> np.ndarray:
     steps = np.arange(values.shape[1]).reshape(1, -1, *(1,) * (values.ndim - 2))
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, steps), axis=1)
     return np.where(last < 0, np.nan, np.take_along_axis(values, np.maximum(last, 0), axis=1))
+
+
+def season_before(last: np.ndarray, horizon: int, season: int) -> np.ndarray:
+    """The steps one season before each of the next ones, further ahead several: int `[N, H]`, none before the first.
+
+    Args:
+        last: int `[N]`, the last steps that are known.
+        horizon: H, how many come next.
+        season: its steps, 1 or more.
+    """
+    return np.maximum(last[:, None] + 1 - season + np.arange(horizon) % season, 0)

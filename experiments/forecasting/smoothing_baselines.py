@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.forecasting.panel import carried_forward
+from experiments.forecasting.panel import carried_forward, season_before
 from experiments.forecasting.windows import Windows
 
 MOST_SERIES = 50
@@ -82,7 +82,7 @@ def ets_forecasts(values: np.ndarray, end: int, horizon: int, season: int = 1) -
     if damped:
         forecasts += states[:, 1:2] * np.cumsum(fit.phi**ahead)
     if season > 1:
-        forecasts += _last_season(states[:, -1], horizon, season)
+        forecasts += states[season_before(np.arange(len(values)), horizon, season), -1]
     return forecasts
 
 
@@ -109,9 +109,3 @@ def theta_forecasts(values: np.ndarray, end: int, horizon: int, season: int = 1)
     count, ahead = np.arange(1, len(values) + 1)[:, None], np.arange(1, horizon + 1)
     forecasts = levels[:, None] + drift / 2 * (ahead - 1 + (1 - (1 - alpha) ** count) / alpha)
     return forecasts + cycle[(count - 1 + ahead) % len(cycle)]
-
-
-def _last_season(seasonal: np.ndarray, horizon: int, season: int) -> np.ndarray:
-    """The seasonal states `[T]` that the next H steps have at each step: those of the season up to it, `[T, H]`."""
-    steps = np.arange(len(seasonal))[:, None] + np.arange(horizon) % season + 1 - season
-    return seasonal[np.maximum(steps, 0)]

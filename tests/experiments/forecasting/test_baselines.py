@@ -10,6 +10,7 @@ from experiments.forecasting.baselines import USUAL, NormalEquations, persistenc
 from experiments.forecasting.boosting_baseline import boosting_forecasts
 from experiments.forecasting.data import mean_of_last
 from experiments.forecasting.outputs import LEVELS, Forecast
+from experiments.forecasting.panel import season_before
 from experiments.forecasting.scaling import Scaling
 from experiments.forecasting.scores import (
     difference_interval,
@@ -46,6 +47,15 @@ def test_persistence_says_the_last_known_value_of_the_season():
                 while np.isnan(PANEL.target[s, step]):
                     step -= 1
                 assert row[h - 1] == PANEL.target[s, step]
+
+
+def test_a_season_longer_than_a_window_ends_at_the_first_step():
+    early = np.array([[0, 3], [1, 6]])
+    first = PANEL.target[:, 0]
+    assert np.isfinite(first).all()
+    said = persistence(WINDOWS, early, 9)
+    assert (said[0] == first[0]).all() and (said[1, :3] == first[1]).all()
+    np.testing.assert_array_equal(season_before(early[:, 1], 5, 3), [[1, 2, 3, 1, 2], [4, 5, 6, 4, 5]])
 
 
 def test_ridge_regression_is_least_squares_with_a_penalty():

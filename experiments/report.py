@@ -11,7 +11,6 @@ all models and what is to be said of them. No figure in the documentation is typ
 
 import json
 import shutil
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from experiments.cli import RunPaths, as_command, run_commands
 from experiments.published import published
 from experiments.registry import experiment_names, load_experiment
 from experiments.results_table import overview_text, table_text
-from experiments.standing import UNKNOWN, mean_baselines, slug, value_text
+from experiments.standing import UNKNOWN, mean_baselines, over_seeds, slug, value_text
 from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.fields import default_values
 
@@ -87,12 +86,7 @@ def collect(task: tyro.conf.Positional[str], runs: RunPaths, add: bool = False, 
         baselines, weights = [same[0]["baselines"], *baselines], [same[0]["n"], *weights]
     if len(set(each["seeds"])) < len(each["seeds"]):
         raise ValueError(f"seeds {each['seeds']}: each seed counts once")
-    values = each["values"]
-    spread = statistics.stdev(values) if len(values) > 1 else None
-    entry |= {
-        "baselines": mean_baselines(baselines, weights), "mean": statistics.fmean(values), "std": spread,
-        "n": len(values), **each,
-    }  # fmt: skip
+    entry |= {"baselines": mean_baselines(baselines, weights), **over_seeds(each["values"]), **each}
     others = [row for row in stored["results"] if row not in same]
     stored["results"] = sorted([*others, entry], key=lambda r: (r["task"], r["model"]))
     results.mkdir(parents=True, exist_ok=True)

@@ -105,6 +105,12 @@ def mean_baselines(each: Sequence[Mapping[str, float]], weights: Sequence[int]) 
     return found
 
 
+def over_seeds(values: Sequence[float]) -> dict[str, Any]:
+    """What a row says of the values of its seeds: their `mean`, deviation `std`, which one alone has not, and `n`."""
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    return {"mean": statistics.fmean(values), "std": spread, "n": len(values)}
+
+
 def spread_text(row: dict[str, Any]) -> str:
     """Mean ± half of its 95 % interval over seeds, after Student 1908."""
     return rounded(row["mean"], half_width(row["std"], row["n"]))
@@ -139,8 +145,7 @@ def further_scores(row: dict[str, Any]) -> dict[str, str]:
         of_seeds = [scores[name] for scores in each if name in scores]
         values = [value for value in of_seeds if isinstance(value, int | float)]
         if values:
-            spread = statistics.stdev(values) if len(values) > 1 else None
-            found[name] = rounded(statistics.fmean(values), half_width(spread, len(values)))
+            found[name] = spread_text(over_seeds(values))
         if pairs := [value for value in of_seeds if _is_interval(value)]:
             found[name] = f"[{', '.join(number_text(statistics.fmean(ends)) for ends in zip(*pairs, strict=True))}]"
     return found

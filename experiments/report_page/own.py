@@ -3,12 +3,11 @@
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 from experiments.report_page.captions import words
 from experiments.report_page.elements import anchor, command, escaped, fold, table
-from experiments.standing import Standing, mean_baselines, number_text, standings
+from experiments.standing import Standing, mean_baselines, number_text, over_seeds, standings
 from rnn_jax.studies.stored import read_run, read_stored
 from rnn_jax.train.run import to_json
 
@@ -127,9 +126,7 @@ def once(runs: list[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
 
 def summed_up(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Runs that differ in their seed as one row, such as `experiments.report collect` makes."""
-    values = [run["value"] for run in runs]
-    return runs[0] | {
-        "mean": fmean(values), "std": stdev(values) if len(values) > 1 else None, "n": len(values),
+    return runs[0] | over_seeds([run["value"] for run in runs]) | {
         "seconds": [run["seconds"] for run in runs],
         "baselines": mean_baselines([run["baseline"] for run in runs], [1] * len(runs)),
         "scores": [scores if isinstance(scores := run.get("scores"), dict) else {} for run in runs],

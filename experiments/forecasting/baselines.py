@@ -32,11 +32,11 @@ def ended_before(fitted: np.ndarray, chosen: np.ndarray, horizon: int) -> np.nda
 def ridge_forecasts(
     windows: Windows, fitted: np.ndarray, chosen: np.ndarray, test: np.ndarray, season: int = 0
 ) -> tuple[np.ndarray, float]:
-    """Ridge regression (Hoerl & Kennard 1970) of each step ahead on all numbers of a window, the past alone.
+    """Ridge regression (Hoerl & Kennard 1970) of each step ahead on the numbers of a window and those known ahead.
 
-    It predicts by how much a step differs from the last season's, if there is one. The penalty is the one of
-    `PENALTIES` with the least absolute error on `chosen`, fitted on what is before them in `fitted`; the weights are
-    then those for all of `fitted`.
+    It reads no words, and predicts by how much a step differs from the last season's, if there is one. The penalty is
+    the one of `PENALTIES` with the least absolute error on `chosen`, fitted on what is before them in `fitted`; the
+    weights are then those for all of `fitted`.
 
     Args:
         windows: of a panel.
@@ -72,9 +72,12 @@ def ridge_forecasts(
 
 
 def _design(windows: Windows, examples: np.ndarray) -> np.ndarray:
-    """The features of windows, and a one: float64 `[N, P]`."""
-    inputs = np.swapaxes(windows.inputs(examples)[: windows.window], 0, 1).reshape(len(examples), -1)
-    return np.concatenate([inputs, np.ones((len(examples), 1))], axis=1)
+    """The features of windows, what is known of the steps after them, and a one: float64 `[N, P]`."""
+    inputs, layout = windows.inputs(examples), windows.layout
+    end = layout.features - layout.places
+    known = inputs[windows.window :, :, end - layout.ahead : end]  # the last step of a window has that of the first one
+    rows = [np.swapaxes(part, 0, 1).reshape(len(examples), -1) for part in (inputs[: windows.window], known)]
+    return np.concatenate([*rows, np.ones((len(examples), 1))], axis=1)
 
 
 class NormalEquations(NamedTuple):

@@ -16,6 +16,12 @@ from pathlib import Path
 
 MODE = os.environ.get("RNN_JAX_TESTS")
 ALL = MODE in ("all", "all-quick")
+KEYS = (
+    "decoding", "models", "nnx", "test_compose.py", "train", "unroll", "experiments/test_guards.py",
+    "experiments/test_conformance.py",
+)  # fmt: skip
+"""Where random keys that are used twice are looked for: what draws, and every application's loss. Elsewhere the search
+would find the same, in a quarter of the time of a test; the contract of a cell looks at the cell's own."""
 if MODE != "all":
     # On tests/unroll these take 62 CPU seconds where the defaults take 144. Processes that tests start inherit them.
     QUICK = [
@@ -38,8 +44,6 @@ from jaxtyping import install_import_hook  # noqa: E402
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-if ALL:  # looking for keys that are used twice takes a fifth of the time of the tests
-    jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_default_matmul_precision", "float32")
 
 
@@ -87,6 +91,12 @@ def compiled_programs_end_with_their_file():
     """Without this each process keeps all programs of all files, and grows to five gigabytes."""
     yield
     forget_programs()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keys_are_used_once(request):
+    file = request.path.relative_to(Path(__file__).parent).as_posix()
+    jax.config.update("jax_debug_key_reuse", ALL and file.startswith(KEYS))
 
 
 @pytest.fixture

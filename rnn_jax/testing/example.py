@@ -80,8 +80,19 @@ def quick_jit(function: Callable[..., Any], **options: Any) -> Any:
 
 
 def initial_params(cell: Cell, key: jax.Array) -> Params:
-    """`cell.init(key)`, one program instead of dozens."""
-    return _initial_params()(cell, key)
+    """`cell.init(key)`, one program instead of dozens, which draws from no key twice.
+
+    Raises:
+        AssertionError: it does.
+    """
+    try:
+        with jax.debug_key_reuse(True):
+            return _initial_params()(cell, key)
+    except jax.errors.KeyReuseError as error:
+        raise AssertionError(
+            f"{type(cell).__name__}.init draws from a key twice, so that parameters are copies of each other: "
+            "split it first, with jax.random.split"
+        ) from error
 
 
 @functools.cache

@@ -77,6 +77,13 @@ class IgnoresKey(rnn_jax.Elman):
         return super().init(jax.random.key(0), param_dtype)
 
 
+class DrawsTwice(rnn_jax.Elman):
+    def init(self, key, param_dtype=jnp.float32):
+        params = super().init(key, param_dtype)
+        params["input"]["bias"] = jax.random.normal(key, (self.hidden_size,), param_dtype)
+        return params
+
+
 class WrongGradient(rnn_jax.Elman):
     def gate(self, params, carry, z, r):
         return super().gate(params, jax.lax.stop_gradient(carry), z, jax.lax.stop_gradient(r))
@@ -108,8 +115,8 @@ class TrainableByOrder(rnn_jax.GRU):
 @pytest.mark.parametrize(
     "broken",
     [
-        ForgetsDtype, SeesTheBatch, IgnoresInput, IgnoresKey, WrongGradient, NotAdditive, Unequal, OneBuffer,
-        TrainableByOrder,
+        ForgetsDtype, SeesTheBatch, IgnoresInput, IgnoresKey, DrawsTwice, WrongGradient, NotAdditive, Unequal,
+        OneBuffer, TrainableByOrder,
     ],
 )  # fmt: skip
 def test_contract_fails_for_a_broken_cell(broken):

@@ -50,7 +50,7 @@ def prepare(config: HandwritingConfig) -> Prepared:
         result, examples = score_transcripts(transcriber, test, terms=TERMS)
         if config.fit.hold_out:
             result["scores"]["validation"] = score_transcripts(transcriber, validation)[0]["value"]
-        nearest = {} if config.several else nearest_drawings(training, parts["validation"], parts["test"])
+        nearest = {} if config.several else nearest_drawings(**parts, hold_out=config.fit.hold_out)
         rows = {"here": result["value"], **nearest}
         print(f"\n{config.task}, {result['metric']}\n" + "\n".join(f"  {v:6.2f}  {name}" for name, v in rows.items()))
         transcribe, summary = make_transcribe(config, model, statistics.words), config.model.summary

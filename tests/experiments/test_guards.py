@@ -6,6 +6,7 @@ A run is decided by its initial parameters, its batches, the files that it keeps
 
 import itertools
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -13,20 +14,26 @@ import numpy as np
 import optax
 import pytest
 
+from experiments.chatbot import commands as chatbot
 from experiments.genomics import EXPERIMENT as GENOMICS
 from experiments.genomics import commands as genomics
 from experiments.registry import experiment_names, load_experiment
 from experiments.translation import commands as translation
 from experiments.video import captions
-from rnn_jax.train import Prepared, Task
-from rnn_jax.train.fields import field_types
+from rnn_jax.train import Outcome, Prepared, Run, Task
+from rnn_jax.train.fields import field_types, replace_fields
 from rnn_jax.train.replica import Progress
+from rnn_jax.train.state import initial_state
 from tests.experiments.genomics.test_commands import planted
 from tests.experiments.tiny_applications import SMALL, TINY, Visit, examples, fingerprint, other
 
 BATCHES = 3
 ORACLES = ("translation", "video-captions")
 """What so small a model says is all wrong; here their models know the answers to what was to be validated on."""
+
+
+WRITES_AT_THE_END = ("chatbot-ranking", "chatbot-writing", "forecasting", "predictive_maintenance")
+"""Whose runs keep what is decided when the training is over: shares, bands, thresholds."""
 
 
 class Prepares(NamedTuple):
@@ -42,6 +49,11 @@ class Prepares(NamedTuple):
         """With another content of one part."""
         assert changed in self.parts
         return prepared(self.name, self.config, lambda part, content: other(content) if part == changed else content)
+
+    def with_seed(self, seed: int) -> Prepared:
+        """By another seed, of the same parts, where no key draws them."""
+        config = replace_fields(self.config, seed=seed)
+        return prepared(self.name, config, lambda part, new: new if isinstance(new, jax.Array) else self.parts[part])
 
 
 def prepared(name: str, config: Any, visit: Visit) -> Prepared:
@@ -59,10 +71,17 @@ def prepares(request, tmp_path_factory):
     known = field_types(experiment.config_type(fields))
     config = experiment.configure({field: value for field, value in SMALL.items() if field in known} | fields)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(translation, "translate_texts", lambda *arguments: [text.lower() for text in arguments[-1]])
+        patch.setattr(translation, "translate_texts", lambda *arguments: translated(seen, arguments[-1]))
+        patch.setattr(chatbot, "confidence_threshold", lambda respond, pairs: repr(pairs))  # so small a model has none
         patch.setattr(captions, "make_generate", lambda rebuild, beams: lambda params, videos: told(seen, videos))
         whole = prepared(request.param, config, lambda part, content: seen.setdefault(part, content))
         yield Prepares(request.param, config, whole, whole.task.evaluate(whole.task.params), seen)
+
+
+def translated(parts: dict[str, Any], texts: list[str]) -> list[str]:
+    """The translations of the texts that are validated on, and nothing of others."""
+    known = dict(zip(*parts["validation"], strict=True))
+    return [known.get(text, "") for text in texts]
 
 
 def told(parts: dict[str, Any], videos: list[np.ndarray]) -> list[np.ndarray]:
@@ -109,6 +128,37 @@ def test_the_test_part_decides_nothing_and_the_validation_part_only_chooses(prep
 
 def test_the_training_part_is_what_is_learned_from(prepares):
     assert decisions(prepares("training"))["batches"] != decisions(prepares.whole)["batches"]
+
+
+def test_another_seed_gives_other_batches(prepares):
+    """Of the same training part; where a batch is all of it, there is nothing to draw."""
+    task = prepares.whole.task
+    several = fingerprint(jax.device_get(task.batch(0))) != fingerprint(jax.device_get(task.batch(1)))
+    assert (decisions(prepares.with_seed(1))["batches"] != decisions(prepares.whole)["batches"]) == several
+    assert several or prepares.name == "anomaly_detection"
+
+
+def decided_at_the_end(prepared: Prepared, config: Any, folder: Path) -> dict[str, str]:
+    """What a run keeps beside its result when its training is over, by the names of files."""
+    run = Run.create(folder, "guarded", "run", config)
+    before = {path.name for path in run.path.iterdir()}
+    state = initial_state(prepared.task.params, optax.identity(), prepared.task.carry)
+    prepared.finish(Outcome(state.params, state, Progress(best=1.0), "finished", 0), run)
+    return {path.name: path.read_text() for path in run.path.glob("*.json") if path.name not in before}
+
+
+@pytest.mark.parametrize(
+    "prepares",
+    [pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in WRITES_AT_THE_END)) for name in TINY],
+    indirect=True,
+)
+def test_the_test_part_decides_nothing_at_the_end(prepares, tmp_path):
+    whole = decided_at_the_end(prepares.whole, prepares.config, tmp_path / "whole")
+    assert bool(whole) == (prepares.name in WRITES_AT_THE_END)
+    if "test" in prepares.parts:
+        assert decided_at_the_end(prepares("test"), prepares.config, tmp_path / "test") == whole
+    if whole and "validation" in prepares.parts:
+        assert decided_at_the_end(prepares("validation"), prepares.config, tmp_path / "validation") != whole
 
 
 def preferred(task: Task, one: dict[str, float], other: dict[str, float]) -> bool:

@@ -17,7 +17,6 @@ from experiments.common.series import Series
 from experiments.forecasting.panel import Panel
 from experiments.predictive_maintenance.engines import Engine
 from experiments.registry import load_experiment
-from experiments.translation.data import ParallelTexts
 from experiments.video import captions, frames
 from experiments.video.data import VIDEOS, Digits
 from tests.experiments.anomaly_detection.test_commands import table
@@ -223,9 +222,9 @@ TINY: dict[str, Tiny] = {
         written("own.csv", lambda: "\n".join(table()), "csv"), watched, ("training", "test"),
     ),
     "chatbot-ranking": Tiny(CHATBOT, PAIRS, dict_of(lambda: module("chatbot"), "split_conversations")),
-    "chatbot-writing": Tiny(CHATBOT, PAIRS, dict_of(lambda: module("chatbot"), "split_conversations")),
+    "chatbot-writing": Tiny(CHATBOT | {"ngram": 1}, PAIRS, dict_of(lambda: module("chatbot"), "split_conversations")),
     "forecasting": Tiny(
-        {"target": "load", "horizon": 3, "window": 8, "season": 8},
+        {"target": "load", "horizon": 3, "window": 8, "season": 8, "conformal": "split"},
         made("own.csv", lambda path: write_table(path, hours=300), "csv"), panel,
     ),
     "gradient_flow": Tiny(
@@ -294,8 +293,9 @@ def other(content: Any) -> Any:
         return dataclasses.replace(content, segments=other(content.segments))
     if isinstance(content, Engine):
         return dataclasses.replace(content, sensors=other(content.sensors))
-    if isinstance(content, ParallelTexts | Digits):  # targets, labels and classes stay
-        return content._replace(**{content._fields[0]: other(content[0])})
+    if isinstance(content, list) and all(isinstance(one, Recording) for one in content):
+        words = [content[k - 1].words for k in range(len(content))]  # those of the one before
+        return [dataclasses.replace(other(one), words=said) for one, said in zip(content, words, strict=True)]
     if isinstance(content, tuple | list):
         parts = map(other, content)
         return type(content)(*parts) if hasattr(content, "_fields") else type(content)(parts)
@@ -303,7 +303,7 @@ def other(content: Any) -> Any:
         return (1 - 2 * content).astype(content.dtype)
     if content.dtype == np.uint8:  # pixels, or keys of a piano
         return content.max(initial=1) - content
-    return content  # times and labels
+    return np.roll(content, 1) if np.issubdtype(content.dtype, np.integer) else content  # labels, and times
 
 
 def fingerprint(content: Any) -> Any:

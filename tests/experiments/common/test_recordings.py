@@ -43,6 +43,18 @@ def test_training_batches_follow_from_seed_and_number():
             assert not batch["inputs"][length:, row].any()
 
 
+class Noisy(RecordingBatches):
+    def variants(self, rng, recordings):
+        return [one.signal + rng.normal(size=len(one.signal)).astype(np.float32) for one in recordings]
+
+
+def test_what_varies_follows_from_the_seed_too():
+    """Of one recording there is one order."""
+    one, same, other = (Noisy(recordings(1), WORDS, 2, seed).batch(0)["inputs"] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any() and (one[:, 0] != one[:, 1]).any()
+
+
 def test_scoring_reads_every_recording_once_as_it_is():
     batches = list(in_order(recordings(), WORDS, batch_size=5))
     assert [batch["inputs"].shape for batch in batches] == [(1110, 5), (1110, 5), (1110, 2)]

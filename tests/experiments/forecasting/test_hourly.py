@@ -12,7 +12,7 @@ from rnn_jax.data import DataError
 DUST = """No,year,month,day,hour,pm2.5,DEWP,TEMP,PRES,cbwd,Iws,Is,Ir
 1,2012,12,31,22,NA,-21,-11,1021,NW,1.79,0,0
 2,2012,12,31,23,129,-16,-4,1020,SE,1.79,0,0
-3,2013,1,1,0,148,-15,-4,1020,cv,2.68,0,1
+3,2013,12,31,23,148,-15,-4,1020,cv,2.68,0,1
 4,2014,1,1,0,159,-11,-5,1021,NE,3.57,2,0
 """
 real = pytest.mark.skipif(not os.environ.get("RNN_JAX_DATA"), reason="no data at hand")
@@ -29,7 +29,7 @@ def test_dust_has_its_wind_in_the_column_of_its_direction(tmp_path, monkeypatch)
     wind = panel.inputs[0, :, [panel.names.index(f"log wind {one}") for one in ("NW", "NE", "SE", "cv")]]
     np.testing.assert_allclose(np.expm1(wind).sum(axis=0), [1.79, 1.79, 2.68, 3.57])
     assert [int(column.argmax()) for column in wind.T] == [0, 2, 3, 1] and (wind > 0).sum() == 4
-    assert panel.times[2] == np.datetime64("2013-01-01T00:00") and (panel.validation, panel.test) == (2, 3)
+    assert panel.times[2] == np.datetime64("2013-12-31T23:00") and (panel.validation, panel.test) == (2, 3)
     assert panel.inputs[0, 3, panel.names.index("Is")] == 2
 
 
@@ -59,6 +59,7 @@ def test_a_transformer_has_twenty_months_and_no_more(tmp_path, monkeypatch):
 def test_the_real_ones_are_whole():
     panel = beijing("pm2.5")
     assert panel.target.shape == (1, 43_824) and np.isnan(panel.target).sum() == 2067
+    assert [str(panel.times[row])[:13] for row in (panel.validation, panel.test)] == ["2013-01-01T00", "2014-01-01T00"]
     assert not np.isnan(panel.inputs[..., 1:]).any()
     assert (np.diff(panel.times) == np.timedelta64(1, "h")).all()
     assert not np.isnan(beijing().target).any()

@@ -1,5 +1,7 @@
 """The models of all folds: their probabilities on either strand, and their batches."""
 
+import dataclasses
+
 import jax
 import numpy as np
 
@@ -36,3 +38,14 @@ def test_batches_of_both_strands():
         np.testing.assert_array_equal(batch["labels"], LABELS[examples])
         same = [(batch["codes"] == np.moveaxis(strand[:, examples], 0, 1)).all(axis=1) for strand in sequences.codes]
         assert (same[0] | same[1]).all() and same[0].all() != both
+
+
+def test_which_strand_is_read_follows_from_the_seed():
+    sequences, folds = encode_sequences(TEXTS), CONFIG.cross_validation.split(TEXTS, LABELS, CONFIG.fit)
+    first = []
+    for seed in (folds.seed, folds.seed, folds.seed + 1):
+        drawn = dataclasses.replace(folds, seed=seed)
+        codes = NucleotideBatches(sequences, LABELS, drawn, True).batch(3)["codes"]
+        first.append((codes == np.moveaxis(sequences.codes[0][:, drawn.examples(3)], 0, 1)).all(axis=1))
+    np.testing.assert_array_equal(first[0], first[1])
+    assert (first[0] != first[2]).any()

@@ -30,3 +30,23 @@ def test_drawings_at_any_place_and_of_any_size():
         for _ in range(6)
     ]
     assert nearest_drawings(drawn[::2], drawn[1::4], drawn[3::4]) == {"nearest drawing": 100.0}
+
+
+def drawing(place: float, label: str) -> Recording:
+    """A line whose shape is told by one number."""
+    return Recording((np.array([[0, 0], [place, 0.5], [1, 1]], np.float32),), (label,))
+
+
+def test_validation_chooses_how_many_are_asked_and_is_known_where_it_is_not_held_out():
+    """One odd neighbour: three are right where one is wrong, and on the other part the other way round."""
+    known = [
+        drawing(x, label) for x, label in ((0.1, "a"), (0.11, "b"), (0.13, "a"), (0.6, "a"), (0.8, "b"), (0.9, "b"))
+    ]
+    odd, plain = drawing(0.111, "a"), drawing(0.61, "a")
+    assert nearest_drawings(known, [odd], [plain]) == {"3 nearest drawings": 0.0}
+    assert nearest_drawings(known, [plain], [odd]) == {"nearest drawing": 0.0}
+    assert nearest_drawings(known, [plain], [odd], hold_out=False) == {"nearest drawing": 0.0}
+    assert nearest_drawings(known, [plain], [drawing(0.611, "a")], hold_out=False) == {"nearest drawing": 100.0}
+    new = [drawing(0.3, "c")]
+    found = [nearest_drawings(known, new, [drawing(0.31, "c")], hold_out=one) for one in (True, False)]
+    assert found == [{"nearest drawing": 0.0}, {"nearest drawing": 100.0}]

@@ -58,6 +58,8 @@ def test_transposition_moves_every_pitch_alike():
     batches = RollBatches([middle], 16, 0, 10, transposition=2)
     pitches = {int(p) for i in range(4) for p in np.unique(np.nonzero(batches.batch(i)["rolls"])[2])}
     assert pitches == {38, 39, 40, 41, 42}
+    other = RollBatches([middle], 16, 1, 10, transposition=2)  # of one piece there is one order
+    assert (other.batch(0)["rolls"] != batches.batch(0)["rolls"]).any()
 
 
 def name_of(i: int) -> str:

@@ -69,3 +69,19 @@ def test_validation_texts_choose_the_cost_and_test_texts_are_scored():
     labels = {"train": LABELS, "validation": np.array([1, 0]), "test": np.array([1, 1, 0, 1])}
     score, cost = nbsvm_accuracy(texts, labels, 2)
     assert score == pytest.approx(3 / 4) and cost == 0.03
+
+
+def test_test_texts_choose_no_cost(monkeypatch):
+    """A classifier of each cost is right on one part only: the validation texts choose, the test texts pay."""
+
+    class Stub:
+        def __init__(self, cost):
+            self.cost = cost
+
+        def predict(self, texts):
+            return np.full(len(texts), int((self.cost == 0.3) == (texts == ["validation"])))
+
+    monkeypatch.setattr(NBSVM, "fit", lambda texts, labels, classes, costs: [Stub(cost) for cost in costs])
+    parts = ("train", "validation", "test")
+    texts, labels = {part: [part] for part in parts}, {part: np.array([1]) for part in parts}
+    assert nbsvm_accuracy(texts, labels, 2) == (0.0, 0.3)

@@ -11,7 +11,9 @@ further. One process with one --seed finds the same every time.
 """
 
 import dataclasses
+import itertools
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from experiments.registry import load_experiment
 from rnn_jax.checks import check_size
 from rnn_jax.studies.grid import merged
 from rnn_jax.studies.search import Search
-from rnn_jax.studies.search_space import parse_space
+from rnn_jax.studies.search_space import ends, parse_space
 from rnn_jax.studies.study import default_path
 from rnn_jax.train import fit_config, flatten, share_compiled_programs
 from rnn_jax.train.console import rounded
@@ -68,6 +70,7 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
     if not flatten(base).get("hold_out", True):
         raise ValueError("hold_out=false leaves no validation data to search by: leave it out")
     space = parse_space(type(base), options.search)
+    check_space(found, base, {field: ends(distribution) for field, distribution in space.items()})
     definition = {"experiment": found.name, "search": {k: str(v) for k, v in space.items()}, "base": plain(base),
                   "seed": options.seed, "prune_after": options.prune_after}  # fmt: skip
     if options.by_loss:
@@ -96,6 +99,28 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
     again = f"python -m {found.module} --config {path / 'best.json'}"
     print(f"\n{described(summary)}\n\nthe best, in full: {again}")
     return 0
+
+
+def check_space(experiment: Experiment, base: Any, values: Mapping[str, Sequence[Any]]) -> None:
+    """Raise a ValueError where a config can have none of the values of other fields beside some value of a field.
+
+    Args:
+        experiment: whose config it is.
+        base: the config of all trials.
+        values: of each field that is searched, those to be tried.
+    """
+    for field, of_field in values.items():
+        others = {name: of for name, of in values.items() if name != field}
+        for value in of_field:
+            refused = None
+            for beside in itertools.chain([()], itertools.product(*others.values())):
+                try:
+                    experiment.replace(base, {field: value} | dict(zip(others, beside, strict=False)))
+                    break
+                except ValueError as error:
+                    refused = refused or error
+            else:
+                raise ValueError(f"search={field}: no trial can have {field}={value!r}: {refused}")
 
 
 def watching_loss(experiment: Experiment) -> Experiment:

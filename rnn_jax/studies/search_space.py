@@ -77,6 +77,14 @@ def _searchable(config: type, field: str, word: str) -> Any:
     return plain(value)
 
 
+def ends(distribution: BaseDistribution) -> list[Any]:
+    """The values of a choice, or the lowest and the highest one of a range."""
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    return [distribution.low, distribution.high]
+
+
 def suggest(trial: Trial, field: str, distribution: BaseDistribution) -> Any:
     """The value of a field in a trial."""
     if isinstance(distribution, FloatDistribution):

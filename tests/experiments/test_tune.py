@@ -14,7 +14,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from experiments.cli import run_command
-from experiments.tune import tune
+from experiments.registry import load_experiment
+from experiments.tune import check_space, tune
 from rnn_jax.studies.search_space import parse_space
 from rnn_jax.train import Run, RunOptions, train_experiment
 from tests.experiments import tiny_study
@@ -220,6 +221,11 @@ def test_the_space_is_what_the_words_say():
         (["--search", "degree=1,2", "--trials", "0"], "trials=0"),
         (["--search", "degree=1,2", "--set", "degree=0"], "degree=0: expected at least 1"),
         (["--search", "degree=1,2", "--set", "degree=13"], "bad luck"),
+        (
+            ["--search", "degree=1,0", "--search", "scale=1,2"],
+            "no trial can have degree=0: degree=0: expected at least 1",
+        ),
+        (["--search", "degree=int:0:2"], "no trial can have degree=0"),
         (["--search", "degree=1,2", "--prune-after", "-1"], "prune_after=-1"),
     ],
 )
@@ -278,3 +284,13 @@ def test_killed_as_it_writes_its_journal_it_goes_on_by_a_relative_path(tmp_path)
         done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
     assert [row["state"] for row in found(tmp_path / "s")["trials"]] == ["finished"] * 2
+
+
+def test_a_value_is_refused_where_no_other_makes_it_right():
+    sentiment, video = map(load_experiment, ("sentiment", "video"))
+    with pytest.raises(ValueError, match=r"search=cell: no trial can have cell='lsmt': .*lstm"):
+        check_space(sentiment, sentiment.configure({}), {"cell": ["gru", "lsmt"], "layers": [1, 2]})
+    frames, cells = video.configure({"task": "frames", "channels": 8}), ["conv_lstm", "lstm"]
+    with pytest.raises(ValueError, match="no trial can have frame_cell='lstm': channels=8"):
+        check_space(video, frames, {"frame_cell": cells, "layers": [1, 2]})
+    check_space(video, frames, {"frame_cell": cells, "channels": [8, None]})

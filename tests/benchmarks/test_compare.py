@@ -63,6 +63,7 @@ def test_another_network_is_not_timed(change, message):
         check("theirs", dataclasses.replace(ours, **change(ours)), xs[0], targets)
 
 
+@pytest.mark.exhaustive
 def test_a_whole_comparison_with_nothing_but_jax(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("benchmarks.compare.COMPILATIONS", 1)
     path = tmp_path / "results.json"

@@ -37,6 +37,7 @@ def test_every_page_of_a_run_is_written_and_drawn(trained, capsys):
     assert (trained / "inspection.txt").read_text() in written
 
 
+@pytest.mark.exhaustive
 def test_rows_are_counted_around(trained, capsys):
     assert look(trained, "--row", 4 + 2, "--steps", 10) == 0  # of a batch of four
     around = capsys.readouterr().out

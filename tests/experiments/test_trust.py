@@ -65,6 +65,7 @@ def test_no_command_imports_what_a_run_names(commands, run, tmp_path, capsys):
     assert commands("evaluate", run, "--trust") == 0 and (tmp_path / "ran").exists()
 
 
+@pytest.mark.exhaustive
 def test_a_run_does_not_say_which_application_is_imported(run, tmp_path, capsys):
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["starts"][-1]["module"] = "their_cells"
@@ -75,6 +76,7 @@ def test_a_run_does_not_say_which_application_is_imported(run, tmp_path, capsys)
     assert "experiment='their_cells' is asked for by a file" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_what_a_run_says_to_type_next_has_the_flag_that_it_needs(commands, tmp_path, capsys):
     small = "--hidden-size 4 --length 8 --steps 2 --evaluate-every 2 --steps-per-dispatch 2 --batch-size 4".split()
     assert commands("train", "--cell", CELL, *small, "--cpu-devices", 1, "--runs", tmp_path / "my runs") == 0
@@ -86,6 +88,7 @@ def test_what_a_run_says_to_type_next_has_the_flag_that_it_needs(commands, tmp_p
     assert f"resume '{path}' --steps 4 --trust" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_who_names_it_again_consents(commands, run, tmp_path):
     assert commands("train", "--config", run / "config.json", "--cell", CELL, "--name", "new") == 0
     assert (tmp_path / "ran").exists()
@@ -122,6 +125,7 @@ def test_a_run_that_is_loaded_does_not_say_which_module_is_imported(run, tmp_pat
     assert (tmp_path / "ran").exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_only_the_experiments_beside_the_library_are_trusted_as_it_is(run, tmp_path):
     config = json.loads((run / "config.json").read_text())

@@ -120,6 +120,7 @@ def numbers(lines) -> list[int]:
     return [int(line.split()[1].strip(":")) for line in lines if line.startswith("trial ") and "learning_rate" in line]
 
 
+@pytest.mark.exhaustive
 def test_killed_and_shared_no_trial_is_lost_or_done_twice(whole, tmp_path, capsys):
     folder = tmp_path / "s"
     with started(folder, *BASE) as process:

@@ -63,6 +63,7 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert f"{result['value']:9.2f}  {result['metric']}" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_anomalies_of_ones_own_are_found_by_the_options_that_are_tried(trained, capsys):
     capsys.readouterr()
     scores = []
@@ -91,6 +92,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, folder, tmp_path, ca
     assert result["scores"] == expected["scores"] and result["value"] == expected["value"]
 
 
+@pytest.mark.exhaustive
 def test_alarms_from_a_file_and_from_standard_input(trained, folder, tmp_path, capsys, monkeypatch):
     file = tmp_path / "later.csv"
     file.write_text("\n".join(line.rpartition(",")[0] for line in table(anomaly=350)))
@@ -122,6 +124,7 @@ def test_an_alarm_comes_before_a_line_that_cannot_be_read(trained, capsys, monke
     assert "standard input, line 371: column 'on': 'high' is no finite number" in err
 
 
+@pytest.mark.exhaustive
 def test_a_clock_that_goes_back_is_said_and_watched_on(trained, folder, tmp_path, capsys, monkeypatch):
     lines = table(anomaly=350)
     lines[200:200] = lines[190:200]  # an hour comes again, as at the end of summer time, but ten of them
@@ -138,6 +141,7 @@ def test_a_clock_that_goes_back_is_said_and_watched_on(trained, folder, tmp_path
     )
 
 
+@pytest.mark.exhaustive
 def test_a_table_of_another_country(trained, capsys, monkeypatch):
     rows = [line.split(",") for line in table(anomaly=350)[1:]]
     german = ["Zeit;Leistung, kW", *(f"{t.replace('-', '.')};{x.replace('.', ',')}" for t, x, _ in rows)]
@@ -181,6 +185,7 @@ def answered(capsys, *arguments) -> list[dict]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+@pytest.mark.exhaustive
 def test_every_row_of_every_series_is_answered(trained, folder, capsys, monkeypatch):
     records = answered(capsys, trained, folder / "own.csv")
     assert len(records) == 800 and [r["id"] for r in records[:3]] == ["1 load", "1 on", "2 load"]
@@ -217,6 +222,7 @@ def test_times_are_comparable_with_those_of_training(trained, tmp_path, capsys):
     assert "5: " in (said := command.refused(capsys, "predict", run, mixed)) and "either all times have" in said
 
 
+@pytest.mark.exhaustive
 def test_rows_of_a_file_may_be_put_in_order(trained, tmp_path, capsys):
     head, *rows = table()
     (up := tmp_path / "up.csv").write_text("\n".join([head, *rows]))
@@ -235,6 +241,7 @@ def test_a_series_without_any_value_is_not_said_to_be_usual(trained, tmp_path, c
     assert "none of its 30 rows has a value" in command.refused(capsys, "detect", trained, file, "--series", "load")
 
 
+@pytest.mark.exhaustive
 def test_rows_that_give_no_alarm_are_said_once(trained, folder, tmp_path, capsys):
     note = "rows of a series show what is usual, and give no alarm: --silent says how many they are"
     for words in (["predict", trained, folder / "own.csv"], ["detect", trained, folder / "own.csv", "--series", "on"]):
@@ -245,6 +252,7 @@ def test_rows_that_give_no_alarm_are_said_once(trained, folder, tmp_path, capsys
     assert "the first 200 rows of a series were learned from, and give no alarm: --learn" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_the_column_of_times_may_have_another_name(trained, tmp_path, capsys):
     _, *rows = table()
     (file := tmp_path / "two.csv").write_text(
@@ -253,6 +261,7 @@ def test_the_column_of_times_may_have_another_name(trained, tmp_path, capsys):
     assert answered(capsys, trained, file, "--series", "load", "--time", "clock")[3]["time"] == "2024-01-01 03:00:00"
 
 
+@pytest.mark.exhaustive
 def test_alarms_are_scored_by_windows(trained, folder, tmp_path, capsys):
     (labels := tmp_path / "labels.json").write_text(
         json.dumps({"load": [["2024-01-13 10:00", "2024-01-13 14:00"]], "on": [["2024-01-15", "2024-01-15 05:00"]]})

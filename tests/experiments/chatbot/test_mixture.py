@@ -37,6 +37,7 @@ def test_ngrams_are_the_formula_and_sum_to_one(replies, order, history):
     np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("model", "order"), [("recurrent", 1), ("recurrent", 3), ("transformer", 2)])
 def test_steps_are_what_all_at_once_is(model, order):
     config = WriterConfig(model=model, hidden_size=28, embedding_size=16, heads=2, transformer_layers=2)

@@ -52,6 +52,7 @@ def test_paths_are_those_of_an_autoregression():
     assert totals.shape == (2, 4000) and (totals.var(axis=1) > 1.5 * variance.sum()).all()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("season", [0, 2])
 def test_a_path_is_what_the_steps_in_training_say_of_it(season):
     """Without noise each drawn step is the mean that training gives after those before it, read as they were drawn."""
@@ -68,6 +69,7 @@ def test_a_path_is_what_the_steps_in_training_say_of_it(season):
     np.testing.assert_allclose(np.asarray(model(xs))[:, 0, 0], drawn[:, 0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("output", ["gaussian", "student_t", "negative_binomial", "mixture"])
 def test_every_distribution_has_paths(output):
     model = disturbed(build(output, means=[1], season=3))

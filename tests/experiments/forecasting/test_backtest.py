@@ -79,6 +79,7 @@ def test_the_model_of_a_run_forecasts_from_each_origin(trained, capsys):
     assert every == pytest.approx(last_step, rel=0.02), "nearly all windows of the test part"
 
 
+@pytest.mark.exhaustive
 def test_refitted_models_know_what_was_there_before_their_origin(trained, capsys, monkeypatch):
     seen = []
     module = sys.modules[by_step.__module__]  # the command of this name hides it

@@ -69,6 +69,7 @@ def trained(folder):
 one_of_each_decoding = pytest.mark.parametrize("name", ["direct", pytest.param("paths", marks=pytest.mark.exhaustive)])
 
 
+@pytest.mark.exhaustive
 @one_of_each_decoding
 def test_what_is_known_ahead_is_used(trained, name):
     """Ridge regression sees the price of the next day alone, so that three days ahead it knows nothing."""
@@ -78,6 +79,7 @@ def test_what_is_known_ahead_is_used(trained, name):
     assert 0.6 < result["scores"]["coverage of the 90% band"] < 0.99
 
 
+@pytest.mark.exhaustive
 @one_of_each_decoding
 def test_answers_to_new_tables(trained, folder, capsys, name):
     """A shop that was not there in training is answered, too; one whose prices are not known ahead is not."""

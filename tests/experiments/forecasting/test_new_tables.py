@@ -78,6 +78,7 @@ def test_a_column_without_any_value_has_no_score(folder, tmp_path, capsys):
     assert "column 'temp' has no value in any" in command.refused(capsys, "evaluate", run_of(folder), "--data", file)
 
 
+@pytest.mark.exhaustive
 def test_times_without_offsets_are_not_taken_for_those_of_utc(folder, tmp_path, capsys):
     plain = write(tmp_path / "plain.csv", table("", shift=1))  # an hour later in Berlin's winter than with +02:00
     said = command.refused(capsys, "predict", run_of(folder), plain)
@@ -96,6 +97,7 @@ def test_times_without_offsets_are_not_taken_for_those_of_utc(folder, tmp_path, 
     assert "mixed.csv, line 6: column 'when': '2024-01-01T04:00:00': either all times have an offset" in said
 
 
+@pytest.mark.exhaustive
 def test_a_new_table_may_be_written_in_another_way(folder, tmp_path, capsys):
     usual = forecasts(capsys, run_of(folder), write(tmp_path / "usual.csv", table()))
     _, *rows = table()

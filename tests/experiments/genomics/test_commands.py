@@ -80,6 +80,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
         assert result["scores"][score] == expected["scores"][score]
 
 
+@pytest.mark.exhaustive
 def test_ones_own_sequences_are_classified_without_the_training_data(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(CrossValidationConfig, "load", lambda self: pytest.fail("the training data are not needed"))
     (tmp_path / "x.fa").write_text(">mine\nccccAGccaacc\n")
@@ -122,6 +123,7 @@ def test_mistakes_end_in_one_clear_line(trained, tmp_path, monkeypatch, capsys, 
     assert message in error, error
 
 
+@pytest.mark.exhaustive
 def test_sequences_longer_than_those_of_training_are_named(trained, tmp_path, capsys):
     (tmp_path / "x.fasta").write_text(">short\nACGTACGTACGT\n>long\nACGTACGTACGTACG\n")
     error = command.refused(capsys, "classify", trained, "--fasta", tmp_path / "x.fasta")
@@ -159,6 +161,7 @@ def test_a_table_in_standard_input_is_one(trained, monkeypatch):
         assert isinstance(b.value, ValueError)
 
 
+@pytest.mark.exhaustive
 def test_each_fold_given_as_a_file_has_the_scores_of_the_result(trained, tmp_path, capsys):
     given = EXPERIMENT.load(trained).config
     texts, labels, classes, _ = given.cross_validation.load()
@@ -173,6 +176,7 @@ def test_each_fold_given_as_a_file_has_the_scores_of_the_result(trained, tmp_pat
         assert scores["inputs"] == len(rows) and scores["accuracy %"] == pytest.approx(accuracy)
 
 
+@pytest.mark.exhaustive
 def test_what_cannot_be_answered_is_said_of_each_sequence(trained, tmp_path, capsys, monkeypatch):
     (file := tmp_path / "x.fasta").write_text(">a EI\nACGT\n>b donor\nACGX\n>c donor\nACGTACGTACGTA\n>d none\nACC\n")
     assert command("evaluate", trained, "--data", file, "--format", "json") == 1

@@ -98,6 +98,7 @@ def test_new_sequences_are_answered_the_same_everywhere(trained, tmp_path, capsy
     assert "error: 2: sequence='1 0 1': expected steps of 2 numbers" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_scores_of_the_test_sequences_are_those_of_the_same_sequences_in_a_file(trained, tmp_path, capsys):
     (file := tmp_path / "test.txt").write_text(in_lines(EXPERIMENT.load(trained).config, 64))
     capsys.readouterr()
@@ -107,6 +108,7 @@ def test_scores_of_the_test_sequences_are_those_of_the_same_sequences_in_a_file(
     assert scores["accuracy %"] == pytest.approx(result["scores"]["accuracy %"], rel=1e-4)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("task", ["copy", "selective_copy", "recall"])
 def test_scores_of_sequences_of_tokens_in_a_file(tmp_path, task):
     fields = {"task": task, "length": 24, "held_out": 32, "hidden_size": 4, "cell": "gru"}

@@ -97,6 +97,7 @@ def test_classify_says_which_words_drove_it(trained, capsys):
     assert re.match(r"praise [01]\.\d{3}: a lovely film \[.*lovely \+", second)
 
 
+@pytest.mark.exhaustive
 def test_odd_texts_have_defined_answers(trained, capsys, monkeypatch):
     lines = ["", "   ", "zzz qqq", "good " * 100_000, "é🎻 \u200b good"]
     stream = io.TextIOWrapper(io.BytesIO("\n".join(lines).encode()))
@@ -152,6 +153,7 @@ def test_mistakes_end_in_one_clear_line(tmp_path, capsys, content, flags, messag
     assert re.search(message, said), said
 
 
+@pytest.mark.exhaustive
 def test_words_that_drive_a_judgement_are_shown(trained):
     words = EXPERIMENT.pages(EXPERIMENT.load(trained), 1, 100)["words that drive a judgement"]()
     assert re.match(r"(praise|blame) [01]\.\d{3}: the ", words)

@@ -51,6 +51,7 @@ def trained(tmp_path_factory):
     return folder / "speech" / "run"
 
 
+@pytest.mark.exhaustive
 def test_what_was_read_is_said(trained, capsys):
     folder = trained.parents[1]
     EXPERIMENT.prepare(EXPERIMENT.configure({"task": "strings", "data": str(folder), "hidden_size": 4}))
@@ -83,6 +84,7 @@ def heard(capsys, *arguments) -> list[str]:
     return json.loads(capsys.readouterr().out)["words"].split()
 
 
+@pytest.mark.exhaustive
 def test_a_file_is_heard_whole_and_streamed_alike(trained, tmp_path, capsys):
     rng = np.random.default_rng(5)
     loaded = EXPERIMENT.load(trained)

@@ -47,6 +47,7 @@ def test_training_grows_and_may_answer_at_the_end_alone():
     assert len({str(jax.random.key_data(s.key)) for s in streams.values()}) == 4, "tasks draw with keys of their own"
 
 
+@pytest.mark.exhaustive
 def test_smoothing_is_of_training_alone():
     fields = {"task": "parity", "longest": 4, "test_length": 5, "held_out": 4, "batch_size": 4, "hidden_size": 4}
     plain, smooth = (EXPERIMENT.prepare(EXPERIMENT.configure(fields | {"label_smoothing": s})).task for s in (0.0, 0.5))

@@ -53,6 +53,7 @@ def test_evaluate_gives_the_value_of_the_result(trained, capsys):
     assert capsys.readouterr().out.startswith(f"{value:.4f} nats per character")
 
 
+@pytest.mark.exhaustive
 def test_with_a_part_for_the_test_the_result_is_of_that_part(trained, tmp_path, capsys):
     corpus = trained.parents[1] / "corpus.txt"
     flags = ["--corpus", corpus, "--runs", tmp_path, "--name", "run", *SMALL, "--hold-out-test"]
@@ -96,6 +97,7 @@ def test_killed_by_sigterm_it_resumes_to_the_same_result(trained, tmp_path):
     assert result["value"] == wanted["value"]
 
 
+@pytest.mark.exhaustive
 def test_another_dtype_of_the_computation_keeps_float32_parameters(trained, tmp_path):
     corpus = trained.parents[1] / "corpus.txt"
     assert command("--corpus", corpus, "--runs", tmp_path, "--name", "run", "--dtype", "bfloat16", *SMALL) == 0
@@ -157,12 +159,14 @@ def test_a_prompt_with_unknown_characters_names_them(trained, capsys):
     assert "'é' at position 4" in said.err and not said.out
 
 
+@pytest.mark.exhaustive
 def test_units_that_follow_the_text_are_shown(trained):
     words = EXPERIMENT.pages(EXPERIMENT.load(trained), 0, 100)["units that follow the text"]()
     assert re.match(r"[a-z ,]+: unit \d+, correlation [+-][01]\.\d\d\n", words)
     assert (trained / "figures" / "inspect-units.png").stat().st_size > 10_000
 
 
+@pytest.mark.exhaustive
 def test_a_text_in_one_line_is_trained_on_and_written(tmp_path, capsys):
     (tmp_path / "line.txt").write_text("the quick brown fox jumps " * 60)
     flags = [*SMALL, "--hidden-size", 4, "--steps", 5, "--steps-per-dispatch", 5, "--evaluate-every", 5]

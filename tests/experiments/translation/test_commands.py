@@ -50,6 +50,7 @@ def test_evaluate_gives_the_value_of_the_result(trained, capsys):
     assert f"BLEU {value:.2f}" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_translates_an_argument_and_a_pipe(trained, capsys, monkeypatch, tmp_path):
     assert command("translate", trained, "EIN HUND", "--figure", tmp_path / "look.png") == 0
     alone = capsys.readouterr().out
@@ -105,6 +106,7 @@ def test_new_sentences_are_answered_the_same_everywhere(trained, tmp_path, capsy
     check_answers(EXPERIMENT, trained, capsys, good=good, bad=bad, refused=2, labelled=labelled, beams=2)
 
 
+@pytest.mark.exhaustive
 def test_scores_of_the_test_part_are_those_of_the_same_pairs_in_a_file_or_two(trained, tmp_path, capsys):
     pairs = load_parallel(EXPERIMENT.load(trained).config.corpus).parts["test"]
     (one := tmp_path / "pairs.tsv").write_text("".join(f"{s}\t{t}\n" for s, t in zip(*pairs, strict=True)))
@@ -122,6 +124,7 @@ def test_scores_of_the_test_part_are_those_of_the_same_pairs_in_a_file_or_two(tr
         assert [scores[k] for k in ("BLEU", "chrF")] == pytest.approx([result[name][k] for k in ("BLEU", "chrF")])
 
 
+@pytest.mark.exhaustive
 def test_pairs_that_are_of_no_use_are_named_and_the_others_scored(trained, tmp_path, capsys):
     (tmp_path / "pairs.tsv").write_text("source\ttarget\nEIN\tein\nROT\nHUND \tHund\n")
     assert command("evaluate", trained, "--data", tmp_path / "pairs.tsv", "--format", "json") == 1

@@ -142,7 +142,9 @@ def _with_config(
         if values != stored:  # of an earlier version, which may have the fields of all tasks
             values = experiment.today(stored | {"task": task})
         values = {name: value for name, value in values.items() if name != "task"}  # which the type has
-        if {"h", "help"} & flags.keys() and "task" in known:
+        if not {"h", "help"} & flags.keys():
+            _refuse_flags_of_other_tasks(experiment.Config, task, flags)
+        elif "task" in known:
             config_type = _with_choices(config_type, "task", tuple(experiment.Config))
     if file:
         if unknown := [name for name in values if name not in known]:
@@ -157,6 +159,21 @@ def _with_config(
     signature = inspect.signature(command, eval_str=True)
     config = signature.parameters["config"].replace(annotation=Flags[config_type], default=default)
     return signed(command, [config if p.name == "config" else p for p in signature.parameters.values()])
+
+
+def _refuse_flags_of_other_tasks(configs: Mapping[str, type], task: str, flags: Iterable[str]) -> None:
+    """Flags that no task has are for the parser to refuse, which knows those of the command, too."""
+    known = {name: field_types(config) for name, config in configs.items()}
+    for flag in flags:
+        field = flag.removeprefix("no_")
+        if {field, flag} & known[task].keys():
+            continue
+        if theirs := [name for name, fields in known.items() if field in fields]:
+            choose = f" (--task {theirs[0]})" if "task" in known[theirs[0]] else ""
+            raise ValueError(
+                f"--{flag.replace('_', '-')} is a flag of task {' and '.join(theirs)}, not of {task}: choose that "
+                f"task{choose}, or leave the flag out"
+            )
 
 
 def _with_choices(config_type: type, field: str, choices: tuple[str, ...]) -> type:

@@ -107,7 +107,9 @@ def test_each_task_has_flags_of_its_own(tmp_path, capsys):
         depth=1, fit=FitConfig(steps=20, evaluate_every=10, seed=5)
     )
     assert "task='deap': did you mean 'deep'? expected one of 'small', 'deep'" in deep.refused(capsys, "--task", "deap")
-    assert "--depth" in deep.refused(capsys, "--depth", "3")
+    said = deep.refused(capsys, "--depth", "3")
+    assert "--depth is a flag of task deep, not of small: choose that task (--task deep), or leave the flag out" in said
+    assert "--wide" in deep.refused(capsys, "--wide", "3")
     file = tmp_path / "deep.json"
     file.write_text('{"task": "deep", "depth": 5}')
     assert deep.config("--config", file, "--size", 1) == Deep(depth=5, layer=Layer(size=1))

@@ -25,7 +25,7 @@ from experiments.registry import load_experiment
 from rnn_jax.checks import check_size
 from rnn_jax.studies.grid import merged
 from rnn_jax.studies.search import Search
-from rnn_jax.studies.search_space import ends, parse_space
+from rnn_jax.studies.search_space import edges, parse_space
 from rnn_jax.studies.study import default_path
 from rnn_jax.train import fit_config, flatten, share_compiled_programs
 from rnn_jax.train.console import rounded
@@ -70,7 +70,7 @@ def tune(experiment: tyro.conf.Positional[str], options: Flags[Options] = Option
     if not flatten(base).get("hold_out", True):
         raise ValueError("hold_out=false leaves no validation data to search by: leave it out")
     space = parse_space(type(base), options.search)
-    check_space(found, base, {field: ends(distribution) for field, distribution in space.items()})
+    check_space(found, base, {field: edges(distribution) for field, distribution in space.items()})
     definition = {"experiment": found.name, "search": {k: str(v) for k, v in space.items()}, "base": plain(base),
                   "seed": options.seed, "prune_after": options.prune_after}  # fmt: skip
     if options.by_loss:
@@ -112,15 +112,18 @@ def check_space(experiment: Experiment, base: Any, values: Mapping[str, Sequence
     for field, of_field in values.items():
         others = {name: of for name, of in values.items() if name != field}
         for value in of_field:
-            refused = None
-            for beside in itertools.chain([()], itertools.product(*others.values())):
-                try:
-                    experiment.replace(base, {field: value} | dict(zip(others, beside, strict=False)))
-                    break
-                except ValueError as error:
-                    refused = refused or error
-            else:
+            trials = (dict(zip(others, beside, strict=True)) for beside in itertools.product(*others.values()))
+            refused = _refusal(experiment, base, {field: value})
+            if refused and all(_refusal(experiment, base, trial | {field: value}) for trial in trials):
                 raise ValueError(f"search={field}: no trial can have {field}={value!r}: {refused}")
+
+
+def _refusal(experiment: Experiment, base: Any, values: Mapping[str, Any]) -> ValueError | None:
+    try:
+        experiment.replace(base, values)
+    except ValueError as error:
+        return error
+    return None
 
 
 def watching_loss(experiment: Experiment) -> Experiment:

@@ -21,7 +21,7 @@ KEYS = (
     "experiments/test_conformance.py",
 )  # fmt: skip
 """Where random keys that are used twice are looked for: what draws, and every application's loss. Elsewhere the search
-would find the same, in a quarter of the time of a test; the contract of a cell looks at the cell's own."""
+would find the same and cost each test a quarter more; the contract of a cell looks at the cell's own."""
 if MODE != "all":
     # On tests/unroll these take 62 CPU seconds where the defaults take 144. Processes that tests start inherit them.
     QUICK = [

@@ -1,5 +1,6 @@
 """What a recogniser of handwriting is measured against: the label that most of the nearest drawings have."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,15 +46,15 @@ def nearest_drawings(
         test: drawings.
         hold_out: whether the validation drawings are unknown to the test ones.
     """
+    parts = (training, validation, test)
+    points = [np.stack([d.signal[:, :2].ravel() for d in as_features(part, several=False)]) for part in parts]
+    labels = [[d.words[0] for d in part] for part in parts]
 
-    def described(part: Sequence[Recording]) -> tuple[np.ndarray, list[str]]:
-        return np.stack([d.signal[:, :2].ravel() for d in as_features(part, several=False)]), [d.words[0] for d in part]
+    def accuracy(known: int, part: int, neighbours: int) -> float:
+        examples, signs = np.concatenate(points[:known]), list(itertools.chain(*labels[:known]))
+        predictions = nearest_labels(examples, signs, points[part], neighbours)
+        return 100 * float(np.mean([a == b for a, b in zip(predictions, labels[part], strict=True)]))
 
-    def accuracy(known: Sequence[Recording], part: Sequence[Recording], neighbours: int) -> float:
-        (examples, signs), (queries, wanted) = described(known), described(part)
-        predictions = nearest_labels(examples, signs, queries, neighbours)
-        return 100 * float(np.mean([a == b for a, b in zip(predictions, wanted, strict=True)]))
-
-    best = max((k for k in (1, 3, 5, 7, 9) if k <= len(training)), key=lambda k: accuracy(training, validation, k))
-    known = training if hold_out else [*training, *validation]
-    return {"nearest drawing" if best == 1 else f"{best} nearest drawings": accuracy(known, test, best)}
+    best = max((k for k in (1, 3, 5, 7, 9) if k <= len(training)), key=lambda k: accuracy(1, 1, k))
+    name = "nearest drawing" if best == 1 else f"{best} nearest drawings"
+    return {name: accuracy(1 if hold_out else 2, 2, best)}

@@ -77,7 +77,7 @@ def _searchable(config: type, field: str, word: str) -> Any:
     return plain(value)
 
 
-def ends(distribution: BaseDistribution) -> list[Any]:
+def edges(distribution: BaseDistribution) -> list[Any]:
     """The values of a choice, or the lowest and the highest one of a range."""
     if isinstance(distribution, CategoricalDistribution):
         return list(distribution.choices)

@@ -1,8 +1,10 @@
 """What others have reached on the tasks of the experiments, what was to be reached here, and remarks on results.
 
-published.json, remarks.json and goals.json: which runs, results and tables go by.
+published.json, remarks.json and goals.json: which runs, results and tables go by. A key of remarks.json may be a
+pattern, such as forecasting/etth1-*.
 """
 
+import fnmatch
 import functools
 import json
 from collections.abc import Iterable
@@ -32,7 +34,8 @@ def remarks(task: str) -> list[str]:
     Args:
         task: EXPERIMENT/TASK, as in `experiments/results`.
     """
-    return list(_everything(REMARKS).get(task, []))
+    said = _everything(REMARKS).items()
+    return [remark for tasks, remarks in said if fnmatch.fnmatchcase(task, tasks) for remark in remarks]
 
 
 def goal(task: str) -> tuple[float, str] | None:

@@ -8,9 +8,9 @@ import numpy as np
 from flax import nnx
 
 from experiments.chatbot.batches import in_parts
-from experiments.common.word_dropout import hide_words
 from rnn_jax.checks import check_rate, check_size
 from rnn_jax.compose import dropout
+from rnn_jax.data import UNKNOWN
 from rnn_jax.models.blocks import Layers
 from rnn_jax.typing import Array, DType, Params
 
@@ -75,7 +75,10 @@ class DualEncoder(nnx.Module):
             Vectors of unit length, float32 `[B, E]`.
         """
         keys = (None,) * 4 if key is None else tuple(jax.random.split(key, 4))
-        tokens, lengths = hide_words(keys[0], tokens, self.word_dropout), jnp.asarray(lengths)
+        tokens, lengths = jnp.asarray(tokens), jnp.asarray(lengths)
+        if keys[0] is not None and self.word_dropout:
+            hidden = jax.random.bernoulli(keys[0], self.word_dropout, tokens.shape)
+            tokens = jnp.where(hidden, jnp.asarray(UNKNOWN, tokens.dtype), tokens)
         xs = dropout(keys[1], self.embed(tokens), self.embedding_dropout)
         ys = self.layer(xs, lengths=lengths, key=keys[2]).ys
         valid = (jnp.arange(tokens.shape[0])[:, None] < lengths[None])[..., None]

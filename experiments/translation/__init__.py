@@ -23,6 +23,5 @@ from rnn_jax.train import Experiment
 
 EXPERIMENT = Experiment(
     __name__, Config, prepare, restore, commands=(evaluate, translate),
-    upgrade=add_fields(Config, "target_corpus", "cased", "word_dropout"), predictor=TranslationPredictor,
-    own_data="--corpus FILE",
+    upgrade=add_fields(Config, "target_corpus", "cased"), predictor=TranslationPredictor, own_data="--corpus FILE",
 )  # fmt: skip

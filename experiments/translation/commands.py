@@ -6,11 +6,9 @@ import time
 from pathlib import Path
 from typing import Literal
 
-import jax
 from tyro.conf import Positional
 
 from experiments.common.reading import say
-from experiments.common.word_dropout import hide_words
 from experiments.published import published
 from experiments.translation.config import Config
 from experiments.translation.data import DATASETS, load_parallel
@@ -39,10 +37,6 @@ def prepare(config: Config) -> Prepared:
     greedy, nats_per_token = make_generate(rebuild, beams=1), make_nats_per_token(rebuild)
 
     def loss(params, carry, batch, key):
-        if config.word_dropout:
-            key, *hidden = jax.random.split(key, 3)
-            read = zip(("source", "inputs"), hidden, strict=True)
-            batch = batch | {name: hide_words(own, batch[name], config.word_dropout) for name, own in read}
         nats, count = target_nats(rebuild(params), batch, key, config.label_smoothing)
         return nats / count, (carry, {})
 

@@ -25,8 +25,6 @@ class Config:
     """Subwords of both languages together, at most."""
     label_smoothing: float = 0.1
     """Share of a target's probability that is spread over all subwords."""
-    word_dropout: float = 0.0
-    """The part of the subwords read, of source and target, that training makes unknown."""
     batch_size: int = 128
     """Pairs in an update."""
     buckets: int = 4
@@ -45,5 +43,4 @@ class Config:
         for name in ("vocabulary_size", "batch_size", "buckets", "beams"):
             check_size(name, getattr(self, name))
         check_rate("label_smoothing", self.label_smoothing)
-        check_rate("word_dropout", self.word_dropout)
         check_number("alpha", self.alpha)

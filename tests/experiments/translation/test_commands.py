@@ -6,13 +6,11 @@ import json
 import re
 import sys
 
-import jax
 import numpy as np
 import pytest
 
 from experiments.translation import EXPERIMENT
 from experiments.translation.data import load_parallel
-from rnn_jax.data import UNKNOWN
 from tests.experiments.answers import check_answers
 from tests.experiments.as_user import Commands
 
@@ -64,23 +62,6 @@ def test_translates_an_argument_and_a_pipe(trained, capsys, monkeypatch, tmp_pat
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"EIN\n\xff\n")))
     assert command("translate", trained) == 1
     assert "standard input, line 2: byte 0xff is not UTF-8" in capsys.readouterr().err
-
-
-@pytest.mark.exhaustive
-def test_words_of_both_sides_are_hidden_in_training(tmp_path):
-    make_pairs(tmp_path / "pairs.tsv")
-    flags = {"corpus": str(tmp_path / "pairs.tsv"), "hidden_size": 8, "embedding_size": 8, "vocabulary_size": 60}
-    still = {"dropout": 0.0, "embedding_dropout": 0.0, "batch_size": 8, "buckets": 1}
-
-    def count_losses(unknown: str | None) -> int:
-        batch = {n: np.full_like(v, UNKNOWN) if n == unknown else v for n, v in task.batch(0).items()}
-        return len({float(loss(task.params, None, batch, jax.random.key(k))[0]) for k in range(3)})
-
-    for rate in (0.0, 0.5):
-        task = EXPERIMENT.prepare(EXPERIMENT.configure({**flags, **still, "word_dropout": rate})).task
-        loss = jax.jit(task.loss)
-        # Nothing else is random; with all of one side unknown, what is hidden of the other still matters.
-        assert [count_losses(name) for name in (None, "source", "inputs")] == [3 if rate else 1] * 3
 
 
 @pytest.mark.exhaustive

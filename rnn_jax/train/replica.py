@@ -67,6 +67,7 @@ def by_method(task: Task, method: str) -> Task:
 
 
 FAR_WORSE = 10  # times the loss of the start
+BEYOND = 1e6  # times it, or 1: what the first updates alone must not reach
 
 
 class Diverged(RuntimeError):
@@ -171,7 +172,7 @@ class Replica:
         """Log the metrics `[n]` of the n updates up to `last`, and give their mean loss.
 
         Raises:
-            Diverged: a loss or a gradient is not finite.
+            Diverged: a loss or a gradient is not finite, or the first updates have made the loss immense.
         """
         if self.diagnosis:
             self.diagnosis.note(metrics["grad_norm"].tolist())
@@ -181,6 +182,10 @@ class Replica:
             raise Diverged(
                 f"loss {metrics['loss'][bad][0]}, gradient norm {metrics['grad_norm'][bad][0]} in update {where}"
             )
+        if last == len(bad):  # their mean is the start that `conclude` looks back to
+            first, now = (float(metrics["loss"][k]) for k in (0, -1))
+            if now - first > BEYOND * max(abs(first), 1.0):
+                raise Diverged(f"diverged: a loss of {now:.4g} in update {last}, and of {first:.4g} in update 1")
         means = {name: float(values.mean()) for name, values in metrics.items()}
         rate = float(np.asarray(self._schedule(last - 1)))
         self.run.log({"step": last, **means, "learning_rate": rate, "seconds": seconds})

@@ -261,6 +261,13 @@ def test_a_loss_that_grows_and_grows_is_a_failure(tmp_path, capsys, resumed):
     assert tiny_study.EXPERIMENT.open(run)[0].read_json("manifest.json")["starts"][-1]["exit_reason"] == "diverged"
 
 
+def test_a_loss_that_is_beyond_measure_after_the_first_updates_is_a_failure(tmp_path, capsys):
+    run, words = begin(tmp_path)
+    said = plain.refused(capsys, *words, "--steps-per-dispatch", 4, "--learning-rate", 1e12)
+    assert "diverged: a loss of" in said and "in update 4" in said and "Try a lower learning_rate" in said
+    assert not (run / "result.json").exists()
+
+
 def test_killed_before_its_first_checkpoint_the_same_command_begins_again(tmp_path, capsys):
     run, words = begin(tmp_path)
     with pytest.MonkeyPatch.context() as patch:

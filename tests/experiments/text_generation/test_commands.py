@@ -122,7 +122,7 @@ def mistakes():
     yield "bad name", ["--corpus", "good.txt", "--name", "../up"], "name '../up'"
     yield "bad size", ["--corpus", "good.txt", "--hidden-size", "0"], "hidden_size=0"
     yield "bad dtype", ["--corpus", "good.txt", "--dtype", "float64"], "dtype='float64'"
-    yield "diverging", ["--corpus", "good.txt", "--learning-rate", "1e38", "--warmup-steps", "0"], "lower learning_rate"
+    yield "diverging", ["--corpus", "good.txt", "--learning-rate", "1e30", "--warmup-steps", "0"], "lower learning_rate"
     yield "unknown command", ["smaple", "run"], "unknown command 'smaple': did you mean 'sample'"
     yield "nothing to resume", ["resume", "nowhere"], "not a run"
     yield "resume without name", ["--corpus", "good.txt", "--resume"], "needs name"

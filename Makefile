@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 
-.PHONY: train test test-all lint benchmark report docs clean
+.PHONY: train test test-optimised test-all lint benchmark report docs clean
 
 train: $(VENV)/experiments.installed  ## train a language model on Shakespeare's works
 	$(RUN) -m experiments.text_generation $(ARGS)
@@ -15,9 +15,12 @@ test: $(VENV)/test.installed  ## what guards behaviour, compiled in haste
 # What the compiler's care could break: loops and their masks, padding and bits. The rest compares equations.
 AS_FOR_USERS = tests/unroll tests/native tests/models/test_classifier_padding.py tests/train/test_multi_seed.py
 
-test-all: $(VENV)/test.installed  ## every test, those that optimisation could break compiled as for users
-	RNN_JAX_TESTS=all-quick $(RUN) -m pytest $(PYTEST_FLAGS) $(AS_FOR_USERS:%=--ignore=%)
-	RNN_JAX_TESTS=all $(RUN) -m pytest $(PYTEST_FLAGS) $(AS_FOR_USERS)
+test-optimised: $(VENV)/test.installed  ## those that optimisation could break, compiled as for users
+	RNN_JAX_TESTS="optimised $(WORDS)" $(RUN) -m pytest $(PYTEST_FLAGS) $(AS_FOR_USERS)
+
+test-all: $(VENV)/test.installed  ## every last test, those that optimisation could break compiled as for users
+	RNN_JAX_TESTS=all $(RUN) -m pytest $(PYTEST_FLAGS) $(AS_FOR_USERS:%=--ignore=%)
+	$(MAKE) test-optimised WORDS=all
 
 lint: $(VENV)/develop.installed  ## style, unused code, types
 	$(RUN) -m ruff check .

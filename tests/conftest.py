@@ -1,28 +1,30 @@
 """The strictest JAX the tests can have: no silent promotion of types or ranks, four CPU devices, checked shapes.
 
-With RNN_JAX_TESTS=all every test runs, by the compiler that users have; with all-quick every test runs, and programs
-are compiled with less care, for most of the time goes into small programs that run once. `make test-all` is the first
-for what optimisation could break and the second for the rest. Without either the exhaustive ones are left out, and so
-is the search for random keys that are used twice.
+Without more being said the exhaustive ones are left out, and programs are compiled with less care, for most of the time
+goes into small programs that run once. The words of RNN_JAX_TESTS change that: `all`, every test runs, and random keys
+that are used twice are searched for; `optimised`, programs are compiled as for users.
 """
 
 import ctypes
 import gc
 import os
 import sys
+from collections import Counter
 from importlib.metadata import version
 from inspect import isfunction
 from pathlib import Path
 
-MODE = os.environ.get("RNN_JAX_TESTS")
-ALL = MODE in ("all", "all-quick")
+WORDS = os.environ.get("RNN_JAX_TESTS", "").split()
+if unknown := {*WORDS} - {"all", "optimised"}:
+    raise ValueError(f"RNN_JAX_TESTS={' '.join(WORDS)}: expected the words all, optimised or both, got {unknown}")
+ALL = "all" in WORDS
 KEYS = (
     "decoding", "models", "nnx", "test_compose.py", "train", "unroll", "experiments/test_guards.py",
     "experiments/test_conformance.py",
 )  # fmt: skip
 """Where random keys that are used twice are looked for: what draws, and every application's loss. Elsewhere the search
 would find the same and cost each test a quarter more; the contract of a cell looks at the cell's own."""
-if MODE != "all":
+if "optimised" not in WORDS:
     # On tests/unroll these take 62 CPU seconds where the defaults take 144. Processes that tests start inherit them.
     QUICK = [
         "--xla_backend_optimization_level=0",
@@ -64,9 +66,9 @@ install_import_hook("rnn_jax", "beartype.beartype")
 
 
 def pytest_configure(config):
-    cache = Path(config.cache.mkdir("jax"))
-    jax.config.update("jax_compilation_cache_dir", str(cache))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    # Small programs are the same in many files: to keep all of them takes an eighth off the first run.
+    jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def pytest_collection_finish():
@@ -77,9 +79,18 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(config, items):
-    left = [] if ALL else [item for item in items if item.get_closest_marker("exhaustive")]
-    items[:] = [item for item in items if item not in left]
+    """Leave the exhaustive ones out: with `but=n`, all cases of the test except for its first n."""
+    if ALL:
+        return
+    kept, left, cases = [], [], Counter()
+    for item in items:
+        function = item.nodeid.partition("[")[0]
+        allowed = [marker.kwargs.get("but", 0) for marker in item.iter_markers("exhaustive")]
+        runs = all(cases[function] < count for count in allowed)
+        cases[function] += runs
+        (kept if runs else left).append(item)
     config.hook.pytest_deselected(items=left)
+    items[:] = kept
 
 
 LIMIT = 1.2e9

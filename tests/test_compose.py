@@ -46,6 +46,7 @@ def mean_is(values, expected):
     assert abs(values.mean() - expected) <= 5 * max(values.std(), 1e-9) / np.sqrt(values.size)
 
 
+@pytest.mark.exhaustive
 def test_a_stack_by_layers_equals_a_scan_over_the_cell(x64):
     cell = Stack([LSTM(2, 3), Residual(Stack([GRU(3, 3)])), Zoneout(rnn_jax.Elman(3, 2), 0.1)], dropout=0.5)
     example = Example.draw(cell, jax.random.key(0))
@@ -78,6 +79,7 @@ def test_residual_adds_its_input(x64):
     close(unroll(Residual(example.cell), *args).ys, unroll(example.cell, *args).ys + example.xs)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("kind", ["step", "sequence"])
 def test_dropout_zeroes_at_its_rate_and_keeps_the_mean(kind):
     dropped = np.asarray(dropout(jax.random.key(0), jnp.ones((3, ROWS, 4)), 0.25, kind))
@@ -88,6 +90,7 @@ def test_dropout_zeroes_at_its_rate_and_keeps_the_mean(kind):
     assert same == 1 if kind == "sequence" else same < 0.7
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("kind", ["step", "sequence"])
 def test_a_stack_drops_the_inputs_of_all_layers_but_the_first(kind):
     xs = jnp.ones((4, 50, 8))
@@ -180,6 +183,7 @@ class Counts(GRU):
         return carry[0]
 
 
+@pytest.mark.exhaustive
 def test_noise_around_a_carry_of_several_dtypes():
     assert_cell_contract(Zoneout(Counts(2, 3), 0.5), part="core")
     cell = Zoneout(RecurrentDropout(Counts(2, 3), 0.5), 0.5)
@@ -204,6 +208,7 @@ def test_numbers_of_numpy_are_numbers(shapes_unchecked):
     assert RecurrentDropout(GRU(2, 3), np.float64(0.5)) == RecurrentDropout(GRU(2, 3), 0.5)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("merge", "merged"),
     [
@@ -281,6 +286,7 @@ def test_whatever_is_made_of_cells_refuses_what_is_none(shapes_unchecked):
         Stack(GRU(2, 3))
 
 
+@pytest.mark.exhaustive
 def test_cells_over_space_stack_and_run_both_ways(x64):
     conv = functools.partial(rnn_jax.ConvLSTM, spatial_shape=(3, 2))
     cell = Stack([conv(2, 3), Bidirectional(conv(3, 2)), rnn_jax.ConvGRU(4, 2, spatial_shape=(3, 2))])

@@ -108,6 +108,7 @@ def test_a_command_ends_in_one_line(tmp_path, capsys, monkeypatch):
     assert said.startswith("error: PIL is not installed: pip install")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "module"), [("tyro", "text_generation"), pytest.param("optuna", "tune", marks=pytest.mark.exhaustive)]

@@ -266,6 +266,7 @@ SLOW = {"values of many", "validation of many", "alarms", "series of numbers", "
 KINDS = [pytest.param(name, marks=pytest.mark.exhaustive if name in SLOW else ()) for name in DRAW]
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("name", KINDS)
 def test_a_reader_sees_all_of_a_figure(name, tmp_path):
     with checked_figures() as found:
@@ -280,6 +281,7 @@ def test_a_reader_sees_the_final_predictions(tmp_path, monkeypatch):
     assert len(found) == 1
 
 
+@pytest.mark.exhaustive
 def test_every_function_that_draws_is_here_and_in_the_one_style():
     root = Path(__file__).parent.parent
     files = [file for folder in ("rnn_jax", "experiments", "benchmarks") for file in (root / folder).rglob("*.py")]
@@ -305,6 +307,7 @@ def test_the_check_finds_what_it_looks_for():
         assert fault in said, said
 
 
+@pytest.mark.exhaustive
 def test_labels_stand_in_the_order_of_their_lines_and_a_wide_figure_has_larger_letters(tmp_path):
     found = []
 

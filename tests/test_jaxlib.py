@@ -34,6 +34,7 @@ def found():
     return json.loads(done.stdout)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("name", ["product", "seeds", "gradient"])
 def test_numbers_are_those_of_float64(found, name):
     errors = {case: error for case, error in found.items() if case.startswith(name)}

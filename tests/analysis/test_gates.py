@@ -23,6 +23,7 @@ def gru(carry, after, g):
     return (1 - g["z"]) * g["n"] + g["z"] * carry, after
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize(
     ("cell", "names", "equation"),
     [
@@ -62,6 +63,7 @@ def test_layer_normalised_gates_and_projections_are_those_of_the_step():
     np.testing.assert_allclose(gates["f"] * carry.cell + gates["i"] * gates["g"], after.cell, atol=1e-6)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("cell", [rnn_jax.MinGRU(3, 4), rnn_jax.RGLRU(3, 4), rnn_jax.LRU(3, 4)])
 def test_what_a_linear_cell_keeps_is_its_derivative(cell):
     params = cell.init(jax.random.key(0))

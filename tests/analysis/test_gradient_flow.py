@@ -37,6 +37,7 @@ def linear_cell(matrix):
     return cell, {"input": {"kernel": jnp.zeros((1, size))}, "recurrent": {"kernel": jnp.asarray(matrix).T}}
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     "cell",
     [
@@ -202,6 +203,7 @@ def test_the_figure_of_the_flow(tmp_path):
     assert (tmp_path / "figures" / "flow.png").stat().st_size > 5_000
 
 
+@pytest.mark.exhaustive
 def test_the_page_does_what_it_says():
     page = (Path(rnn_jax.__file__).parent / "analysis" / "README.md").read_text()
     names = {}

@@ -22,6 +22,7 @@ def score():
     return lambda: (layer(XS, lengths=np.array([6, 4, 1])).ys ** 2).sum()
 
 
+@pytest.mark.exhaustive
 def test_every_page_of_a_model_of_two_layers(score, tmp_path):
     _, traces = trace_layers(score)
     said = inspection.gates_page(traces, tmp_path / "gates.png", row=1, steps="abcdef", shown=4)
@@ -77,6 +78,7 @@ def test_what_does_not_apply_says_why(tmp_path):
         inspection.automaton_page(elman, object(), jax.random.key(0), 5)
 
 
+@pytest.mark.exhaustive
 def test_a_network_built_for_parity_is_parity():
     cell, params, first = built(PARITY)
     layer = Recurrent(cell, rngs=nnx.Rngs(0))

@@ -28,6 +28,7 @@ def usual_rules():
     jax.config.update("jax_default_matmul_precision", before)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("name", PEERS[1:])
 def test_a_library_computes_the_same_gru(name):
     cell, params, xs, targets = problem("gru", SHAPE)

@@ -16,6 +16,7 @@ def test_segments_need_less_memory_and_it_grows_with_the_root():
     assert longer < 2.5 * rooted
 
 
+@pytest.mark.exhaustive
 def test_one_case_is_measured_and_drawn(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(memory, "CASES", [(20, 2, "√T")])
     memory.main(memory.Config(one=0))

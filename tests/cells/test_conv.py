@@ -12,6 +12,7 @@ from tests.cells.references import convolutional
 D, H = 2, 3
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "reference"),
     [
@@ -26,6 +27,7 @@ def test_every_number_of_dims_follows_the_equations(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "plain"),
     [

@@ -16,6 +16,7 @@ HEADS = {"heads": 2, "key_size": 3}
 close = functools.partial(np.testing.assert_allclose, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "reference"),
     [
@@ -100,6 +101,7 @@ def test_transitions_of_rwkv7_have_the_eigenvalues_that_are_promised(x64):
     assert -0.46 < eigenvalues.real.min() < -0.05 and eigenvalues.real.max() < 1
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("length", [1, 5, 8])
 def test_scores_with_decays_of_each_entry(x64, length):
     rng = np.random.default_rng(length)

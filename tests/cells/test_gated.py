@@ -15,6 +15,7 @@ D, H = 3, 4
 SURE = 1e3  # the logistic function of it is one
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "reference"),
     [
@@ -30,6 +31,7 @@ def test_options_follow_the_paper(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("part", ["core", pytest.param("rest", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(
     "cell", [rnn_jax.RHN(D, H, depth=3, coupled=False), rnn_jax.FastGRNN(D, H, input_rank=2, recurrent_rank=1)]
@@ -122,6 +124,7 @@ def lstm_of_multiplicative_lstm(p):
     return layers(gates, p["input"]["bias"], p["recurrent"]["kernel"])
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "other", "convert"),
     [
@@ -177,6 +180,7 @@ def test_the_state_of_an_additive_network_is_at_most_the_sum_of_its_inputs(x64):
     assert (np.abs(ys) <= np.cumsum(content, axis=0)).all()
 
 
+@pytest.mark.exhaustive
 def test_initial_biases_and_scales_are_the_documented_ones():
     def init(cell):
         return cell.init(jax.random.key(0))
@@ -209,6 +213,7 @@ def test_longest_sets_for_how_long_the_units_remember():
         assert memory.min() >= 2 and 40 < memory.max() <= 50.001 and abs(memory.mean() - 26) < 3
 
 
+@pytest.mark.exhaustive(but=4)
 @pytest.mark.parametrize(
     ("build", "message"),
     [

@@ -49,6 +49,7 @@ def of_head(leaf, n):
     return leaf.reshape(*leaf.shape[:-1], -1, N, H // N)[..., n, :].reshape(*leaf.shape[:-1], -1)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     "name",
     [
@@ -105,6 +106,7 @@ def dense_reference(name, parts):
     return step
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", ["core", pytest.param("rest", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(
     ("name", "parts"),

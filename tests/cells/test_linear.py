@@ -42,6 +42,7 @@ one_of_each_kind = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.exhaustive(but=1)
 @one_of_each_kind
 @settings(max_examples=5, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 2**16))
@@ -70,6 +71,7 @@ def laws(cell, params, carry, xs):
     ]
 
 
+@pytest.mark.exhaustive(but=1)
 @one_of_each_kind
 def test_parallel_equals_sequential_in_single_precision_over_thousands_of_steps(name):
     cell = CELLS[name](3, 4)
@@ -82,6 +84,7 @@ def test_parallel_equals_sequential_in_single_precision_over_thousands_of_steps(
         np.testing.assert_allclose(a, b, rtol=0, atol=2e-5 * np.abs(a).max())
 
 
+@pytest.mark.exhaustive(but=4)
 @pytest.mark.parametrize("name", CELLS)
 def test_maps_are_in_single_precision_where_inputs_are_not(name):
     cell = CELLS[name](3, 4)
@@ -94,6 +97,7 @@ def identity(x):
     return x
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize(
     ("cell", "reference"),
     [
@@ -126,6 +130,7 @@ def test_options(cell, reference):
         check_reference(ours, reference)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("method", ["sequential", "associative"])
 @pytest.mark.parametrize(
     "cell",
@@ -173,6 +178,7 @@ def test_hippo_normal_eigenvalues():
     close(np.sort(np.linalg.eigvals(normal).imag), frequency, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.exhaustive
 def test_s5_starts_as_the_real_system_with_the_hippo_matrix(x64):
     cell, step = rnn_jax.S5(2, 3, state_size=2, dt_min=0.1, dt_max=0.1), 0.1
     params = jax.tree.map(np.float64, cell.init(jax.random.key(0)))
@@ -193,6 +199,7 @@ def test_s5_starts_as_the_real_system_with_the_hippo_matrix(x64):
     )
 
 
+@pytest.mark.exhaustive
 def test_initial_time_scales_and_frequencies():
     def init(cell):
         return jax.tree.map(np.float64, cell.init(jax.random.key(0)))
@@ -242,6 +249,7 @@ def bits_in_a_sign(cell, params):
     return bits.sum(axis=(0, 2)) % 2 == 1, np.ravel(found) < 0
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("negative_eigenvalues", [True, False])
 def test_parity_needs_negative_eigenvalues(negative_eigenvalues):
     options = {"negative_eigenvalues": negative_eigenvalues}

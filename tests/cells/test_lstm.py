@@ -11,6 +11,7 @@ from tests.cells.references.lstm import full_gate_lstm, variant
 PARTS = ("input_gate", "forget_gate", "output_gate", "input_activation", "output_activation")
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     "options",
     [
@@ -26,6 +27,7 @@ def test_options_are_the_papers_equations(x64, options):
     check_reference(Example.draw(cell, jax.random.key(0)), variant(**options))
 
 
+@pytest.mark.exhaustive
 def test_a_projection_with_every_option(x64):
     options = {"layer_norm": True, "peepholes": True, "coupled": True}
     example = Example.draw(rnn_jax.LSTMP(3, 4, projection_size=2, **options), jax.random.key(0))
@@ -34,6 +36,7 @@ def test_a_projection_with_every_option(x64):
     check_curvature(example)
 
 
+@pytest.mark.exhaustive
 def test_full_gate_recurrence_with_peepholes(x64):
     example = Example.draw(rnn_jax.FullGateLSTM(3, 4, peepholes=True), jax.random.key(0))
     check_reference(example, full_gate_lstm)

@@ -14,6 +14,7 @@ from tests.cells.references import nonlinear
 D, H = 3, 4
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize(
     ("cell", "reference"),
     [
@@ -104,6 +105,7 @@ def test_mass_is_kept_in_float32_with_inputs_of_bfloat16():
     assert float(carry.sum() + ys.astype(jnp.float32).sum()) == pytest.approx(total, rel=1e-3)
 
 
+@pytest.mark.exhaustive
 def test_new_cells_of_mass_keep_most_of_it_where_it_is():
     cell = rnn_jax.MCLSTM(1, H)
     params = cell.init(jax.random.key(0))

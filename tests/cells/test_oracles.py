@@ -30,6 +30,7 @@ def nnx_side(name):
     return state, step, lambda state: from_nnx(nnx.merge(graph, state))
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("name", ["SimpleCell", "LSTMCell", "OptimizedLSTMCell", "GRUCell"])
 @pytest.mark.parametrize("side", [linen_side, nnx_side])
 def test_a_sequence_equals_flax(x64, side, name):

@@ -15,6 +15,7 @@ from tests.cells.references import recurrent
 D, H = 3, 5
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize(
     ("cell", "reference"),
     [
@@ -35,6 +36,7 @@ def test_options_follow_the_paper(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "determinant"),
     [(rnn_jax.ExpRNN(D, H), 1), (rnn_jax.CayleyRNN(D, H, negative=0.2), -1), (rnn_jax.CayleyRNN(D, 1), 1)],
@@ -51,6 +53,7 @@ def test_the_recurrent_matrix_is_orthogonal_and_gradients_keep_their_norm(x64, c
     assert np.linalg.norm(back(cotangent)[0]) == pytest.approx(np.linalg.norm(cotangent), rel=1e-10)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("cell", [rnn_jax.ExpRNN(D, 8), rnn_jax.CayleyRNN(D, 8)])
 def test_bfloat16_parameters_give_a_matrix_that_is_orthogonal_in_float32(cell):
     params = cell.init(jax.random.key(0), jnp.bfloat16)
@@ -59,6 +62,7 @@ def test_bfloat16_parameters_give_a_matrix_that_is_orthogonal_in_float32(cell):
     assert q.dtype == jnp.float32 and cell.prepare(cell.prepare(params))["recurrent"]["kernel"] is not None
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "low", "high"),
     [
@@ -84,6 +88,7 @@ def test_modrelu_has_a_gradient_at_zero_and_lets_nan_through():
     assert jnp.isnan(modrelu(jnp.full(5, jnp.nan), bias)).all()
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("cell", [rnn_jax.AntisymmetricRNN, rnn_jax.GatedAntisymmetricRNN])
 def test_antisymmetric_steps_neither_forget_nor_explode(x64, cell):
     def matrix(**options):

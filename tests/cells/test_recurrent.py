@@ -17,6 +17,7 @@ from tests.cells.references import recurrent
 D, H = 3, 4
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize(
     ("cell", "reference"),
     [
@@ -42,6 +43,7 @@ def test_options_follow_the_paper(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(("window", "pooling"), [(1, "f"), (2, "fo"), (3, "ifo"), (4, "f")])
 def test_qrnn_is_a_convolution_that_starts_with_zeros_at_every_reset(x64, window, pooling):
     cell = rnn_jax.QRNN(D, H, window=window, pooling=pooling)
@@ -52,6 +54,7 @@ def test_qrnn_is_a_convolution_that_starts_with_zeros_at_every_reset(x64, window
     np.testing.assert_allclose(ys, np.concatenate(pieces), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.exhaustive
 def test_sru_starts_with_the_variance_of_its_inputs():
     for sizes in ((512, 512), (512, 256)):
         cell = rnn_jax.SRU(*sizes, highway_bias=-1.0)
@@ -81,6 +84,7 @@ def test_lem_stays_between_minus_one_and_one():
     assert np.abs(ys).max() <= 1 and np.abs(carry.memory).max() <= 1
 
 
+@pytest.mark.exhaustive
 def test_clockwork_units_run_at_their_periods_and_hear_slower_ones_only(x64):
     cell = rnn_jax.Clockwork(D, 6, periods=(1, 2, 6))
     example = Example.draw(cell, jax.random.key(0))

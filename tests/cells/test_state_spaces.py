@@ -17,6 +17,7 @@ from rnn_jax.unroll import newton_report
 from tests.cells.references import state_spaces as references
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "reference"),
     [
@@ -111,6 +112,7 @@ def test_the_trapezoid_is_of_second_order(x64, now, order):
     assert 0.9 * 2**order < errors[0] / errors[1] < 1.1 * 2**order
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("modulus", [2, 3])
 def test_states_that_turn_count_modulo_any_number(modulus):
     cell = rnn_jax.Mamba3(2, 1, key_size=1)
@@ -150,6 +152,7 @@ def test_chunks_skip_steps_that_are_masked(x64):
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.exhaustive
 def test_units_of_a_liquid_cell_do_not_see_one_another():
     cell = rnn_jax.LrcSSM(3, 5)
     params, xs = cell.init(jax.random.key(0)), jax.random.normal(jax.random.key(1), (300, 2, 3))

@@ -60,6 +60,7 @@ def test_a_cell_without_a_paper_says_so():
         rnn_jax.citation(Own)
 
 
+@pytest.mark.exhaustive
 def test_cells_stand_by_family_and_year():
     text = table.tables(("gru", "elman", "lru", "lstm", "s4d", "s6"))
     headings = [line for line in text.splitlines() if line.startswith("## ")]

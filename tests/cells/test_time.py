@@ -29,6 +29,7 @@ def test_these_cells_know_of_time():
     assert not rnn_jax.S6(3, 4, negative_eigenvalues=True).timed
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("name", TIMED)
 def test_steps_of_any_length_follow_the_equations(x64, name):
     cell, params, carry, xs = (getattr(example(name), part) for part in ("cell", "params", "carry", "xs"))

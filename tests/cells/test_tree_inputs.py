@@ -38,6 +38,7 @@ class Agent(HiddenCell):
 CELL = Agent(3)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", ["core", pytest.param("rest", marks=pytest.mark.exhaustive)])
 def test_contract(part):
     assert_cell_contract(CELL, part=part)
@@ -51,6 +52,7 @@ def observations(leading, seed=0):
     }
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("whole", [rnn_jax.Stack([CELL, rnn_jax.GRU(3, 2)]), rnn_jax.Bidirectional(CELL)], ids=str)
 def test_in_composites_with_lengths_and_time_second(whole):
     params, xs, lengths = whole.init(jax.random.key(0)), observations((4, 5)), [0, 5, 2, 4]

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ def test_variants_stay_in_their_bounds(samples, strength, seed):
     assert np.isfinite(silent).all() and np.abs(silent).max() < 1e-3
 
 
+@pytest.mark.exhaustive
 def test_masks_hide_strips_of_the_valid_part():
     features, lengths = np.ones((20, 64, 12), np.float32), np.full(64, 16)
     masked = np.asarray(mask_features(jax.random.key(0), features, lengths, bands=3, steps=5, stack=2))

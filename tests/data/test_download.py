@@ -239,6 +239,7 @@ def sdist(folder: Path, marker: Path, entries: dict[str, str]) -> IndexFile:
     return IndexFile(path.name, "toydata", "1.0", hashlib.sha256(content).hexdigest(), len(content))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_distribution_comes_through_pip_and_a_changed_one_is_refused_before_its_code_runs(cache, tmp_path, monkeypatch):
     index, marker = tmp_path / "index", tmp_path / "the build code ran"
@@ -263,6 +264,7 @@ def test_distribution_comes_through_pip_and_a_changed_one_is_refused_before_its_
     assert not marker.exists() and files_below(cache) == []
 
 
+@pytest.mark.exhaustive
 def test_a_notebook_without_widgets_hears_nothing_of_them(tmp_path):
     program = f"""
 import sys, types, warnings

@@ -30,6 +30,7 @@ def test_words_are_cut_as_the_docstring_says(text, words):
     assert split_words(text, lower=True) == [word.lower() for word in words]
 
 
+@pytest.mark.exhaustive
 @given(st.text())
 def test_words_keep_every_character_and_are_cut_only_once(text):
     words = split_words(text)

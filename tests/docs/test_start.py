@@ -31,6 +31,7 @@ def scaled(line: str) -> list[str]:
     return words if words and not words[0].startswith("--") else words + TINY
 
 
+@pytest.mark.exhaustive
 def test_every_command_of_the_page_works_in_an_empty_folder(tmp_path, monkeypatch, capfd, shapes_unchecked):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text(PAGE)

@@ -51,6 +51,7 @@ def whole(tmp_path_factory):
     return folder
 
 
+@pytest.mark.exhaustive(but=1)
 def test_a_study_says_what_it_found(whole):
     study = json.loads((whole / "study.json").read_text())
     assert [cell["name"] for cell in study["cells"]][:2] == ["degree=1, scale=1.0", "degree=1, scale=2.0"]
@@ -96,6 +97,7 @@ def test_a_field_that_is_a_number_is_drawn(tmp_path):
     assert "| cost | cheaper | than | at degree |" in costs and costs.count("\n| time | curve=") == 1
 
 
+@pytest.mark.exhaustive(but=1)
 def test_what_is_finished_is_not_trained_again(whole, monkeypatch):
     def never(*_, **__):
         raise AssertionError("trained again")
@@ -105,6 +107,7 @@ def test_what_is_finished_is_not_trained_again(whole, monkeypatch):
     assert command(whole, *BASE) == 0 and tables(whole) == before
 
 
+@pytest.mark.exhaustive(but=1)
 def test_runs_from_two_kinds_of_processors_are_told(whole, tmp_path):
     shutil.copytree(whole, tmp_path / "moved")
     file = sorted(tmp_path.glob("moved/runs/*/*-seed-1/manifest.json"))[0]
@@ -118,6 +121,7 @@ def test_runs_from_two_kinds_of_processors_are_told(whole, tmp_path):
     assert told not in (whole / "table.md").read_text()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("layout", ["vmap", pytest.param("single", marks=pytest.mark.exhaustive)])
 def test_stopped_at_many_moments_the_tables_are_the_same(tmp_path, monkeypatch, layout):
     few = [TINY, "--vary", "degree=1,2", "--seeds", "2", "--layout", layout]
@@ -149,6 +153,7 @@ def test_stopped_at_many_moments_the_tables_are_the_same(tmp_path, monkeypatch, 
     assert tables(tmp_path / "killed") == tables(tmp_path / "whole")
 
 
+@pytest.mark.exhaustive(but=1)
 def test_failures_are_noted_and_do_not_stop_the_rest(tmp_path, monkeypatch):
     arguments = [
         TINY,
@@ -205,6 +210,7 @@ def test_a_mistake_shows_before_anything_is_trained(tmp_path, capsys, monkeypatc
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("layout", ["vmap", "single"])
 def test_a_study_of_which_nothing_is_left_has_failed(tmp_path, capsys, monkeypatch, layout):
     few = [TINY, "--vary", "degree=1,2", "--seeds", "2", "--set", "steps=4", "--layout", layout]
@@ -216,6 +222,7 @@ def test_a_study_of_which_nothing_is_left_has_failed(tmp_path, capsys, monkeypat
     assert (tmp_path / "table.md").exists() and command(tmp_path, *few) == 1
 
 
+@pytest.mark.exhaustive(but=1)
 def test_who_has_lost_its_lock_writes_nothing_down(tmp_path, monkeypatch, capsys):
     fit, finish, events = seed_runs.fit, seed_runs.finish_run, []
 
@@ -239,6 +246,7 @@ def test_who_has_lost_its_lock_writes_nothing_down(tmp_path, monkeypatch, capsys
     assert [one["exit_reason"] for one in json.loads(manifest.read_text())["starts"]] == [None, "finished"]
 
 
+@pytest.mark.exhaustive(but=1)
 def test_a_study_says_what_it_is_going_to_do(tmp_path, capsys):
     assert command(tmp_path / "a", TINY, "--seeds", "1", "--set", "steps=4") == 0
     said = capsys.readouterr().out.splitlines()
@@ -249,6 +257,7 @@ def test_a_study_says_what_it_is_going_to_do(tmp_path, capsys):
     assert said[0] == f"2 configs x 2 seeds: 4 runs of 4 to 8 updates, in {tmp_path / 'b'}" and "varies" not in said[1]
 
 
+@pytest.mark.exhaustive(but=1)
 def test_seeds_that_cannot_share_a_program_are_trained_one_by_one(tmp_path, capsys):
     assert command(tmp_path, TINY, "--set", "shapes=other", "--seeds", "2") == 0
     (cell,) = json.loads((tmp_path / "study.json").read_text())["cells"]

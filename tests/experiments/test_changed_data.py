@@ -44,6 +44,7 @@ def command(program, *words) -> int:
     return stopped.value.code
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("program", "words", "more"),
     [

@@ -27,6 +27,7 @@ def assert_only_trusted(run: Path, capsys, said: str, commands: Commands = plain
     assert commands("evaluate", run) == 0, "what was resumed by trust is what it was made of from then on"
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(("field", "then", "now"), [("seed", 0, 5), ("steps", 8, 12), ("shapes", "'same'", "'odd'")])
 def test_a_config_that_was_edited_is_told_by_its_field(tmp_path, capsys, field, then, now):
     run = stopped(tmp_path)

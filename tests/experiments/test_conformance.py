@@ -219,6 +219,7 @@ def test_the_command_of_a_study_asks_for_its_conditions(file, monkeypatch, capsy
         assert condition.fields | sizes == cell["fields"]
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("file", STUDIES, ids=[file.parent.name for file in STUDIES])
 def test_the_tables_of_a_study_are_those_of_its_values(file):
     stored, table = json.loads(file.read_text()), file.with_name("table.md").read_text()

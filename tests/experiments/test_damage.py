@@ -57,6 +57,7 @@ def states(folder) -> list[list[str]]:
     return [[seed["state"] for seed in cell["seeds"].values()] for cell in cells]
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_study_json_can_be_deleted(study, whole, capsys, damage):
     file = damaged(study / "study.json", damage)
@@ -69,6 +70,7 @@ def test_a_damaged_study_json_can_be_deleted(study, whole, capsys, damage):
     assert file.read_text() == (whole / "study" / "study.json").read_text()
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_a_damaged_record_said_is_found_again(study, whole, capsys, damage):
     file = damaged(sorted((study / "cells").glob("*.json"))[0], damage)
@@ -79,6 +81,7 @@ def test_what_a_damaged_record_said_is_found_again(study, whole, capsys, damage)
     assert (study / "table.md").read_text() == (whole / "study" / "table.md").read_text()
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize(
     "damage", [pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in ("cut", "object"))) for name in DAMAGES]
 )
@@ -114,6 +117,7 @@ def test_studies_are_compared_if_they_are_whole(study, whole, tmp_path, capsys, 
     assert said.startswith(f"error: {file} is damaged: ") and "to the end, which writes it" in said
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_journal_is_told_with_its_line(whole, tmp_path, capsys, damage):
     shutil.copytree(whole / "search", tmp_path / "search")

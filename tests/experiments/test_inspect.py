@@ -26,6 +26,7 @@ def trained(tmp_path_factory):
     return runs / "gradient_flow" / "run"
 
 
+@pytest.mark.exhaustive
 def test_every_page_of_a_run_is_written_and_drawn(trained, capsys):
     assert look(trained, "--row", 2, "--steps", 10) == 0
     written = capsys.readouterr().out

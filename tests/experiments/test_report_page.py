@@ -76,6 +76,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.exhaustive
 def test_the_page_is_whole_and_its_figures_are_there(folder):
     text = (folder / "index.html").read_text()
     document = Document(text)
@@ -223,6 +224,7 @@ def dump(address: str, profile: Path) -> str:
     return subprocess.run([*command, address], capture_output=True, text=True, timeout=120, check=True).stdout
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not opened in a browser")
 def test_a_browser_sorts_its_tables(tmp_path):
     tasks = standings("some", [RESULT | {"task": str(i), "model": model} for i, model in enumerate("bca")])
@@ -279,6 +281,7 @@ def seen(folder: Path, profile: Path) -> list[dict]:
     return found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not opened in a browser")
 def test_on_wide_and_narrow_screens_all_scores_are_seen_and_nothing_scrolls_sideways(folder, tmp_path):
     tasks = len(Document((folder / "index.html").read_text()).tables[0]) - 1

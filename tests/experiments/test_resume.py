@@ -21,6 +21,7 @@ from tests.experiments.tiny_runs import begin, damage, full_disk, plain, result,
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.exhaustive
 def test_after_the_best_checkpoint_was_damaged_training_goes_on_and_says_so(tmp_path, capsys):
     run, words = begin(tmp_path)
     assert scored(5.0, 1.0, 3.0, 4.0, stop_after=4)(*words, "--steps", 32) == 143
@@ -214,6 +215,7 @@ def test_a_refused_training_leaves_no_directory(tmp_path, capsys):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.exhaustive
 def test_going_further_is_on_as_many_devices_as_before(tmp_path):
     run, words = begin(tmp_path)
     program = "import sys; from experiments.cli import main; from tests.experiments import tiny_study as tiny; "

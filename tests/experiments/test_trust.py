@@ -46,6 +46,7 @@ def run(commands, tmp_path):
     return tmp_path / "runs" / "gradient_flow" / "own"
 
 
+@pytest.mark.exhaustive
 def test_no_command_imports_what_a_run_names(commands, run, tmp_path, capsys):
     sets = tmp_path / "sets.json"
     sets.write_text(json.dumps({"theirs": {"cell": CELL}}))
@@ -98,6 +99,7 @@ def test_what_is_written_in_python_needs_no_flag(commands):
     assert isinstance(make_cell(f"{CELL}", 2, 3), LSTM)
 
 
+@pytest.mark.exhaustive
 def test_python_that_loads_a_run_imports_nothing_either(run, tmp_path):
     with pytest.raises(ValueError, match="asked for by a file, and would import their_cells"):
         load_experiment("gradient_flow").load(run)
@@ -110,6 +112,7 @@ def test_python_that_loads_a_run_imports_nothing_either(run, tmp_path):
     assert (tmp_path / "ran").exists()
 
 
+@pytest.mark.exhaustive
 def test_a_run_that_is_loaded_does_not_say_which_module_is_imported(run, tmp_path):
     manifest = json.loads((run / "manifest.json").read_text())
     for module, said in (("their_cells", "asked for by a file"), ("experiments.no_such", "cannot be imported here")):

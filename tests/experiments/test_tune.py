@@ -70,6 +70,7 @@ def test_the_best_is_the_best_and_is_taken_back(whole, tmp_path):
     assert again["metric"] == "error" and again["value"] == summary["best"]["value"]
 
 
+@pytest.mark.exhaustive
 def test_trials_that_are_equally_accurate_are_set_apart_by_their_loss(tmp_path, monkeypatch):
     tiny = tiny_study.EXPERIMENT
 
@@ -105,6 +106,7 @@ def test_what_is_below_the_median_is_pruned(whole):
     assert 0 < pruned < COUNT - 3
 
 
+@pytest.mark.exhaustive
 def test_stopped_at_many_moments_it_finds_the_same(whole, tmp_path, monkeypatch):
     after = kill_at_writes(monkeypatch, 2, 6, 11, 17, 23, 40, 60)
     while after:
@@ -141,6 +143,7 @@ def test_killed_and_shared_no_trial_is_lost_or_done_twice(whole, tmp_path, capsy
     assert "open" not in [row["state"] for row in found(folder)["trials"]]
 
 
+@pytest.mark.exhaustive
 def test_a_signal_stops_it_and_it_goes_on(whole, tmp_path, monkeypatch, capsys):
     log, few = Run.log, [*BASE[:-1], "4"]
 

@@ -26,6 +26,7 @@ def nnx_cell(name, **options):
     return getattr(nnx, name)(D, H, rngs=nnx.Rngs(0), **options)
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize(("name", "cell", "options"), CELLS)
 def test_there_and_back(name, cell, options):
     params = parity.random_params(cell)

@@ -9,6 +9,7 @@ from tests.interop import parity, peer_keras
 needs_keras = pytest.mark.skipif(not parity.installed("keras"), reason="Keras is not installed")
 
 
+@pytest.mark.exhaustive(but=2)
 @needs_keras
 @pytest.mark.parametrize("case", peer_keras.CASES, ids=str)
 def test_layers_become_the_expected_cell_and_take_its_weights(case):
@@ -80,6 +81,7 @@ def test_what_has_no_equal_is_refused_by_name(make, message):
         from_keras(make(keras))
 
 
+@pytest.mark.exhaustive(but=1)
 @needs_keras
 @pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave"])
 def test_directions_are_merged_as_in_keras(mode):

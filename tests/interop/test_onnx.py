@@ -56,6 +56,7 @@ def run_model(model, *arrays):
     return session.run(None, {one.name: np.asarray(a) for one, a in zip(session.get_inputs(), arrays, strict=True)})
 
 
+@pytest.mark.exhaustive(but=1)
 @needs_onnxruntime
 @pytest.mark.parametrize("seed", [pytest.param(i, marks=[pytest.mark.exhaustive] * (i >= 6)) for i in range(30)])
 def test_a_model_gives_in_onnxruntime_what_unroll_gives_here(seed):
@@ -76,6 +77,7 @@ def test_a_model_gives_in_onnxruntime_what_unroll_gives_here(seed):
         parity.assert_close(found, [wanted.ys, *jax.tree.leaves(wanted.carry)], 1e-5)
 
 
+@pytest.mark.exhaustive(but=2)
 @needs_onnx
 @pytest.mark.parametrize("seed", [pytest.param(i, marks=[pytest.mark.exhaustive] * (i >= 10)) for i in range(30)])
 def test_cells_and_params_go_there_and_back(seed, tmp_path):
@@ -105,6 +107,7 @@ def test_what_is_random_in_training_is_left_out_and_starting_values_do_not_matte
     parity.assert_equal(from_onnx(to_onnx(cell, params)), (same, params))
 
 
+@pytest.mark.exhaustive(but=1)
 @needs_onnx
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_the_dtype_is_kept(dtype, x64):
@@ -141,6 +144,7 @@ def test_all_of_the_packages_tests_are_here():
     assert set(node_tests()) == set(NODE_TESTS)
 
 
+@pytest.mark.exhaustive(but=2)
 @needs_onnx
 @pytest.mark.parametrize("name", NODE_TESTS)
 def test_the_packages_tests_of_an_operator(name):
@@ -215,6 +219,7 @@ def test_what_pytorch_writes_between_layers_is_read():
     parity.assert_equal(from_onnx(model), (cell, params))
 
 
+@pytest.mark.exhaustive(but=2)
 @needs_onnx
 @pytest.mark.skipif(not parity.installed("torch"), reason="PyTorch is not installed")
 @pytest.mark.parametrize("carried", [False, True])

@@ -30,6 +30,7 @@ def run_in(folder, monkeypatch, code):
     return names
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not parity.installed("onnx"), reason="onnx is not installed")
 def test_the_example_of_onnx_runs(tmp_path, monkeypatch, record_property):
     names = run_in(tmp_path, monkeypatch, CODE[1])

@@ -10,6 +10,7 @@ every_case = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.exhaustive(but=2)
 @every_case
 def test_a_layer_and_its_cell_agree(name, case, precision, record_property):
     dtype, tolerance = precision
@@ -24,6 +25,7 @@ def test_a_layer_and_its_cell_agree(name, case, precision, record_property):
     parity.assert_close(found, golden, tolerance)
 
 
+@pytest.mark.exhaustive(but=4)
 @every_case
 def test_params_go_there_and_back(name, case):
     peer = PEERS[name]

@@ -43,6 +43,7 @@ def saved(params, tmp_path_factory):
     return path
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("batch", [1, 7])
 def test_a_loaded_step_streams_like_the_cell(saved, params, batch):
     step = load_step(saved)
@@ -55,6 +56,7 @@ def test_a_loaded_step_streams_like_the_cell(saved, params, batch):
     chex.assert_trees_all_close((jnp.stack(ys), carry), (wanted.ys, jax.tree.leaves(wanted.carry)), atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_another_process_needs_jax_alone(saved, params, tmp_path):
     xs = np.asarray(jax.random.normal(jax.random.key(1), (2, 3)))
     np.save(tmp_path / "x.npy", xs)
@@ -122,6 +124,7 @@ GUARDED = [(LINEAR[0], "auto"), (LINEAR[1], "associative"), (LINEAR[2], "sequent
 OTHERS = [(cell, method) for cell in LINEAR for method in ("auto", "sequential", "associative")]
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "method"),
     [*GUARDED, *(pytest.param(*one, marks=pytest.mark.exhaustive) for one in OTHERS if one not in GUARDED)],

@@ -18,6 +18,7 @@ def zero_what_is_only_a_sum(module):
             bias.data[: 2 * len(bias) // 3 if "GRU" in type(module).__name__ else None] = 0
 
 
+@pytest.mark.exhaustive(but=4)
 @needs_torch
 @pytest.mark.parametrize("case", peer_torch.CASES, ids=str)
 def test_a_module_becomes_the_expected_cell_and_takes_its_state_dict(case):

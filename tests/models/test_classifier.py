@@ -24,6 +24,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("pooling", "both"),
     [
@@ -70,6 +71,7 @@ def test_an_unknown_pooling_is_refused():
         make(CELLS[0], "first")
 
 
+@pytest.mark.exhaustive
 def test_probabilities_of_many_sequences_are_those_of_each_alone():
     params, rebuild = functional(make(CELLS[0], "max"))
     rng = np.random.default_rng(0)

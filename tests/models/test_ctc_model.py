@@ -70,6 +70,7 @@ def test_padding_changes_nothing_bitwise_not_even_gradients():
     jax.tree.map(np.testing.assert_array_equal, loss(params, xs, labels), other)
 
 
+@pytest.mark.exhaustive
 def test_steps_give_what_the_whole_gives():
     xs = np.random.default_rng(2).normal(size=(6, 2, 3)).astype(np.float32)
     network = model()
@@ -79,6 +80,7 @@ def test_steps_give_what_the_whole_gives():
         np.testing.assert_allclose(logits, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_what_cannot_be_streamed_says_why():
     both = model(rnn_jax.Bidirectional(rnn_jax.GRU(3, 4)))
     with pytest.raises(ValueError, match="backward direction"):

@@ -52,6 +52,7 @@ def test_the_likelihood_is_that_of_scipy(found, wanted, values):
     assert float(count) == weights.sum()
 
 
+@pytest.mark.exhaustive(but=2)
 @every_case
 def test_the_gradient_is_that_of_scipy(found, wanted, values):
     """Central differences of the float64 oracle, in each parameter."""
@@ -76,6 +77,7 @@ def test_what_does_not_count_has_no_gradient(found, wanted, values):
     assert all((np.asarray(one) == 0).all() for one in gradients)
 
 
+@pytest.mark.exhaustive(but=1)
 @every_case
 def test_samples_are_of_the_distribution(found, wanted, values):
     """Shares below the quantiles, and the mean, over 4,000 draws; the quantiles are those of the distribution."""

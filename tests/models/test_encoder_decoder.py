@@ -39,6 +39,7 @@ def model(request):
     return MODELS[request.param]()
 
 
+@pytest.mark.exhaustive(but=1)
 def test_step_by_step_is_teacher_forcing(model):
     @nnx.jit
     def streamed(model):
@@ -52,6 +53,7 @@ def test_step_by_step_is_teacher_forcing(model):
     np.testing.assert_allclose(streamed(model), nnx.jit(lambda m: m(SOURCE, LENGTHS, INPUTS))(model), atol=2e-5)
 
 
+@pytest.mark.exhaustive(but=1)
 def test_only_the_past_and_the_valid_source_count(model):
     call = nnx.jit(lambda m, *a: m(*a))
     logits = call(model, SOURCE, LENGTHS, INPUTS)
@@ -62,6 +64,7 @@ def test_only_the_past_and_the_valid_source_count(model):
     assert jnp.abs(call(model, SOURCE[::-1], LENGTHS, INPUTS) - logits).max() > 1e-3, "the source counts"
 
 
+@pytest.mark.exhaustive(but=1)
 def test_alignments_are_means_over_the_valid_source(model):
     weights = nnx.jit(lambda m: m.align(SOURCE, LENGTHS, INPUTS))(model)
     assert weights.shape == (T, B, S)
@@ -69,6 +72,7 @@ def test_alignments_are_means_over_the_valid_source(model):
     assert (weights[:, 2, 1:] == 0).all() and (weights[:, 1, 3:] == 0).all()
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("name", MODELS)
 def test_a_key_means_dropout(name):
     model = MODELS[name](dropout_rate=0.4, embedding_dropout=0.4)

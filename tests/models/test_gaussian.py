@@ -46,6 +46,7 @@ def test_what_does_not_count_has_no_gradient():
     np.testing.assert_array_equal(jax.grad(loss)(jnp.array([np.nan, 0.0])), 0)
 
 
+@pytest.mark.exhaustive
 def test_a_stream_is_the_sequence():
     rngs = nnx.Rngs(params=jax.random.key(0))
     cell = rnn_jax.Stack([rnn_jax.GRU(2, 5), rnn_jax.LSTM(5, 4)])

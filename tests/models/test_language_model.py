@@ -20,6 +20,7 @@ def model(**options):
     return LanguageModel(V, D, stack, rngs=nnx.Rngs(0), **options)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("tied", [False, True])
 def test_step_by_step_equals_the_whole_sequence(tied):
     language_model = model(tied=tied)
@@ -45,6 +46,7 @@ def test_a_tied_model_scores_with_its_embedding():
     np.testing.assert_allclose(rebuild(params)(TOKENS)[1], ys @ embedding.T, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("where", ["dropout_rate", "embedding_dropout"])
 def test_dropout_acts_only_with_a_key(where):
     dropping, plain = model(**{where: 0.5}), model()
@@ -55,6 +57,7 @@ def test_dropout_acts_only_with_a_key(where):
     assert (first != other).any() and (first != plain(TOKENS)[1]).any()
 
 
+@pytest.mark.exhaustive
 def test_low_precision_is_for_the_computation_alone():
     low, full = model(dtype=jnp.bfloat16), model()
     carry, logits = low(TOKENS)

@@ -19,6 +19,7 @@ def inputs(length=6, batch=2):
     return jnp.asarray(np.random.default_rng(0).normal(size=(length, batch, 3)), jnp.float32)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("memory_size", [0, 5])
 def test_a_block_is_pytorchs(memory_size):
     torch = pytest.importorskip("torch", reason="the extra peers is not installed")
@@ -98,6 +99,7 @@ def test_dropout_needs_a_key_and_follows_from_it():
     np.testing.assert_array_equal(model(xs).ys, make()(xs).ys)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_the_transformer_is_as_large_as_the_recurrent_model(bidirectional):
     recurrent = SequenceConfig(cell="lstm", hidden_size=64, layers=2, bidirectional=bidirectional)
@@ -118,6 +120,7 @@ def test_the_transformer_is_as_large_as_the_recurrent_model(bidirectional):
     assert isinstance(model.layer, Transformer) and model.layer.causal != bidirectional
 
 
+@pytest.mark.exhaustive
 def test_sizes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="size=9: expected an even multiple of heads=2"):
         Transformer(3, 9, 1, 2, rngs=nnx.Rngs(0))

@@ -61,6 +61,7 @@ def test_off_is_off(by_scan):
     assert "compiler: none; RNN_JAX_FUSED is off" in out and not err
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("compiler", "message"),
     [
@@ -85,6 +86,7 @@ def test_without_a_compiler_it_is_a_scan_and_that_is_said_once(compiler, message
     assert message in report  # which says what happened, too
 
 
+@pytest.mark.exhaustive
 def test_a_switch_is_on_or_off():
     assert "expected on or off" in start(RUN, RNN_JAX_FUSED="bogus", CXX="c++").communicate()[1]
 
@@ -113,6 +115,7 @@ def test_a_library_of_another_user_is_not_loaded(tmp_path):
     assert "is another user's: it is not loaded" in process.communicate()[1]
 
 
+@pytest.mark.exhaustive
 def test_the_second_process_builds_nothing(tmp_path):
     assert said(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path))[0] == "42\n"
     (library,) = tmp_path.glob("*.so")
@@ -124,6 +127,7 @@ def test_the_second_process_builds_nothing(tmp_path):
 
 
 # Of one cut off within its pages the loader dies.
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("left", [5000, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (0, 4))])
 def test_a_damaged_library_is_built_anew(tmp_path, left):
     said(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path))
@@ -134,6 +138,7 @@ def test_a_damaged_library_is_built_anew(tmp_path, left):
     assert said(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path)) == ("42\n", "")
 
 
+@pytest.mark.exhaustive
 def test_two_builds_at_once_and_a_killed_one_do_no_harm(tmp_path):
     killed = start(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path))
     others = [start(ASK, RNN_JAX_FUSED_CACHE=str(tmp_path)) for _ in range(2)]

@@ -40,6 +40,7 @@ def gradient_of(state):
     return nnx.to_pure_dict(state)["recurrent"]["params"]
 
 
+@pytest.mark.exhaustive
 def test_a_layer_returns_what_flax_returns():
     flax = nnx.RNN(nnx.GRUCell(2, 3, rngs=nnx.Rngs(0)))
     cell, params = rnn_jax.interop.flax.from_nnx(flax)
@@ -143,6 +144,7 @@ def test_an_optimizer_makes_the_updates_of_optax():
     close(params_of(layer), params)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "make",
     [RNN, pytest.param(functools.partial(StatefulRNN, batch_shape=(4,)), marks=pytest.mark.exhaustive)],
@@ -188,6 +190,7 @@ def test_keys_come_from_the_argument_first_and_streams_are_for_train_mode():
     functional(RNN(NOISY, keep_rngs=False, rngs=nnx.Rngs(params=0)))
 
 
+@pytest.mark.exhaustive
 def test_a_stateful_layer_goes_on_from_call_to_call_and_begins_anew_when_told():
     layer = StatefulRNN(DEEP, (4,), rngs=nnx.Rngs(0))
     whole = pure(params_of(layer), cell=DEEP)

@@ -17,6 +17,7 @@ CELL = rnn_jax.Stack([rnn_jax.LSTM(2, 3), rnn_jax.Elman(3, 2)], dropout=0.5)
 XS = np.random.default_rng(0).normal(size=(3, 4, 2)).astype(np.float32)
 
 
+@pytest.mark.exhaustive
 def test_a_layer_is_unroll_over_its_params():
     layer = Recurrent(CELL, rngs=nnx.Rngs(0))
     params = nnx.to_pure_dict(nnx.state(layer, nnx.Param))["params"]
@@ -108,6 +109,7 @@ def test_what_a_call_would_change_is_not_frozen_without_a_word(layer, message):
         np.testing.assert_array_equal(rebuild(params)(XS), model(XS))
 
 
+@pytest.mark.exhaustive
 def test_training_a_dropout_without_a_key_is_warned_of():
     layer = Recurrent(rnn_jax.Stack([rnn_jax.GRU(2, 3), rnn_jax.GRU(3, 3)], dropout=0.5), rngs=nnx.Rngs(0))
 

@@ -98,6 +98,7 @@ def test_a_lock_without_a_token_is_told_and_not_waited_for_without_end(tmp_path,
     assert Lock(tmp_path, "cell").acquire()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process cannot be stopped")
 def test_a_stopped_holder_has_lost_though_the_next_one_has_finished(tmp_path):
     code = f"""

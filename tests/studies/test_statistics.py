@@ -108,6 +108,7 @@ def test_strata_are_resampled_apart():
     assert 4.45 < low < 4.505 < high < 4.55
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("aggregate", "least", "most"), [("mean", 0.93, 0.97), ("median", 0.95, 0.995), ("iqm", 0.95, 0.99)]
 )

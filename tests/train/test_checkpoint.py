@@ -150,6 +150,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.exhaustive(but=4)
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_step_is_set_aside_and_the_one_before_is_loaded(checkpoints, damage, caplog):
     damage(checkpoints.directory / "2")

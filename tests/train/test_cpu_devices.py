@@ -10,6 +10,7 @@ from rnn_jax.train.parallel import start_cpu_devices
 COUNT = "import jax; from rnn_jax.train.parallel import start_cpu_devices as s; s(3); print(jax.device_count())"
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "wanted"),
@@ -40,6 +41,7 @@ start_cpu_devices(3)
 """
 
 
+@pytest.mark.exhaustive
 def test_jax_that_has_started_with_other_devices_is_told():
     own = {name: value for name, value in os.environ.items() if name not in ("JAX_NUM_CPU_DEVICES", "XLA_FLAGS")}
     found = subprocess.run([sys.executable, "-c", STARTED], env=own, capture_output=True, text=True)

@@ -147,6 +147,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_does_not_start_anew_in_silence(
         fit(tiny.task(), tiny.settings(), run, resume=True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_killed_at_random_moments_and_resumed_ends_bitwise_equal(tmp_path):
     program = [sys.executable, Path(__file__).parent / "tiny.py"]
@@ -167,6 +168,7 @@ def test_killed_at_random_moments_and_resumed_ends_bitwise_equal(tmp_path):
         np.testing.assert_array_equal(whole[name], killed[name])
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(tmp_path, poison):
     def batch(i):

@@ -23,6 +23,7 @@ def checkpoints(tmp_path):
     return made
 
 
+@pytest.mark.exhaustive(but=4)
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_whoever_only_reads_leaves_a_damaged_step_in_its_place(checkpoints, damage, caplog):
     damage(checkpoints.directory / "2")
@@ -35,6 +36,7 @@ def test_whoever_only_reads_leaves_a_damaged_step_in_its_place(checkpoints, dama
         reading.save(3, make_state(3), {})
 
 
+@pytest.mark.exhaustive
 def test_damage_is_told_in_one_line(checkpoints, tmp_path, capfd):
     """Others than the reader speak too, in threads, as long as the program runs: so it is a program of its own."""
     for name, damage in DAMAGES.items():

@@ -195,6 +195,7 @@ def kill_at(patch: pytest.MonkeyPatch, moment: int) -> None:
         patch.setattr(owner, name, watched(getattr(owner, name)))
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("over", [False, True])
 def test_killed_at_any_moment_before_the_first_checkpoint_the_same_command_begins_again(tmp_path, monkeypatch, over):
     monkeypatch.setattr("rnn_jax.train.run.environment", dict)

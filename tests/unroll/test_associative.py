@@ -44,6 +44,7 @@ def test_some_cells_have_chunks():
     assert names <= set(CHUNKED)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("name", "beyond"),
     [
@@ -59,12 +60,14 @@ def test_chunks_end_anywhere(x64, name, beyond):
     assert_methods_agree(name, length, lengths=np.array([length, size + 3]), reverse=beyond < 0)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("name", ["mlstm", "gated_deltanet"])
 def test_resets_mean_the_same_to_cells_with_chunks(x64, name):
     resets = np.random.default_rng(1).random((40, B)) < 0.1
     assert_methods_agree(name, 40, resets=resets)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("name", "reverse"),
     [
@@ -81,6 +84,7 @@ def test_blocks_end_anywhere(x64, monkeypatch, name, reverse):
         assert_methods_agree(name, length, lengths=np.array([length, 14]), resets=resets, reverse=reverse)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("name", "reverse"),
     [
@@ -117,6 +121,7 @@ def test_maps_one_after_the_other_are_the_maps_composed(x64, name, reverse):
     chex.assert_trees_all_close(found, wanted, rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     "name", ["mingru", "lru", "retnet", "gated_deltanet", pytest.param("rwkv7", marks=pytest.mark.exhaustive)]
 )
@@ -139,6 +144,7 @@ def test_a_long_sequence_in_float32_is_as_in_float64(x64, name):
     assert np.abs(found - wanted).max() <= 1e-6 * np.abs(wanted).max()
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("name", ["gla", "mamba2", "gated_deltanet", "kda", "mlstm"])
 def test_a_chunk_that_forgets_everything_midway_loses_no_digits(name):
     """Decays of e⁻⁵⁰⁰ are zero in float32: a quotient of products over them would be no number."""

@@ -58,6 +58,7 @@ def test_the_choice(monkeypatch, cell, length, batch_shape, platform, wanted):
         assert auto.choose(cell, length, batch_shape, platform) == method
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(("chosen", "other"), [(A, S), (S, A)])
 def test_unroll_follows_the_choice(monkeypatch, chosen, other):
     monkeypatch.setattr(auto, "LINEAR", {jax.default_backend(): {"MinGRU": {"1": {"4": [F, chosen, other]}}}})

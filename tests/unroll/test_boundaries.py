@@ -30,6 +30,7 @@ def run(cell, params, xs, reverse=False, **options):
     return rnn_jax.unroll(cell, params, xs, reverse=reverse, **options)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(("cell", "reverse"), CELLS, ids=str)
 @settings(derandomize=True, deadline=None, max_examples=5)
 @given(lengths=st.lists(st.integers(1, 9), min_size=2, max_size=6), seed=st.integers(0, 99))
@@ -63,6 +64,7 @@ def test_the_first_segment_of_each_direction_starts_from_the_carry():
     np.testing.assert_allclose(found.ys[5:, :, 2:], last, atol=1e-6)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("method", ["sequential", "associative"])
 @pytest.mark.parametrize("cell", [GRU(D, 4), rnn_jax.S5(D, 4), rnn_jax.MLSTM(D, 4), rnn_jax.MinGRU(D, 4)], ids=str)
 def test_without_steps_the_carry_stays_and_without_rows_there_is_nothing(cell, method):

@@ -28,6 +28,7 @@ def reference(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("lengths", [None, np.array([[7, 0], [1, 4]])])
 def test_it_is_the_sequential_method(reference, lengths, reverse):

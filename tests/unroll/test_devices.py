@@ -47,6 +47,7 @@ def cells(*guarded):
     )
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("every", [None, pytest.param(4, marks=pytest.mark.exhaustive)])
 @cells(0, 3, 10)
 def test_in_shard_map(cell, method, every):
@@ -58,6 +59,7 @@ def test_in_shard_map(cell, method, every):
     close(quick_jit(spread)(params, xs, lengths, resets), quick_jit(run)(params, xs, lengths, resets))
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("every", [None, pytest.param(4, marks=pytest.mark.exhaustive)])
 @cells(1, 2, 6, 7, 11)
 def test_with_explicit_shardings(cell, method, every):
@@ -76,6 +78,7 @@ def close(found, wanted):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_masks_and_noise_lie_where_the_inputs_lie():
     noisy = Zoneout(rnn_jax.RecurrentDropout(rnn_jax.GRU(D, H), 0.3), 0.2)
     cell = Stack([noisy, Bidirectional(rnn_jax.GRU(H, H)), rnn_jax.GRU(2 * H, H)], dropout=0.3)

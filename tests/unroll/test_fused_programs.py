@@ -14,6 +14,7 @@ from tests.unroll.against_sequential import drawn, everything
 pytestmark = pytest.mark.skipif(bool(no_compiler()), reason=no_compiler())
 
 
+@pytest.mark.exhaustive
 def test_stacks_and_both_directions():
     cell = rnn_jax.Stack([rnn_jax.Bidirectional(rnn_jax.LSTM(2, 4), rnn_jax.GRU(2, 4)), rnn_jax.Elman(8, 5)])
     params, xs = cell.init(jax.random.key(0)), drawn(rnn_jax.GRU(2, 3))[2]
@@ -22,6 +23,7 @@ def test_stacks_and_both_directions():
     chex.assert_trees_all_close(found, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
 def test_rows_on_four_devices(kind):
     cell = rnn_jax.LSTM(2, 5)

@@ -47,6 +47,7 @@ def test_a_users_method_is_as_good_as_ours():
         rnn_jax.unroll(layer, layer.init(jax.random.key(0)), XS, method=Loop())
 
 
+@pytest.mark.exhaustive
 def test_reports_come_in_the_order_in_which_cells_run():
     params = CELL.init(jax.random.key(0))
     run = functools.partial(rnn_jax.unroll_with_reports, CELL, params, XS, **OPTIONS)
@@ -62,6 +63,7 @@ def test_reports_come_in_the_order_in_which_cells_run():
     assert run(method=Loop())[1] == run()[1] == [None] * 3
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize(
     "make",
     [rnn_jax.Sequential, functools.partial(rnn_jax.Newton, max_iterations=3), rnn_jax.Traced, Loop, lambda: "newton"],

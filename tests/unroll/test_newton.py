@@ -41,6 +41,7 @@ def with_gradients(cell, method, arguments, **options):
     return run(*arguments)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "method", "options"),
     [
@@ -111,6 +112,7 @@ def compared(cell, params, xs, method=rnn_jax.Newton(), **options):  # noqa: B00
     return found, wanted, gradients, wanted_gradients, report
 
 
+@pytest.mark.exhaustive(but=1)
 def test_a_chaotic_cell_takes_the_steps_one_by_one():
     found, wanted, _, _, report = compared(cell := rnn_jax.Elman(3, 8), *scaled(cell, 3.0))
     # Not to the bit: the same steps stand in two places of a program, and XLA may round each in its own way.
@@ -118,6 +120,7 @@ def test_a_chaotic_cell_takes_the_steps_one_by_one():
     assert not report.converged and report.residual > 0.1 and report.iterations == 30
 
 
+@pytest.mark.exhaustive(but=1)
 def test_few_iterations_do_for_cells_that_forget():
     found, wanted, gradients, wanted_gradients, report = compared(cell := rnn_jax.GRU(3, 8), *scaled(cell, 2.0))
     chex.assert_trees_all_close(found, wanted, rtol=1e-5, atol=1e-5)
@@ -125,6 +128,7 @@ def test_few_iterations_do_for_cells_that_forget():
     assert report.converged and report.iterations <= 8 and report.residual < 2e-6
 
 
+@pytest.mark.exhaustive(but=1)
 def test_a_gradient_takes_one_parallel_solve(monkeypatch):
     """Nothing but time would tell if the Jacobians of the adjoint were wrong: steps one by one would put it right."""
     reports = []
@@ -144,6 +148,7 @@ def test_a_gradient_takes_one_parallel_solve(monkeypatch):
     assert (nothing_for_zero, adjoint) == (0, 1) and values > 1
 
 
+@pytest.mark.exhaustive(but=1)
 def test_damping_reaches_what_plain_iterations_do_not():
     cell = rnn_jax.GRU(3, 8)
     params, xs = scaled(cell, 2.5)
@@ -153,6 +158,7 @@ def test_damping_reaches_what_plain_iterations_do_not():
         assert report.converged == bool(damping)
 
 
+@pytest.mark.exhaustive
 def test_huge_inputs():
     cell = rnn_jax.LSTM(3, 4)
     params, xs = scaled(cell, 1.0)
@@ -161,6 +167,7 @@ def test_huge_inputs():
     chex.assert_trees_all_close(gradients, wanted_gradients, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.exhaustive
 def test_overflow_is_that_of_the_steps():
     cell = rnn_jax.IRNN(3, 4)
     params, xs = scaled(cell, 4.0)
@@ -243,6 +250,7 @@ def test_low_precision_is_computed_in_float32():
     assert np.abs(np.asarray(found.ys, np.float32) - exact.ys).mean() < 2e-3
 
 
+@pytest.mark.exhaustive
 def test_a_report_covers_all_layers_and_segments():
     good, chaotic = rnn_jax.GRU(3, 8), rnn_jax.Elman(8, 8)
     params, xs = scaled(good, 1.0)

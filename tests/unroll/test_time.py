@@ -67,6 +67,7 @@ def by_steps(cell, reverse, mask, resets, dt):
     return with_gradients(run, cell, dt)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "method", "reverse"),
     [
@@ -132,6 +133,7 @@ def test_the_backward_half_takes_the_time_to_the_next_step(x64):
     chex.assert_trees_all_close(found.ys, jnp.concatenate([forward.ys, backward.ys], axis=-1), rtol=1e-12)
 
 
+@pytest.mark.exhaustive
 def test_a_stack_gives_dt_to_the_layers_that_know_of_time_also_step_by_step(x64):
     cell = Stack([rnn_jax.GRU(2, 3), rnn_jax.Residual(rnn_jax.Zoneout(LTC(3, 3), 0.1)), LRU(3, 2)])
     ours = example(cell)
@@ -143,6 +145,7 @@ def test_a_stack_gives_dt_to_the_layers_that_know_of_time_also_step_by_step(x64)
     assert not np.allclose(ys, run(*arguments, dt=np.ones_like(dt)).ys)
 
 
+@pytest.mark.exhaustive
 def test_the_time_axis_and_layers_take_dt():
     cell, dt = CoRNN(2, 3), np.random.default_rng(0).uniform(0.5, 2, (3, 2)).astype(np.float32)
     xs = np.random.default_rng(1).normal(size=(3, 2, 2)).astype(np.float32)
@@ -157,6 +160,7 @@ def test_the_time_axis_and_layers_take_dt():
     chex.assert_trees_all_close(state, carry, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_narrow_inputs_leave_dt_as_it_is():
     """A step of 257 / 256 is one of 1 in bfloat16."""
     cell = LRU(2, 3, r_min=0.98, r_max=0.999)
@@ -212,6 +216,7 @@ def test_a_cell_without_a_notion_of_time_says_so(cell):
             cell(cell.init(jax.random.key(0)), cell.initial_carry((5,)), xs[0], ONE[0])
 
 
+@pytest.mark.exhaustive
 def test_a_cell_of_yours_takes_times_by_the_lines_of_the_docstring():
     import dataclasses
 

@@ -72,6 +72,7 @@ def three_ways(cell, lengths, resets, reverse):
     return [with_gradients(run, cell) for run in (at_once, in_segments, in_two_calls)]
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "reverse"),
     [
@@ -126,6 +127,7 @@ def masked(cell, xs, mask, boundaries, reverse, method, kind):
     return rnn_jax.unroll(cell, ours.params, xs, ours.carry, mask=mask, reverse=reverse, method=method, **options)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "reverse", "kind", "method"),
     [
@@ -175,6 +177,7 @@ def test_a_mask_and_lengths_are_a_loop_over_the_steps_that_both_take(mask, lengt
         )
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("batch_shape", [(), (2, 3)])
 def test_batch_dims_and_the_time_axis_are_a_matter_of_layout(x64, batch_shape):
     rows = math.prod(batch_shape)

@@ -116,6 +116,7 @@ def streamed(monkeypatch, capsys, text: str, *arguments) -> tuple[int, str, str]
     return code, *capsys.readouterr()
 
 
+@pytest.mark.exhaustive
 def test_an_alarm_comes_before_a_line_that_cannot_be_read(trained, capsys, monkeypatch):
     lines = table(anomaly=350)
     lines[370] = lines[370].rpartition(",")[0] + ",high"
@@ -231,6 +232,7 @@ def test_rows_of_a_file_may_be_put_in_order(trained, tmp_path, capsys):
     assert scores[0] == scores[1] and max(scores[0]) > 1
 
 
+@pytest.mark.exhaustive
 def test_a_series_without_any_value_is_not_said_to_be_usual(trained, tmp_path, capsys):
     head, *rows = table()
     empty = [row.split(",")[0] + ",," + row.split(",")[2] for row in rows[:30]]
@@ -279,6 +281,7 @@ def test_alarms_are_scored_by_windows(trained, folder, tmp_path, capsys):
     assert alone["windows found"] == 1 and alone["NAB score, best threshold"] >= alone["NAB score"] > 0
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -296,6 +299,7 @@ def test_wrong_labels_say_where(trained, folder, tmp_path, capsys, labels, messa
     assert message in (said := command.refused(capsys, *words)), said
 
 
+@pytest.mark.exhaustive
 def test_a_network_for_each_series_that_a_column_tells_apart(tmp_path, capsys):
     lines = table()[1:]
     rows = [f"{row.split(',')[0]},{'ab'[k]},{row.split(',')[1]}" for row in lines for k in (0, 1)]
@@ -321,6 +325,7 @@ def test_a_network_for_each_series_that_a_column_tells_apart(tmp_path, capsys):
     )
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

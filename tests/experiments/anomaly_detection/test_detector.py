@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from experiments.anomaly_detection.detector import Detection, Detector, alarms, detect_all
 from experiments.anomaly_detection.model import training_batches
@@ -9,6 +10,7 @@ from experiments.common.table_rows import Row
 from tests.experiments.anomaly_detection.small_series import CONFIG, features_of
 
 
+@pytest.mark.exhaustive
 def test_row_by_row_as_all_at_once(detected):
     features, params, rebuild, detections = detected
     for i, (one, whole) in enumerate(zip(features, detections, strict=True)):

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 from scipy.stats import norm
 
 from experiments.anomaly_detection.model import predictor_losses, training_batches
@@ -23,6 +24,7 @@ def test_rows_to_train_and_to_validate_on(detected):
             np.testing.assert_array_equal(batch["inputs"][s, rows], [features[s].rows[t].inputs for t in rows])
 
 
+@pytest.mark.exhaustive
 def test_each_network_has_the_likelihood_of_its_own_series(detected):
     features, params, rebuild, detections = detected
     batch = training_batches(features, 3)[1]

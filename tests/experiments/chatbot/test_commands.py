@@ -71,6 +71,7 @@ def say(monkeypatch, capsys, run, content: bytes) -> tuple[int, list[str], str]:
     return code, said.out.splitlines(), said.err
 
 
+@pytest.mark.exhaustive
 @every_task
 def test_each_line_has_one_reply(trained, task, monkeypatch, capsys):
     long = "is the red door blue? " * 20_000

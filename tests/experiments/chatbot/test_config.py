@@ -20,6 +20,7 @@ def test_a_tokenizer_comes_back_as_it_was(tokens, kind):
     np.testing.assert_array_equal(again.encode("who are they"), fitted.encode("who are they"))
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("task", ["ranking", "writing"])
 def test_the_transformer_is_as_large(task):
     sizes = []
@@ -30,6 +31,7 @@ def test_the_transformer_is_as_large(task):
     assert abs(sizes[1] - sizes[0]) <= 0.05 * sizes[0] and sizes[0] > 50_000
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("model", ["recurrent", "transformer"])
 def test_scores_of_writing_begin_at_the_frequencies(model):
     config = EXPERIMENT.configure({"task": "writing", "model": model, "hidden_size": 64, "embedding_size": 64})

@@ -63,6 +63,7 @@ def test_confidence_is_what_validation_pairs_say():
     assert confidence_threshold(lambda turns: ("neither", 1.0), pairs) is None
 
 
+@pytest.mark.exhaustive(but=1)
 def test_models_find_and_write_replies(tokenizer):
     size, rngs = len(tokenizer.tokenizer), nnx.Rngs(0)
     finder = make_responder(DualEncoder(Recurrent(rnn_jax.GRU(8, 4), rngs=rngs), size, rngs=rngs), tokenizer, TEXTS)

@@ -65,6 +65,7 @@ def test_numbers_have_the_moments_of_the_mixture():
     np.testing.assert_allclose(found.std, draws.std(axis=0), rtol=0.01)
 
 
+@pytest.mark.exhaustive
 def test_each_member_learns_by_itself():
     params, rebuild = functional(ensemble())
 

@@ -13,6 +13,7 @@ KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     "config",
     [

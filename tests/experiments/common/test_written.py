@@ -38,6 +38,7 @@ def test_subwords_are_told_in_their_own_format():
     assert Subwords(json.dumps(told)).encode(TEXTS[0]).tolist() == subwords.encode(TEXTS[0]).tolist()
 
 
+@pytest.mark.exhaustive
 def test_nats_of_targets_are_those_of_each_alone():
     model = EncoderDecoder(9, rnn_jax.GRU(4, 4), rnn_jax.GRU(8, 4), rngs=nnx.Rngs(0))
     rng = np.random.default_rng(0)

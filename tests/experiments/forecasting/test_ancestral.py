@@ -34,6 +34,7 @@ def windows_of(batch: int = 2) -> np.ndarray:
     return RNG.normal(size=(WINDOW + HORIZON - 1, batch, FEATURES)).astype(np.float32)
 
 
+@pytest.mark.exhaustive
 def test_paths_are_those_of_an_autoregression():
     """The layers add nothing yet, the mean is 0.8 of the last step, the deviation 0.5: variances are geometric sums."""
     model = build(means=[1])

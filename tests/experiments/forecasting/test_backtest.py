@@ -98,6 +98,7 @@ def test_refitted_models_know_what_was_there_before_their_origin(trained, capsys
     assert sorted(file for file in trained.rglob("*") if "backtest" not in file.name) == before
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

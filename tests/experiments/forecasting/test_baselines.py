@@ -264,6 +264,7 @@ def test_an_error_is_of_the_last_step_or_of_all(error, value, metric):
     assert not any("interval" in name for name in scored.scores), "two days are too few for an interval"
 
 
+@pytest.mark.exhaustive
 def test_intervals_of_differences_draw_whole_days():
     rng, horizon, days = np.random.default_rng(1), 24, 700
     last = np.repeat(np.arange(days * horizon), 2)

@@ -41,6 +41,7 @@ def forecasts(panel: Panel, test: np.ndarray | None = None, season: int = 0) -> 
     return windows, test, found
 
 
+@pytest.mark.exhaustive
 def test_it_learns_a_map_that_no_line_says():
     windows, test, found = forecasts(chaos())
     parts, target = windows.parts(windows.panel.validation), windows.targets(test, scaled=False)
@@ -49,6 +50,7 @@ def test_it_learns_a_map_that_no_line_says():
     assert (errors[0] < 0.25 * errors[1]).all() and (errors[0] < 0.25 * errors[2]).all()
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("season", [0, 3])
 def test_what_comes_after_a_window_changes_nothing(season):
     end = STEPS * 9 // 10
@@ -72,6 +74,7 @@ def test_forecasts_are_made_in_parts(monkeypatch):
     np.testing.assert_array_equal(forecasts(make_panel(steps=300), season=3)[2], whole)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("kind", ["numbers", "words"])
 def test_it_sees_what_is_known_ahead_of_each_step(kind):
     """Sales depend on the offer of the day alone, which is known at all steps ahead."""
@@ -97,6 +100,7 @@ def test_it_sees_what_is_known_ahead_of_each_step(kind):
         assert (error < 0.5).all(), error
 
 
+@pytest.mark.exhaustive
 def test_all_that_the_network_learns_from_is_fitted():
     """Where none are held out, windows to choose by are part of the training: the trees are then fitted anew."""
     windows = Windows(chaos(), Scaling.fit(chaos(), STEPS * 8 // 10), 4, 2)

@@ -146,6 +146,7 @@ def test_paths_of_a_run(trained, folder, capsys):
     assert "paths=7: the steps of decoding='direct' are each forecast for itself, which makes no path" in said
 
 
+@pytest.mark.exhaustive
 def test_tables_that_do_not_fit_are_refused(trained, folder, capsys):
     rows = shop_rows("shop 1", 1)
     (folder / "other.csv").write_text("\n".join([HEAD.replace("price", "prize"), *rows]))

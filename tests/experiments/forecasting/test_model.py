@@ -42,6 +42,7 @@ def windows_of(batch: int = 3, ahead: bool = False) -> np.ndarray:
     return RNG.normal(size=(WINDOW + (HORIZON - 1 if ahead else 0), batch, FEATURES)).astype(np.float32)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("output", "recursive", "season", "repeated"),
     [
@@ -61,10 +62,12 @@ def test_it_begins_as_seasonal_persistence(output, recursive, season, repeated):
         np.testing.assert_array_equal(raw[..., 1], 0)
 
 
+@pytest.mark.exhaustive
 def test_without_a_season_it_begins_at_the_mean():
     np.testing.assert_array_equal(build("variance", means=[2])(windows_of()), 0)
 
 
+@pytest.mark.exhaustive
 def test_one_step_after_the_other_reads_what_it_said():
     xs = windows_of(ahead=True)
     model = disturbed(build("gaussian", recursive=True, season=2, means=[1, 8]))
@@ -78,6 +81,7 @@ def test_one_step_after_the_other_reads_what_it_said():
     np.testing.assert_allclose(model(xs), np.stack(wanted, axis=1), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_the_linear_map_reads_means_of_the_last_steps_past_the_layers():
     model = build(means=(1, 3, 8))
     kernel = np.zeros((3 * FEATURES, HORIZON), np.float32)
@@ -90,6 +94,7 @@ def test_the_linear_map_reads_means_of_the_last_steps_past_the_layers():
     assert not raw[:, [1, 3]].any()
 
 
+@pytest.mark.exhaustive
 def test_only_training_drops_anything():
     model = disturbed(build(dropout_rate=0.5, input_dropout=0.5, means=[2]))
     xs = windows_of()
@@ -98,6 +103,7 @@ def test_only_training_drops_anything():
     np.testing.assert_array_equal(one, model(xs, key=jax.random.key(0)))
 
 
+@pytest.mark.exhaustive
 def test_gaussian_quantiles_are_those_of_scipy():
     raw = RNG.normal(size=(2, 3, 2)).astype(np.float32)
     wanted = norm.ppf(np.array(LEVELS), raw[..., :1], np.exp(raw[..., 1:]))
@@ -110,6 +116,7 @@ def test_quantiles_are_in_order_and_their_middle_is_the_point():
     assert OUTPUTS["quantile"].point(raw) == 3
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("output", ["point", "quantile", "gaussian", "variance"])
 def test_losses_are_least_where_they_should_be(output):
     """At the quantiles, the mean and deviation, or the mean square of a sample."""
@@ -134,6 +141,7 @@ def test_losses_are_least_where_they_should_be(output):
             assert mean_loss(best + step * np.eye(len(best))[i]) > least
 
 
+@pytest.mark.exhaustive
 def test_what_is_said_in_the_unit_of_the_panel():
     panel = make_panel(steps=80)
     windows = Windows(panel, Scaling.fit(panel, panel.validation), WINDOW, HORIZON)
@@ -156,6 +164,7 @@ def build_for(windows: Windows, output: str) -> Forecaster:
     return config.forecaster(windows.features.shape[-1], jax.random.key(0))
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     "options",
     [{"model": "transformer", "heads": 2}, {"bidirectional": True, "pooling": "mean"}, {"decoding": "recursive"}],
@@ -228,6 +237,7 @@ def test_configs_that_do_not_fit_are_refused(options, message):
     assert message in str(raised.value)
 
 
+@pytest.mark.exhaustive
 def test_an_unknown_word_is_the_mean_of_the_known_ones():
     rngs = nnx.Rngs(0)
     layer = Recurrent(GRU(FEATURES + embedding_size(3) + embedding_size(2), 6), rngs=rngs)

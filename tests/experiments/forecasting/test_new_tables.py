@@ -61,6 +61,7 @@ def forecasts(capsys, *arguments) -> tuple[list[float], list[str], str]:
     return [record["forecast"] for record in records], [record["time"] for record in records], told.err
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("column", ["load", "temp"])
 def test_a_window_without_any_value_is_refused(folder, tmp_path, capsys, column):
     """One value in the window is enough; none is not, be it of the target or of what it is forecast from."""

@@ -56,6 +56,7 @@ def test_the_scaled_mean_of_counts_is_the_point():
     np.testing.assert_allclose(mean / SCALE[:, None], output.point(raw), rtol=1e-5)
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize("output", ["student_t", "negative_binomial", "mixture"])
 def test_training_begins_where_it_makes_sense(output):
     """The constants that go with what a regression leaves: no other place is better."""

@@ -70,6 +70,7 @@ def reference(model, inputs, series, *, centred: bool = True, size: int = 1):
     return np.stack(answers)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("named", "output", "season"), [(True, "point", 1), (False, "quantile", 1), (True, "point", 0)]
 )
@@ -110,6 +111,7 @@ def test_series_are_the_first_words_with_numbers_from_one():
     assert config_of(embed_series=True).windows.layout(known, windows.scaling) == windows.layout
 
 
+@pytest.mark.exhaustive
 def test_dropout_is_of_training_alone():
     windows = windows_of()
     model = built(windows, dropout=0.5)

@@ -4,12 +4,14 @@ import dataclasses
 
 import jax
 import numpy as np
+import pytest
 
 from experiments.genomics.cross_validation import FoldModels, NucleotideBatches
 from experiments.genomics.data import encode_sequences
 from tests.experiments.genomics.small_sequences import CONFIG, LABELS, TEXTS
 
 
+@pytest.mark.exhaustive
 def test_probabilities_of_all_models_and_of_both_strands(stacked):
     params, rebuild = stacked
     alone = jax.jit(lambda params, codes, lengths: jax.nn.softmax(rebuild(params)(codes, lengths)))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from experiments.genomics.data import encode_sequences
 from tests.experiments.genomics.small_sequences import LABELS, TEXTS
@@ -27,6 +28,7 @@ def test_an_unknown_letter_has_the_mean_of_the_vectors(model):
     np.testing.assert_allclose(unknown, of_shares(jnp.full((8, 2, 4), 0.25)), rtol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_contributions_add_up_to_the_log_odds(stacked):
     params, rebuild = stacked
     model, sequences = rebuild(jax.tree.map(lambda leaf: 3 * leaf[0], params)), encode_sequences(TEXTS)

@@ -26,6 +26,7 @@ def folder(tmp_path_factory):
     return runs / "gradient_flow"
 
 
+@pytest.mark.exhaustive
 def test_both_networks_are_diagnosed_and_drawn(folder, tmp_path):
     assert (folder / "a-elman/figures/compared.png").stat().st_size > 10_000
     for cell, layer in (("elman", "0 Elman"), ("lstm", "0 LSTM")):

@@ -61,6 +61,7 @@ def test_interrupted_it_resumes_to_the_same_result(trained, tmp_path, capsys):
     assert result["value"] == wanted["value"] and result["scores"]["greedy"] == wanted["scores"]["greedy"]
 
 
+@pytest.mark.exhaustive
 def test_ones_own_strokes_are_read_up_and_down(trained, tmp_path, capsys):
     item = drawn(["v", "l", "l", "v"], np.random.default_rng(7))
     for sign, flags in ((1, []), (-1, ["--downwards"])):
@@ -177,6 +178,7 @@ def test_one_sign_in_each_drawing_and_a_transformer_of_equal_size(tmp_path, caps
     assert {json.loads(line)["class"] for line in capsys.readouterr().out.splitlines()} == set(SHAPES)
 
 
+@pytest.mark.exhaustive(but=4)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -44,6 +44,7 @@ def test_recall_has_one_query_for_each_key():
     assert not mask[:10].any() and inputs.max() < task.tokens and targets.min() >= 0 and targets.max() < task.classes
 
 
+@pytest.mark.exhaustive
 def test_samples_follow_from_the_key():
     for task in TASKS.values():
         same, again, other = (drawn(task, 4, 30, k).inputs for k in (1, 1, 2))

@@ -10,6 +10,7 @@ from experiments.memory.scores import memoryless_score, scores_at_length
 from rnn_jax.train import key_for
 
 
+@pytest.mark.exhaustive
 def test_copies_count_nats_a_step_and_the_share_of_symbols():
     fields = {"task": "copy", "length": 90, "cell": "elman", "hidden_size": 4, "held_out": 32}
     config = EXPERIMENT.configure(fields)

@@ -55,6 +55,7 @@ def test_evaluate_gives_the_value_of_the_result(trained, capsys):
     assert capsys.readouterr().out.startswith(f"{value:.4f} nats/step")
 
 
+@pytest.mark.exhaustive
 def test_what_is_composed_goes_on_from_the_primer(trained, tmp_path, capsys):
     primer = trained.parents[2] / "03.mid"
     for name, flags in (("a", ("--primer", primer, "--temperature", 0)), ("b", ("--primer", "none", "--seed", 3))):

@@ -12,6 +12,7 @@ from rnn_jax.models.nade import NADE
 from rnn_jax.nnx import functional
 
 
+@pytest.mark.exhaustive(but=1)
 def test_the_loss_is_the_sum_over_valid_steps(model, rolls):
     params, rebuild = functional(model)
     batch = RollBatches(rolls[:2], 2, 0, 20, buckets=1).batch(0)
@@ -33,6 +34,7 @@ def test_a_stream_is_the_whole(model, rolls):
     np.testing.assert_allclose(np.stack(streamed), pitch_probabilities(model, whole), atol=2e-6)
 
 
+@pytest.mark.exhaustive(but=1)
 def test_samples_follow_the_probabilities(model, rolls):
     primer = rolls[3]
     likeliest = sample_roll(model, primer, 6, jax.random.key(0), temperature=0.0)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from experiments.music_generation.data import prepend_silence
 from experiments.music_generation.midi import PITCHES
@@ -15,6 +16,7 @@ def nats_of(p: np.ndarray, bits: np.ndarray) -> np.ndarray:
     return -np.where(bits > 0, np.log(p), np.log(1 - p)).sum(-1)
 
 
+@pytest.mark.exhaustive(but=1)
 def test_every_step_is_scored_from_those_before_it(model, rolls):
     params, rebuild = functional(model)
     score = jax.jit(lambda rolls, t: jax.nn.sigmoid(rebuild(params)(rolls, jnp.array([12]))[t, 0]))

@@ -77,6 +77,7 @@ def test_a_run_says_everything_about_itself(trained, capsys):
     assert capsys.readouterr().out.splitlines() == lines
 
 
+@pytest.mark.exhaustive
 def test_without_a_validation_part_all_engines_are_trained_on(folder, tmp_path, capsys):
     words = ["--data", folder, "--subset", "OWN", "--runs", tmp_path, "--name", "run", *SMALL]
     assert "use evaluate_every=80" in command.refused(capsys, *words, "--no-hold-out")
@@ -198,6 +199,7 @@ def test_units_of_a_table_with_named_columns(named, tmp_path, capsys):
     assert "has no column 'pumps': did you mean 'pump'? its columns are day, heat, pump, load, noise" in said
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("fault", ["word", "short", "nameless", "apart"])
 def test_a_unit_is_never_answered_from_a_part_of_its_rows(named, tmp_path, capsys, fault):
     """Whatever is wrong with a row of the unit in the middle, it has one error and no answer; the others have one."""

@@ -12,6 +12,7 @@ from rnn_jax.nnx import functional
 from tests.experiments.predictive_maintenance.small_engines import CAP, make_engines
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(("model", "members"), [("recurrent", 1), ("recurrent", 2), ("transformer", 1)])
 def test_a_prediction_follows_from_the_cycles_before(model, members):
     engines = make_engines(3)
@@ -31,6 +32,7 @@ def test_a_prediction_follows_from_the_cycles_before(model, members):
     np.testing.assert_allclose(stretched.std, 3 * whole[0].std, rtol=1e-6)
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("members", [1, 2])
 def test_noise_comes_with_a_key(members):
     config = RULConfig(hidden_size=4, dropout=0.0, members=members)

@@ -115,6 +115,7 @@ def test_odd_texts_have_defined_answers(trained, capsys, monkeypatch):
     assert "standard input, line 2: byte 0xef is not UTF-8" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_long_texts_are_cut_with_a_warning(tmp_path):
     (tmp_path / "long.tsv").write_text("\n".join(["praise\t" + "good " * 100_000, *ROWS[1:]]))
     with pytest.warns(UserWarning, match="1 of .* texts have more than longest=20 tokens: cut"):
@@ -192,6 +193,7 @@ def test_runs_from_before_the_columns_had_names_still_open(trained):
     assert EXPERIMENT.today(older) == stored and EXPERIMENT.today({"steps": 1}) == {"steps": 1}
 
 
+@pytest.mark.exhaustive
 def test_what_is_told_at_the_end_of_a_training_applies_the_model(own, tmp_path, capsys):
     folder = tmp_path / "my runs"
     short = ["--steps", "10", "--evaluate-every", "10", "--tokens", "word", "--pair-count", "0"]

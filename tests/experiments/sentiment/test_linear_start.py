@@ -32,6 +32,7 @@ def direct_scores(model: TextClassifier) -> np.ndarray:
     return np.asarray(logits - others)
 
 
+@pytest.mark.exhaustive
 def test_scores_are_sums_of_log_count_ratios():
     model = make_model()
     before = np.asarray(model.embed.embedding[...])
@@ -52,6 +53,7 @@ def test_scores_are_sums_of_log_count_ratios():
     assert np.linalg.matrix_rank(changed, tol=1e-4) == 2
 
 
+@pytest.mark.exhaustive
 def test_a_model_that_cannot_begin_so_is_refused():
     with pytest.raises(ValueError, match="direct=False"):
         start_ratios(make_model(direct=False), TEXTS, LABELS, 1.0)

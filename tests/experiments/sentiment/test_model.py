@@ -22,6 +22,7 @@ def test_tokens_in_the_padding_change_nothing(name, pooling):
     assert_same_bits(outcome(np.where(VALID[..., None], TOKENS, 0)), outcome(TOKENS))
 
 
+@pytest.mark.exhaustive
 def test_a_bag_of_one_is_a_token_and_words_are_scored_past_the_layers():
     rngs = nnx.Rngs(params=jax.random.key(0))
     model = TextClassifier(Recurrent(rnn_jax.GRU(6, 8), rngs=rngs), 2, 20, direct=True, rngs=rngs)

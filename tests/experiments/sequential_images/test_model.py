@@ -10,6 +10,7 @@ from rnn_jax.models import Classifier
 KEY = jax.random.key(0)
 
 
+@pytest.mark.exhaustive
 def test_grey_levels_are_numbers_from_0_to_1():
     model = PixelClassifierConfig(cell="elman", hidden_size=4).classifier(2, 3, KEY)
     pixels = np.random.default_rng(0).integers(256, size=(5, 2, 2)).astype(np.uint8)

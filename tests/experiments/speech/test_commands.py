@@ -127,6 +127,7 @@ def test_new_recordings_are_answered_the_same_everywhere(trained, tmp_path, caps
     assert "3.wav: labels.csv, line 4: path=" in said.err
 
 
+@pytest.mark.exhaustive
 def test_scores_of_the_test_part_are_those_of_the_same_recordings_in_a_table(trained, capsys):
     recordings = EXPERIMENT.load(trained).config.parts()["test"]
     rows = [f"{recording.name},{' '.join(recording.words)}" for recording in recordings]
@@ -198,6 +199,7 @@ def test_series_in_place_of_sound_and_transformers_of_equal_size(tmp_path, capsy
     assert "channel=1: the run knows series" in command.refused(capsys, "predict", run, good, "--channel", 1)
 
 
+@pytest.mark.exhaustive(but=4)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

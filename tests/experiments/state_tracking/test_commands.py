@@ -36,6 +36,7 @@ def test_a_run_says_everything_about_itself(trained):
         assert (trained / "figures" / f"{figure}.png").stat().st_size > 5_000
 
 
+@pytest.mark.exhaustive
 def test_evaluate_and_examples(trained, capsys):
     assert command("evaluate", trained) == 0
     value = json.loads((trained / "result.json").read_text())["value"]

@@ -22,6 +22,7 @@ def evaluate_list(tokens):
     return [max(values), min(values), median, sum(values) % 10][operator - 10], rest[1:]
 
 
+@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize("length", [3, 4, 10, 60])
 def test_lists_are_whole_and_have_their_value(length):
     sample = jax.jit(ListOps(depth=4).sample, static_argnums=(1, 2))(jax.random.key(0), 60, length)

@@ -25,6 +25,7 @@ def model():
     return jax.tree.map(lambda leaf: 3 * leaf, params), rebuild
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("beams", [1, 3])
 def test_a_text_is_translated_the_same_alone_and_among_others(model, beams):
     params, rebuild = model

@@ -13,6 +13,7 @@ from rnn_jax.nnx import functional
 DIGITS = Digits(np.random.default_rng(1).random((10, 8, 8)).astype(np.float32), np.arange(10))
 
 
+@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(("kind", "reader"), [("recurrent", "coarse"), ("recurrent", "fine"), ("transformer", "fine")])
 def test_an_encoder_decoder_reads_frames(kind, reader):
     words = caption_words(DIGITS)

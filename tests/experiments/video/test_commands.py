@@ -146,6 +146,7 @@ def test_interrupted_it_resumes_to_the_same_result(signs, tmp_path, capsys):
     assert result["value"] == wanted["value"] and result["scores"] == wanted["scores"]
 
 
+@pytest.mark.exhaustive
 def test_without_a_validation_part_all_tracks_are_trained_on(signs, tmp_path):
     flags = ["--data", signs.parents[1] / "own.csv", "--runs", tmp_path, "--name", "all", "--no-hold-out"]
     assert command(*flags, *SMALL, "--evaluate-every", 40) == 0

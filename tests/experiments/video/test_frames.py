@@ -27,6 +27,7 @@ def test_patches_are_squares_of_neighbours(model):
         np.testing.assert_array_equal(folded[3, 1, 2, 1], FRAMES[3, 1, 4:6, 2:4].ravel())
 
 
+@pytest.mark.exhaustive(but=1)
 def test_a_frame_is_expected_from_those_before_it(model):
     params, rebuild = functional(model)
     whole = jax.jit(lambda xs: rebuild(params)(xs))
@@ -46,6 +47,7 @@ def test_a_frame_is_expected_from_those_before_it(model):
     assert binary_cross_entropy(jnp.zeros((2, 3)), jnp.ones((2, 3)))[1] == 2
 
 
+@pytest.mark.exhaustive(but=1)
 def test_what_is_imagined_is_read_as_the_next_frame(model):
     params, rebuild = functional(model)
     imagined = jax.jit(lambda xs: roll_out(rebuild(params), xs, 3))(FRAMES)

@@ -8,6 +8,7 @@ that are used twice are searched for; `optimised`, programs are compiled as for 
 import ctypes
 import gc
 import os
+import shutil
 import sys
 from collections import Counter
 from importlib.metadata import version
@@ -67,7 +68,10 @@ install_import_hook("rnn_jax", "beartype.beartype")
 
 def pytest_configure(config):
     # Small programs are the same in many files: to keep all of them takes an eighth off the first run.
-    jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
+    cache = config.cache.mkdir("jax")
+    if not hasattr(config, "workerinput") and len(os.listdir(cache)) > PROGRAMS:
+        shutil.rmtree(cache)
+    jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
@@ -93,6 +97,8 @@ def pytest_collection_modifyitems(config, items):
     items[:] = kept
 
 
+PROGRAMS = 50_000
+"""Programs on the disk, half a gigabyte, with which a run begins anew; `make test` leaves some ten thousand."""
 LIMIT = 1.2e9
 """Bytes of a process at which it forgets its compiled programs."""
 

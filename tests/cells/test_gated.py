@@ -31,7 +31,6 @@ def test_options_follow_the_paper(x64, cell, reference):
     check_reference(Example.draw(cell, jax.random.key(0)), reference)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("part", ["core", pytest.param("rest", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(
     "cell", [rnn_jax.RHN(D, H, depth=3, coupled=False), rnn_jax.FastGRNN(D, H, input_rank=2, recurrent_rank=1)]

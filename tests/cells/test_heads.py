@@ -49,7 +49,6 @@ def of_head(leaf, n):
     return leaf.reshape(*leaf.shape[:-1], -1, N, H // N)[..., n, :].reshape(*leaf.shape[:-1], -1)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     "name",
     [

@@ -42,7 +42,6 @@ one_of_each_kind = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.exhaustive(but=1)
 @one_of_each_kind
 @settings(max_examples=5, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 2**16))
@@ -71,7 +70,6 @@ def laws(cell, params, carry, xs):
     ]
 
 
-@pytest.mark.exhaustive(but=1)
 @one_of_each_kind
 def test_parallel_equals_sequential_in_single_precision_over_thousands_of_steps(name):
     cell = CELLS[name](3, 4)
@@ -130,7 +128,6 @@ def test_options(cell, reference):
         check_reference(ours, reference)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("method", ["sequential", "associative"])
 @pytest.mark.parametrize(
     "cell",

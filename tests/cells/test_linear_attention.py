@@ -78,7 +78,6 @@ def test_a_chunk_is_a_loop_over_its_steps_whatever_the_signs_of_its_decays(x64, 
     close(last, memory)
 
 
-@pytest.mark.exhaustive(but=1)
 @METHODS
 @pytest.mark.parametrize("negative_eigenvalues", [False, True])
 def test_mamba2_with_one_channel_a_head_is_s6_with_one_rate_a_channel(x64, method, negative_eigenvalues):
@@ -101,7 +100,6 @@ def test_mamba2_with_one_channel_a_head_is_s6_with_one_rate_a_channel(x64, metho
     close(found.carry[..., 0], wanted.carry)
 
 
-@pytest.mark.exhaustive(but=1)
 @METHODS
 def test_rwkv6_weighs_what_it_has_seen_as_the_paper_sums_it_up(x64, method):
     """wkvₜ = diag(u) kₜ vₜᵀ + Σ_{s < t} diag(Π_{s < j < t} wⱼ) kₛ vₛᵀ: no decay at t itself, nor at t − 1 of k vᵀ."""
@@ -116,7 +114,6 @@ def test_rwkv6_weighs_what_it_has_seen_as_the_paper_sums_it_up(x64, method):
         close(found.ys[t, 0], query[t] @ wkv)
 
 
-@pytest.mark.exhaustive(but=1)
 @METHODS
 def test_hgrn_forgets_no_faster_than_its_bound_and_turns_by_its_phase(x64, method):
     """With gates that are shut for good, what was there is left times (γ e^(iθ))^T: no input can do worse."""
@@ -135,7 +132,6 @@ def test_hgrn_forgets_no_faster_than_its_bound_and_turns_by_its_phase(x64, metho
     assert np.hypot(real, imaginary).max() <= np.sqrt(2) * largest
 
 
-@pytest.mark.exhaustive(but=2)
 @METHODS
 @pytest.mark.parametrize("lower_bound", [0.0, 0.4])
 def test_hgrn2_with_one_number_a_head_is_the_real_hgrn_and_its_output_gate(x64, method, lower_bound):

@@ -81,7 +81,6 @@ def test_what_a_damaged_record_said_is_found_again(study, whole, capsys, damage)
     assert (study / "table.md").read_text() == (whole / "study" / "table.md").read_text()
 
 
-@pytest.mark.exhaustive(but=2)
 @pytest.mark.parametrize(
     "damage", [pytest.param(name, marks=[pytest.mark.exhaustive] * (name not in ("cut", "object"))) for name in DAMAGES]
 )

@@ -16,7 +16,6 @@ from experiments.registry import load_experiment
 from tests.experiments.as_user import Commands
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "seconds", [0.5, 2.5, *(pytest.param(s, marks=pytest.mark.exhaustive) for s in (0.05, 0.2, 1.0))]

@@ -56,7 +56,6 @@ def run_model(model, *arrays):
     return session.run(None, {one.name: np.asarray(a) for one, a in zip(session.get_inputs(), arrays, strict=True)})
 
 
-@pytest.mark.exhaustive(but=1)
 @needs_onnxruntime
 @pytest.mark.parametrize("seed", [pytest.param(i, marks=[pytest.mark.exhaustive] * (i >= 6)) for i in range(30)])
 def test_a_model_gives_in_onnxruntime_what_unroll_gives_here(seed):
@@ -77,7 +76,6 @@ def test_a_model_gives_in_onnxruntime_what_unroll_gives_here(seed):
         parity.assert_close(found, [wanted.ys, *jax.tree.leaves(wanted.carry)], 1e-5)
 
 
-@pytest.mark.exhaustive(but=2)
 @needs_onnx
 @pytest.mark.parametrize("seed", [pytest.param(i, marks=[pytest.mark.exhaustive] * (i >= 10)) for i in range(30)])
 def test_cells_and_params_go_there_and_back(seed, tmp_path):

@@ -124,7 +124,6 @@ GUARDED = [(LINEAR[0], "auto"), (LINEAR[1], "associative"), (LINEAR[2], "sequent
 OTHERS = [(cell, method) for cell in LINEAR for method in ("auto", "sequential", "associative")]
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "method"),
     [*GUARDED, *(pytest.param(*one, marks=pytest.mark.exhaustive) for one in OTHERS if one not in GUARDED)],

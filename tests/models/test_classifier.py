@@ -24,7 +24,6 @@ CELLS = [
 ]
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("pooling", "both"),
     [

@@ -35,7 +35,6 @@ def loss_of(cell, params, head, carry, xs, targets):
     return jnp.square(ys @ head["kernel"] - targets).sum(), carry
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "window"),
     [

@@ -44,7 +44,6 @@ def test_some_cells_have_chunks():
     assert names <= set(CHUNKED)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("name", "beyond"),
     [
@@ -67,7 +66,6 @@ def test_resets_mean_the_same_to_cells_with_chunks(x64, name):
     assert_methods_agree(name, 40, resets=resets)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("name", "reverse"),
     [
@@ -84,7 +82,6 @@ def test_blocks_end_anywhere(x64, monkeypatch, name, reverse):
         assert_methods_agree(name, length, lengths=np.array([length, 14]), resets=resets, reverse=reverse)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("name", "reverse"),
     [
@@ -121,7 +118,6 @@ def test_maps_one_after_the_other_are_the_maps_composed(x64, name, reverse):
     chex.assert_trees_all_close(found, wanted, rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     "name", ["mingru", "lru", "retnet", "gated_deltanet", pytest.param("rwkv7", marks=pytest.mark.exhaustive)]
 )

@@ -44,7 +44,6 @@ def with_gradients(run, params, xs):
     return jax.grad(loss, argnums=(0, 1), has_aux=True)(params, xs)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "method", "reverse", "every"),
     [
@@ -72,7 +71,6 @@ def test_learned_carries_and_all_carries_are_those_of_a_loop(x64, cell, method, 
     chex.assert_trees_all_close(found, wanted, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "method"),
     [

@@ -47,7 +47,6 @@ def cells(*guarded):
     )
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("every", [None, pytest.param(4, marks=pytest.mark.exhaustive)])
 @cells(0, 3, 10)
 def test_in_shard_map(cell, method, every):
@@ -59,7 +58,6 @@ def test_in_shard_map(cell, method, every):
     close(quick_jit(spread)(params, xs, lengths, resets), quick_jit(run)(params, xs, lengths, resets))
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize("every", [None, pytest.param(4, marks=pytest.mark.exhaustive)])
 @cells(1, 2, 6, 7, 11)
 def test_with_explicit_shardings(cell, method, every):

@@ -41,7 +41,6 @@ def with_gradients(cell, method, arguments, **options):
     return run(*arguments)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "method", "options"),
     [

@@ -67,7 +67,6 @@ def by_steps(cell, reverse, mask, resets, dt):
     return with_gradients(run, cell, dt)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "method", "reverse"),
     [

@@ -72,7 +72,6 @@ def three_ways(cell, lengths, resets, reverse):
     return [with_gradients(run, cell) for run in (at_once, in_segments, in_two_calls)]
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "reverse"),
     [
@@ -127,7 +126,6 @@ def masked(cell, xs, mask, boundaries, reverse, method, kind):
     return rnn_jax.unroll(cell, ours.params, xs, ours.carry, mask=mask, reverse=reverse, method=method, **options)
 
 
-@pytest.mark.exhaustive(but=1)
 @pytest.mark.parametrize(
     ("cell", "reverse", "kind", "method"),
     [
